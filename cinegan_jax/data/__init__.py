@@ -1,0 +1,1 @@
+"""Pairs of photographs, film looks, and the Grain pipeline."""

@@ -1,0 +1,8 @@
+"""The error that a person reads."""
+
+
+class UserError(Exception):
+    """Something the user can mend: the text names the file or key, shows both values, says what to do.
+
+    Entry points print the text alone, without a traceback, and exit with code 2.
+    """

@@ -1,0 +1,1 @@
+"""GAN families: what to minimise. The trainer owns how."""

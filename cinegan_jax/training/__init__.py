@@ -1,0 +1,1 @@
+"""The trainer: how to minimise, on how many devices, and how to come back after a kill."""
