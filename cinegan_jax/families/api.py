@@ -1,0 +1,70 @@
+"""The seam between the trainer and a family of GANs.
+
+A family owns its networks and *what* to minimise. The trainer owns *how*: gradients, averaging
+over devices, optimizers, EMA, keys, lowering and saving. A new family never edits the trainer.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import jax
+
+from cinegan_jax.types import Batch, Images, Params, Scalar
+
+
+class Variables(NamedTuple):
+    """What a family starts from."""
+
+    params: Mapping[str, Params]
+    """Trainable float32 masters, one entry a player (`generator`, `critics`, ...)."""
+    state: Any
+    """What a step advances without a gradient (singular vectors, batch statistics)."""
+
+
+class Aux(NamedTuple):
+    """What an objective gives back beside its losses."""
+
+    state: Any
+    metrics: Mapping[str, Scalar]
+
+
+class Objective(Protocol):
+    """Pure: one scalar loss for each player it moves, all from one forward pass."""
+
+    def __call__(
+        self, params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, rng: jax.Array, /
+    ) -> tuple[Mapping[str, Scalar], Aux]: ...
+
+
+class Update(NamedTuple):
+    """Players that move together: one vjp of `objective` gives each of them its gradient."""
+
+    objective: Objective
+    players: tuple[str, ...]
+
+
+class GanFamily(Protocol):
+    """A family of GANs, as the trainer sees it."""
+
+    updates: tuple[Update, ...]
+    """Carried out in this order at each step."""
+    averaged: tuple[str, ...]
+    """The players of which the trainer keeps an EMA when one is asked for."""
+
+    def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
+        """Parameters and state for pictures of the shapes in `batch`."""
+        ...
+
+    def load_frozen(self) -> Any:
+        """Arrays that the objectives read and nothing trains; read from disk here, not before.
+
+        Raises:
+          UserError: a file is missing or wrong.
+        """
+        ...
+
+    def generate(
+        self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
+    ) -> Images:
+        """Signed pictures [n, h, w, 3] for the batch's inputs."""
+        ...

@@ -1,0 +1,169 @@
+"""CineGAN: a residual U-Net against two PatchGAN critics, at full and at half size."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from cinegan_jax import losses
+from cinegan_jax.families.api import Aux, Update, Variables
+from cinegan_jax.nets import spectral
+from cinegan_jax.nets.patchgan import Discriminator
+from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.vgg19 import Features, load_vgg19
+from cinegan_jax.ops.images import half_size, to_signed
+from cinegan_jax.types import Batch, Images, Params, Scalar
+
+SCALES = ("full", "half")
+"""The critics: `full` sees the pictures as they are, `half` at half their size."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LossWeights:
+    """Factors of the generator's terms; a term of weight 0 is not computed."""
+
+    adversarial: float = 1.0
+    feature_matching: float = 10.0
+    perceptual: float = 2.0
+    total_variation: float = 0.0
+    l1: float = 0.0
+
+
+class Verdict(NamedTuple):
+    """What a critic says of one set of pictures."""
+
+    logits: jax.Array
+    features: tuple[jax.Array, ...]
+
+
+class CineGan:
+    """The published system's family (see `GanFamily`): both players move from one forward pass."""
+
+    averaged = ("generator",)
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        weights: LossWeights,
+        vgg19_file: str,
+    ):
+        self.generator = generator
+        self.discriminator = discriminator
+        self.weights = weights
+        self.vgg19_file = vgg19_file
+        self.updates = (Update(self.objective, players=("generator", "critics")),)
+
+    def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
+        """Fresh networks; the shapes of `batch` fix nothing but are run through once."""
+        keys = jax.random.split(rng, 5)
+        photo = jnp.zeros(batch["input"].shape, jnp.float32)
+        pair = jnp.concatenate([photo, photo], axis=-1)
+        generator = self.generator.init(keys[0], photo)["params"]
+        critics = {
+            scale: self.discriminator.init(key, pair)["params"]
+            for scale, key in zip(SCALES, keys[1:3], strict=True)
+        }
+        vectors = {
+            "generator": spectral.init_spectral(keys[3], generator, Generator.spectral_layers),
+            "critics": {
+                scale: spectral.init_spectral(key, critics[scale], Discriminator.spectral_layers)
+                for scale, key in zip(SCALES, jax.random.split(keys[4]), strict=True)
+            },
+        }
+        return Variables({"generator": generator, "critics": critics}, vectors)
+
+    def load_frozen(self) -> Any:
+        """VGG19's weights, or nothing when no term needs them."""
+        if not self.weights.perceptual:
+            return None
+        return load_vgg19(Path(self.vgg19_file))
+
+    def objective(
+        self,
+        params: Mapping[str, Params],
+        state: Any,
+        frozen: Any,
+        batch: Batch,
+        rng: jax.Array,
+        /,
+    ) -> tuple[Mapping[str, Scalar], Aux]:
+        """Both players' losses. `rng` is unused: nothing in this family is random."""
+        photo, target = to_signed(batch["input"]), to_signed(batch["target"])
+        vectors = _advance(params, state)
+        generator = spectral.normalize(params["generator"], vectors["generator"])
+        fake = self.generator.apply({"params": generator}, photo)
+        verdicts = {
+            scale: self._judge(
+                spectral.normalize(params["critics"][scale], vectors["critics"][scale]),
+                *(_at_scale(scale, images) for images in (photo, target, fake)),
+            )
+            for scale in SCALES
+        }
+        critics = {
+            scale: losses.hinge_critic(real.logits, generated.logits)
+            for scale, (real, generated) in verdicts.items()
+        }
+        terms = self._generator_terms(verdicts, target, fake, frozen)
+        total = sum(getattr(self.weights, name) * term for name, term in terms.items())
+        metrics = terms | {f"critic_{scale}": loss for scale, loss in critics.items()}
+        return {"generator": total, "critics": sum(critics.values())}, Aux(vectors, metrics)
+
+    def generate(
+        self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
+    ) -> Images:
+        """The generated pictures, signed [n, h, w, 3], with sigma folded into the kernels."""
+        kernels = spectral.normalize(params["generator"], state["generator"])
+        return self.generator.apply({"params": kernels}, to_signed(batch["input"]))
+
+    def _judge(
+        self, critic: Params, photo: Images, target: Images, fake: Images
+    ) -> tuple[Verdict, Verdict]:
+        def judge(images: Images) -> Verdict:
+            pair = jnp.concatenate([photo, images], axis=-1)
+            return Verdict(*self.discriminator.apply({"params": critic}, pair))
+
+        return judge(target), judge(fake)
+
+    def _generator_terms(
+        self,
+        verdicts: Mapping[str, tuple[Verdict, Verdict]],
+        target: Images,
+        fake: Images,
+        frozen: Any,
+    ) -> dict[str, Scalar]:
+        weights, pairs = self.weights, tuple(verdicts.values())
+        terms = {}
+        if weights.adversarial:
+            scores = [losses.hinge_generator(generated.logits) for _, generated in pairs]
+            terms["adversarial"] = sum(scores) / len(scores)
+        if weights.feature_matching:
+            gaps = [losses.feature_matching(real.features, made.features) for real, made in pairs]
+            terms["feature_matching"] = sum(gaps) / len(gaps)
+        if weights.perceptual:
+            features = Features(frozen, dtype=self.generator.dtype)
+            wanted = jax.lax.stop_gradient(features(target))
+            terms["perceptual"] = losses.perceptual(wanted, features(fake))
+        if weights.total_variation:
+            terms["total_variation"] = losses.total_variation(fake)
+        if weights.l1:
+            terms["l1"] = losses.l1(target, fake)
+        return terms
+
+
+def _advance(params: Mapping[str, Params], vectors: Any) -> Any:
+    """One power iteration for each spectrally normalised kernel."""
+    return {
+        "generator": spectral.power_iteration(params["generator"], vectors["generator"]),
+        "critics": {
+            scale: spectral.power_iteration(params["critics"][scale], vectors["critics"][scale])
+            for scale in SCALES
+        },
+    }
+
+
+def _at_scale(scale: str, images: Images) -> Images:
+    return half_size(images) if scale == "half" else images

@@ -1,0 +1,43 @@
+"""Families by name, built from a run's config."""
+
+from collections.abc import Callable, Mapping
+
+import jax.numpy as jnp
+import ml_collections
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.families.api import GanFamily
+from cinegan_jax.families.cinegan import CineGan, LossWeights
+from cinegan_jax.nets.patchgan import Discriminator
+from cinegan_jax.nets.res_unet import Generator
+
+PRECISIONS: Mapping[str, jnp.dtype] = {
+    "bf16": jnp.dtype(jnp.bfloat16),
+    "f32": jnp.dtype(jnp.float32),
+}
+
+
+def build_family(config: ml_collections.ConfigDict) -> GanFamily:
+    """The family that `config.family` names.
+
+    Raises:
+      UserError: there is no family or precision of that name.
+    """
+    if config.family not in FAMILIES:
+        raise UserError(f"family={config.family!r} is not one of {', '.join(FAMILIES)}")
+    if config.precision not in PRECISIONS:
+        raise UserError(f"precision={config.precision!r} is not one of {', '.join(PRECISIONS)}")
+    return FAMILIES[config.family](config)
+
+
+def _cinegan(config: ml_collections.ConfigDict) -> GanFamily:
+    dtype = PRECISIONS[config.precision]
+    return CineGan(
+        Generator(**config.generator, dtype=dtype),
+        Discriminator(**config.discriminator, dtype=dtype),
+        LossWeights(**config.losses),
+        config.vgg19_file,
+    )
+
+
+FAMILIES: Mapping[str, Callable[[ml_collections.ConfigDict], GanFamily]] = {"cinegan": _cinegan}

@@ -1,0 +1,198 @@
+"""The train step: a pure function from state and batch to state."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from cinegan_jax.families.api import Aux, GanFamily, Objective, Update
+from cinegan_jax.training.state import (
+    MetricWindow,
+    NonFinite,
+    Optimizers,
+    TrainState,
+    generating_params,
+)
+from cinegan_jax.types import Batch, Images, Params, Scalar
+
+TrainStep = Callable[[TrainState, Any, Batch], TrainState]
+Gradients = dict[str, Params]
+
+
+@dataclasses.dataclass(frozen=True)
+class StepSettings:
+    """How to minimise, beside the optimizers."""
+
+    ema_decay: float = 0.0
+    """0 keeps no average."""
+    accumulate_steps: int = 1
+    """Slices of the device's batch that are run one after another to save memory."""
+    log_every_steps: int = 100
+    """The metric window starts anew after each of these."""
+
+
+def make_train_step(
+    family: GanFamily,
+    optimizers: Optimizers,
+    settings: StepSettings,
+    average: Callable[[Any], Any] = lambda tree: tree,
+    replica: Callable[[], int | jax.Array] = lambda: 0,
+) -> TrainStep:
+    """The step of one replica.
+
+    Args:
+      family: what to minimise.
+      optimizers: one for each player.
+      settings: see `StepSettings`.
+      average: mean over replicas of every array in a tree.
+      replica: this replica's number, folded into its random key.
+    """
+
+    def train_step(state: TrainState, frozen: Any, batch: Batch) -> TrainState:
+        key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
+        key = jax.random.fold_in(key, replica())
+        new, metrics = state, {}
+        for number, update in enumerate(family.updates):
+            result = accumulate(update, settings.accumulate_steps)(
+                new.params, new.family, frozen, batch, jax.random.fold_in(key, number)
+            )
+            new, update_metrics = _apply(new, optimizers, *average(result))
+            metrics |= update_metrics
+        if settings.ema_decay:
+            new = new.replace(ema=_averaged(new, settings.ema_decay))
+        broken = {name: ~jnp.isfinite(value) for name, value in metrics.items()}
+        finite = ~jnp.stack(list(broken.values())).any()
+        new = jax.tree.map(lambda kept, moved: jnp.where(finite, moved, kept), state, new)
+        return new.replace(
+            step=state.step + 1,
+            window=_extended(state, metrics, finite, settings.log_every_steps),
+            nonfinite=_counted(state.nonfinite, broken, finite),
+        )
+
+    return train_step
+
+
+def gradients_of(
+    objective: Objective,
+    players: tuple[str, ...],
+    params: Mapping[str, Params],
+    state: Any,
+    frozen: Any,
+    batch: Batch,
+    rng: jax.Array,
+) -> tuple[Gradients, dict[str, Scalar], Aux]:
+    """Each player's gradient of its own loss: one forward pass, one pullback a player."""
+
+    def losses_of(moved: Mapping[str, Params]) -> tuple[dict[str, Scalar], Aux]:
+        losses, aux = objective({**params, **moved}, state, frozen, batch, rng)
+        return dict(losses), aux
+
+    losses, pullback, aux = jax.vjp(losses_of, {p: params[p] for p in players}, has_aux=True)
+    gradients = {}
+    for player in players:
+        # Only this player's share of each pullback is used; the compiler drops the rest.
+        seed = {p: jnp.full_like(loss, p == player) for p, loss in losses.items()}
+        gradients[player] = pullback(seed)[0][player]
+    return gradients, losses, aux
+
+
+def accumulate(update: Update, slices: int) -> Callable[..., tuple[Gradients, Any, Aux]]:
+    """`gradients_of` an update, as the mean over `slices` equal parts of the batch.
+
+    Losses that are means over the batch make it equal to the whole batch at once. Every slice
+    starts from the same state, and the last one's is kept.
+    """
+
+    def whole(params: Any, state: Any, frozen: Any, batch: Batch, rng: jax.Array) -> Any:
+        return gradients_of(*update, params, state, frozen, batch, rng)
+
+    def sliced(params: Any, state: Any, frozen: Any, batch: Batch, rng: jax.Array) -> Any:
+        parts = jax.tree.map(lambda x: x.reshape(slices, -1, *x.shape[1:]), dict(batch))
+
+        def add(total: Any, numbered: Any) -> tuple[Any, Any]:
+            number, part = numbered
+            gradients, losses, aux = whole(
+                params, state, frozen, part, jax.random.fold_in(rng, number)
+            )
+            summed = jax.tree.map(jnp.add, total, (gradients, losses, aux.metrics))
+            return summed, aux.state
+
+        first = jax.tree.map(lambda x: x[0], parts)
+        gradients, losses, aux = jax.eval_shape(whole, params, state, frozen, first, rng)
+        zeros = jax.tree.map(
+            lambda x: jnp.zeros(x.shape, x.dtype), (gradients, losses, aux.metrics)
+        )
+        total, states = jax.lax.scan(add, zeros, (jnp.arange(slices), parts))
+        gradients, losses, metrics = jax.tree.map(lambda x: x / slices, total)
+        return gradients, losses, Aux(jax.tree.map(lambda x: x[-1], states), metrics)
+
+    return sliced if slices > 1 else whole
+
+
+def make_generate(family: GanFamily) -> Callable[[TrainState, Images], Images]:
+    """`(state, uint8 [n, h, w, 3]) -> signed`, with the EMA where there is one."""
+
+    def generate(state: TrainState, images: Images) -> Images:
+        key = jax.random.wrap_key_data(state.key)
+        return family.generate(generating_params(state), state.family, {"input": images}, key)
+
+    return generate
+
+
+def metric_names(family: GanFamily, frozen: Any, batch: Batch) -> tuple[str, ...]:
+    """The names that a step's metrics will have, from shapes alone."""
+
+    def terms(update: Update) -> Mapping[str, Scalar]:
+        key = jax.random.key(0)
+        return update.objective(*family.init(key, batch), frozen, batch, key)[1].metrics
+
+    names: list[str] = []
+    for update in family.updates:
+        names += jax.eval_shape(lambda update=update: terms(update))
+        for player in update.players:
+            names += [f"loss_{player}", f"gradient_norm_{player}"]
+    return tuple(names)
+
+
+def _apply(
+    state: TrainState, optimizers: Optimizers, gradients: Gradients, losses: Any, aux: Aux
+) -> tuple[TrainState, dict[str, Scalar]]:
+    """All of an update's players moved together."""
+    params, opt_states = dict(state.params), dict(state.optimizers)
+    metrics = {**aux.metrics, **{f"loss_{player}": loss for player, loss in losses.items()}}
+    for player, gradient in gradients.items():
+        metrics[f"gradient_norm_{player}"] = optax.global_norm(gradient)
+        updates, opt_states[player] = optimizers[player].update(
+            gradient, opt_states[player], params[player]
+        )
+        params[player] = optax.apply_updates(params[player], updates)
+    return state.replace(params=params, optimizers=opt_states, family=aux.state), metrics
+
+
+def _averaged(state: TrainState, decay: float) -> dict[str, Params]:
+    moved = {player: state.params[player] for player in state.ema}
+    return optax.incremental_update(moved, state.ema, 1.0 - decay)
+
+
+def _extended(
+    state: TrainState, metrics: Mapping[str, Scalar], finite: jax.Array, log_every_steps: int
+) -> MetricWindow:
+    fresh = state.step % log_every_steps == 0
+    sums = {
+        name: jnp.where(fresh, 0.0, state.window.sums[name]) + jnp.where(finite, value, 0.0)
+        for name, value in metrics.items()
+    }
+    count = jnp.where(fresh, 0, state.window.count) + finite.astype(jnp.int32)
+    return MetricWindow(sums, count)
+
+
+def _counted(
+    before: NonFinite, broken: Mapping[str, jax.Array], finite: jax.Array
+) -> NonFinite:
+    bad = (~finite).astype(jnp.int32)
+    return NonFinite(
+        total=before.total + bad, in_a_row=(before.in_a_row + 1) * bad, metrics=dict(broken)
+    )

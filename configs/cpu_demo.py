@@ -1,0 +1,40 @@
+"""A small CineGAN learns a film look from the embedded photographs.
+
+Command:  python -m cinegan_jax.main --config=configs/cpu_demo.py --workdir=WORKDIR
+Hardware: 2 CPU cores
+Time:     to be measured
+Score:    to be measured
+"""
+
+import ml_collections
+
+from configs import default
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Width 8 with residual and colour path; L1 in place of the perceptual term (no VGG19 file)."""
+    c = default.get_config()
+    c.precision = "f32"
+    c.batch_size = 8
+    c.num_steps = 600
+    c.data.path = "samples"
+    c.data.look = "classic_neg"
+    c.data.size = 128
+    c.data.threads = 2
+    c.generator.width = 8
+    c.generator.residual = True
+    c.generator.colour_path = True
+    c.discriminator.width = 8
+    c.losses.perceptual = 0.0
+    c.losses.l1 = 100.0
+    for adam in (c.optimizers.generator, c.optimizers.critics):
+        adam.learning_rate = 1e-3
+        adam.beta1 = 0.5
+    c.optimizers.critics.beta2 = c.optimizers.generator.beta2
+    c.ema_decay = 0.99
+    c.log_every_steps = 20
+    c.sample_every_steps = 100
+    c.evaluate_every_steps = 100
+    c.evaluate_pairs = 12
+    c.checkpoint_every_steps = 100
+    return c

@@ -1,0 +1,73 @@
+"""Every key and its meaning; the values are the published system's training run.
+
+The other files here change what they need. On the command line: --config.batch_size=16,
+--config.generator.width=32.
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The published system, on however many devices there are."""
+    c = ml_collections.ConfigDict()
+    c.family = "cinegan"  # the kind of GAN
+    c.seed = 0  # of the networks, the shuffle, the crops and the flips
+    c.precision = "bf16"  # bf16: bfloat16 networks, float32 masters and losses; f32: all float32
+    c.batch_size = 64  # pairs a step, over all devices
+    c.accumulate_steps = 1  # parts a device's batch is run in, one after another, to save memory
+    c.num_epochs = 50.0  # passes over the training pairs
+    c.num_steps = 0  # length of the run in steps; 0: as num_epochs says
+    c.restore_from = ""  # workdir of a finished run whose networks to start from (fine-tuning)
+
+    c.data = ml_collections.ConfigDict()
+    c.data.path = "FilmSet"  # FilmSet-like folder, folder of `cinegan prepare`, or "samples"
+    c.data.look = "ClassNeg"  # folder name of the look; for "samples" a film look
+    c.data.size = 512  # pixels, height and width of what the networks train on
+    c.data.crop = "crop"  # crop: random crop, aspect kept; squash: the whole picture, aspect lost
+    c.data.threads = 4  # threads that read and decode
+    c.data.corrupt_ceiling = 0.01  # share of unreadable pairs at which the run stops
+
+    c.generator = ml_collections.ConfigDict()
+    c.generator.width = 64  # channels at full size
+    c.generator.num_blocks = 9  # residual blocks
+    c.generator.residual = False  # output = input + change
+    c.generator.colour_path = False  # 1x1 convolutions past all normalisation
+
+    c.discriminator = ml_collections.ConfigDict()
+    c.discriminator.width = 64  # channels of the first layer, in both critics
+
+    c.losses = ml_collections.ConfigDict()  # factors of the generator's terms; 0: not computed
+    c.losses.adversarial = 1.0
+    c.losses.feature_matching = 10.0
+    c.losses.perceptual = 2.0  # needs vgg19_file
+    c.losses.total_variation = 0.0
+    c.losses.l1 = 0.0
+    c.vgg19_file = "vgg19.safetensors"  # made by `cinegan convert vgg19`
+
+    c.optimizers = ml_collections.ConfigDict()
+    c.optimizers.generator = _adam(5e-5)
+    c.optimizers.critics = _adam(1e-4)
+    c.ema_decay = 0.0  # of the generator's average, which then makes the pictures; 0: none
+    c.max_nonfinite_steps = 10  # steps in a row with a NaN or infinity before the run stops
+
+    c.log_every_steps = 50
+    c.sample_every_steps = 500  # grid of held-out pictures
+    c.evaluate_every_steps = 1000  # scores on held-out pictures; decides which checkpoint is best
+    c.evaluate_pairs = 32  # held-out pairs in those scores
+    c.checkpoint_every_steps = 500
+    c.checkpoints_kept = 3  # the newest ones; the best one is kept beside them
+    c.best_metric = "psnr"  # psnr or ssim (higher is better), delta_e (lower is better)
+    c.on_disk_full = "continue"  # continue: train on without that checkpoint; stop: end the run
+    return c
+
+
+def _adam(learning_rate: float) -> ml_collections.ConfigDict:
+    adam = ml_collections.ConfigDict()
+    adam.learning_rate = learning_rate
+    adam.beta1 = 0.0
+    adam.beta2 = 0.9
+    adam.epsilon = 1e-7  # Keras' default; optax's is 1e-8
+    adam.schedule = "constant"  # constant; linear or cosine: to zero at the last step
+    adam.warmup_steps = 0
+    adam.clip_norm = 0.0  # largest gradient norm; 0: no clipping
+    return adam
