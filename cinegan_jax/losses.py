@@ -1,0 +1,69 @@
+"""CineGAN's loss terms: functions of arrays of any float dtype, computed in float32.
+
+Each returns a float32 scalar. Averages and weights over several critics are the caller's.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from cinegan_jax.types import Images, Scalar
+
+
+def hinge_critic(real_logits: jax.Array, fake_logits: jax.Array) -> Scalar:
+    """mean max(0, 1 - D(real)) + mean max(0, 1 + D(fake)) (arXiv 1705.02894, 1802.05957).
+
+    Args:
+        real_logits: patch logits of any shape.
+        fake_logits: patch logits of any shape.
+    """
+    real = jnp.mean(jax.nn.relu(1.0 - _float32(real_logits)))
+    fake = jnp.mean(jax.nn.relu(1.0 + _float32(fake_logits)))
+    return real + fake
+
+
+def hinge_generator(fake_logits: jax.Array) -> Scalar:
+    """-mean D(fake), the generator's side of the hinge loss (arXiv 1705.02894)."""
+    return -jnp.mean(_float32(fake_logits))
+
+
+def feature_matching(
+    real_features: Sequence[jax.Array], fake_features: Sequence[jax.Array]
+) -> Scalar:
+    """Sum over layers of mean |f(real) - f(fake)| (pix2pixHD, arXiv 1711.11585, eq. 4).
+
+    Args:
+        real_features: the critic's features of the real pair, one array a layer.
+        fake_features: the same of the fake pair, in the same order and shapes.
+    """
+    pairs = zip(real_features, fake_features, strict=True)
+    return sum((l1(real, fake) for real, fake in pairs), start=jnp.zeros((), jnp.float32))
+
+
+def perceptual(target_features: jax.Array, fake_features: jax.Array) -> Scalar:
+    """mean |phi(target) - phi(fake)| of VGG19 features [n, h, w, c] (arXiv 1603.08155)."""
+    return l1(target_features, fake_features)
+
+
+def total_variation(images: Images) -> Scalar:
+    """mean |dx| + mean |dy| of pictures [n, h, w, c]: anisotropic total variation."""
+    images = _float32(images)
+    across = jnp.mean(jnp.abs(images[:, :, 1:] - images[:, :, :-1]))
+    down = jnp.mean(jnp.abs(images[:, 1:] - images[:, :-1]))
+    return across + down
+
+
+def l1(a: jax.Array, b: jax.Array) -> Scalar:
+    """mean |a - b| of two arrays of one shape (pix2pix, arXiv 1611.07004).
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if a.shape != b.shape:
+        raise ValueError(f"cannot compare shapes {a.shape} and {b.shape}")
+    return jnp.mean(jnp.abs(_float32(a) - _float32(b)))
+
+
+def _float32(values: Images) -> jax.Array:
+    return jnp.asarray(values).astype(jnp.float32)

@@ -1,0 +1,126 @@
+"""The blocks that the generator and the critics are made of.
+
+Activations are [n, h, w, c] in the module's `dtype`. Parameters are stored in float32 and cast at
+use. Kernels start as Keras starts them: glorot uniform, biases zero.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from cinegan_jax.ops import images
+
+glorot = nn.initializers.glorot_uniform()
+
+
+def conv(
+    features: int,
+    size: int,
+    stride: int = 1,
+    *,
+    dtype: DTypeLike,
+    name: str,
+    kernel_init: nn.initializers.Initializer = glorot,
+) -> nn.Conv:
+    """A square 'same' convolution with bias."""
+    return nn.Conv(
+        features,
+        kernel_size=(size, size),
+        strides=stride,
+        padding="SAME",
+        dtype=dtype,
+        kernel_init=kernel_init,
+        name=name,
+    )
+
+
+class InstanceNorm(nn.Module):
+    """Each channel of each picture to mean 0 and variance 1 (arXiv 1607.08022).
+
+    Scale and bias are learnt per channel. Statistics are float32 in two passes, since the mean of
+    squares minus the squared mean cancels where a channel is bright and flat.
+    """
+
+    epsilon: float = 1e-3
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        channels = x.shape[-1]
+        scale = self.param("scale", nn.initializers.ones, (channels,), jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, (channels,), jnp.float32)
+        x = x.astype(jnp.float32)
+        centred = x - jnp.mean(x, axis=(1, 2), keepdims=True)
+        variance = jnp.mean(jnp.square(centred), axis=(1, 2), keepdims=True)
+        gain = jax.lax.rsqrt(variance + self.epsilon) * _per_channel(scale)
+        return (centred * gain + _per_channel(bias)).astype(self.dtype)
+
+
+class ConvBlock(nn.Module):
+    """Convolution, instance normalisation, ReLU."""
+
+    features: int
+    size: int = 3
+    stride: int = 1
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = conv(self.features, self.size, self.stride, dtype=self.dtype, name="conv")(x)
+        return nn.relu(InstanceNorm(dtype=self.dtype, name="norm")(x))
+
+
+class ResidualBlock(nn.Module):
+    """input + norm(conv(relu(norm(conv(input))))), without a ReLU after the sum."""
+
+    features: int
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = ConvBlock(self.features, dtype=self.dtype, name="first")(x)
+        y = conv(self.features, 3, dtype=self.dtype, name="conv")(y)
+        return x + InstanceNorm(dtype=self.dtype, name="norm")(y)
+
+
+class SqueezeExcite(nn.Module):
+    """Scale each channel by a gate computed from all channels' means (arXiv 1709.01507).
+
+    The bottleneck has 1/16 of the channels, and at least one.
+    """
+
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        channels = x.shape[-1]
+        means = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
+        squeezed = nn.relu(self._dense(max(1, channels // 16), "squeeze")(means))
+        gate = nn.sigmoid(self._dense(channels, "excite")(squeezed))
+        return x * gate[:, None, None, :]
+
+    def _dense(self, features: int, name: str) -> nn.Dense:
+        return nn.Dense(features, dtype=self.dtype, kernel_init=glorot, name=name)
+
+
+class UpBlock(nn.Module):
+    """Double the size by pixel shuffle, then join the encoder's features of that size.
+
+    [n, h, w, c] and a skip [n, 2h, 2w, features] to [n, 2h, 2w, features].
+    """
+
+    features: int
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, skip: jax.Array) -> jax.Array:
+        x = conv(4 * self.features, 3, dtype=self.dtype, name="conv")(x)
+        x = nn.relu(InstanceNorm(dtype=self.dtype, name="norm")(images.pixel_shuffle(x)))
+        skip = SqueezeExcite(dtype=self.dtype, name="gate")(skip)
+        x = jnp.concatenate([x, skip], axis=-1)
+        return ConvBlock(self.features, dtype=self.dtype, name="join")(x)
+
+
+def _per_channel(values: jax.Array) -> jax.Array:
+    return jnp.reshape(values.astype(jnp.float32), (1, 1, 1, -1))
