@@ -1,0 +1,56 @@
+"""A generator as a plain function from photo to picture, at any size."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from cinegan_jax.ops.images import to_signed, to_uint8
+from cinegan_jax.types import Images, Params
+
+Generate = Callable[[np.ndarray], np.ndarray]
+"""A photo, uint8 [h, w, 3], to a picture of the same shape and type."""
+
+BUCKET = 64
+"""Sides are padded to multiples of this, so that few shapes are ever compiled."""
+
+
+def make_generate(
+    apply: Callable[[Params, Images], Images], params: Params, *, bucket: int = BUCKET
+) -> Generate:
+    """Binds parameters to a network and lets it take photos of any size.
+
+    The photo is continued by reflection at its bottom and right to the next multiple of `bucket`,
+    and the picture is cropped back; a photo that fits already is left alone. One program is
+    compiled for each padded size. Reflection keeps the padding's colours close to the photo's,
+    but instance normalisation and squeeze-excitation take their means over the padded photo: what
+    lies in the reflected strip counts twice. The strip is at most `bucket - 1` pixels wide, and
+    sides that are multiples of `bucket` make it vanish. A smaller bucket, down to the network's
+    own stride, trades that bias for more compilations.
+
+    Args:
+        apply: (params, signed [n, h, w, 3]) -> signed [n, h, w, 3]; traced by `jax.jit`.
+        params: what `apply` takes first; kept on the device.
+        bucket: a multiple of the network's stride, in pixels.
+
+    Returns:
+        A function of one photo. It rounds on the device, so that only uint8 crosses the wire.
+    """
+    params = jax.device_put(params)
+
+    @jax.jit
+    def develop(params: Params, photos: jax.Array) -> jax.Array:
+        return to_uint8(apply(params, to_signed(photos)))
+
+    def generate(photo: np.ndarray) -> np.ndarray:
+        height, width = photo.shape[:2]
+        padded = pad_to_multiple(photo, bucket)
+        return np.asarray(develop(params, padded[None])[0])[:height, :width]
+
+    return generate
+
+
+def pad_to_multiple(photo: np.ndarray, multiple: int) -> np.ndarray:
+    """Continues [h, w, 3] by reflection at its bottom and right, to sides divisible by `multiple`."""
+    height, width = photo.shape[:2]
+    return np.pad(photo, [(0, -height % multiple), (0, -width % multiple), (0, 0)], mode="reflect")

@@ -1,0 +1,66 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cinegan_jax.inference.generate import make_generate, pad_to_multiple
+
+
+def _negative(params, images):
+    return params["sign"] * images
+
+
+def _photo(rng, height, width):
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (1, 1), (65, 64), (37, 130), (5, 200)])
+def test_an_elementwise_network_is_exact_at_every_size(rng, shape):
+    generate = make_generate(_negative, {"sign": jnp.float32(-1)})
+    photo = _photo(rng, *shape)
+    picture = generate(photo)
+    assert picture.dtype == np.uint8
+    np.testing.assert_array_equal(picture, 255 - photo)
+
+
+def test_the_result_is_rounded_and_clipped():
+    levels = np.arange(64, dtype=np.uint8).repeat(3).reshape(1, 64, 3)
+    third = make_generate(lambda _, x: (x + 1) / 3 - 1, {})
+    np.testing.assert_array_equal(third(levels), np.rint(levels / 3))
+    beyond = make_generate(lambda _, x: 5 * x, {})
+    np.testing.assert_array_equal(beyond(levels), 0)
+
+
+def test_the_network_sees_the_photo_reflected_at_bottom_and_right(rng):
+    seen = []
+
+    def record(_, images):
+        seen.append(images.shape)
+        means = jnp.mean(images, axis=(1, 2), keepdims=True)
+        return jnp.broadcast_to(means, images.shape)
+
+    photo = _photo(rng, 6, 7)
+    picture = make_generate(record, {}, bucket=8)(photo)
+    assert seen == [(1, 8, 8, 3)]
+    rows, columns = [0, 1, 2, 3, 4, 5, 4, 3], [0, 1, 2, 3, 4, 5, 6, 5]
+    expected = photo[np.ix_(rows, columns)].mean((0, 1))
+    np.testing.assert_allclose(picture[0, 0], expected, atol=0.51)
+
+
+def test_exact_multiples_are_not_padded(rng):
+    photo = _photo(rng, 16, 24)
+    np.testing.assert_array_equal(pad_to_multiple(photo, 8), photo)
+
+
+def test_odd_shapes_of_one_bucket_share_one_program(rng):
+    traces = []
+
+    def count(_, images):
+        traces.append(images.shape)
+        return images
+
+    generate = make_generate(count, {})
+    for shape in [(64, 128), (33, 65), (1, 127), (50, 100), (64, 128)]:
+        generate(_photo(rng, *shape))
+    assert traces == [(1, 64, 128, 3)]
+    generate(_photo(rng, 65, 128))
+    assert traces == [(1, 64, 128, 3), (1, 128, 128, 3)]
