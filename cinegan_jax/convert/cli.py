@@ -1,0 +1,40 @@
+"""`cinegan convert`: weights from other frameworks' files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinegan_jax.convert import vgg19
+from cinegan_jax.errors import UserError
+
+convert_app = typer.Typer(no_args_is_help=True)
+
+
+@convert_app.callback()
+def convert() -> None:
+    """Convert weights from other frameworks' files."""
+
+
+@convert_app.command("vgg19")
+def convert_vgg19(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Keras' vgg19_weights_*.h5 or torchvision's vgg19-dcbb9e9d.pth."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The safetensors file to write.")
+    ] = Path("vgg19.safetensors"),
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch Keras' official file (80 MB) instead of FILE.")
+    ] = False,
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="Take a FILE with another checksum.")
+    ] = False,
+) -> None:
+    """Make the VGG19 weights file that the perceptual loss reads."""
+    if (file is None) != download:
+        raise UserError("Name one source: either FILE or --download.")
+    source = vgg19.download_keras() if file is None else file
+    vgg19.convert_vgg19(source, output, allow_unknown=allow_unknown)
+    typer.echo(f"{source} -> {output}")

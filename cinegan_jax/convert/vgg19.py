@@ -1,0 +1,199 @@
+"""VGG19 weights from Keras' and torchvision's own files, as one small safetensors file.
+
+Only the layers up to block4_conv2 are kept. The metadata name the source, its SHA-256 and the input
+formula that the weights need.
+"""
+
+import hashlib
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import pooch
+import safetensors.numpy
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.nets.vgg19 import BLOCKS, FORMAT, FORMAT_VERSION, check_layers
+
+KERAS_URL = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
+    "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+)
+KERAS_NOTOP_MD5 = "253f8cb515780f3b799900260a226db6"
+KERAS_FULL_MD5 = "cbe5617147190e668d6c5d5026f83318"
+TORCHVISION_SHA256_PREFIX = "dcbb9e9d"
+
+Layers = Mapping[str, Mapping[str, np.ndarray]]
+
+LAYER_NAMES = tuple(
+    f"block{block}_conv{i}"
+    for block, (_, convolutions) in enumerate(BLOCKS, start=1)
+    for i in range(1, convolutions + 1)
+)
+TORCHVISION_FEATURES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21)
+"""The place of each of `LAYER_NAMES` in torchvision's `vgg19().features`."""
+
+
+class Digests(NamedTuple):
+    """Hexadecimal checksums of one file."""
+
+    md5: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"MD5 {self.md5}, SHA-256 {self.sha256}"
+
+
+def convert_vgg19(source: Path, output: Path, *, allow_unknown: bool = False) -> None:
+    """Write the safetensors file `output` from a Keras .h5 or torchvision .pth file.
+
+    Args:
+        source: `vgg19_weights_tf_dim_ordering_tf_kernels[_notop].h5` or `vgg19-dcbb9e9d.pth`.
+        output: replaced whole, or left as it was if anything fails.
+        allow_unknown: also take a file of the same layout with another checksum.
+
+    Raises:
+        UserError: no such file, another checksum, a damaged or foreign file, or torch is needed
+            and not installed.
+    """
+    if not source.is_file():
+        raise UserError(f"No file {source}.")
+    digests = file_digests(source)
+    if not allow_unknown:
+        _check_known(source, digests)
+    keras = h5py.is_hdf5(source)
+    layers = read_keras(source) if keras else read_torchvision(source)
+    check_layers(layers, source)
+    metadata = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "source": source.name,
+        "source_sha256": digests.sha256,
+        "preprocessing": "keras" if keras else "torchvision",
+    }
+    _save(layers, metadata, output)
+
+
+def download_keras() -> Path:
+    """Fetch Keras' official file without the top, or find it in the user's cache.
+
+    Raises:
+        UserError: it could not be fetched, or what came has another checksum.
+    """
+    try:
+        return Path(
+            pooch.retrieve(
+                KERAS_URL,
+                known_hash=f"md5:{KERAS_NOTOP_MD5}",
+                fname=KERAS_URL.rsplit("/", 1)[1],
+                path=pooch.os_cache("cinegan-jax"),
+            )
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"Could not download {KERAS_URL}: {error}\nFetch it on another machine, then run "
+            "`cinegan convert vgg19 FILE`."
+        ) from error
+
+
+def read_keras(path: Path) -> Layers:
+    """The layers of a Keras weights file in the legacy HDF5 layout.
+
+    Each layer is a group whose attribute `weight_names` lists its kernel, then its bias.
+
+    Raises:
+        UserError: the file is damaged or of another layout.
+    """
+    try:
+        with h5py.File(path) as file:
+            return {name: _read_keras_layer(file[name]) for name in LAYER_NAMES}
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} is damaged, or not a Keras weights file in the legacy layout: {error}"
+        ) from error
+
+
+def read_torchvision(path: Path) -> Layers:
+    """The layers of a torchvision state dict, kernels turned from OIHW to HWIO.
+
+    Raises:
+        UserError: torch is not installed, or the file is damaged or not a VGG19 state dict.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise UserError(f"Reading {path} needs torch: pip install 'cinegan-jax[torch]'") from error
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {
+            name: {
+                "kernel": state[f"features.{i}.weight"].numpy().transpose(2, 3, 1, 0),
+                "bias": state[f"features.{i}.bias"].numpy(),
+            }
+            for name, i in zip(LAYER_NAMES, TORCHVISION_FEATURES, strict=True)
+        }
+    except _FOREIGN_TORCH_FILE as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"{path} is damaged, or neither Keras' .h5 nor torchvision's VGG19 .pth: {reason}"
+        ) from error
+
+
+_FOREIGN_TORCH_FILE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    pickle.UnpicklingError,
+)
+
+
+def file_digests(path: Path) -> Digests:
+    """MD5 and SHA-256 of a file, read once."""
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            md5.update(block)
+            sha256.update(block)
+    return Digests(md5.hexdigest(), sha256.hexdigest())
+
+
+def _check_known(path: Path, digests: Digests) -> None:
+    known_keras = digests.md5 in (KERAS_NOTOP_MD5, KERAS_FULL_MD5)
+    if not known_keras and not digests.sha256.startswith(TORCHVISION_SHA256_PREFIX):
+        raise UserError(
+            f"{path} is none of the official VGG19 files: it has {digests}; wanted MD5 "
+            f"{KERAS_NOTOP_MD5} or {KERAS_FULL_MD5} (Keras, without and with the top), or SHA-256 "
+            f"{TORCHVISION_SHA256_PREFIX}... (torchvision). The download may be incomplete. If you "
+            "trust the file, add --allow-unknown."
+        )
+
+
+def _read_keras_layer(group: h5py.Group) -> dict[str, np.ndarray]:
+    names = [n.decode() if isinstance(n, bytes) else n for n in group.attrs["weight_names"]]
+    kernel, bias = (np.asarray(group[name][()], np.float32) for name in names)
+    return {"kernel": kernel, "bias": bias}
+
+
+def _save(layers: Layers, metadata: Mapping[str, str], output: Path) -> None:
+    arrays = {
+        f"{name}/{part}": np.ascontiguousarray(layers[name][part], np.float32)
+        for name in LAYER_NAMES
+        for part in ("kernel", "bias")
+    }
+    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        safetensors.numpy.save_file(arrays, partial, metadata=dict(metadata))
+        partial.replace(output)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise UserError(f"Cannot write {output}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
