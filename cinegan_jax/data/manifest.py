@@ -1,0 +1,129 @@
+"""The manifest of a prepared folder: what its shards hold and how they were made."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cinegan_jax.errors import UserError
+
+FORMAT = 1
+_FILE = "manifest.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One ArrayRecord file: its name, length in bytes, SHA-256, and its pairs in order."""
+
+    file: str
+    bytes: int
+    sha256: str
+    names: Sequence[str]
+    short_sides: tuple[int, int]
+    long_sides: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """A prepared folder.
+
+    Attributes:
+      look: the name of the look, or the file name of a LUT.
+      resize: `crop`, `squash` or `pad`.
+      size: pixels of the short side (`crop`) or of both sides.
+      plan: a hash of the photos and settings it was made from.
+      splits: the shards of `train` and of `test`.
+    """
+
+    look: str
+    resize: str
+    size: int
+    plan: str
+    splits: Mapping[str, Sequence[Shard]]
+
+    def count(self, split: str) -> int:
+        """The number of pairs in a split."""
+        return sum(len(shard.names) for shard in self.splits[split])
+
+    def write(self, root: Path) -> None:
+        """Writes `manifest.json` into `root`, in one step."""
+        counts = {split: self.count(split) for split in self.splits}
+        content = {"format": FORMAT, "pairs": counts, **dataclasses.asdict(self)}
+        write_whole(root / _FILE, json.dumps(content, indent=1))
+
+    def check_shards(self, root: Path, split: str) -> Sequence[Shard]:
+        """The shards of a split, after a look at their lengths.
+
+        Raises:
+          UserError: there is no such split, it is empty, or a shard is missing or cut short.
+        """
+        if split not in self.splits:
+            raise UserError(f"no split {split!r} in {root}; it holds {', '.join(self.splits)}")
+        if not self.count(split):
+            raise UserError(f"the split {split!r} of {root} is empty: prepare more photos")
+        for shard in self.splits[split]:
+            path = root / shard.file
+            found = path.stat().st_size if path.exists() else 0
+            if found != shard.bytes:
+                raise UserError(
+                    f"{path} has {found} bytes, its manifest says {shard.bytes}: "
+                    "copy it again, or prepare the photos again into an empty folder"
+                )
+        return self.splits[split]
+
+
+def is_prepared(root: Path) -> bool:
+    """Whether `root` holds a manifest."""
+    return (root / _FILE).is_file()
+
+
+def read(root: Path) -> Manifest:
+    """Reads the manifest of a prepared folder.
+
+    Raises:
+      UserError: it is damaged or of another format version.
+    """
+    try:
+        content = json.loads((root / _FILE).read_text())
+        if content["format"] != FORMAT:
+            raise UserError(
+                f"{root / _FILE} has format {content['format']}, this version reads {FORMAT}: "
+                "prepare the photos again"
+            )
+        splits = {
+            split: [Shard(**shard) for shard in shards]
+            for split, shards in content["splits"].items()
+        }
+        settings = {key: content[key] for key in ("look", "resize", "size", "plan")}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{root / _FILE} is damaged ({error!r}): prepare the photos again"
+        ) from error
+    return Manifest(splits=splits, **settings)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text file so that it is either whole or absent."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("w") as file:
+            file.write(text)
+            sync(file)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync(file: Any) -> None:
+    """Brings a file's bytes to the disk."""
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,236 @@
+"""Pairs of photographs, plain and with the look: folders, shards, photos rendered on the fly."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from absl import logging
+from array_record.python.array_record_data_source import ArrayRecordDataSource
+
+from cinegan_jax.data import manifest as manifests
+from cinegan_jax.data.decode import BrokenPhoto, decode, is_photo
+from cinegan_jax.data.film import FilmLook, load_look, photo_seed, render
+from cinegan_jax.data.records import decode_record
+from cinegan_jax.data.samples import sample_photos
+from cinegan_jax.errors import UserError
+
+
+class Pair(NamedTuple):
+    """One photo before and after, uint8 [h, w, 3] each.
+
+    `clean` is the target without grain where it is known: grain is noise, which no deterministic
+    generator can predict, so scores are given against both.
+    """
+
+    name: str
+    input: np.ndarray
+    target: np.ndarray
+    clean: np.ndarray | None = None
+
+
+class BrokenPair(Exception):
+    """A pair that cannot be used: `name` says which, `reason` why."""
+
+    def __init__(self, name: str, reason: str):
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+class PairSource(Protocol):
+    """Random access to the pairs of one split; reading a broken one raises BrokenPair."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Pair: ...
+
+
+def open_pairs(path: str, split: str, look: str) -> PairSource:
+    """Opens one split of a set of pairs.
+
+    Args:
+      path: `samples` (the embedded photos, rendered with the look), a folder that `cinegan prepare`
+        made, or a folder laid out like FilmSet: `{train,test}/{input,LOOK}/NAME.png`.
+      split: `train` or `test`.
+      look: the name of the look; for `samples` a .cube or HaldCLUT file as well.
+
+    Raises:
+      UserError: the folder, split or look is missing or holds no pairs.
+    """
+    if path == "samples":
+        return RenderedPhotos(sample_photos(split), look)
+    root = Path(path)
+    if manifests.is_prepared(root):
+        return ShardPairs(root, split, look)
+    if not root.is_dir():
+        raise UserError(f"no folder {path!r}: give a folder of pairs, or 'samples'")
+    return FolderPairs(subfolder(root, split, "input"), subfolder(root, split, look))
+
+
+class FolderPairs:
+    """Two folders of pictures, paired by file name without its ending.
+
+    Args:
+      inputs: the folder of plain photos.
+      targets: the folder of the same photos with the look.
+
+    Raises:
+      UserError: no name occurs in both, or one name occurs twice in one folder.
+    """
+
+    def __init__(self, inputs: Path, targets: Path):
+        self._inputs, self._targets = photos_by_name(inputs), photos_by_name(targets)
+        self.names: Sequence[str] = sorted(self._inputs.keys() & self._targets.keys())
+        if not self.names:
+            raise UserError(
+                f"no common names in {inputs} ({_some(self._inputs)}) and {targets} "
+                f"({_some(self._targets)}): the two pictures of a pair must have the same name"
+            )
+        unmatched = self.unmatched()
+        if unmatched:
+            logging.warning(
+                "%d pictures have no partner and are left out: %s", len(unmatched), _some(unmatched)
+            )
+
+    def unmatched(self) -> list[Path]:
+        """The pictures whose name occurs on one side only."""
+        lone = self._inputs.keys() ^ self._targets.keys()
+        return sorted(
+            p for side in (self._inputs, self._targets) for n, p in side.items() if n in lone
+        )
+
+    def paths(self, index: int) -> tuple[Path, Path]:
+        """The files of input and target."""
+        name = self.names[index]
+        return self._inputs[name], self._targets[name]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Pair:
+        return read_pair(self.names[index], *self.paths(index))
+
+
+class ShardPairs:
+    """The shards of a folder that `cinegan prepare` made.
+
+    Raises:
+      UserError: the folder has no such split, was made with another look, or a shard is missing or
+        not as long as its manifest says.
+    """
+
+    def __init__(self, root: Path, split: str, look: str):
+        manifest = manifests.read(root)
+        if Path(look).name != manifest.look:
+            raise UserError(
+                f"{root} was prepared with the look {manifest.look!r}, not {look!r}: "
+                f"ask for {manifest.look!r}, or prepare another folder"
+            )
+        shards = manifest.check_shards(root, split)
+        self.names: Sequence[str] = [name for shard in shards for name in shard.names]
+        self._files = [shard.file for shard in shards for _ in shard.names]
+        self._records = ArrayRecordDataSource([str(root / shard.file) for shard in shards])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Pair:
+        try:
+            return Pair(**decode_record(self._records[index]))
+        except (ValueError, RuntimeError) as error:
+            raise BrokenPair(self.names[index], f"{self._files[index]}: {error}") from error
+
+
+class RenderedPhotos:
+    """Photos whose targets are rendered with a film look, held in memory: for small sets.
+
+    Args:
+      photos: the picture files; a pair is named after its file.
+      look: the name of a look or a .cube / HaldCLUT file.
+    """
+
+    def __init__(self, photos: Sequence[Path], look: str):
+        self._photos = list(photos)
+        self._look = load_look(look)
+        self._rendered: dict[int, Pair] = {}
+        self.names: Sequence[str] = [photo.stem for photo in self._photos]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Pair:
+        if index not in self._rendered:  # two threads may both render it: the same bytes
+            self._rendered[index] = self._render(index)
+        return self._rendered[index]
+
+    def _render(self, index: int) -> Pair:
+        name = self.names[index]
+        try:
+            photo = decode(self._photos[index])
+        except BrokenPhoto as error:
+            raise BrokenPair(name, str(error)) from error
+        return rendered_pair(name, photo, self._look)
+
+
+def read_pair(name: str, before: Path, after: Path) -> Pair:
+    """Reads the two pictures of a pair.
+
+    Raises:
+      BrokenPair: one of them cannot be read, or they differ in size.
+    """
+    try:
+        pair = Pair(name, decode(before), decode(after))
+    except BrokenPhoto as error:
+        raise BrokenPair(name, str(error)) from error
+    if pair.input.shape != pair.target.shape:
+        sizes = [f"{photo.shape[1]}x{photo.shape[0]}" for photo in (pair.input, pair.target)]
+        raise BrokenPair(
+            name, f"the pictures differ in size: {before} is {sizes[0]}, {after} is {sizes[1]}"
+        )
+    return pair
+
+
+def rendered_pair(name: str, photo: np.ndarray, look: FilmLook) -> Pair:
+    """The pair of a photo, uint8 [h, w, 3], and its rendering, seeded by the photo's name."""
+    seed = photo_seed(name)
+    return Pair(name, photo, render(photo, look, seed), render(photo, look, seed, grain=False))
+
+
+def subfolder(root: Path, *parts: str) -> Path:
+    """`root/parts`; a part that is missing is a UserError that lists what is there."""
+    folder = root
+    for part in parts:
+        if not (folder / part).is_dir():
+            present = [child.name for child in folder.iterdir() if child.is_dir()]
+            raise UserError(f"no folder {part!r} in {folder}; it holds {_some(present)}")
+        folder = folder / part
+    return folder
+
+
+def photos_by_name(folder: Path) -> dict[str, Path]:
+    """The pictures directly in `folder`, by file name without its ending.
+
+    Raises:
+      UserError: two pictures have the same name.
+    """
+    photos: dict[str, Path] = {}
+    for path in sorted(filter(is_photo, folder.iterdir())):
+        if path.stem in photos:
+            raise UserError(
+                f"{folder} holds both {photos[path.stem].name} and {path.name}: keep one"
+            )
+        photos[path.stem] = path
+    return photos
+
+
+def _some(names: Iterable[str | Path], limit: int = 5) -> str:
+    listed = sorted(map(str, names))
+    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
+    return (", ".join(map(repr, listed[:limit])) or "nothing") + more

@@ -1,0 +1,206 @@
+"""Training batches: the Grain pipeline from a source of pairs to uint8 minibatches.
+
+Every epoch is a new global permutation of the pairs, cut to whole global batches. Global batch k is
+the k-th run of that permutation however many processes share it, so the order, the crops and the
+flips of a run do not depend on its number of hosts, and neither does its saved state.
+
+Pairs are read by threads: decoders release the interpreter lock, and worker processes were slower
+(see benchmarks/loader.py).
+"""
+
+import math
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import grain
+import numpy as np
+from absl import logging
+
+from cinegan_jax.data.pairs import BrokenPair, Pair, PairSource
+from cinegan_jax.data.transforms import CROPS, random_flip, require_crop
+from cinegan_jax.errors import UserError
+
+
+def train_batches(
+    source: PairSource,
+    *,
+    size: int,
+    crop: str,
+    batch_size: int,
+    seed: int,
+    process_index: int = 0,
+    process_count: int = 1,
+    threads: int = 4,
+    corrupt_ceiling: float = 0.01,
+) -> "TrainBatches":
+    """An endless iterator over one process' share of the shuffled training batches.
+
+    Args:
+      source: the training pairs.
+      size: height and width of the pictures in a batch, in pixels.
+      crop: `crop` (a random window, the same of both pictures) or `squash`.
+      batch_size: pairs in a batch of this process; a global batch has process_count times that.
+      seed: of the order, the crops and the flips.
+      process_index: which share, 0 to process_count - 1; shares never overlap.
+      process_count: the number of processes that share the pairs.
+      threads: threads that read and decode.
+      corrupt_ceiling: share of broken pairs, rounded up to whole pairs, past which the run stops.
+
+    Raises:
+      UserError: a setting is out of range, or the pairs are fewer than one global batch. Later,
+        from the iterator: too many pairs are broken.
+    """
+    _check(size, crop, batch_size, threads)
+    global_batch = batch_size * process_count
+    if len(source) < global_batch:
+        raise UserError(
+            f"{len(source)} training pairs are fewer than one batch of {global_batch}: "
+            "lower batch_size or add pairs"
+        )
+    usable = len(source) - len(source) % global_batch
+    reader = GoodPairs(source, usable, seed, process_count, corrupt_ceiling, size, crop)
+    share = reader.dataset()[process_index::process_count]
+    identity = {"seed": seed, "pairs": len(source), "global_batch": global_batch}
+    return TrainBatches(share, batch_size, threads, identity, reader.broken)
+
+
+class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
+    """Yields {"input", "target"}, uint8 [batch_size, size, size, 3].
+
+    Attributes:
+      batches_per_epoch: batches in a pass over the pairs, the same on every process.
+      broken: the reason of each broken pair met so far by this process, by name.
+    """
+
+    def __init__(
+        self,
+        share: grain.MapDataset,
+        batch_size: int,
+        threads: int,
+        identity: Mapping[str, int],
+        broken: Mapping[str, str],
+    ):
+        self.broken = broken
+        self.batches_per_epoch = identity["pairs"] // identity["global_batch"]
+        self._share, self._batch_size, self._threads = share, batch_size, threads
+        self._identity = dict(identity)
+        self._batches = 0
+        self._iterator: Any = None
+
+    def __next__(self) -> Mapping[str, np.ndarray]:
+        if self._iterator is None:
+            self._iterator = self._start()
+        batch = next(self._iterator)
+        self._batches += 1
+        return batch
+
+    def _start(self) -> Iterator[Mapping[str, np.ndarray]]:
+        rest = self._share[self._batches * self._batch_size :]
+        options = grain.ReadOptions(self._threads, max(self._threads, 2 * self._batch_size))
+        return iter(rest.to_iter_dataset(options).batch(self._batch_size, drop_remainder=True))
+
+    def get_state(self) -> dict[str, int]:
+        """The position, as numbers that JSON keeps; the same on every process."""
+        return {"batches": self._batches, **self._identity}
+
+    def set_state(self, state: Mapping[str, int]) -> None:
+        """Goes to a position that `get_state` gave, here or on another number of processes.
+
+        Raises:
+          UserError: the seed, the number of pairs or the global batch has changed since.
+        """
+        for key, now in self._identity.items():
+            if state[key] != now:
+                raise UserError(
+                    f"the run was saved with {key}={state[key]} and goes on with {key}={now}: "
+                    "its data order cannot be continued; restore the old value or start a new run"
+                )
+        self.close()
+        self._batches = state["batches"]
+
+    def close(self) -> None:
+        """Stops reading ahead; the next batch starts it again."""
+        if self._iterator is not None:
+            self._iterator.close()
+            self._iterator = None
+
+
+class GoodPairs:
+    """The shuffled, endless sequence of training examples of all processes, broken ones replaced.
+
+    A broken pair's place is taken by the next good pair of the same epoch and the same process'
+    share, so that no batch and no epoch gets shorter on one process than on another. What replaces
+    it depends on the seed alone, never on what was read before.
+
+    Attributes:
+      broken: the reason of each broken pair met so far, by name.
+    """
+
+    def __init__(
+        self,
+        source: PairSource,
+        usable: int,
+        seed: int,
+        process_count: int,
+        corrupt_ceiling: float,
+        size: int,
+        crop: str,
+    ):
+        self.broken: dict[str, str] = {}
+        self._allowed = math.ceil(corrupt_ceiling * len(source))
+        self._lock = threading.Lock()
+        self._source, self._usable, self._process_count = source, usable, process_count
+        self._size, self._crop = size, crop
+        self._order = grain.MapDataset.range(len(source)).seed(seed).shuffle()[:usable]
+
+    def dataset(self) -> grain.MapDataset:
+        """{"input", "target"} by global position, uint8 [size, size, 3]."""
+        return self._order.repeat().map_with_index(self._read).random_map(self._augment)
+
+    def _read(self, position: int, index: int) -> Pair:
+        epoch_start, offset = position - position % self._usable, position % self._usable
+        for step in range(0, self._usable, self._process_count):
+            if step:
+                index = self._order[epoch_start + (offset + step) % self._usable]
+            try:
+                return self._read_fitting(index)
+            except BrokenPair as error:
+                self._note(error)
+        raise UserError(f"every pair of a process' share is broken: {_listed(self.broken)}")
+
+    def _read_fitting(self, index: int) -> Pair:
+        pair = self._source[index]
+        if self._crop == "crop":
+            require_crop(pair, self._size)
+        return pair
+
+    def _note(self, error: BrokenPair) -> None:
+        with self._lock:
+            if error.name not in self.broken:
+                logging.warning("Broken pair, replaced by the next: %s", error)
+                self.broken[error.name] = error.reason
+            if len(self.broken) > self._allowed:
+                raise UserError(
+                    f"{len(self.broken)} of {len(self._source)} pairs are broken, more than the "
+                    f"{self._allowed} that data.corrupt_ceiling allows: {_listed(self.broken)}"
+                )
+
+    def _augment(self, pair: Pair, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        pictures = CROPS[self._crop]((pair.input, pair.target), self._size, rng)
+        before, after = random_flip(pictures, rng)
+        # Copies, so that the whole photos can be freed before the batch is full.
+        return {"input": np.array(before), "target": np.array(after)}
+
+
+def _check(size: int, crop: str, batch_size: int, threads: int) -> None:
+    if crop not in CROPS:
+        raise UserError(f"no crop {crop!r}: choose one of {', '.join(CROPS)}")
+    for name, value in {"size": size, "batch_size": batch_size, "threads": threads}.items():
+        if value < 1:
+            raise UserError(f"{name} is {value}: it must be 1 or more")
+
+
+def _listed(broken: Mapping[str, str], limit: int = 10) -> str:
+    shown = [f"{name} ({reason})" for name, reason in list(broken.items())[:limit]]
+    return "; ".join(shown) + ("; ..." if len(broken) > limit else "")

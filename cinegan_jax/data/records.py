@@ -1,0 +1,54 @@
+"""The codec of one pair in a shard: a msgpack header, then the raw bytes of its pictures.
+
+The pictures stand outside msgpack so that a reader gets views of them instead of copies.
+"""
+
+import math
+import struct
+from typing import Any
+
+import msgpack
+import numpy as np
+
+_PICTURES = ("input", "target", "clean")
+_PREFIX = struct.Struct("<4sI")
+_MAGIC = b"pair"
+
+
+def encode_record(name: str, **pictures: np.ndarray | None) -> bytes:
+    """One pair as bytes.
+
+    Args:
+      name: unique within its split.
+      **pictures: `input`, `target` and maybe `clean`, uint8 of one shape [h, w, 3].
+
+    Raises:
+      ValueError: the pictures differ in shape or are not uint8.
+    """
+    present = {key: picture for key in _PICTURES if (picture := pictures.get(key)) is not None}
+    shape = present["input"].shape
+    for key, picture in present.items():
+        if picture.dtype != np.uint8 or picture.shape != shape:
+            raise ValueError(f"{name}: {key} is {picture.dtype} {picture.shape}, not uint8 {shape}")
+    header = msgpack.packb({"name": name, "shape": shape, "pictures": list(present)})
+    parts = [_PREFIX.pack(_MAGIC, len(header)), header]
+    return b"".join([*parts, *(picture.tobytes() for picture in present.values())])
+
+
+def decode_record(record: bytes) -> dict[str, Any]:
+    """The arguments of `encode_record`; the pictures are read-only views of `record`.
+
+    Raises:
+      ValueError: `record` is truncated or was not written by `encode_record`.
+    """
+    if record[:4] != _MAGIC or len(record) < _PREFIX.size:
+        raise ValueError("not a record of a pair")
+    _, header_length = _PREFIX.unpack_from(record)
+    start = _PREFIX.size + header_length
+    header = msgpack.unpackb(record[_PREFIX.size : start])
+    shape = tuple(header["shape"])
+    expected = start + len(header["pictures"]) * math.prod(shape)
+    if len(record) != expected:
+        raise ValueError(f"a record of {len(record)} bytes, not {expected}")
+    pixels = np.frombuffer(record, np.uint8, offset=start).reshape(-1, *shape)
+    return {"name": header["name"], **dict(zip(header["pictures"], pixels, strict=True))}
