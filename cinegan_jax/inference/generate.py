@@ -1,12 +1,13 @@
 """A generator as a plain function from photo to picture, at any size."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
 
 from cinegan_jax.ops.images import to_signed, to_uint8
-from cinegan_jax.types import Images, Params
+from cinegan_jax.types import Images
 
 Generate = Callable[[np.ndarray], np.ndarray]
 """A photo, uint8 [h, w, 3], to a picture of the same shape and type."""
@@ -16,7 +17,7 @@ BUCKET = 64
 
 
 def make_generate(
-    apply: Callable[[Params, Images], Images], params: Params, *, bucket: int = BUCKET
+    apply: Callable[[Any, Images], Images], params: Any, *, bucket: int = BUCKET
 ) -> Generate:
     """Binds parameters to a network and lets it take photos of any size.
 
@@ -30,7 +31,7 @@ def make_generate(
 
     Args:
         apply: (params, signed [n, h, w, 3]) -> signed [n, h, w, 3]; traced by `jax.jit`.
-        params: what `apply` takes first; kept on the device.
+        params: a tree of arrays, what `apply` takes first; kept on the device.
         bucket: a multiple of the network's stride, in pixels.
 
     Returns:
@@ -39,7 +40,7 @@ def make_generate(
     params = jax.device_put(params)
 
     @jax.jit
-    def develop(params: Params, photos: jax.Array) -> jax.Array:
+    def develop(params: Any, photos: jax.Array) -> jax.Array:
         return to_uint8(apply(params, to_signed(photos)))
 
     def generate(photo: np.ndarray) -> np.ndarray:
@@ -51,6 +52,6 @@ def make_generate(
 
 
 def pad_to_multiple(photo: np.ndarray, multiple: int) -> np.ndarray:
-    """Continues [h, w, 3] by reflection at its bottom and right, to sides divisible by `multiple`."""
+    """Continues [h, w, 3] by reflection at bottom and right, to sides divisible by `multiple`."""
     height, width = photo.shape[:2]
     return np.pad(photo, [(0, -height % multiple), (0, -width % multiple), (0, 0)], mode="reflect")

@@ -1,8 +1,19 @@
-import colour
+import warnings
+from types import ModuleType
+
 import numpy as np
+import pytest
 from skimage.color import deltaE_cie76, rgb2lab
 
 from cinegan_jax.metrics.delta_e import delta_e_76
+
+
+@pytest.fixture
+def colour() -> ModuleType:
+    """colour-science, which warns when Matplotlib is not installed."""
+    with warnings.catch_warnings(action="ignore"):
+        import colour
+    return colour
 
 
 def test_greys_have_a_closed_form():
@@ -21,7 +32,7 @@ def test_agrees_with_scikit_image(rng):
     np.testing.assert_allclose(actual, expected, atol=0.05)
 
 
-def test_agrees_with_colour_science(rng):
+def test_agrees_with_colour_science(rng, colour):
     images, references = rng.random((2, 3, 11, 7, 3))
 
     def lab(unit):

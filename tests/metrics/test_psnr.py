@@ -15,8 +15,7 @@ def test_constant_offset_has_a_closed_form(rng):
 def test_agrees_with_scikit_image(rng):
     images, references = rng.random((2, 4, 17, 23, 3)).astype(np.float32)
     expected = [
-        peak_signal_noise_ratio(a, b, data_range=1)
-        for a, b in zip(references, images, strict=True)
+        peak_signal_noise_ratio(a, b, data_range=1) for a, b in zip(references, images, strict=True)
     ]
     np.testing.assert_allclose(psnr(images, references), expected, atol=1e-4)
 
@@ -32,9 +31,7 @@ def test_nan_scores_nan_unless_ignored(rng):
     for picture in padded:
         picture[:, 12:] = picture[:, :, 12:] = np.nan
     assert np.isnan(psnr(*padded)[0])
-    np.testing.assert_allclose(
-        psnr(*padded, ignore_nans=True), psnr(images, references), atol=1e-4
-    )
+    np.testing.assert_allclose(psnr(*padded, ignore_nans=True), psnr(images, references), atol=1e-4)
 
 
 def test_shapes_that_differ_are_refused(rng):

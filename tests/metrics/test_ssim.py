@@ -43,9 +43,7 @@ def test_nan_scores_nan_unless_ignored(rng):
     width = [(0, 0), (0, 8), (0, 12), (0, 0)]
     padded = [np.pad(x, width, constant_values=np.nan) for x in (images, references)]
     assert np.all(np.isnan(ssim(*padded)))
-    np.testing.assert_allclose(
-        ssim(*padded, ignore_nans=True), ssim(images, references), atol=1e-5
-    )
+    np.testing.assert_allclose(ssim(*padded, ignore_nans=True), ssim(images, references), atol=1e-5)
 
 
 def test_a_picture_smaller_than_the_window_is_refused():

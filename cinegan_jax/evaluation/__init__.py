@@ -1,0 +1,1 @@
+"""Scores of generators on held-out pairs, beside baselines; knows no trainer and no network."""

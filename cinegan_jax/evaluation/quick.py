@@ -1,0 +1,61 @@
+"""A light evaluation, for use while training goes on."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cinegan_jax.data.geometry import squash
+from cinegan_jax.data.pairs import Pair
+from cinegan_jax.metrics.delta_e import delta_e_76
+from cinegan_jax.metrics.psnr import psnr
+from cinegan_jax.ops.images import to_unit
+from cinegan_jax.types import Images
+
+
+class QuickEvaluator:
+    """Scores a generator on a few held-out pairs, squashed to one size and kept on the device.
+
+    Attributes:
+        inputs: uint8 [n, size, size, 3].
+        targets: uint8 [n, size, size, 3].
+        clean: the targets without grain, uint8 [n, size, size, 3], if known for all pairs.
+    """
+
+    def __init__(self, pairs: Iterable[Pair], size: int):
+        pairs = list(pairs)
+        self.inputs = _stack([pair.input for pair in pairs], size)
+        self.targets = _stack([pair.target for pair in pairs], size)
+        clean = [pair.clean for pair in pairs if pair.clean is not None]
+        self.clean = _stack(clean, size) if len(clean) == len(pairs) else None
+
+    def __call__(self, generate: Callable[[Images], Images]) -> Iterator[tuple[str, float]]:
+        """Yields (name, mean over the pairs): `psnr`, `delta_e`, then both with `_clean`.
+
+        Args:
+            generate: uint8 [n, size, size, 3] to the same, on the device; called once.
+        """
+        pictures = generate(self.inputs)
+        yield from _means(pictures, self.targets, "")
+        if self.clean is not None:
+            yield from _means(pictures, self.clean, "_clean")
+
+
+def _stack(pictures: list[np.ndarray], size: int) -> jax.Array:
+    return jnp.asarray(np.stack([squash(picture, size) for picture in pictures]))
+
+
+def _means(pictures: Images, references: Images, suffix: str) -> Iterator[tuple[str, float]]:
+    yield f"psnr{suffix}", float(_psnr(pictures, references))
+    yield f"delta_e{suffix}", float(_delta_e(pictures, references))
+
+
+@jax.jit
+def _psnr(pictures: jax.Array, references: jax.Array) -> jax.Array:
+    return jnp.mean(psnr(to_unit(pictures), to_unit(references)))
+
+
+@jax.jit
+def _delta_e(pictures: jax.Array, references: jax.Array) -> jax.Array:
+    return jnp.mean(delta_e_76(to_unit(pictures), to_unit(references)))

@@ -1,0 +1,94 @@
+"""Contact sheets: pictures side by side, for people to judge."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cinegan_jax.data.pairs import Pair
+from cinegan_jax.inference.generate import Generate
+
+COLUMNS = ("photo", "generated", "target")
+GUTTER = 8
+CAPTION = 28
+"""Height of a line of text, in pixels."""
+PAPER, INK = (255, 255, 255), (32, 32, 32)
+
+
+def grid(photos: np.ndarray, generated: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Rows of photo | generated | target on white, with gutters.
+
+    Args:
+        photos, generated, targets: uint8 [n, h, w, 3] each.
+
+    Returns:
+        uint8 [n * (h + gutter) + gutter, 3 * (w + gutter) + gutter, 3].
+    """
+    cells = np.stack([photos, generated, targets], axis=1)
+    gutter = [(0, 0), (0, 0), (GUTTER, 0), (GUTTER, 0), (0, 0)]
+    framed = np.pad(cells, gutter, constant_values=PAPER[0])
+    rows, columns, height, width, channels = framed.shape
+    sheet = framed.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+    return np.pad(sheet, [(0, GUTTER), (0, GUTTER), (0, 0)], constant_values=PAPER[0])
+
+
+def before_after(
+    pairs: Iterable[Pair], generate: Generate, path: Path, *, width: int = 320
+) -> None:
+    """Writes a PNG: one row a pair, photo | generated | target, with captions.
+
+    The generator sees the photos at full size; the sheet shows all three at `width` pixels wide
+    (Lanczos), never enlarged.
+
+    Args:
+        pairs: what to show, in this order; at least one.
+        generate: the generator.
+        path: the file to write.
+        width: of one picture, in pixels.
+    """
+    rows = [
+        _row([_fit(p, width) for p in (pair.input, generate(pair.input), pair.target)], width)
+        for pair in pairs
+    ]
+    _stack([_captions(COLUMNS, width), *rows]).save(path, optimize=True)
+
+
+def _fit(picture: np.ndarray, width: int) -> Image.Image:
+    image = Image.fromarray(picture)
+    if image.width <= width:
+        return image
+    height = max(1, round(image.height * width / image.width))
+    return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _row(pictures: Sequence[Image.Image], width: int) -> Image.Image:
+    """The pictures of one pair, each in the middle of its column."""
+    strip = _paper(len(pictures), width, max(picture.height for picture in pictures) + GUTTER)
+    for column, picture in enumerate(pictures):
+        left = GUTTER + column * (width + GUTTER) + (width - picture.width) // 2
+        strip.paste(picture, (left, 0))
+    return strip
+
+
+def _captions(words: Sequence[str], width: int) -> Image.Image:
+    strip = _paper(len(words), width, CAPTION)
+    draw = ImageDraw.Draw(strip)
+    font = ImageFont.load_default(size=CAPTION * 0.6)
+    for column, word in enumerate(words):
+        centre = GUTTER + column * (width + GUTTER) + width // 2
+        draw.text((centre, CAPTION // 2), word, fill=INK, font=font, anchor="mm")
+    return strip
+
+
+def _paper(columns: int, width: int, height: int) -> Image.Image:
+    return Image.new("RGB", (GUTTER + columns * (width + GUTTER), height), PAPER)
+
+
+def _stack(strips: Sequence[Image.Image]) -> Image.Image:
+    sheet = Image.new("RGB", (strips[0].width, sum(strip.height for strip in strips)), PAPER)
+    top = 0
+    for strip in strips:
+        sheet.paste(strip, (0, top))
+        top += strip.height
+    return sheet

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from cinegan_jax.data.pairs import Pair
+from cinegan_jax.inference.sheet import GUTTER, before_after, grid
+
+
+def test_grid_puts_each_picture_in_its_cell(rng):
+    photos, generated, targets = rng.integers(0, 256, (3, 2, 5, 7, 3), dtype=np.uint8)
+    sheet = grid(photos, generated, targets)
+    assert sheet.shape == (2 * (5 + GUTTER) + GUTTER, 3 * (7 + GUTTER) + GUTTER, 3)
+    outside = np.ones(sheet.shape[:2], bool)
+    for column, pictures in enumerate((photos, generated, targets)):
+        for row, picture in enumerate(pictures):
+            top, left = GUTTER + row * (5 + GUTTER), GUTTER + column * (7 + GUTTER)
+            cell = np.s_[top : top + 5, left : left + 7]
+            np.testing.assert_array_equal(sheet[cell], picture)
+            outside[cell] = False
+    assert np.all(sheet[outside] == 255)
+
+
+def test_grid_refuses_pictures_that_do_not_match():
+    with pytest.raises(ValueError, match="shape"):
+        grid(*(np.zeros((1, 4, width, 3), np.uint8) for width in (4, 4, 5)))
+
+
+def test_before_after_shows_full_size_results_side_by_side(rng, tmp_path):
+    photo = np.full((60, 80, 3), (200, 40, 40), np.uint8)
+    target = np.full((60, 80, 3), (40, 40, 200), np.uint8)
+    seen = []
+
+    def generate(image):
+        seen.append(image.shape)
+        return np.full_like(image, (40, 200, 40))
+
+    tall = Pair("tall", photo.transpose(1, 0, 2), target.transpose(1, 0, 2))
+    path = tmp_path / "before_after.png"
+    before_after([Pair("wide", photo, target), tall], generate, path, width=40)
+    assert seen == [(60, 80, 3), (80, 60, 3)]
+    sheet = np.asarray(Image.open(path))
+    assert sheet.shape[1] == 3 * (40 + GUTTER) + GUTTER
+    for row, height in enumerate((30, 53)):
+        colours = [(200, 40, 40), (40, 200, 40), (40, 40, 200)]
+        for column, colour in enumerate(colours):
+            here = np.all(sheet == colour, axis=-1)
+            left = GUTTER + column * (40 + GUTTER)
+            assert np.all(np.flatnonzero(here.any(0)) == np.arange(left, left + 40))
+            assert np.count_nonzero(here[:, left]) == 30 + 53, (row, height)
+
+
+def test_small_pictures_are_not_enlarged(rng, tmp_path):
+    photo = rng.integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    path = tmp_path / "sheet.png"
+    before_after([Pair("small", photo, photo)], lambda image: image, path, width=40)
+    sheet = np.asarray(Image.open(path))
+    bottom = sheet.shape[0] - GUTTER
+    left = GUTTER + 10
+    np.testing.assert_array_equal(sheet[bottom - 12 : bottom, left : left + 20], photo)
