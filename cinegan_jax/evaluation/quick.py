@@ -8,6 +8,7 @@ import numpy as np
 
 from cinegan_jax.data.geometry import squash
 from cinegan_jax.data.pairs import Pair
+from cinegan_jax.errors import UserError
 from cinegan_jax.metrics.delta_e import delta_e_76
 from cinegan_jax.metrics.psnr import psnr
 from cinegan_jax.ops.images import to_unit
@@ -24,7 +25,10 @@ class QuickEvaluator:
     """
 
     def __init__(self, pairs: Iterable[Pair], size: int):
+        """Raises UserError where there is no pair."""
         pairs = list(pairs)
+        if not pairs:
+            raise UserError("no held-out pair could be read: check the test split of config.data")
         self.inputs = _stack([pair.input for pair in pairs], size)
         self.targets = _stack([pair.target for pair in pairs], size)
         clean = [pair.clean for pair in pairs if pair.clean is not None]

@@ -38,14 +38,14 @@ def before_after(
 ) -> None:
     """Writes a PNG: one row a pair, photo | generated | target, with captions.
 
-    The generator sees the photos at full size; the sheet shows all three at `width` pixels wide
-    (Lanczos), never enlarged.
+    The generator sees the photos at full size; the sheet shows all three reduced (Lanczos) into
+    boxes of 4:3, never enlarged.
 
     Args:
         pairs: what to show, in this order; at least one.
         generate: the generator.
         path: the file to write.
-        width: of one picture, in pixels.
+        width: of a box, in pixels.
     """
     rows = [
         _row([_fit(p, width) for p in (pair.input, generate(pair.input), pair.target)], width)
@@ -56,10 +56,8 @@ def before_after(
 
 def _fit(picture: np.ndarray, width: int) -> Image.Image:
     image = Image.fromarray(picture)
-    if image.width <= width:
-        return image
-    height = max(1, round(image.height * width / image.width))
-    return image.resize((width, height), Image.Resampling.LANCZOS)
+    image.thumbnail((width, width * 3 // 4), Image.Resampling.LANCZOS)
+    return image
 
 
 def _row(pictures: Sequence[Image.Image], width: int) -> Image.Image:

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from cinegan_jax.data.pairs import Pair
+from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.quick import QuickEvaluator
 
 
@@ -37,3 +38,8 @@ def test_the_clean_target_is_left_out_unless_all_pairs_have_one(pairs):
     evaluator = QuickEvaluator(pairs, 16)
     assert evaluator.clean is None
     assert [name for name, _ in evaluator(lambda photos: photos)] == ["psnr", "delta_e"]
+
+
+def test_no_pairs_is_an_error():
+    with pytest.raises(UserError, match="no held-out pair"):
+        QuickEvaluator([], 16)
