@@ -1,16 +1,17 @@
 """An evaluation as a person reads it."""
 
+from collections.abc import Iterable
+
 from rich.table import Table
 
 from cinegan_jax.evaluation.result import Evaluation, Score
 
-HEADINGS = ("protocol", "against", "method", "PSNR (dB)", "SSIM", "delta E 76", "pictures")
+HEADINGS = ("protocol", "against", "method", "PSNR dB", "SSIM", "delta E", "photos")
 METHODS = {"input": "input", "lut": "fitted LUT", "generator": "generator"}
-REFERENCES = {"target": "target", "clean": "clean target"}
 
 
 def to_table(evaluation: Evaluation) -> Table:
-    """A table for the terminal."""
+    """A table for the terminal, at most 80 columns wide."""
     table = Table(caption=_skipped(evaluation) or None)
     for position, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if position < 3 else "right")
@@ -35,21 +36,21 @@ def to_markdown(evaluation: Evaluation) -> str:
 
 def summary_line(evaluation: Evaluation, protocol: str = "native") -> str:
     """PSNR and delta E 76 of every method against each reference, in one line."""
-    parts = []
-    for reference in ("clean", "target"):
-        scores = evaluation.select(protocol=protocol, reference=reference)
-        if scores:
-            listed = ", ".join(
-                f"{METHODS[s.method]} {s.psnr:.2f} dB / {s.delta_e:.2f}" for s in scores
-            )
-            parts.append(f"against the {REFERENCES[reference]}: {listed}")
+    clean = evaluation.select(protocol=protocol, reference="clean")
+    target = evaluation.select(protocol=protocol, reference="target")
+    parts = [f"against the clean target: {_listed(clean)}"] if clean else []
+    parts.append(f"against the {'grainy ' if clean else ''}target: {_listed(target)}")
     return f"held-out PSNR / delta E 76 {'; '.join(parts)}"
+
+
+def _listed(scores: Iterable[Score]) -> str:
+    return ", ".join(f"{METHODS[s.method]} {s.psnr:.2f} dB / {s.delta_e:.2f}" for s in scores)
 
 
 def _cells(score: Score, size: int) -> tuple[str, ...]:
     return (
-        f"filmnet {size}x{size}" if score.protocol == "filmnet" else score.protocol,
-        REFERENCES[score.reference],
+        f"filmnet {size}" if score.protocol == "filmnet" else score.protocol,
+        score.reference,
         METHODS[score.method],
         f"{score.psnr:.2f}",
         f"{score.ssim:.4f}",
