@@ -1,0 +1,59 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cinegan_jax.nets.layers import InstanceNorm, ResidualBlock, SqueezeExcite
+
+
+def instance_norm(x, scale, bias) -> np.ndarray:
+    x = np.asarray(x, np.float64)
+    mean, variance = x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)
+    return (x - mean) / np.sqrt(variance + 1e-3) * scale + bias
+
+
+def test_instance_norm_against_numpy(rng, random_params):
+    x = rng.normal(3, 2, (2, 6, 5, 4)).astype(np.float32)
+    params = random_params(InstanceNorm(), x)
+    got = InstanceNorm().apply({"params": params}, x)
+    np.testing.assert_allclose(got, instance_norm(x, **params), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "mean", "tolerance"), [(jnp.float32, 4000, 1e-4), (jnp.bfloat16, 100, 0.02)]
+)
+def test_instance_norm_of_a_bright_flat_picture_keeps_its_variance(rng, dtype, mean, tolerance):
+    """Whole numbers near `mean` are exact in `dtype`; their statistics are not."""
+    x = mean + rng.integers(-3, 4, (2, 32, 32, 3)).astype(np.float32)
+    norm = InstanceNorm(dtype=dtype)
+    params = norm.init(jax.random.key(0), x)["params"]
+    got = norm.apply({"params": params}, jnp.asarray(x, dtype))
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got.astype(jnp.float32), instance_norm(x, 1, 0), atol=tolerance)
+
+
+def test_squeeze_excite_against_numpy(rng, random_params):
+    x = rng.normal(size=(2, 4, 4, 32)).astype(np.float32)
+    params = random_params(SqueezeExcite(), x)
+    squeeze, excite = params["squeeze"], params["excite"]
+    assert squeeze["kernel"].shape == (32, 2)
+    hidden = np.maximum(0, x.mean((1, 2)) @ squeeze["kernel"] + squeeze["bias"])
+    gate = 1 / (1 + np.exp(-(hidden @ excite["kernel"] + excite["bias"])))
+    got = SqueezeExcite().apply({"params": params}, x)
+    np.testing.assert_allclose(got, x * gate[:, None, None, :], atol=1e-5)
+
+
+def test_squeeze_excite_keeps_one_channel_below_16(rng):
+    x = rng.normal(size=(1, 2, 2, 8)).astype(np.float32)
+    got, variables = SqueezeExcite().init_with_output(jax.random.key(0), x)
+    assert variables["params"]["squeeze"]["kernel"].shape == (8, 1)
+    assert got.shape == x.shape
+
+
+def test_residual_block_has_no_relu_after_the_sum(rng):
+    """With the last norm at zero the block is the identity, negative values included."""
+    x = rng.normal(size=(1, 8, 8, 4)).astype(np.float32)
+    block = ResidualBlock(4)
+    params = block.init(jax.random.key(0), x)["params"]
+    params["norm"] = jax.tree.map(jnp.zeros_like, params["norm"])
+    np.testing.assert_array_equal(block.apply({"params": params}, x), x)
