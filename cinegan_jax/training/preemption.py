@@ -1,0 +1,71 @@
+"""Tells the training loop to save and leave when the machine is about to be taken away."""
+
+import signal
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import jax
+from absl import logging
+from jax.experimental import multihost_utils
+
+PREEMPTED_EXIT_CODE = 75
+"""Exit code after SIGTERM: sysexits' EX_TEMPFAIL, "start me again"."""
+
+INTERRUPTED_EXIT_CODE = 130
+"""Exit code after Ctrl-C: the shell's 128 + SIGINT."""
+
+
+class PreemptionGuard:
+    """A context in which SIGTERM and the first Ctrl-C ask for a stop instead of killing.
+
+    On one host the guard catches the signals itself; a second Ctrl-C kills at once. Where
+    `jax.distributed` is initialised, JAX's own service holds SIGTERM and brings all hosts to the
+    same step; a handler of ours would silence it, so none is installed.
+
+    Enter it in the main thread. Leaving it puts the old handlers back.
+    """
+
+    def __init__(self) -> None:
+        self._distributed = jax.distributed.is_initialized()
+        self._received: int | None = None
+        self._old_handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if not self._distributed:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._old_handlers[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._old_handlers.items():
+            signal.signal(number, handler)
+        self._old_handlers.clear()
+
+    def should_stop(self, step: int) -> bool:
+        """True when the run must save `step` and leave; call it once after every step.
+
+        With several hosts, every host calls it with the same steps and gets the same answer: True
+        at one step that all have yet to reach.
+        """
+        if self._distributed:
+            return multihost_utils.reached_preemption_sync_point(step)
+        if self._received is None:
+            return False
+        logging.warning("%s: stopping after step %d.", signal.Signals(self._received).name, step)
+        return True
+
+    @property
+    def exit_code(self) -> int:
+        """The code to exit with after a stop."""
+        if self._received == signal.SIGINT:
+            return INTERRUPTED_EXIT_CODE
+        return PREEMPTED_EXIT_CODE
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._received = number  # nothing is logged here: the signal may have cut into a write
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,0 +1,110 @@
+"""Takes networks, without their optimizers, from the checkpoints of another run."""
+
+import operator
+import os
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+import orbax.checkpoint as ocp
+from etils import epath
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.training.checkpoint_format import (
+    abstract_arrays,
+    check_architecture,
+    describe_arrays,
+    finished_steps,
+    read_header,
+)
+from cinegan_jax.training.checkpoint_recovery import newest_good_step
+
+Which = Literal["newest", "best"]
+
+
+def restore_networks(
+    workdir: str | os.PathLike[str],
+    templates: Mapping[str, Any],
+    *,
+    which: Which = "newest",
+    optional: Collection[str] = (),
+) -> dict[str, Any]:
+    """Restores some top-level parts of a run's state, such as `params` and `ema`.
+
+    The run's folder is only read: a damaged newest step is passed over with a warning.
+
+    Args:
+      workdir: the folder of the run that trained them.
+      templates: the parts wanted by name: trees of arrays or `jax.ShapeDtypeStruct`s, whose
+        shardings say where each array goes (without one: the first device).
+      which: the newest step, or the best one by the metric that run kept.
+      optional: names that are left out of the answer where the run did not save them.
+
+    Raises:
+      UserError: there is no such folder, no good checkpoint in it, no best one, a part that is
+        not in it, or arrays of other shapes.
+    """
+    checkpoints = epath.Path(workdir).resolve() / "checkpoints"
+    steps = _steps(checkpoints)
+    if which == "best":
+        steps = [_best_step(checkpoints, steps)]
+    folder = checkpoints / str(newest_good_step(checkpoints, steps))
+    saved = read_header(folder)["arrays"]
+    wanted = _present(templates, saved, optional, folder)
+    names = tuple(f"{name}/" for name in wanted)
+    check_architecture(
+        {path: array for path, array in saved.items() if f"{path}/".startswith(names)},
+        describe_arrays(wanted),
+        folder,
+    )
+    item = abstract_arrays(wanted)
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+        return checkpointer.restore(
+            folder / "state",
+            args=ocp.args.PyTreeRestore(
+                item=item,
+                restore_args=ocp.checkpoint_utils.construct_restore_args(item),
+                partial_restore=True,
+            ),
+        )
+
+
+def _steps(checkpoints: epath.Path) -> list[int]:
+    if not checkpoints.parent.exists():
+        raise UserError(f"There is no run in {checkpoints.parent}: no such folder.")
+    steps = finished_steps(checkpoints)
+    if not steps:
+        raise UserError(f"The run in {checkpoints.parent} has no checkpoint in {checkpoints}.")
+    return steps
+
+
+def _best_step(checkpoints: epath.Path, steps: list[int]) -> int:
+    """The step with the best value of the metric that the newest header names."""
+    header = read_header(checkpoints / str(steps[-1]))
+    metric, mode = header["best_metric"], header["best_mode"]
+    options = ocp.CheckpointManagerOptions(
+        read_only=True, best_fn=operator.itemgetter(metric), best_mode=mode
+    )
+    with ocp.CheckpointManager(checkpoints, options=options) as manager:
+        best = manager.best_step() if metric is not None else None
+    if best is None:
+        raise UserError(
+            f"The run in {checkpoints.parent} measured no best checkpoint; take the newest."
+        )
+    return best
+
+
+def _present(
+    templates: Mapping[str, Any],
+    saved: Mapping[str, str],
+    optional: Collection[str],
+    folder: epath.Path,
+) -> dict[str, Any]:
+    """The templates whose parts are saved; UserError names the others that are not optional."""
+    parts = {path.partition("/")[0] for path in saved}
+    missing = [name for name in templates if name not in parts and name not in optional]
+    if missing:
+        raise UserError(
+            f"The checkpoint {folder} has no {', '.join(missing)}; it has "
+            f"{', '.join(sorted(parts))}."
+        )
+    return {name: tree for name, tree in templates.items() if name in parts}
