@@ -11,19 +11,19 @@ from typing import Any
 from cinegan_jax.errors import UserError
 
 FORMAT = 1
+SEED_RULE = "a rendered look's grain is seeded by film.photo_seed(name)"
 _FILE = "manifest.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """One ArrayRecord file: its name, length in bytes, SHA-256, and its pairs in order."""
+    """One ArrayRecord file: its pairs' names in order, and the sizes [h, w] that occur in it."""
 
     file: str
     bytes: int
     sha256: str
     names: Sequence[str]
-    short_sides: tuple[int, int]
-    long_sides: tuple[int, int]
+    shapes: Sequence[tuple[int, int]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Manifest:
     def write(self, root: Path) -> None:
         """Writes `manifest.json` into `root`, in one step."""
         counts = {split: self.count(split) for split in self.splits}
-        content = {"format": FORMAT, "pairs": counts, **dataclasses.asdict(self)}
+        facts = {"format": FORMAT, "pairs": counts, "seed_rule": SEED_RULE}
+        content = facts | dataclasses.asdict(self)
         write_whole(root / _FILE, json.dumps(content, indent=1))
 
     def check_shards(self, root: Path, split: str) -> Sequence[Shard]:

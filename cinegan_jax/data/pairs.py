@@ -197,10 +197,11 @@ def read_pair(name: str, before: Path, after: Path) -> Pair:
     return pair
 
 
-def rendered_pair(name: str, photo: np.ndarray, look: FilmLook) -> Pair:
+def rendered_pair(name: str, photo: np.ndarray, look: FilmLook, keep_clean: bool = True) -> Pair:
     """The pair of a photo, uint8 [h, w, 3], and its rendering, seeded by the photo's name."""
     seed = photo_seed(name)
-    return Pair(name, photo, render(photo, look, seed), render(photo, look, seed, grain=False))
+    clean = render(photo, look, seed, grain=False) if keep_clean else None
+    return Pair(name, photo, render(photo, look, seed), clean)
 
 
 def subfolder(root: Path, *parts: str) -> Path:

@@ -1,0 +1,84 @@
+"""The `cinegan` command. Heavy imports wait inside the subcommands."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cinegan_jax.errors import UserError
+
+
+class _Commands(typer.core.TyperGroup):
+    """Prints a UserError as its text alone and exits with code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            typer.echo(f"cinegan: {error}", err=True)
+            raise typer.Exit(2) from error
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _cinegan() -> None:
+    """Learn a film look from pairs of photographs."""
+
+
+@app.command()
+def prepare(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="A folder of photos; or of pairs, {train,test}/{input,LOOK} or {input,target}; "
+            "or 'samples'.",
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
+    look: Annotated[
+        str,
+        typer.Option(
+            help="For photos: classic_neg, cinema, velvia, a .cube file or a HaldCLUT .png. "
+            "For pairs: the folder of the after pictures, 'target' when not given."
+        ),
+    ] = "",
+    size: Annotated[
+        int, typer.Option(help="Pixels of the short side (crop) or of both sides (squash, pad).")
+    ] = 512,
+    resize: Annotated[
+        str,
+        typer.Option(
+            help="crop: the whole photo, cropped in training; squash: the aspect is lost; "
+            "pad: mirrored into a square."
+        ),
+    ] = "crop",
+    test_fraction: Annotated[
+        float, typer.Option(help="Share held out, where SRC does not say which photos are.")
+    ] = 0.1,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+) -> None:
+    """Turn photos, or your own before/after pairs, into training shards.
+
+    May be stopped at any moment; the same command goes on where it was.
+    """
+    from cinegan_jax.data.prepare import REJECTED, Settings
+    from cinegan_jax.data.prepare import prepare as run
+
+    settings = Settings(look=look, size=size, resize=resize, test_fraction=test_fraction)
+    columns = (TextColumn("Preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        made, rejected = run(source, out, settings, jobs, show)
+    typer.echo(f"{out}: {made.count('train')} training and {made.count('test')} test pairs.")
+    if rejected:
+        typer.echo(f"{len(rejected)} files were left out; {out / REJECTED} says why.")

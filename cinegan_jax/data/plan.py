@@ -1,0 +1,188 @@
+"""What `cinegan prepare` will do: which photos go into which shard, and which are left out."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cinegan_jax.data import manifest
+from cinegan_jax.data.decode import is_photo
+from cinegan_jax.data.geometry import RESIZES
+from cinegan_jax.data.pairs import FolderPairs, subfolder
+from cinegan_jax.data.samples import sample_photos
+from cinegan_jax.errors import UserError
+
+SPLITS = ("train", "test")
+PAIRS_A_SHARD = 64
+_AFTER = "target"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How photos are prepared.
+
+    Attributes:
+      look: of `load_look` for photos, the name of the folder of the after pictures for pairs; empty
+        for pairs in `input` and `target`.
+      size: pixels of the short side (`crop`) or of both sides.
+      resize: `crop`, `squash` or `pad`.
+      test_fraction: share of the photos held out, where the source does not say which.
+    """
+
+    look: str = ""
+    size: int = 512
+    resize: str = "crop"
+    test_fraction: float = 0.1
+
+    def check(self) -> None:
+        """Raises UserError where a setting is out of range."""
+        if self.resize not in RESIZES:
+            raise UserError(f"no --resize {self.resize!r}: choose one of {', '.join(RESIZES)}")
+        if self.size < 1:
+            raise UserError(f"--size is {self.size}: it must be 1 or more")
+        if not 0 <= self.test_fraction < 1:
+            raise UserError(f"--test-fraction is {self.test_fraction}: it must be in 0 ... 1")
+
+
+class Item(NamedTuple):
+    """One pair to make: from a photo and a look, or, with `after`, from two pictures."""
+
+    name: str
+    before: Path
+    after: Path | None = None
+
+
+class Rejection(NamedTuple):
+    """A file left out, and why."""
+
+    file: str
+    reason: str
+
+
+class ShardPlan(NamedTuple):
+    """One shard to write."""
+
+    file: str
+    split: str
+    items: Sequence[Item]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything to do; the same photos and settings give the same `digest`."""
+
+    look: str
+    settings: Settings
+    shards: Sequence[ShardPlan]
+    rejected: Sequence[Rejection]
+    digest: str
+
+
+def make_plan(source: str, settings: Settings) -> Plan:
+    """Lists the photos of a source and distributes them over shards.
+
+    Args:
+      source: `samples`; a folder of photos, searched with its subfolders; or pairs in
+        `{train,test}/{input,LOOK}` or `{input,target}`.
+      settings: how to prepare them.
+
+    Raises:
+      UserError: a setting is out of range, or the source holds nothing to prepare.
+    """
+    settings.check()
+    root = Path(source)
+    rejected: list[Rejection] = []
+    if source == "samples":
+        splits = {split: list(map(_photo, sample_photos(split))) for split in SPLITS}
+    elif not root.is_dir():
+        raise UserError(f"no folder {source!r}: give a folder of photos or pairs, or 'samples'")
+    elif any((root / split / "input").is_dir() for split in SPLITS):
+        splits = {split: _pairs(root / split, settings, rejected) for split in SPLITS}
+    elif (root / "input").is_dir():
+        splits = _split(_pairs(root, settings, rejected), settings.test_fraction)
+    else:
+        splits = _split(_photos(root, rejected), settings.test_fraction)
+    rendered = any(item.after is None for items in splits.values() for item in items)
+    if rendered and not settings.look:
+        raise UserError("photos need a film look: give --look classic_neg or --look FILE.cube")
+    return _plan(splits, rejected, settings, Path(settings.look).name or _AFTER)
+
+
+def _plan(
+    splits: Mapping[str, Sequence[Item]],
+    rejected: Sequence[Rejection],
+    settings: Settings,
+    look: str,
+) -> Plan:
+    shards = [shard for split, items in splits.items() for shard in _shards(split, items)]
+    if not shards:
+        raise UserError("no photos to prepare: the source holds no picture files")
+    lut = Path(settings.look)
+    facts = {
+        **dataclasses.asdict(settings),
+        "format": manifest.FORMAT,
+        "look": look,
+        "lut": manifest.sha256(lut) if lut.is_file() else None,
+        "shards": [[shard.file, [_identity(item) for item in shard.items]] for shard in shards],
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return Plan(look, settings, shards, rejected, digest)
+
+
+def _shards(split: str, items: Sequence[Item]) -> list[ShardPlan]:
+    parts = [items[i : i + PAIRS_A_SHARD] for i in range(0, len(items), PAIRS_A_SHARD)]
+    return [
+        ShardPlan(f"{split}-{index:05d}-of-{len(parts):05d}.arrayrecord", split, part)
+        for index, part in enumerate(parts)
+    ]
+
+
+def _identity(item: Item) -> list[str | int]:
+    files = [path.stat() for path in (item.before, item.after) if path is not None]
+    return [item.name, *(fact for file in files for fact in (file.st_size, file.st_mtime_ns))]
+
+
+def _photo(path: Path) -> Item:
+    return Item(path.stem, path)
+
+
+def _photos(root: Path, rejected: list[Rejection]) -> list[Item]:
+    found: dict[str, Item] = {}
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        name = path.relative_to(root).with_suffix("").as_posix()
+        if not is_photo(path):
+            rejected.append(Rejection(str(path), "not a JPEG, PNG, TIFF or WebP picture"))
+        elif name in found:
+            rejected.append(Rejection(str(path), f"has the name of {found[name].before}"))
+        else:
+            found[name] = Item(name, path)
+    return list(found.values())
+
+
+def _pairs(root: Path, settings: Settings, rejected: list[Rejection]) -> list[Item]:
+    after = settings.look or _AFTER
+    pairs = FolderPairs(subfolder(root, "input"), subfolder(root, after))
+    rejected.extend(Rejection(str(path), "has no partner") for path in pairs.unmatched())
+    return [Item(name, *pairs.paths(index)) for index, name in enumerate(pairs.names)]
+
+
+def _split(items: Sequence[Item], test_fraction: float) -> dict[str, list[Item]]:
+    """Splits by a hash of the name, so that a photo keeps its side when others come or go.
+
+    Of two photos or more, one at least is held out unless `test_fraction` is zero.
+    """
+    chances = {item: _chance(item.name) for item in items}
+    test = {item for item in items if chances[item] < test_fraction}
+    if not test and test_fraction and len(items) > 1:
+        test = {min(items, key=chances.__getitem__)}
+    return {
+        "train": [item for item in items if item not in test],
+        "test": [item for item in items if item in test],
+    }
+
+
+def _chance(name: str) -> float:
+    """A number in [0, 1) that depends on the name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
