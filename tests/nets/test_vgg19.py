@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import safetensors.numpy
-import torch
 
 from cinegan_jax.errors import UserError
 from cinegan_jax.nets import vgg19
@@ -57,6 +56,7 @@ def test_parity_with_keras(layers, pictures):
 
 def test_parity_with_torch_functions(layers, pictures):
     """torchvision's formula: ToTensor, then Normalize, then convolutions in NCHW."""
+    torch = pytest.importorskip("torch", reason="needs cinegan-jax[torch]")
     x = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32) / 255
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     x = (x - mean[:, None, None]) / deviation[:, None, None]
