@@ -1,5 +1,6 @@
 """The run's records: `metrics.jsonl`, one JSON object a line, and the same for TensorBoard."""
 
+import contextlib
 import errno
 import json
 import math
@@ -14,9 +15,9 @@ import jax
 import numpy as np
 from absl import logging
 from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.record_writer import RecordWriter
 
 from cinegan_jax.training.disk import is_disk_full
 
@@ -95,7 +96,7 @@ class MetricsLog:
             if not is_disk_full(error):
                 raise
             self._records.truncate(end)
-            logging.error("The disk is full: a record is missing from %s.", self._records.name)
+            _say_full("a record is missing from", self._records.name)
 
 
 class _Events:
@@ -108,7 +109,7 @@ class _Events:
     def __init__(self, folder: Path, purge_from: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._writer: EventsWriter | None = None
+        self._file: RecordWriter | None = None
         # TensorBoard hides what earlier files say of this step and later ones.
         start = SessionLog(status=SessionLog.START)
         self._write(Event(wall_time=time.time(), step=purge_from, session_log=start))
@@ -121,21 +122,28 @@ class _Events:
         self._write(Event(wall_time=time.time(), step=step, summary=merged))
 
     def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        if self._file is not None:
+            self._file.close()
 
     def _write(self, event: Event) -> None:
         try:
-            if self._writer is None:
-                suffix = f".{time.time_ns()}"  # two runs may start within one second
-                self._writer = EventsWriter(str(self._folder / "events"), suffix)
-            self._writer.write_event(event)
-            self._writer.flush()
+            if self._file is None:
+                self._file = RecordWriter(str(self._folder / f"events.out.tfevents.{_now()}"))
+                header = Event(wall_time=time.time(), file_version="brain.Event:2")
+                self._file.write(header.SerializeToString())
+            self._file.write(event.SerializeToString())
+            self._file.flush()
         except OSError as error:
             if not is_disk_full(error):
                 raise
-            self._writer = None  # its file may end in half a record: begin another
-            logging.error("The disk is full: TensorBoard in %s misses an event.", self._folder)
+            self._begin_another_file()
+            _say_full("an event is missing from", self._folder)
+
+    def _begin_another_file(self) -> None:
+        """Gives up the file, which may end in half a record."""
+        with contextlib.suppress(OSError):
+            self.close()
+        self._file = None
 
 
 def drop_records_after(path: Path, step: int) -> None:
@@ -164,6 +172,16 @@ def _belongs(line: bytes, step: int, path: Path) -> bool:
     except (ValueError, KeyError, TypeError):
         logging.warning("Dropped a broken line from %s: %r.", path, line[:80])
         return False
+
+
+def _say_full(what: str, path: str | Path) -> None:
+    """Says so now and then: every record meets the same full disk."""
+    logging.log_every_n_seconds(logging.ERROR, "The disk is full: %s %s.", 60, what, path)
+
+
+def _now() -> str:
+    """Seconds as TensorBoard wants them in a file's name, and more digits for a quick restart."""
+    return f"{time.time():.6f}"
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""The run's records after kills, restarts and a full disk."""
+
+import json
+import math
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+from cinegan_jax.training.metrics_log import MetricsLog, drop_records_after
+
+
+def records(workdir: Path) -> list[dict]:
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def events(workdir: Path) -> list[Event]:
+    """Reads the record format by hand: length, its checksum, the event, its checksum."""
+    found = []
+    for path in sorted((workdir / "tensorboard").iterdir()):
+        content = path.read_bytes()
+        while content:
+            (length,) = struct.unpack("<Q", content[:8].ljust(8, b"\xff"))
+            if len(content) < 16 + length:
+                break  # cut short: TensorBoard, too, shows what came before
+            found.append(Event.FromString(content[12 : 12 + length]))
+            content = content[16 + length :]
+    return found
+
+
+def test_writes_one_object_a_line(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path, 0) as log:
+        log.write_scalars(1, {"loss": np.float32(0.1), "epoch": 0.25}, timing={"rate": 3.5})
+        log.write_scalars(2, {"loss": math.nan, "skipped": 2})
+        assert len(records(tmp_path)) == 2  # on disk before the log is closed
+    assert records(tmp_path) == [
+        {"step": 1, "loss": float(np.float32(0.1)), "epoch": 0.25, "timing": {"rate": 3.5}},
+        {"step": 2, "loss": None, "skipped": 2},
+    ]
+
+
+def test_tensorboard_shows_scalars_and_pictures(tmp_path: Path, rng: np.random.Generator) -> None:
+    picture = rng.integers(0, 256, (5, 7, 3), np.uint8)
+    with MetricsLog(tmp_path, 0) as log:
+        log.write_scalars(3, {"loss": 0.5}, timing={"rate": 2.0})
+        log.write_images(4, {"samples": picture})
+    values = [(e.step, v) for e in events(tmp_path) for v in e.summary.value]
+    assert [(step, v.tag, v.simple_value) for step, v in values[:2]] == [
+        (3, "loss", 0.5),
+        (3, "timing/rate", 2.0),
+    ]
+    step, shown = values[2]
+    assert (step, shown.tag) == (4, "samples")
+    png = tmp_path / "shown.png"
+    png.write_bytes(shown.image.encoded_image_string)
+    np.testing.assert_array_equal(np.asarray(Image.open(png)), picture)
+
+
+def test_a_restart_drops_the_records_it_will_write_again(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path, 0) as log:
+        for step in (10, 20, 30):
+            log.write_scalars(step, {"loss": step / 10})
+    with MetricsLog(tmp_path, 20) as log:
+        log.write_scalars(30, {"loss": 33.0})
+    assert records(tmp_path) == [
+        {"step": 10, "loss": 1.0},
+        {"step": 20, "loss": 2.0},
+        {"step": 30, "loss": 33.0},
+    ]
+    starts = [e.step for e in events(tmp_path) if e.session_log.status == SessionLog.START]
+    assert starts == [1, 21]  # TensorBoard hides what came before from these steps on
+
+
+def test_a_run_without_a_checkpoint_starts_with_no_record(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path, 0) as log:
+        log.write_scalars(1, {"loss": 1.0})
+    with MetricsLog(tmp_path, 0):
+        assert records(tmp_path) == []
+
+
+@pytest.mark.parametrize("cut", range(1, 22))
+def test_a_line_cut_short_is_repaired(tmp_path: Path, cut: int) -> None:
+    whole = b'{"step": 1, "a": 0.5}\n{"step": 2, "a": 0.5}\n'
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(whole[:-cut])
+    with MetricsLog(tmp_path, 2) as log:
+        log.write_scalars(3, {"a": 0.5})
+    steps = [record["step"] for record in records(tmp_path)]
+    assert steps == ([1, 2, 3] if cut == 1 else [1, 3])
+
+
+def test_dropping_leaves_what_belongs_byte_for_byte(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    drop_records_after(path, 5)
+    assert not path.exists()
+    kept = b'{"step":4,  "note":"as it was"}\n'
+    path.write_bytes(kept + b'{"step":6}\n')
+    drop_records_after(path, 5)
+    assert path.read_bytes() == kept
+    assert [p.name for p in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(mount)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("a tmpfs cannot be mounted here")
+    yield mount
+    subprocess.run(["umount", "--lazy", str(mount)], check=True)
+
+
+def test_a_full_disk_loses_whole_records_only(
+    small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(40_000))
+    with MetricsLog(small_disk, 0) as log:
+        for step in range(1, 1000):
+            log.write_scalars(step, {"loss": 0.125, "other": 0.25})
+        assert "disk is full" in caplog.text
+        filler.unlink()
+        log.write_scalars(1000, {"loss": 1.0})
+    steps = [record["step"] for record in records(small_disk)]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 1000
+    assert 10 < len(steps) < 1000
+    assert [e.step for e in events(small_disk) if e.summary.value][-1] == 1000

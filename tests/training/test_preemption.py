@@ -1,0 +1,105 @@
+"""Signals that ask a run to stop, with real processes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from cinegan_jax.training.preemption import PREEMPTED_EXIT_CODE, PreemptionGuard
+
+STEP_UNTIL_STOPPED = """
+import sys, time
+from cinegan_jax.training.preemption import PreemptionGuard
+
+with PreemptionGuard() as guard:
+    print("ready", flush=True)
+    step = 1
+    while not guard.should_stop(step):
+        time.sleep(0.01)
+        step += 1
+    time.sleep(float(sys.argv[1]))
+sys.exit(guard.exit_code)
+"""
+
+
+def start(seconds_to_save: float) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", STEP_UNTIL_STOPPED, str(seconds_to_save)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_stops_after_the_step_with_its_exit_code(number: int, code: int) -> None:
+    process = start(seconds_to_save=0)
+    process.send_signal(number)
+    process.communicate(timeout=10)
+    assert process.returncode == code
+
+
+def test_a_second_ctrl_c_kills() -> None:
+    process = start(seconds_to_save=60)
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.communicate(timeout=0.5)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGINT
+
+
+def test_only_a_signal_stops_and_the_old_handlers_come_back() -> None:
+    old = (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
+    with PreemptionGuard() as guard:
+        assert not guard.should_stop(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert guard.should_stop(2)
+        assert guard.exit_code == PREEMPTED_EXIT_CODE == 75
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == old
+    with PreemptionGuard() as again:
+        assert not again.should_stop(1)
+
+
+STEP_WITH_ANOTHER_HOST = """
+import sys, time
+import jax
+jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
+from cinegan_jax.training.preemption import PreemptionGuard
+
+with PreemptionGuard() as guard:
+    print("ready", flush=True)
+    for step in range(1, 2000):
+        time.sleep(0.01 + 0.01 * int(sys.argv[2]))
+        if guard.should_stop(step):
+            print(step, flush=True)
+            break
+sys.exit(guard.exit_code)
+"""
+
+
+def test_two_hosts_stop_at_one_step_when_one_is_told() -> None:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        address = f"localhost:{probe.getsockname()[1]}"
+    hosts = [
+        subprocess.Popen(
+            [sys.executable, "-c", STEP_WITH_ANOTHER_HOST, address, str(n)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for n in range(2)
+    ]
+    for host in hosts:
+        assert host.stdout is not None
+        assert host.stdout.readline() == "ready\n"
+    hosts[1].send_signal(signal.SIGTERM)
+    steps = [host.communicate(timeout=40)[0] for host in hosts]
+    assert steps[0] == steps[1] != ""
+    assert [host.returncode for host in hosts] == [75, 75]
