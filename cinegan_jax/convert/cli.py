@@ -1,11 +1,10 @@
-"""`cinegan convert`: weights from other frameworks' files."""
+"""`cinegan convert`: weights from other frameworks' files. Heavy imports wait in the commands."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cinegan_jax.convert import vgg19
 from cinegan_jax.errors import UserError
 
 convert_app = typer.Typer(no_args_is_help=True)
@@ -33,6 +32,8 @@ def convert_vgg19(
     ] = False,
 ) -> None:
     """Make the VGG19 weights file that the perceptual loss reads."""
+    from cinegan_jax.convert import vgg19
+
     if (file is None) != download:
         raise UserError("Name one source: either FILE or --download.")
     source = vgg19.download_keras() if file is None else file
