@@ -56,7 +56,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.evaluate_pairs = 32  # held-out pairs in those scores
     c.checkpoint_every_steps = 500
     c.checkpoints_kept = 3  # the newest ones; the best one is kept beside them
-    c.best_metric = "psnr"  # psnr or ssim (higher is better), delta_e (lower is better)
+    c.best_metric = "psnr"  # psnr (higher is better) or delta_e (lower is better)
     c.on_disk_full = "continue"  # continue: train on without that checkpoint; stop: end the run
     return c
 

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 import jax
 import numpy as np
-from flax import jax_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cinegan_jax.errors import UserError
@@ -76,4 +75,4 @@ class Pmap:
     @staticmethod
     def one(tree: Any) -> Any:
         """The first replica of a replicated tree, still on its device."""
-        return jax_utils.unreplicate(tree)
+        return jax.tree.map(lambda array: array.addressable_shards[0].data[0], tree)

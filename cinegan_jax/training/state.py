@@ -1,7 +1,7 @@
 """Everything a run needs to go on, as one pytree."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -80,6 +80,13 @@ def empty_window(metric_names: tuple[str, ...]) -> MetricWindow:
     return MetricWindow(sums, jnp.zeros((), jnp.int32))
 
 
-def generating_params(state: TrainState) -> dict[str, Params]:
-    """The parameters to make pictures with: the averages where there are any."""
-    return {**state.params, **state.ema}
+class Networks(NamedTuple):
+    """What it takes to make pictures."""
+
+    params: Mapping[str, Params]
+    family: Any
+
+
+def networks_of(state: TrainState) -> Networks:
+    """The networks to make pictures with: the averages where there are any."""
+    return Networks({**state.params, **state.ema}, state.family)

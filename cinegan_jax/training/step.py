@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,14 +10,8 @@ import jax.numpy as jnp
 import optax
 
 from cinegan_jax.families.api import Aux, GanFamily, Objective, Update
-from cinegan_jax.training.state import (
-    MetricWindow,
-    NonFinite,
-    Optimizers,
-    TrainState,
-    generating_params,
-)
-from cinegan_jax.types import Batch, Images, Params, Scalar
+from cinegan_jax.training.state import MetricWindow, NonFinite, Optimizers, TrainState
+from cinegan_jax.types import Batch, Params, Scalar
 
 TrainStep = Callable[[TrainState, Any, Batch], TrainState]
 Gradients = dict[str, Params]
@@ -132,26 +127,16 @@ def accumulate(update: Update, slices: int) -> Callable[..., tuple[Gradients, An
     return sliced if slices > 1 else whole
 
 
-def make_generate(family: GanFamily) -> Callable[[TrainState, Images], Images]:
-    """`(state, uint8 [n, h, w, 3]) -> signed`, with the EMA where there is one."""
-
-    def generate(state: TrainState, images: Images) -> Images:
-        key = jax.random.wrap_key_data(state.key)
-        return family.generate(generating_params(state), state.family, {"input": images}, key)
-
-    return generate
-
-
 def metric_names(family: GanFamily, frozen: Any, batch: Batch) -> tuple[str, ...]:
     """The names that a step's metrics will have, from shapes alone."""
 
-    def terms(update: Update) -> Mapping[str, Scalar]:
+    def terms(update: Update, frozen: Any, batch: Batch) -> Mapping[str, Scalar]:
         key = jax.random.key(0)
         return update.objective(*family.init(key, batch), frozen, batch, key)[1].metrics
 
     names: list[str] = []
     for update in family.updates:
-        names += jax.eval_shape(lambda update=update: terms(update))
+        names += jax.eval_shape(partial(terms, update), frozen, batch)
         for player in update.players:
             names += [f"loss_{player}", f"gradient_norm_{player}"]
     return tuple(names)
@@ -164,7 +149,7 @@ def _apply(
     params, opt_states = dict(state.params), dict(state.optimizers)
     metrics = {**aux.metrics, **{f"loss_{player}": loss for player, loss in losses.items()}}
     for player, gradient in gradients.items():
-        metrics[f"gradient_norm_{player}"] = optax.global_norm(gradient)
+        metrics[f"gradient_norm_{player}"] = optax.tree.norm(gradient)
         updates, opt_states[player] = optimizers[player].update(
             gradient, opt_states[player], params[player]
         )
@@ -189,9 +174,7 @@ def _extended(
     return MetricWindow(sums, count)
 
 
-def _counted(
-    before: NonFinite, broken: Mapping[str, jax.Array], finite: jax.Array
-) -> NonFinite:
+def _counted(before: NonFinite, broken: Mapping[str, jax.Array], finite: jax.Array) -> NonFinite:
     bad = (~finite).astype(jnp.int32)
     return NonFinite(
         total=before.total + bad, in_a_row=(before.in_a_row + 1) * bad, metrics=dict(broken)

@@ -1,0 +1,89 @@
+"""Dry-run mode: build everything, say what a run would take, and stop."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+from rich.table import Table
+
+from cinegan_jax.training.run import Run
+
+GIB = 2**30
+
+
+def dry_run(run: Run, workdir: Path) -> int:
+    """Print config, parameters, memory, FLOPs and data; write nothing and compile nothing.
+
+    Raises:
+      UserError: some part of the run finds its config or its files wanting.
+    """
+    console = Console(soft_wrap=True)
+    console.print(str(run.config), highlight=False, markup=False)
+    table = Table("what", "figure", title=f"dry run of {workdir}")
+    for name, figure in figures(run):
+        table.add_row(name, figure)
+    console.print(table)
+    return 0
+
+
+def figures(run: Run) -> list[tuple[str, str]]:
+    """What a run is made of, by name."""
+    state = jax.eval_shape(run.init_state)
+    frozen = run.frozen_shapes()
+    batch = run.batch_shapes(run.device_batch)
+    kept, step_bytes = tree_bytes((state, frozen)), tree_bytes(batch) + residual_bytes(run)
+    players = [(f"parameters, {name}", f"{count(tree):,}") for name, tree in state.params.items()]
+    return [
+        *players,
+        ("training pairs", f"{len(run.train_pairs):,}"),
+        ("held-out pairs", f"{len(run.test_pairs):,}"),
+        ("steps", f"{run.total_steps:,} ({run.steps_per_epoch:,} an epoch)"),
+        ("devices", f"{len(run.parallel.devices)} x {run.parallel.devices[0].device_kind}"),
+        ("pairs a device and step", f"{run.device_batch}"),
+        ("state and frozen weights a device", f"{kept / GIB:.3f} GiB"),
+        ("kept for the backward pass a device", f"{step_bytes / GIB:.3f} GiB before fusion"),
+        ("FLOP a step and device", f"{step_flops(run):.4g}"),
+    ]
+
+
+def residual_bytes(run: Run) -> int:
+    """Bytes that the forward pass keeps for the backward one, on one device, from shapes alone.
+
+    An upper bound before the compiler fuses and rematerialises.
+    """
+    pairs = run.device_batch // run.config.accumulate_steps
+    state = jax.eval_shape(run.init_state)
+
+    def largest(objective: Any) -> int:
+        def pullback(params: Any, frozen: Any, batch: Any) -> Any:
+            key = jax.random.key(0)
+            return jax.vjp(lambda p: objective(p, state_family(), frozen, batch, key)[0], params)[1]
+
+        def state_family() -> Any:
+            return jax.tree.map(lambda x: jax.numpy.zeros(x.shape, x.dtype), state.family)
+
+        kept = jax.eval_shape(pullback, state.params, run.frozen_shapes(), run.batch_shapes(pairs))
+        return tree_bytes(kept)
+
+    return max(largest(update.objective) for update in run.family.updates)
+
+
+def step_flops(run: Run) -> float:
+    """Floating-point operations of one step on one device, as traced and not yet optimised."""
+    state = jax.eval_shape(run.init_state)
+    batch = run.batch_shapes(run.device_batch)
+    lowered = jax.jit(run.make_step()).lower(state, run.frozen_shapes(), batch)
+    return float(lowered.cost_analysis()["flops"])
+
+
+def count(tree: Any) -> int:
+    """Numbers in a tree of arrays or shapes."""
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
+
+
+def tree_bytes(tree: Any) -> int:
+    """Bytes of a tree of arrays or shapes."""
+    leaves = jax.tree.leaves(tree)
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)

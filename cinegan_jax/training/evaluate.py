@@ -1,0 +1,52 @@
+"""Evaluate mode: score a workdir's newest checkpoint on the whole test split."""
+
+from pathlib import Path
+
+import jax
+from rich.console import Console
+
+from cinegan_jax.data.pairs import BrokenPair, PairSource
+from cinegan_jax.evaluation.evaluate import evaluate as score
+from cinegan_jax.evaluation.report import summary_line, to_markdown, to_table
+from cinegan_jax.inference.generate import Generate, make_generate
+from cinegan_jax.inference.sheet import before_after
+from cinegan_jax.training.pretrained import restore_networks
+from cinegan_jax.training.run import Run
+from cinegan_jax.training.state import Networks
+from cinegan_jax.types import Images
+
+SHEET_ROWS = 4
+
+
+def evaluate(run: Run, workdir: Path) -> int:
+    """Print scores of input, fitted LUT and generator, and keep them in the workdir.
+
+    Writes `evaluation.json`, `evaluation.md` and `before_after.png`.
+
+    Raises:
+      UserError: there is no good checkpoint, or no pair could be scored.
+    """
+    generate = trained_generate(run, workdir)
+    result = score(run.test_pairs, run.train_pairs, generate, seed=run.config.seed)
+    result.save(workdir / "evaluation.json")
+    (workdir / "evaluation.md").write_text(to_markdown(result), encoding="utf-8")
+    before_after(_first(run.test_pairs, SHEET_ROWS), generate, workdir / "before_after.png")
+    console = Console(soft_wrap=True)
+    console.print(to_table(result))
+    console.print(summary_line(result), highlight=False)
+    return 0
+
+
+def trained_generate(run: Run, workdir: Path) -> Generate:
+    """The generator of a workdir's newest checkpoint, with its EMA where the config keeps one."""
+    state = jax.eval_shape(run.init_state)
+    wanted = {"params": state.params, "family": state.family}
+    if state.ema:
+        wanted["ema"] = state.ema
+    found = restore_networks(workdir, wanted)
+    networks = Networks({**found["params"], **found.get("ema", {})}, found["family"])
+
+    def apply(networks: Networks, images: Images) -> Images:
+        return run.family.generate(*networks, {"input": images}, jax.random.key(0))
+
+    return make_generate(apply, networks)

@@ -1,0 +1,165 @@
+"""What a person sees of a run: progress lines, metric records, sample grids, scores."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from PIL import Image
+from rich.console import Console
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.training.metrics_log import MetricsLog
+from cinegan_jax.training.state import TrainState
+
+
+@dataclasses.dataclass
+class Progress:
+    """One line and one metrics record an interval: losses are means over the interval's steps.
+
+    Attributes:
+      every_steps: the interval; the step's metric window has the same length.
+      start_step: steps done before this process began.
+      total_steps: of the run.
+      steps_per_epoch: of the data.
+      batch_size: pairs a step, over all devices.
+      devices: how many share them.
+      waited: seconds the loop has waited for data since the start of the process.
+      one: takes the first replica.
+      log: where records go.
+    """
+
+    every_steps: int
+    start_step: int
+    total_steps: int
+    steps_per_epoch: int
+    batch_size: int
+    devices: int
+    waited: Callable[[], float]
+    one: Callable[[Any], Any]
+    log: MetricsLog
+    console: Console = dataclasses.field(default_factory=lambda: Console(soft_wrap=True))
+
+    def __post_init__(self) -> None:
+        self._before = (self.start_step, time.perf_counter(), self.waited())
+
+    def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
+        window = jax.device_get(self.one(state.window))
+        losses = {n: float(s) / max(1, int(window.count)) for n, s in window.sums.items()}
+        timing = self._timing(step)
+        skipped = int(self.one(state.nonfinite.total))
+        self.log.write_scalars(
+            step,
+            {"epoch": step / self.steps_per_epoch, **losses, "skipped_steps": skipped},
+            timing=timing,
+        )
+        self.console.print(self._line(step, losses, timing, skipped), highlight=False)
+        return {}
+
+    def _timing(self, step: int) -> dict[str, float]:
+        """Rates over the interval, from the wall clock."""
+        before, clock, waited = self._before
+        self._before = (step, time.perf_counter(), self.waited())
+        seconds = max(self._before[1] - clock, 1e-9)
+        rate = (step - before) * self.batch_size / seconds
+        return {
+            "pairs_per_second": rate,
+            "pairs_per_second_per_device": rate / self.devices,
+            "data_wait_share": (self._before[2] - waited) / seconds,
+            "seconds_left": (self.total_steps - step) * self.batch_size / max(rate, 1e-9),
+        }
+
+    def _line(
+        self, step: int, losses: Mapping[str, float], timing: Mapping[str, float], skipped: int
+    ) -> str:
+        eta = time.strftime("%H:%M:%S", time.gmtime(timing["seconds_left"]))
+        parts = [
+            f"step {step}/{self.total_steps}",
+            f"epoch {step / self.steps_per_epoch:.2f}",
+            f"{timing['pairs_per_second']:.1f} pairs/s"
+            f" ({timing['pairs_per_second_per_device']:.1f} a device)",
+            f"ETA {eta}",
+            *(f"{name} {value:.4g}" for name, value in losses.items()),
+        ]
+        if skipped:
+            parts.append(f"{skipped} non-finite steps skipped")
+        return "  ".join(parts)
+
+
+@dataclasses.dataclass
+class NonFiniteGuard:
+    """Ends a run whose losses or gradients stay non-finite; single such steps are skipped anyway.
+
+    Attributes:
+      every_steps: in a row, before the run ends.
+      one: takes the first replica.
+      last_good_step: of the newest checkpoint.
+    """
+
+    every_steps: int
+    one: Callable[[Any], Any]
+    last_good_step: Callable[[], int | None]
+
+    def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
+        nonfinite = jax.device_get(self.one(state.nonfinite))
+        in_a_row = int(nonfinite.in_a_row)
+        if in_a_row >= self.every_steps:
+            names = [name for name, broken in nonfinite.metrics.items() if broken]
+            last = self.last_good_step()
+            raise UserError(
+                f"not finite for {in_a_row} steps in a row, up to step {step}: {', '.join(names)}."
+                " Nothing moved in those steps; the last good checkpoint is "
+                f"{'not there yet' if last is None else f'that of step {last}'}. Lower the "
+                "learning rates, set config.optimizers.*.clip_norm, or use config.precision=f32."
+            )
+        return {}
+
+
+@dataclasses.dataclass
+class Samples:
+    """A picture grid of the same held-out pairs, as PNG and in TensorBoard.
+
+    Attributes:
+      every_steps: how often.
+      make_grid: the replicated state's grid, uint8 [h, w, 3].
+      folder: where the PNG files go.
+      log: where TensorBoard's copy goes.
+    """
+
+    every_steps: int
+    make_grid: Callable[[TrainState], np.ndarray]
+    folder: Path
+    log: MetricsLog
+
+    def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
+        grid = self.make_grid(state)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(grid).save(self.folder / f"{step:07d}.png")
+        self.log.write_images(step, {"samples": grid})
+        return {}
+
+
+@dataclasses.dataclass
+class Scores:
+    """Scores on held-out pairs.
+
+    Attributes:
+      every_steps: how often.
+      evaluate: yields (name, value) for a replicated state.
+      log: where the record goes.
+    """
+
+    every_steps: int
+    evaluate: Callable[[TrainState], Iterable[tuple[str, float]]]
+    log: MetricsLog
+    console: Console = dataclasses.field(default_factory=lambda: Console(soft_wrap=True))
+
+    def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
+        scores = dict(self.evaluate(state))
+        self.log.write_scalars(step, {f"heldout/{name}": value for name, value in scores.items()})
+        line = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
+        self.console.print(f"step {step}  held-out  {line}", highlight=False)
+        return scores

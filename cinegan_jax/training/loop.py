@@ -1,0 +1,74 @@
+"""The training loop: draw a batch, step, tell, save; the same for every family."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import jax
+from absl import logging
+
+from cinegan_jax.data.device_prefetch import DevicePrefetch
+from cinegan_jax.training.checkpoints import Checkpoints
+from cinegan_jax.training.preemption import PreemptionGuard
+from cinegan_jax.training.state import TrainState
+from cinegan_jax.training.step import TrainStep
+
+
+class Hook(Protocol):
+    """Something done every so many steps and at the last one, with the state as replicated."""
+
+    every_steps: int
+
+    def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
+        """What it measured, by name; a checkpoint of the same step is ranked by these."""
+        ...
+
+
+@dataclasses.dataclass
+class Loop:
+    """A run in flight.
+
+    Attributes:
+      step_fn: moves the state over all devices.
+      frozen: arrays on the devices that nothing trains.
+      batches: device batches; their iterator's state is saved with each checkpoint.
+      one: takes the first replica of the state.
+      hooks: carried out in order, before the checkpoint of the same step.
+      meta: saved with each checkpoint.
+    """
+
+    step_fn: TrainStep
+    frozen: Any
+    batches: DevicePrefetch
+    one: Callable[[TrainState], TrainState]
+    hooks: Sequence[Hook]
+    checkpoints: Checkpoints
+    checkpoint_every_steps: int
+    meta: Mapping[str, Any]
+
+    def run(self, state: TrainState, start: int, last: int, guard: PreemptionGuard) -> bool:
+        """Steps `start` + 1 to `last`; whether it came that far before the guard said stop.
+
+        Raises:
+          UserError: the losses stay non-finite, too many pairs cannot be read, or the disk is full
+            and the run is to stop then.
+        """
+        for step in range(start + 1, last + 1):
+            state = self.step_fn(state, self.frozen, next(self.batches))
+            measured: dict[str, float] = {}
+            for hook in self.hooks:
+                if _due(step, hook.every_steps, last):
+                    measured |= hook(step, state)
+            stop = guard.should_stop(step)
+            if stop or _due(step, self.checkpoint_every_steps, last):
+                # The batches' state is that after the last batch drawn: it belongs to this step.
+                alone = jax.device_get(self.one(state))
+                self.checkpoints.save(step, alone, self.batches, self.meta, measured or None)
+            if stop and step < last:
+                logging.warning("Told to stop: saving step %d; start again to go on.", step)
+                return False
+        return True
+
+
+def _due(step: int, every: int, last: int) -> bool:
+    return step == last or step % every == 0

@@ -1,0 +1,131 @@
+"""A run, built from its config: everything the loop, the dry run and the evaluation share.
+
+This is where the ConfigDict ends; below it, modules and functions take plain fields.
+"""
+
+import dataclasses
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+
+from cinegan_jax.data.pairs import PairSource, open_pairs
+from cinegan_jax.data.pipeline import train_batches
+from cinegan_jax.errors import UserError
+from cinegan_jax.families.api import GanFamily
+from cinegan_jax.families.registry import build_family
+from cinegan_jax.training.optimizers import AdamSettings, make_adam
+from cinegan_jax.training.parallel import Pmap
+from cinegan_jax.training.state import Optimizers, TrainState, init_state
+from cinegan_jax.training.step import StepSettings, TrainStep, make_train_step, metric_names
+from cinegan_jax.types import Batch
+
+
+@dataclasses.dataclass
+class Run:
+    """The parts of one run; each is made when first asked for, and once.
+
+    Raises:
+      UserError: from whichever part finds its config or its files wanting.
+    """
+
+    config: ml_collections.ConfigDict
+
+    @cached_property
+    def family(self) -> GanFamily:
+        return build_family(self.config)
+
+    @cached_property
+    def parallel(self) -> Pmap:
+        return Pmap()
+
+    @cached_property
+    def train_pairs(self) -> PairSource:
+        return open_pairs(self.config.data.path, "train", self.config.data.look)
+
+    @cached_property
+    def test_pairs(self) -> PairSource:
+        return open_pairs(self.config.data.path, "test", self.config.data.look)
+
+    @cached_property
+    def frozen(self) -> Any:
+        return self.family.load_frozen()
+
+    @cached_property
+    def optimizers(self) -> Optimizers:
+        players = [player for update in self.family.updates for player in update.players]
+        unknown = set(self.config.optimizers) ^ set(players)
+        if unknown:
+            raise UserError(
+                f"config.optimizers has {', '.join(self.config.optimizers)}; "
+                f"family {self.config.family!r} has the players {', '.join(players)}"
+            )
+        return {
+            player: make_adam(AdamSettings(**self.config.optimizers[player]), self.total_steps)
+            for player in players
+        }
+
+    @property
+    def steps_per_epoch(self) -> int:
+        steps = len(self.train_pairs) // self.config.batch_size
+        if not steps:
+            raise UserError(
+                f"batch_size={self.config.batch_size} is more than the {len(self.train_pairs)} "
+                f"training pairs in {self.config.data.path!r}; choose a smaller one"
+            )
+        return steps
+
+    @property
+    def total_steps(self) -> int:
+        return self.config.num_steps or round(self.config.num_epochs * self.steps_per_epoch)
+
+    @property
+    def device_batch(self) -> int:
+        """Pairs a device gets each step."""
+        return self.parallel.per_device(self.config.batch_size, self.config.accumulate_steps)
+
+    def batch_shapes(self, pairs: int) -> Batch:
+        """Shapes of a batch of so many pairs."""
+        size = self.config.data.size
+        picture = jax.ShapeDtypeStruct((pairs, size, size, 3), np.uint8)
+        return {"input": picture, "target": picture}
+
+    def frozen_shapes(self) -> Any:
+        """Shapes of the frozen arrays."""
+        return jax.eval_shape(lambda: self.frozen)
+
+    def init_state(self) -> TrainState:
+        """The state a run of this config starts from."""
+        one = self.batch_shapes(1)
+        names = metric_names(self.family, self.frozen_shapes(), one)
+        with_ema = self.config.ema_decay > 0
+        init = partial(
+            init_state, self.family, self.optimizers, names, self.config.seed, one, with_ema
+        )
+        return jax.jit(init)()
+
+    def make_step(self, **lowering: Any) -> TrainStep:
+        """The step of one replica; `lowering` says how replicas are averaged."""
+        settings = StepSettings(
+            ema_decay=self.config.ema_decay,
+            accumulate_steps=self.config.accumulate_steps,
+            log_every_steps=self.config.log_every_steps,
+        )
+        return make_train_step(self.family, self.optimizers, settings, **lowering)
+
+    def train_batches(self) -> Any:
+        """This process' share of the shuffled training batches (see `data.pipeline`)."""
+        data = self.config.data
+        return train_batches(
+            self.train_pairs,
+            size=data.size,
+            crop=data.crop,
+            batch_size=self.config.batch_size // jax.process_count(),
+            seed=self.config.seed,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+            threads=data.threads,
+            corrupt_ceiling=data.corrupt_ceiling,
+        )

@@ -1,0 +1,229 @@
+"""The train step: gradients, replicas, accumulation, non-finite steps, learning."""
+
+import functools
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.families.cinegan import CineGan, LossWeights
+from cinegan_jax.nets.patchgan import Discriminator
+from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.training.optimizers import AdamSettings, make_adam
+from cinegan_jax.training.parallel import Pmap
+from cinegan_jax.training.state import TrainState, init_state
+from cinegan_jax.training.step import (
+    StepSettings,
+    accumulate,
+    make_train_step,
+    metric_names,
+)
+
+SIZE = 32
+WEIGHTS = LossWeights(perceptual=0.0, feature_matching=1.0, l1=10.0)
+FAMILY = CineGan(Generator(width=4, num_blocks=1), Discriminator(width=4), WEIGHTS, "")
+SHAPES = dict.fromkeys(("input", "target"), jax.ShapeDtypeStruct((8, SIZE, SIZE, 3), np.uint8))
+
+
+def small_batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {name: rng.integers(0, 256, like.shape, np.uint8) for name, like in SHAPES.items()}
+
+
+def adam(rate: float = 5e-5) -> dict[str, optax.GradientTransformation]:
+    return {p: make_adam(AdamSettings(rate), 100) for p in ("generator", "critics")}
+
+
+@functools.cache
+def fresh(ema: bool = True) -> TrainState:
+    names = metric_names(FAMILY, None, SHAPES)
+    return jax.jit(partial(init_state, FAMILY, adam(), names, 0, SHAPES, ema))()
+
+
+@functools.cache
+def jitted(settings: StepSettings = StepSettings(ema_decay=0.75), rate: float = 5e-5):
+    return jax.jit(make_train_step(FAMILY, adam(rate), settings))
+
+
+@functools.cache
+def gradients(slices: int = 1):
+    return jax.jit(accumulate(FAMILY.updates[0], slices))
+
+
+def steps_on(devices: int, state: TrainState, batch, count: int = 1):
+    parallel = Pmap(jax.devices()[:devices])
+    step = _replicated(devices)
+    replicated = parallel.replicate(state)
+    for _ in range(count):
+        replicated = step(replicated, None, parallel.place_batch(batch))
+    return replicated
+
+
+@functools.cache
+def _replicated(devices: int):
+    settings = StepSettings(ema_decay=0.9)
+    parallel = Pmap(jax.devices()[:devices])
+    return parallel.compile(partial(make_train_step, FAMILY, adam(), settings))
+
+
+def first(replicated):
+    return jax.device_get(Pmap.one(replicated))
+
+
+def largest_gap(one, other, skip=lambda path: False) -> float:
+    gaps = jax.tree_util.tree_map_with_path(
+        lambda path, a, b: 0.0 if skip(path) else float(np.abs(np.float64(a) - b).max()), one, other
+    )
+    return max(jax.tree.leaves(gaps))
+
+
+def bias_before_norm(path) -> bool:
+    """Its true gradient is zero; Adam makes full steps of the rounding."""
+    keys = [str(getattr(key, "key", key)) for key in path]
+    return keys[-1] == "bias" and keys[-2].startswith("conv") and "colour" not in keys[-2]
+
+
+def test_eight_devices_give_the_step_of_one(rng):
+    batch = small_batch(rng)
+    one, eight = (first(steps_on(n, fresh(), batch)) for n in (1, 8))
+    assert largest_gap(one.params, eight.params, bias_before_norm) < 1e-5
+    assert largest_gap(one.ema, eight.ema, bias_before_norm) < 1e-5
+    assert largest_gap(one.family, eight.family) < 1e-5
+    assert largest_gap(one.window, eight.window) < 1e-5
+    # With beta1 = 0 Adam's first moment is the gradient itself.
+    assert largest_gap(one.optimizers, eight.optimizers) < 1e-5
+    # And the step did move: by about the learning rate.
+    assert 1e-5 < largest_gap(one.params, jax.device_get(fresh().params)) < 1e-3
+
+
+def test_replicas_stay_alike_and_a_step_is_repeated_bit_for_bit(rng):
+    batch = small_batch(rng)
+    once, twice = (jax.device_get(steps_on(8, fresh(), batch, count=2)) for _ in range(2))
+    for a, b in zip(jax.tree.leaves(once), jax.tree.leaves(twice), strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, np.broadcast_to(a[:1], a.shape))
+
+
+def test_accumulated_gradients_equal_the_whole_batch(rng):
+    state, batch = fresh(), small_batch(rng)
+    arguments = (state.params, state.family, None, batch, jax.random.key(0))
+    assert largest_gap(gradients(1)(*arguments), gradients(4)(*arguments)) < 1e-5
+
+
+def test_pullbacks_are_each_players_own_gradient(rng):
+    """Against jax.grad of each loss alone, in separate passes."""
+    state, batch, key = fresh(), small_batch(rng), jax.random.key(0)
+    found, _, _ = gradients()(state.params, state.family, None, batch, key)
+    for player, gradient in found.items():
+
+        def loss(own, player=player):
+            params = {**state.params, player: own}
+            return FAMILY.objective(params, state.family, None, batch, key)[0][player]
+
+        assert largest_gap(gradient, jax.jit(jax.grad(loss))(state.params[player])) < 1e-5
+
+
+def test_first_adam_step_in_closed_form(rng):
+    """With beta1 = 0 the first update is -rate * g / (|g| + epsilon)."""
+    state, batch = fresh(), small_batch(rng)
+    key = jax.random.key(0)
+    found, _, _ = gradients()(state.params, state.family, None, batch, key)
+    moved = jitted()(state, None, batch)
+    expected = jax.tree.map(
+        lambda p, g: p - 5e-5 * g / (jnp.abs(g) + 1e-7), state.params, dict(found)
+    )
+    assert largest_gap(moved.params, expected, bias_before_norm) < 1e-6
+
+
+def test_ema_in_closed_form(rng):
+    batch = small_batch(rng)
+    states = [fresh()]
+    for _ in range(2):
+        states.append(jitted()(states[-1], None, batch))
+    expected = jax.tree.map(
+        lambda a, b, c: 0.75 * (0.75 * a + 0.25 * b) + 0.25 * c,
+        *({"generator": s.params["generator"]} for s in states),
+    )
+    assert largest_gap(states[2].ema, expected) < 1e-6
+
+
+def with_first_kernel(params, change):
+    """The same parameters but for one number of the full-size critic."""
+    flat = flatten_dict(params)
+    path = ("critics", "full", "conv1", "kernel")
+    return unflatten_dict({**flat, path: flat[path].at[0, 0, 0, 0].set(change)})
+
+
+def test_a_non_finite_step_moves_nothing_and_is_counted(rng):
+    batch = small_batch(rng)
+    step = jitted()
+    good = step(fresh(), None, batch)
+    state = good.replace(params=with_first_kernel(good.params, jnp.inf))
+    after = step(step(state, None, batch), None, batch)
+    assert int(after.step) == 3
+    assert int(after.nonfinite.total) == int(after.nonfinite.in_a_row) == 2
+    assert bool(after.nonfinite.metrics["critic_full"])
+    assert not bool(after.nonfinite.metrics["l1"])
+    for kept in ("params", "optimizers", "ema", "family"):
+        for a, b in zip(*(jax.tree.leaves(getattr(s, kept)) for s in (state, after)), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert int(after.window.count) == 1  # only the finite step is in the means
+    again = step(after.replace(params=good.params), None, batch)
+    assert int(again.nonfinite.in_a_row) == 0
+    assert int(again.nonfinite.total) == 2
+
+
+def test_the_window_holds_the_sums_since_the_last_log(rng):
+    batch = small_batch(rng)
+    narrow, wide = (StepSettings(ema_decay=0.75, log_every_steps=n) for n in (1, 2))
+    single = state = fresh()
+    losses, windows = [], []
+    for _ in range(4):
+        single = jitted(narrow)(single, None, batch)
+        state = jitted(wide)(state, None, batch)
+        losses.append(float(single.window.sums["l1"]))
+        windows.append(float(state.window.sums["l1"]))
+    np.testing.assert_allclose(windows[1], losses[0] + losses[1], rtol=1e-5)
+    np.testing.assert_allclose(windows[3], losses[2] + losses[3], rtol=1e-5)
+    assert int(state.window.count) == 2
+
+
+def test_loss_falls_when_overfitting_two_pairs(rng):
+    noise = rng.integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
+    smooth = np.asarray(jax.image.resize(noise, (2, SIZE, SIZE, 3), "cubic")).clip(0, 255)
+    pairs = {"input": smooth.astype(np.uint8), "target": (255 - smooth).astype(np.uint8)}
+    batch = {name: np.tile(images, (4, 1, 1, 1)) for name, images in pairs.items()}
+    step = jitted(StepSettings(ema_decay=0.75, log_every_steps=1), rate=2e-3)
+    state, losses = fresh(), []
+    for _ in range(60):
+        state = step(state, None, batch)
+        losses.append(float(state.window.sums["l1"]))
+    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
+
+
+def test_bf16_networks_keep_float32_masters_and_losses(rng):
+    dtype = jnp.dtype(jnp.bfloat16)
+    family = CineGan(
+        Generator(width=4, num_blocks=1, dtype=dtype),
+        Discriminator(width=4, dtype=dtype),
+        WEIGHTS,
+        "",
+    )
+    state, batch = fresh(), small_batch(rng)
+    settings = StepSettings(ema_decay=0.75)
+    moved = jax.jit(make_train_step(family, adam(), settings))(state, None, batch)
+    exact = jitted(settings)(state, None, batch)
+    kinds = {x.dtype for x in jax.tree.leaves((moved.params, moved.window.sums))}
+    assert kinds == {jnp.dtype(jnp.float32)}
+    for name, value in exact.window.sums.items():
+        assert float(moved.window.sums[name]) == pytest.approx(float(value), rel=0.05, abs=0.05)
+
+
+def test_a_batch_that_cannot_be_divided_is_refused():
+    with pytest.raises(UserError, match=r"batch_size=12 .* 8 devices x accumulate_steps=2; .* 16"):
+        Pmap().per_device(12, slices=2)
+    assert Pmap().per_device(32, slices=2) == 4
