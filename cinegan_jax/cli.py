@@ -82,3 +82,7 @@ def prepare(
     typer.echo(f"{out}: {made.count('train')} training and {made.count('test')} test pairs.")
     if rejected:
         typer.echo(f"{len(rejected)} files were left out; {out / REJECTED} says why.")
+
+
+if __name__ == "__main__":
+    app()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from cinegan_jax.data import manifest
 from cinegan_jax.data.decode import is_photo
+from cinegan_jax.data.film import load_look
 from cinegan_jax.data.geometry import RESIZES
 from cinegan_jax.data.pairs import FolderPairs, subfolder
 from cinegan_jax.data.samples import sample_photos
@@ -89,7 +90,8 @@ def make_plan(source: str, settings: Settings) -> Plan:
       settings: how to prepare them.
 
     Raises:
-      UserError: a setting is out of range, or the source holds nothing to prepare.
+      UserError: a setting is out of range, the look is unknown, or the source holds nothing to
+        prepare.
     """
     settings.check()
     root = Path(source)
@@ -107,6 +109,8 @@ def make_plan(source: str, settings: Settings) -> Plan:
     rendered = any(item.after is None for items in splits.values() for item in items)
     if rendered and not settings.look:
         raise UserError("photos need a film look: give --look classic_neg or --look FILE.cube")
+    if rendered:
+        load_look(settings.look)  # an unknown look is found before any work
     return _plan(splits, rejected, settings, Path(settings.look).name or _AFTER)
 
 

@@ -41,14 +41,15 @@ def decode_record(record: bytes) -> dict[str, Any]:
     Raises:
       ValueError: `record` is truncated or was not written by `encode_record`.
     """
-    if record[:4] != _MAGIC or len(record) < _PREFIX.size:
-        raise ValueError("not a record of a pair")
-    _, header_length = _PREFIX.unpack_from(record)
-    start = _PREFIX.size + header_length
-    header = msgpack.unpackb(record[_PREFIX.size : start])
-    shape = tuple(header["shape"])
-    expected = start + len(header["pictures"]) * math.prod(shape)
-    if len(record) != expected:
-        raise ValueError(f"a record of {len(record)} bytes, not {expected}")
+    try:
+        magic, header_length = _PREFIX.unpack_from(record)
+        start = _PREFIX.size + header_length
+        header = msgpack.unpackb(record[_PREFIX.size : start])
+        name, shape, keys = header["name"], tuple(header["shape"]), header["pictures"]
+        expected = start + len(keys) * math.prod(shape)
+    except (struct.error, msgpack.UnpackException, ValueError, TypeError, KeyError) as error:
+        raise ValueError("not a whole record of a pair") from error
+    if magic != _MAGIC or len(record) != expected:
+        raise ValueError("not a whole record of a pair")
     pixels = np.frombuffer(record, np.uint8, offset=start).reshape(-1, *shape)
-    return {"name": header["name"], **dict(zip(header["pictures"], pixels, strict=True))}
+    return {"name": name, **dict(zip(keys, pixels, strict=True))}

@@ -1,0 +1,114 @@
+"""Placing batches ahead, and the position that is saved."""
+
+import itertools
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from cinegan_jax.data.device_prefetch import DevicePrefetch
+
+
+class Counter:
+    """Yields one-number batches 0 ... stop - 1, and counts what was drawn."""
+
+    def __init__(self, stop=100, delay=0.0):
+        self.position, self.drawn, self.closed = 0, 0, False
+        self._stop, self._delay = stop, delay
+
+    def __next__(self):
+        time.sleep(self._delay)
+        if self.position == self._stop:
+            raise StopIteration
+        self.position += 1
+        self.drawn += 1
+        return {"input": np.array([self.position - 1])}
+
+    def get_state(self):
+        return {"position": self.position}
+
+    def set_state(self, state):
+        self.position = state["position"]
+
+    def close(self):
+        self.closed = True
+
+
+def _numbers(batches, count):
+    return [int(batch["input"][0]) for batch in itertools.islice(batches, count)]
+
+
+def _wait_until(condition):
+    deadline = time.monotonic() + 5
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
+def test_batches_come_in_order_and_placed():
+    batches = DevicePrefetch(Counter(7), jax.device_put)
+    first = next(batches)
+    assert isinstance(first["input"], jax.Array)
+    assert _numbers(batches, 100) == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(StopIteration):
+        next(batches)
+    batches.close()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_depth_batches_are_placed_ahead(depth):
+    counter = Counter()
+    batches = DevicePrefetch(counter, jax.device_put, depth)
+    assert counter.drawn == 0
+    next(batches)
+    _wait_until(lambda: counter.drawn > depth)
+    time.sleep(0.02)
+    assert counter.drawn == 1 + depth
+    batches.close()
+    assert counter.closed
+
+
+def test_state_is_that_of_the_last_batch_handed_out():
+    batches = DevicePrefetch(Counter(), jax.device_put)
+    assert batches.get_state() == {"position": 0}
+    assert _numbers(batches, 3) == [0, 1, 2]
+    state = batches.get_state()
+    assert state == {"position": 3}
+    assert _numbers(batches, 2) == [3, 4]
+    batches.set_state(state)
+    assert batches.get_state() == state
+    assert _numbers(batches, 3) == [3, 4, 5]
+    batches.close()
+
+
+def test_errors_of_the_iterator_reach_the_caller():
+    class Failing(Counter):
+        def __next__(self):
+            if self.position == 2:
+                raise ValueError("broken")
+            return super().__next__()
+
+    batches = DevicePrefetch(Failing(), jax.device_put)
+    assert _numbers(batches, 2) == [0, 1]
+    with pytest.raises(ValueError, match="broken"):
+        next(batches)
+    batches.close()
+
+
+def test_waiting_for_data_is_measured():
+    slow = DevicePrefetch(Counter(delay=0.05), jax.device_put)
+    _numbers(slow, 5)
+    assert slow.waited > 0.2
+    slow.close()
+
+
+def test_batches_that_are_ready_cost_no_waiting():
+    counter = Counter(delay=0.05)
+    batches = DevicePrefetch(counter, jax.device_put)
+    next(batches)
+    waited = batches.waited
+    for step in range(1, 5):
+        _wait_until(lambda drawn=step + 1: counter.drawn >= drawn)
+        next(batches)
+    assert batches.waited - waited < 0.1
+    batches.close()

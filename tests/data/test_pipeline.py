@@ -1,0 +1,245 @@
+"""Training batches: order, shares, crops, resume, and broken pairs."""
+
+import itertools
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cinegan_jax.data.pairs import BrokenPair, Pair
+from cinegan_jax.data.pipeline import train_batches
+from cinegan_jax.errors import UserError
+
+
+class Numbered:
+    """Pairs whose pixels say which pair and which place they are: red number, green y, blue x.
+
+    The target is the input's negative.
+    """
+
+    def __init__(self, count, height=6, width=8, broken=()):
+        self.names = [f"p{i}" for i in range(count)]
+        self._shape, self._broken = (height, width), set(broken)
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, index):
+        if index in self._broken:
+            raise BrokenPair(self.names[index], "damaged")
+        y, x = np.indices(self._shape)
+        photo = np.stack([np.full_like(y, index), y, x], axis=-1).astype(np.uint8)
+        return Pair(self.names[index], photo, 255 - photo)
+
+
+class Loader(NamedTuple):
+    """Arguments of train_batches that matter little to a test."""
+
+    size: int = 4
+    crop: str = "crop"
+    batch_size: int = 2
+    seed: int = 0
+    threads: int = 2
+
+    def open(self, source, **arguments):
+        return train_batches(source, **{**self._asdict(), **arguments})
+
+
+LOADER = Loader()
+
+
+def _numbers(batch):
+    return batch["input"][:, 0, 0, 0].tolist()
+
+
+def _take(batches, count):
+    taken = [_numbers(batch) for batch in itertools.islice(batches, count)]
+    batches.close()
+    return taken
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    count=st.integers(4, 40),
+    local=st.integers(1, 3),
+    processes=st.sampled_from([1, 2, 4]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_every_epoch_covers_each_pair_at_most_once_over_all_processes(
+    count, local, processes, seed
+):
+    global_batch = local * processes
+    if count < global_batch:
+        count += global_batch
+    source, steps = Numbered(count), count // global_batch
+    shares = []
+    for index in range(processes):
+        batches = LOADER.open(
+            source, batch_size=local, seed=seed, process_index=index, process_count=processes
+        )
+        assert batches.batches_per_epoch == steps
+        shares.append(_take(batches, 2 * steps))
+    for epoch in range(2):
+        part = slice(epoch * steps, (epoch + 1) * steps)
+        seen = [number for share in shares for batch in share[part] for number in batch]
+        assert len(seen) == len(set(seen)) == steps * global_batch
+        if count % global_batch == 0:
+            assert set(seen) == set(range(count))
+
+
+def test_order_changes_every_epoch_and_repeats_with_the_seed():
+    epochs = [np.ravel(_take(LOADER.open(Numbered(30)), 45)).reshape(3, 30) for _ in range(2)]
+    np.testing.assert_array_equal(*epochs)
+    for first, second in itertools.combinations(epochs[0], 2):
+        assert (first == second).mean() < 0.3
+    other = np.ravel(_take(LOADER.open(Numbered(30), seed=1), 15))
+    assert (other == epochs[0][0]).mean() < 0.3
+
+
+def test_left_out_remainder_differs_between_epochs():
+    taken = np.ravel(_take(LOADER.open(Numbered(9), batch_size=8), 12)).reshape(12, 8)
+    assert len({tuple(sorted(epoch)) for epoch in taken}) > 1
+
+
+def test_global_batches_do_not_depend_on_the_number_of_processes():
+    source = Numbered(24)
+    whole = next(LOADER.open(source, batch_size=8))
+    shares = [
+        next(LOADER.open(source, batch_size=2, process_index=i, process_count=4)) for i in range(4)
+    ]
+    for key in ("input", "target"):
+        together = np.stack([share[key] for share in shares], axis=1).reshape(whole[key].shape)
+        np.testing.assert_array_equal(together, whole[key])
+
+
+def test_both_pictures_get_the_same_crop_and_flip_and_all_occur():
+    batches = LOADER.open(Numbered(64), batch_size=64)
+    windows = set()
+    for batch in itertools.islice(batches, 10):
+        assert batch["input"].shape == batch["target"].shape == (64, 4, 4, 3)
+        assert batch["input"].dtype == batch["target"].dtype == np.uint8
+        np.testing.assert_array_equal(batch["target"], 255 - batch["input"])
+        for picture in batch["input"].astype(int):
+            rows, columns = picture[:, 0, 1], picture[0, :, 2]
+            assert (np.diff(rows) == 1).all()
+            assert set(np.diff(columns)) in ({1}, {-1})
+            windows.add((rows[0], columns.min(), columns[1] > columns[0]))
+    batches.close()
+    assert windows == set(itertools.product(range(3), range(5), (True, False)))
+
+
+def test_squash_is_the_published_resize():
+    batches = LOADER.open(Numbered(4, 6, 7), crop="squash", size=5, batch_size=4)
+    y, x = np.indices((6, 7)).astype(np.float32)
+    expected = jax.image.resize(np.stack([y, x]), (2, 5, 5), "bilinear", antialias=False)
+    for picture in next(batches)["input"].astype(float):
+        np.testing.assert_allclose(picture[..., 1], expected[0], atol=0.501)
+        flipped = picture[0, 0, 2] > picture[0, -1, 2]
+        columns = picture[:, ::-1, 2] if flipped else picture[..., 2]
+        np.testing.assert_allclose(columns, expected[1], atol=0.501)
+    batches.close()
+
+
+@pytest.mark.parametrize("position", [0, 1, 7, 8, 13])
+def test_resume_continues_byte_for_byte(position):
+    first = LOADER.open(Numbered(17))
+    for _ in range(position):
+        next(first)
+    state = first.get_state()
+    second = LOADER.open(Numbered(17))
+    next(second)
+    second.set_state(state)
+    for _ in range(20):
+        expected, got = next(first), next(second)
+        for key in expected:
+            np.testing.assert_array_equal(got[key], expected[key])
+    first.close()
+    second.close()
+
+
+def test_state_goes_over_to_another_number_of_processes():
+    source = Numbered(32)
+    whole = LOADER.open(source, batch_size=4)
+    for _ in range(11):
+        next(whole)
+    halves = [LOADER.open(source, batch_size=2, process_index=i, process_count=2) for i in range(2)]
+    for half in halves:
+        half.set_state(whole.get_state())
+    numbers = [_numbers(next(half)) for half in halves]
+    assert np.stack(numbers, axis=1).ravel().tolist() == _numbers(next(whole))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 5}, "seed=0 .* seed=5"),
+        ({"batch_size": 4}, "global_batch=2 .* global_batch=4"),
+    ],
+)
+def test_resume_under_other_settings_is_refused(change, message):
+    state = LOADER.open(Numbered(8)).get_state()
+    with pytest.raises(UserError, match=message):
+        LOADER.open(Numbered(8), **change).set_state(state)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_broken_pair_is_replaced_within_its_share(processes):
+    whole = Numbered(64)
+    damaged = Numbered(64, broken=[5])
+    for index in range(processes):
+        arguments = {"process_index": index, "process_count": processes, "corrupt_ceiling": 0.02}
+        intact = LOADER.open(whole, **arguments)
+        mended = LOADER.open(damaged, **arguments)
+        steps = 64 // (2 * processes)
+        expected = np.ravel(_take(intact, 2 * steps)).reshape(2, -1)
+        got = np.ravel(_take(mended, 2 * steps)).reshape(2, -1)
+        for epoch in range(2):
+            hole = expected[epoch] == 5
+            following = np.roll(expected[epoch], -1)
+            np.testing.assert_array_equal(got[epoch], np.where(hole, following, expected[epoch]))
+        if (expected == 5).any():
+            assert mended.broken == {"p5": "damaged"}
+
+
+def test_pair_too_small_for_the_crop_is_broken():
+    class OneSmall(Numbered):
+        def __getitem__(self, index):
+            pair = super().__getitem__(index)
+            return pair if index else Pair("p0", pair.input[:3], pair.target[:3])
+
+    batches = LOADER.open(OneSmall(8), corrupt_ceiling=0.1)
+    assert 0 not in np.ravel(_take(batches, 8))
+    assert batches.broken == {"p0": "8x3 is too small for crops of 4x4"}
+
+
+def test_too_many_broken_pairs_stop_the_run_and_are_named():
+    batches = LOADER.open(Numbered(100, broken=[3, 60]), corrupt_ceiling=0.01)
+    with pytest.raises(UserError, match=r"2 of 100 pairs .* the 1 that .*p\d+ \(damaged\)") as stop:
+        _take(batches, 50)
+    assert "p3" in str(stop.value)
+    assert "p60" in str(stop.value)
+
+
+def test_no_good_pair_at_all_is_an_error():
+    batches = LOADER.open(Numbered(4, broken=range(4)), corrupt_ceiling=1.0)
+    with pytest.raises(UserError, match="every pair"):
+        next(batches)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_size": 9}, "8 training pairs are fewer than one batch of 9"),
+        ({"batch_size": 5, "process_count": 2}, "fewer than one batch of 10"),
+        ({"crop": "stretch"}, "no crop 'stretch': choose one of crop, squash"),
+        ({"size": 0}, "size is 0"),
+        ({"threads": 0}, "threads is 0"),
+    ],
+)
+def test_settings_out_of_range_are_named(arguments, message):
+    with pytest.raises(UserError, match=message):
+        LOADER.open(Numbered(8), **arguments)
