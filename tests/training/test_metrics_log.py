@@ -2,10 +2,8 @@
 
 import json
 import math
-import shutil
 import struct
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -106,21 +104,10 @@ def test_dropping_leaves_what_belongs_byte_for_byte(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 kB."""
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(mount)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("a tmpfs cannot be mounted here")
-    yield mount
-    subprocess.run(["umount", "--lazy", str(mount)], check=True)
-
-
 def test_a_full_disk_loses_whole_records_only(
-    small_disk: Path, caplog: pytest.LogCaptureFixture
+    mount_disk: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
+    small_disk = mount_disk("64k")
     filler = small_disk / "filler"
     filler.write_bytes(bytes(40_000))
     with MetricsLog(small_disk, 0) as log:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 
@@ -83,13 +82,10 @@ sys.exit(guard.exit_code)
 """
 
 
-def test_two_hosts_stop_at_one_step_when_one_is_told() -> None:
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        address = f"localhost:{probe.getsockname()[1]}"
+def test_two_hosts_stop_at_one_step_when_one_is_told(coordinator: str) -> None:
     hosts = [
         subprocess.Popen(
-            [sys.executable, "-c", STEP_WITH_ANOTHER_HOST, address, str(n)],
+            [sys.executable, "-c", STEP_WITH_ANOTHER_HOST, coordinator, str(n)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
