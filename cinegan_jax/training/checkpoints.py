@@ -61,7 +61,7 @@ class Checkpoints:
 
     Args:
       workdir: the run's folder.
-      keep: how many of the newest steps stay.
+      keep_newest: how many of the newest steps stay.
       best_metric: the step with the best value of this metric stays too; None keeps no best.
       best_mode: whether a larger ("max") or a smaller ("min") value is better.
       on_disk_full: "continue" logs an error and goes on to the next save; "stop" raises.
@@ -75,17 +75,17 @@ class Checkpoints:
         self,
         workdir: str | os.PathLike[str],
         *,
-        keep: int = 3,
+        keep_newest: int = 3,
         best_metric: str | None = None,
         best_mode: BestMode = "max",
         on_disk_full: OnDiskFull = "continue",
     ) -> None:
-        if keep < 1:
-            raise UserError(f"keep is {keep}; keep 1 checkpoint or more.")
+        if keep_newest < 1:
+            raise UserError(f"keep_newest is {keep_newest}; keep 1 checkpoint or more.")
         _check_choice("best_mode", best_mode, ("max", "min"))
         _check_choice("on_disk_full", on_disk_full, ("continue", "stop"))
         self._folder = epath.Path(workdir).resolve() / "checkpoints"
-        self._keep = keep
+        self._keep_newest = keep_newest
         self._best_metric = best_metric
         self._best_mode = best_mode
         self._on_disk_full = on_disk_full
@@ -242,7 +242,7 @@ class Checkpoints:
         self._manager = self._open_manager()
 
     def _open_manager(self) -> ocp.CheckpointManager:
-        policies = [ocp.checkpoint_managers.LatestN(self._keep)]
+        policies = [ocp.checkpoint_managers.LatestN(self._keep_newest)]
         best: dict[str, Any] = {}
         if self._best_metric is not None:
             value = operator.itemgetter(self._best_metric)

@@ -183,7 +183,7 @@ def test_keeps_the_newest_and_the_best_across_restarts(
     for step, value in values.items():
         metrics = None if value is None else {"psnr": value, "loss": 0.0}
         with Checkpoints(
-            tmp_path, keep=2, best_metric="psnr", best_mode=mode
+            tmp_path, keep_newest=2, best_metric="psnr", best_mode=mode
         ) as checkpoints:  # opened anew for every step
             checkpoints.save(step, make_state(step), None, {}, metrics)
     assert saved_steps(tmp_path) == [best, 6, 7]
@@ -296,7 +296,7 @@ def test_another_format_is_named_and_left_alone(two_steps: Path, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("keep", 0), ("best_mode", "largest"), ("on_disk_full", "panic")],
+    [("keep_newest", 0), ("best_mode", "largest"), ("on_disk_full", "panic")],
 )
 def test_options_out_of_range_are_named(tmp_path: Path, option: str, value: Any) -> None:
     with pytest.raises(UserError, match=f"{option} is '?{value}"):
@@ -311,7 +311,7 @@ def small_disk(mount_disk: Callable[[str], Path]) -> Path:
 def test_a_full_disk_keeps_the_last_good_step_and_goes_on(
     small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Checkpoints(small_disk, keep=3) as checkpoints:
+    with Checkpoints(small_disk, keep_newest=3) as checkpoints:
         checkpoints.save(1, noise(1, 2), None, {})
         checkpoints.save(2, noise(2, 5), None, {})
         checkpoints.wait()
@@ -404,7 +404,7 @@ from cinegan_jax.training.checkpoints import Checkpoints
 def state(step):
     return {"noise": np.random.default_rng(step).integers(0, 2**32, 2**20, np.uint32)}
 
-with Checkpoints(sys.argv[1], keep=2) as checkpoints:
+with Checkpoints(sys.argv[1], keep_newest=2) as checkpoints:
     found = checkpoints.restore(state(0), None)
     step = 0 if found is None else found.step
     right = found is None or np.array_equal(found.state["noise"], state(step)["noise"])

@@ -27,7 +27,7 @@ def state(step: int) -> dict:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """Steps 1 to 3 of which 2 has the best score."""
-    with Checkpoints(tmp_path, keep=2, best_metric="psnr") as checkpoints:
+    with Checkpoints(tmp_path, keep_newest=2, best_metric="psnr") as checkpoints:
         for step, psnr in ((1, 20.0), (2, 30.0), (3, 25.0), (4, 26.0)):
             checkpoints.save(step, state(step), None, {}, {"psnr": psnr})
     return tmp_path
