@@ -78,7 +78,11 @@ def prepare(
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        made, rejected = run(source, out, settings, jobs, show)
+        try:
+            made, rejected = run(source, out, settings, jobs, show)
+        except KeyboardInterrupt:
+            typer.echo("Stopped. The same command goes on from here.", err=True)
+            raise typer.Exit(130) from None
     typer.echo(f"{out}: {made.count('train')} training and {made.count('test')} test pairs.")
     if rejected:
         typer.echo(f"{len(rejected)} files were left out; {out / REJECTED} says why.")

@@ -26,7 +26,7 @@ def decode(path: Path, least_side: int | None = None) -> np.ndarray:
     """Reads a picture as sRGB, uint8 [h, w, 3].
 
     The EXIF orientation is applied and an embedded ICC profile is converted to sRGB.
-    Transparent parts are laid over white; 16-bit pictures are rounded to 8 bits.
+    Transparent parts are laid over white; 16-bit pictures are reduced to 8 bits.
 
     Args:
       path: the file.

@@ -19,10 +19,11 @@ from cinegan_jax.data.records import encode_record
 from cinegan_jax.errors import UserError
 
 MAX_SHIFT = 1.5
-"""Pixels at the stored size by which the pictures of a pair may be shifted."""
+"""Pixels at the stored size by which the pictures of a pair may be shifted: 1 pixel is what two
+exports of one photo may differ by in rounding their crop, 2 pixels already teach a blur."""
 
 MIN_AGREEMENT = 0.4
-"""Correlation of the edges below which two pictures do not show the same scene."""
+"""Correlation of the edges below which two pictures do not show the same scene (see `Shift`)."""
 
 _OPTIONS = "group_size:1,uncompressed"  # one record a chunk: random access reads no neighbours
 

@@ -15,7 +15,11 @@ def require_crop(pair: Pair, size: int) -> None:
     """Raises BrokenPair where no size x size crop fits into the pair."""
     height, width = pair.input.shape[:2]
     if min(height, width) < size:
-        raise BrokenPair(pair.name, f"{width}x{height} is too small for crops of {size}x{size}")
+        raise BrokenPair(
+            pair.name,
+            f"{width}x{height} is too small for crops of {size}x{size}: "
+            "lower data.size, or squash with data.crop=squash",
+        )
 
 
 def random_crop(pictures: Pictures, size: int, rng: np.random.Generator) -> Pictures:

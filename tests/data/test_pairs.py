@@ -1,6 +1,7 @@
 """Sources of pairs: folders, shards and rendered photos."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -159,6 +160,15 @@ def test_shards_are_read_in_order(prepared):
         assert pair.name == f"p{index}"
         np.testing.assert_array_equal(pair.input, photos[index][0])
         np.testing.assert_array_equal(pair.target, photos[index][1])
+
+
+def test_shards_are_read_by_threads_at_once(prepared):
+    root, photos = prepared
+    source = open_pairs(str(root), "train", "kodak.cube")
+    indices = [index % 5 for index in range(400)]
+    with ThreadPoolExecutor(8) as threads:
+        for index, pair in zip(indices, threads.map(source.__getitem__, indices), strict=True):
+            np.testing.assert_array_equal(pair.input, photos[index][0])
 
 
 def test_shards_of_another_look_are_refused(prepared):
