@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from cinegan_jax.ops.images import to_signed, to_uint8
+from cinegan_jax.ops.images import to_uint8
 from cinegan_jax.types import Images
 
 Generate = Callable[[np.ndarray], np.ndarray]
@@ -30,7 +30,7 @@ def make_generate(
     own stride, trades that bias for more compilations.
 
     Args:
-        apply: (params, signed [n, h, w, 3]) -> signed [n, h, w, 3]; traced by `jax.jit`.
+        apply: (params, uint8 [n, h, w, 3]) -> signed [n, h, w, 3]; traced by `jax.jit`.
         params: a tree of arrays, what `apply` takes first; kept on the device.
         bucket: a multiple of the network's stride, in pixels.
 
@@ -41,7 +41,7 @@ def make_generate(
 
     @jax.jit
     def develop(params: Any, photos: jax.Array) -> jax.Array:
-        return to_uint8(apply(params, to_signed(photos)))
+        return to_uint8(apply(params, photos))
 
     def generate(photo: np.ndarray) -> np.ndarray:
         height, width = photo.shape[:2]

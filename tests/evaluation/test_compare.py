@@ -31,7 +31,7 @@ def test_agrees_with_scikit_image_at_every_size(rng, shape):
     expected = [_expected(picture, reference) for picture in pictures]
     actual = compare(pictures, reference)
     np.testing.assert_allclose(actual[:, :2], np.array(expected)[:, :2], atol=1e-3)
-    np.testing.assert_allclose(actual[:, 2], np.array(expected)[:, 2], atol=0.02)
+    np.testing.assert_allclose(actual[:, 2], np.array(expected)[:, 2], rtol=1e-3)
 
 
 def test_sizes_of_one_bucket_share_one_program(rng):

@@ -1,4 +1,5 @@
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -6,9 +7,12 @@ from scipy.interpolate import RegularGridInterpolator
 
 from cinegan_jax.data.pairs import BrokenPair, Pair
 from cinegan_jax.errors import UserError
-from cinegan_jax.evaluation.baselines import lut_generate
+from cinegan_jax.evaluation import baselines
+from cinegan_jax.evaluation import evaluate as module
+from cinegan_jax.evaluation.baselines import fit_lut_baseline, lut_generate
 from cinegan_jax.evaluation.evaluate import evaluate, score_methods
 from cinegan_jax.evaluation.result import Score
+from cinegan_jax.ops.lut import fit_lut
 
 SIZE = 32
 
@@ -19,6 +23,13 @@ def _photo(rng, height=24, width=40, high=200):
 
 def _identity(photo):
     return photo
+
+
+@pytest.fixture
+def coarse_lut(monkeypatch):
+    """A small LUT fitted to few pixels, which is quick."""
+    monkeypatch.setattr(baselines, "fit_lut", partial(fit_lut, size=5))
+    monkeypatch.setattr(module, "fit_lut_baseline", partial(fit_lut_baseline, pixels=1000))
 
 
 def _one(evaluation, **fields) -> Score:
@@ -38,7 +49,7 @@ def test_scores_are_means_over_pictures_of_closed_forms(rng, listed_pairs):
         assert score.psnr == pytest.approx(expected, abs=1e-3)
 
 
-def test_an_identity_generator_scores_as_the_input(rng, listed_pairs):
+def test_an_identity_generator_scores_as_the_input(rng, listed_pairs, coarse_lut):
     pairs = listed_pairs([Pair(str(i), _photo(rng), _photo(rng)) for i in range(2)])
     evaluation = evaluate(pairs, pairs, _identity, size=SIZE)
     for protocol in ("filmnet", "native"):
@@ -65,7 +76,7 @@ def test_a_generator_that_is_a_lut_scores_as_that_lut(rng, listed_pairs):
         assert ours.delta_e == pytest.approx(theirs.delta_e, abs=2e-2)
 
 
-def test_without_a_generator_only_the_baselines_are_scored(rng, listed_pairs):
+def test_without_a_generator_only_the_baselines_are_scored(rng, listed_pairs, coarse_lut):
     pairs = listed_pairs([Pair("one", _photo(rng), _photo(rng))])
     evaluation = evaluate(pairs, pairs, None, size=SIZE)
     assert [score.method for score in evaluation.select(protocol="native")] == ["input", "lut"]

@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 
 from cinegan_jax.inference.generate import make_generate, pad_to_multiple
+from cinegan_jax.ops.images import to_signed
 
 
 def _negative(params, images):
-    return params["sign"] * images
+    return params["sign"] * to_signed(images)
 
 
 def _photo(rng, height, width):
@@ -24,9 +25,9 @@ def test_an_elementwise_network_is_exact_at_every_size(rng, shape):
 
 def test_the_result_is_rounded_and_clipped():
     levels = np.arange(64, dtype=np.uint8).repeat(3).reshape(1, 64, 3)
-    third = make_generate(lambda _, x: (x + 1) / 3 - 1, {})
+    third = make_generate(lambda _, x: x / jnp.float32(127.5 * 3) - 1, {})
     np.testing.assert_array_equal(third(levels), np.rint(levels / 3))
-    beyond = make_generate(lambda _, x: 5 * x, {})
+    beyond = make_generate(lambda _, x: 5 * to_signed(x), {})
     np.testing.assert_array_equal(beyond(levels), 0)
 
 
@@ -34,13 +35,14 @@ def test_the_network_sees_the_photo_reflected_at_bottom_and_right(rng):
     seen = []
 
     def record(_, images):
-        seen.append(images.shape)
-        means = jnp.mean(images, axis=(1, 2), keepdims=True)
+        seen.append((images.shape, images.dtype))
+        signed = to_signed(images)
+        means = jnp.mean(signed, axis=(1, 2), keepdims=True)
         return jnp.broadcast_to(means, images.shape)
 
     photo = _photo(rng, 6, 7)
     picture = make_generate(record, {}, bucket=8)(photo)
-    assert seen == [(1, 8, 8, 3)]
+    assert seen == [((1, 8, 8, 3), jnp.uint8)]
     rows, columns = [0, 1, 2, 3, 4, 5, 4, 3], [0, 1, 2, 3, 4, 5, 6, 5]
     expected = photo[np.ix_(rows, columns)].mean((0, 1))
     np.testing.assert_allclose(picture[0, 0], expected, atol=0.51)
@@ -56,7 +58,7 @@ def test_odd_shapes_of_one_bucket_share_one_program(rng):
 
     def count(_, images):
         traces.append(images.shape)
-        return images
+        return to_signed(images)
 
     generate = make_generate(count, {})
     for shape in [(64, 128), (33, 65), (1, 127), (50, 100), (64, 128)]:
