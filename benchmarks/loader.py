@@ -141,9 +141,7 @@ def main(_: list[str]) -> None:
         kilobytes = _write_png(Path(root) / "png")
         _write_shards(Path(root) / "squash", SIZE, SIZE, "squash")
         _write_shards(Path(root) / "crop", SIZE, 768, "crop")
-        print(
-            f"{PAIRS} pairs ({UNIQUE} unique), PNG {kilobytes:.0f} kB, batch {BATCH.value}, {SIZE}px"
-        )
+        print(f"{PAIRS} pairs ({UNIQUE} unique), PNG {kilobytes:.0f} kB, batch {BATCH.value}")
         results = {case: _run_case(root, case) for case in CASES}
     for case, result in results.items():
         print(f"{case:24s} {result['rate']:7.1f} pairs/s", end="")
