@@ -2,7 +2,9 @@
 
 
 class UserError(Exception):
-    """Something the user can mend: the text names the file or key, shows both values, says what to do.
+    """Something the user can mend.
+
+    The text names the file or key, shows both values and says what to do.
 
     Entry points print the text alone, without a traceback, and exit with code 2.
     """

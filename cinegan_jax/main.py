@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     from cinegan_jax.training.run import Run
     from cinegan_jax.training.train import train
 
-    logging.set_verbosity(logging.INFO)
+    logging.set_verbosity(logging.WARNING)
     modes = {"train": train, "evaluate": evaluate, "dry_run": dry_run}
     try:
         return modes[FLAGS.mode](Run(FLAGS.config), Path(FLAGS.workdir))

@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 class CineGan:
     """The published system's family (see `GanFamily`): both players move from one forward pass."""
 
-    averaged = ("generator",)
+    averaged: tuple[str, ...] = ("generator",)
 
     def __init__(
         self,
@@ -55,7 +55,9 @@ class CineGan:
         self.discriminator = discriminator
         self.weights = weights
         self.vgg19_file = vgg19_file
-        self.updates = (Update(self.objective, players=("generator", "critics")),)
+        self.updates: tuple[Update, ...] = (
+            Update(self.objective, players=("generator", "critics")),
+        )
 
     def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
         """Fresh networks; the shapes of `batch` fix nothing but are run through once."""
@@ -94,8 +96,7 @@ class CineGan:
         """Both players' losses. `rng` is unused: nothing in this family is random."""
         photo, target = to_signed(batch["input"]), to_signed(batch["target"])
         vectors = _advance(params, state)
-        generator = spectral.normalize(params["generator"], vectors["generator"])
-        fake = self.generator.apply({"params": generator}, photo)
+        fake = self._generate(params, vectors, photo)
         verdicts = {
             scale: self._judge(
                 spectral.normalize(params["critics"][scale], vectors["critics"][scale]),
@@ -108,16 +109,22 @@ class CineGan:
             for scale, (real, generated) in verdicts.items()
         }
         terms = self._generator_terms(verdicts, target, fake, frozen)
-        total = sum(getattr(self.weights, name) * term for name, term in terms.items())
+        factors = dataclasses.asdict(self.weights)
+        total = sum((factors[name] * term for name, term in terms.items()), jnp.zeros(()))
         metrics = terms | {f"critic_{scale}": loss for scale, loss in critics.items()}
-        return {"generator": total, "critics": sum(critics.values())}, Aux(vectors, metrics)
+        return {"generator": total, "critics": jnp.stack([*critics.values()]).sum()}, Aux(
+            vectors, metrics
+        )
 
     def generate(
         self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
     ) -> Images:
         """The generated pictures, signed [n, h, w, 3], with sigma folded into the kernels."""
-        kernels = spectral.normalize(params["generator"], state["generator"])
-        return self.generator.apply({"params": kernels}, to_signed(batch["input"]))
+        return self._generate(params, state, to_signed(batch["input"]))
+
+    def _generate(self, params: Mapping[str, Params], vectors: Any, photo: jax.Array) -> jax.Array:
+        kernels = spectral.normalize(params["generator"], vectors["generator"])
+        return jnp.asarray(self.generator.apply({"params": kernels}, photo))
 
     def _judge(
         self, critic: Params, photo: Images, target: Images, fake: Images
@@ -131,18 +138,18 @@ class CineGan:
     def _generator_terms(
         self,
         verdicts: Mapping[str, tuple[Verdict, Verdict]],
-        target: Images,
-        fake: Images,
+        target: jax.Array,
+        fake: jax.Array,
         frozen: Any,
     ) -> dict[str, Scalar]:
         weights, pairs = self.weights, tuple(verdicts.values())
-        terms = {}
+        terms: dict[str, Scalar] = {}
         if weights.adversarial:
-            scores = [losses.hinge_generator(generated.logits) for _, generated in pairs]
-            terms["adversarial"] = sum(scores) / len(scores)
+            scores = [losses.hinge_generator(made.logits) for _, made in pairs]
+            terms["adversarial"] = jnp.stack(scores).mean()
         if weights.feature_matching:
             gaps = [losses.feature_matching(real.features, made.features) for real, made in pairs]
-            terms["feature_matching"] = sum(gaps) / len(gaps)
+            terms["feature_matching"] = jnp.stack(gaps).mean()
         if weights.perceptual:
             features = Features(frozen, dtype=self.generator.dtype)
             wanted = jax.lax.stop_gradient(features(target))
@@ -165,5 +172,5 @@ def _advance(params: Mapping[str, Params], vectors: Any) -> Any:
     }
 
 
-def _at_scale(scale: str, images: Images) -> Images:
+def _at_scale(scale: str, images: jax.Array) -> jax.Array:
     return half_size(images) if scale == "half" else images

@@ -75,7 +75,7 @@ def step_flops(run: Run) -> float:
     state = jax.eval_shape(run.init_state)
     batch = run.batch_shapes(run.device_batch)
     lowered = jax.jit(run.make_step()).lower(state, run.frozen_shapes(), batch)
-    return float(lowered.cost_analysis()["flops"])
+    return float((lowered.cost_analysis() or {}).get("flops", math.nan))
 
 
 def count(tree: Any) -> int:

@@ -1,11 +1,13 @@
 """Evaluate mode: score a workdir's newest checkpoint on the whole test split."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 from rich.console import Console
 
-from cinegan_jax.data.pairs import BrokenPair, PairSource
+from cinegan_jax.data.pairs import BrokenPair, Pair, PairSource
 from cinegan_jax.evaluation.evaluate import evaluate as score
 from cinegan_jax.evaluation.report import summary_line, to_markdown, to_table
 from cinegan_jax.inference.generate import Generate, make_generate
@@ -37,12 +39,22 @@ def evaluate(run: Run, workdir: Path) -> int:
     return 0
 
 
+def _first(pairs: PairSource, count: int) -> Iterator[Pair]:
+    """The first readable pairs."""
+    for index in range(len(pairs)):
+        if not count:
+            return
+        with contextlib.suppress(BrokenPair):
+            yield pairs[index]
+            count -= 1
+
+
 def trained_generate(run: Run, workdir: Path) -> Generate:
     """The generator of a workdir's newest checkpoint, with its EMA where the config keeps one."""
-    state = jax.eval_shape(run.init_state)
-    wanted = {"params": state.params, "family": state.family}
-    if state.ema:
-        wanted["ema"] = state.ema
+    shapes = run.network_shapes()
+    wanted = {"params": shapes.params, "family": shapes.state}
+    if run.config.ema_decay:
+        wanted["ema"] = {player: shapes.params[player] for player in run.family.averaged}
     found = restore_networks(workdir, wanted)
     networks = Networks({**found["params"], **found.get("ema", {})}, found["family"])
 

@@ -1,5 +1,6 @@
 """Fine-tuning: another run's networks in a fresh state."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -25,4 +26,4 @@ def with_networks_of(workdir: Path, fresh: TrainState) -> TrainState:
     if fresh.ema and "ema" not in found:
         averaged = {player: found["params"][player] for player in fresh.ema}
         found["ema"] = jax.tree.map(jnp.copy, averaged)
-    return fresh.replace(**found)
+    return replace(fresh, **found)

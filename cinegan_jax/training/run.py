@@ -14,13 +14,12 @@ import numpy as np
 from cinegan_jax.data.pairs import PairSource, open_pairs
 from cinegan_jax.data.pipeline import train_batches
 from cinegan_jax.errors import UserError
-from cinegan_jax.families.api import GanFamily
+from cinegan_jax.families.api import GanFamily, Variables
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.training.optimizers import AdamSettings, make_adam
 from cinegan_jax.training.parallel import Pmap
 from cinegan_jax.training.state import Optimizers, TrainState, init_state
 from cinegan_jax.training.step import StepSettings, TrainStep, make_train_step, metric_names
-from cinegan_jax.types import Batch
 
 
 @dataclasses.dataclass
@@ -86,7 +85,7 @@ class Run:
         """Pairs a device gets each step."""
         return self.parallel.per_device(self.config.batch_size, self.config.accumulate_steps)
 
-    def batch_shapes(self, pairs: int) -> Batch:
+    def batch_shapes(self, pairs: int) -> dict[str, Any]:
         """Shapes of a batch of so many pairs."""
         size = self.config.data.size
         picture = jax.ShapeDtypeStruct((pairs, size, size, 3), np.uint8)
@@ -95,6 +94,10 @@ class Run:
     def frozen_shapes(self) -> Any:
         """Shapes of the frozen arrays."""
         return jax.eval_shape(lambda: self.frozen)
+
+    def network_shapes(self) -> Variables:
+        """Shapes of the family's parameters and state."""
+        return jax.eval_shape(self.family.init, jax.random.key(0), self.batch_shapes(1))
 
     def init_state(self) -> TrainState:
         """The state a run of this config starts from."""

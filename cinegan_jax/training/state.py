@@ -57,7 +57,7 @@ def init_state(
     batch: Batch,
     with_ema: bool,
 ) -> TrainState:
-    """A fresh state for pictures of the shapes in `batch`; trace it with `jax.eval_shape` for shapes."""
+    """A fresh state for pictures of the shapes in `batch`."""
     init_key, run_key = jax.random.split(jax.random.key(seed))
     params, family_state = family.init(init_key, batch)
     zero = jnp.zeros((), jnp.int32)

@@ -1,7 +1,7 @@
 """The train step: a pure function from state and batch to state."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ TrainStep = Callable[[TrainState, Any, Batch], TrainState]
 Gradients = dict[str, Params]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class StepSettings:
     """How to minimise, beside the optimizers."""
 
@@ -49,7 +49,8 @@ def make_train_step(
     def train_step(state: TrainState, frozen: Any, batch: Batch) -> TrainState:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
         key = jax.random.fold_in(key, replica())
-        new, metrics = state, {}
+        new = state
+        metrics: dict[str, Scalar] = {}
         for number, update in enumerate(family.updates):
             result = accumulate(update, settings.accumulate_steps)(
                 new.params, new.family, frozen, batch, jax.random.fold_in(key, number)
@@ -57,11 +58,12 @@ def make_train_step(
             new, update_metrics = _apply(new, optimizers, *average(result))
             metrics |= update_metrics
         if settings.ema_decay:
-            new = new.replace(ema=_averaged(new, settings.ema_decay))
+            new = replace(new, ema=_averaged(new, settings.ema_decay))
         broken = {name: ~jnp.isfinite(value) for name, value in metrics.items()}
         finite = ~jnp.stack(list(broken.values())).any()
         new = jax.tree.map(lambda kept, moved: jnp.where(finite, moved, kept), state, new)
-        return new.replace(
+        return replace(
+            new,
             step=state.step + 1,
             window=_extended(state, metrics, finite, settings.log_every_steps),
             nonfinite=_counted(state.nonfinite, broken, finite),
@@ -154,7 +156,7 @@ def _apply(
             gradient, opt_states[player], params[player]
         )
         params[player] = optax.apply_updates(params[player], updates)
-    return state.replace(params=params, optimizers=opt_states, family=aux.state), metrics
+    return replace(state, params=params, optimizers=opt_states, family=aux.state), metrics
 
 
 def _averaged(state: TrainState, decay: float) -> dict[str, Params]:

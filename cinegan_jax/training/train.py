@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from absl import logging
-
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.training.checkpoints import Checkpoints
 from cinegan_jax.training.fine_tuning import with_networks_of
@@ -28,7 +26,7 @@ def train(run: Run, workdir: Path) -> int:
       UserError: see `Loop.run`, and whatever the parts of the run find wanting.
     """
     config, parallel = run.config, run.parallel
-    logging.info("%d pairs a device and step, %d steps.", run.device_batch, run.total_steps)
+    print(f"{run.total_steps} steps of {config.batch_size} pairs, {run.device_batch} a device")
     frozen = parallel.replicate(run.frozen)
     batches = DevicePrefetch(run.train_batches(), parallel.place_batch)
     with PreemptionGuard() as guard, open_checkpoints(run, workdir) as checkpoints:
@@ -66,7 +64,7 @@ def _start(run: Run, checkpoints: Checkpoints, batches: DevicePrefetch) -> tuple
     fresh = run.init_state()
     restored = checkpoints.restore(fresh, batches)
     if restored is not None:
-        logging.info("Going on from step %d.", restored.step)
+        print(f"going on from step {restored.step}")
         return restored.state, restored.step
     if run.config.restore_from:
         return with_networks_of(Path(run.config.restore_from), fresh), 0

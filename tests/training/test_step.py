@@ -27,6 +27,7 @@ from cinegan_jax.training.step import (
 SIZE = 32
 WEIGHTS = LossWeights(perceptual=0.0, feature_matching=1.0, l1=10.0)
 FAMILY = CineGan(Generator(width=4, num_blocks=1), Discriminator(width=4), WEIGHTS, "")
+SETTINGS = StepSettings(ema_decay=0.75)
 SHAPES = dict.fromkeys(("input", "target"), jax.ShapeDtypeStruct((8, SIZE, SIZE, 3), np.uint8))
 
 
@@ -45,7 +46,7 @@ def fresh(ema: bool = True) -> TrainState:
 
 
 @functools.cache
-def jitted(settings: StepSettings = StepSettings(ema_decay=0.75), rate: float = 5e-5):
+def jitted(settings: StepSettings = SETTINGS, rate: float = 5e-5):
     return jax.jit(make_train_step(FAMILY, adam(rate), settings))
 
 

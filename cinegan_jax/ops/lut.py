@@ -1,0 +1,123 @@
+"""Three-dimensional colour look-up tables: apply one, and fit one to pixels.
+
+A LUT is [n, n, n, 3], indexed [r, g, b], unit sRGB-encoded values in and out.
+"""
+
+import itertools
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.linalg
+
+from cinegan_jax.types import Array, Images
+
+
+def identity_lut(size: int) -> np.ndarray:
+    """The LUT that changes nothing: float32 [size, size, size, 3]."""
+    axis = np.linspace(0.0, 1.0, size, dtype=np.float32)
+    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
+
+
+def apply_lut(lut: Array, images: Images) -> Array:
+    """Colours through a LUT by trilinear interpolation.
+
+    Args:
+      lut: [n, n, n, 3] as the module says.
+      images: unit [..., 3]; what lies outside 0..1 is clipped. numpy or jax, like `lut`.
+
+    Returns:
+      Unit [..., 3] of the same kind.
+    """
+    xp = images.__array_namespace__()
+    table = xp.reshape(lut, (-1, 3))
+    return sum(table[index] * weight[..., None] for index, weight in _corners(images, lut.shape[0]))
+
+
+def fit_lut(
+    inputs: np.ndarray, targets: np.ndarray, size: int = 33, smoothness: float = 0.1
+) -> np.ndarray:
+    """The smooth LUT nearest to pixel pairs in the least squares.
+
+    The data term is trilinear interpolation. Second differences along the three axes of what the
+    LUT changes are held small, so that nodes that no pixel reaches continue their neighbours; as
+    the regularised LUTs of Zeng et al. (TPAMI 2020), but for least squares instead of training.
+
+    Args:
+      inputs: unit [p, 3].
+      targets: unit [p, 3].
+      size: nodes an axis.
+      smoothness: weight of a node's second differences against the mean node's pixels.
+
+    Returns:
+      float32 [size, size, size, 3], clipped to unit range.
+
+    Raises:
+      ValueError: the pixels are not two arrays [p, 3] of one shape.
+    """
+    if inputs.shape != targets.shape or inputs.ndim != 2 or inputs.shape[1] != 3:
+        raise ValueError(f"fit_lut needs two arrays [p, 3], got {inputs.shape}, {targets.shape}")
+    return np.clip(_fit(inputs.astype(np.float64), targets, size, smoothness), 0.0, 1.0).astype(
+        np.float32
+    )
+
+
+def _fit(inputs: np.ndarray, targets: np.ndarray, size: int, smoothness: float) -> np.ndarray:
+    """`fit_lut` by conjugate gradients, started from the fit of half the size.
+
+    The coarse fit carries what was seen into colours that were not; the fine one adds detail.
+    """
+    coarse = _fit(inputs, targets, (size + 1) // 2, smoothness) if size > 4 else identity_lut(2)
+    start = np.asarray(apply_lut(coarse, identity_lut(size))).reshape(-1, 3).astype(np.float64)
+    weights, bends = _interpolation_matrix(inputs, size), _second_differences(size)
+    stiffness = smoothness * len(inputs) / size**3 * (bends.T @ bends)
+    normal = (weights.T @ weights + stiffness).tocsr()
+    gap = weights.T @ targets - normal @ start
+    inverse_diagonal = scipy.sparse.diags(1.0 / np.maximum(normal.diagonal(), 1e-12))
+    scale = np.linalg.norm(weights.T @ targets)
+    change = [
+        scipy.sparse.linalg.cg(normal, channel, atol=1e-5 * scale, M=inverse_diagonal)[0]
+        for channel in gap.T
+    ]
+    return (start + np.stack(change, axis=-1)).reshape(size, size, size, 3)
+
+
+def _corners(images: Array, size: int) -> list[tuple[Array, Array]]:
+    """For each corner of each colour's cell: flat node index [...] and weight [...]."""
+    xp = images.__array_namespace__()
+    scaled = xp.clip(images, 0.0, 1.0) * (size - 1)
+    low = xp.minimum(scaled.astype(xp.int32), size - 2)
+    high_weight = scaled - low
+    strides = (size * size, size, 1)
+    corners = []
+    for offsets in itertools.product((0, 1), repeat=3):
+        index: Any = 0
+        weight: Any = 1.0
+        for axis, (offset, stride) in enumerate(zip(offsets, strides, strict=True)):
+            part = high_weight[..., axis]
+            index = index + (low[..., axis] + offset) * stride
+            weight = weight * (part if offset else 1.0 - part)
+        corners.append((index, weight))
+    return corners
+
+
+def _interpolation_matrix(inputs: np.ndarray, size: int) -> scipy.sparse.csr_matrix:
+    """[p, size ** 3]: a row holds the eight trilinear weights of a pixel."""
+    columns, weights = zip(*_corners(inputs, size), strict=True)
+    pointers = np.arange(len(inputs) + 1) * 8
+    parts = (np.stack(weights, axis=1).ravel(), np.stack(columns, axis=1).ravel(), pointers)
+    return scipy.sparse.csr_matrix(parts, shape=(len(inputs), size**3))
+
+
+def _second_differences(size: int) -> scipy.sparse.csr_matrix:
+    """Second differences along each axis of a flat [size, size, size] grid, stacked."""
+    bend = scipy.sparse.diags([1.0, -2.0, 1.0], [0, 1, 2], shape=(size - 2, size))
+    same = scipy.sparse.identity(size)
+    along = [
+        scipy.sparse.kron(
+            scipy.sparse.kron(bend if axis == 0 else same, bend if axis == 1 else same),
+            bend if axis == 2 else same,
+        )
+        for axis in range(3)
+    ]
+    return scipy.sparse.vstack(along).tocsr()

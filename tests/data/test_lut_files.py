@@ -1,0 +1,88 @@
+"""LUT files written here by hand, read back; and the ways they can be wrong."""
+
+import imagecodecs
+import numpy as np
+import pytest
+
+from cinegan_jax.data.lut_files import read_lut
+from cinegan_jax.errors import UserError
+
+
+def cube_text(lut: np.ndarray, header: str = "") -> str:
+    """As the specification says: red fastest."""
+    size = len(lut)
+    rows = [
+        "{:.7f} {:.7f} {:.7f}".format(*lut[r, g, b])
+        for b in range(size)
+        for g in range(size)
+        for r in range(size)
+    ]
+    return "\n".join(["# a comment", header, f"LUT_3D_SIZE {size}", *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    "header", ["", 'TITLE "warm"', "DOMAIN_MIN 0 0 0\nDOMAIN_MAX 1.0 1.0 1.0\n"]
+)
+def test_cube(tmp_path, rng, header):
+    lut = rng.random((5, 5, 5, 3))
+    path = tmp_path / "my look.CUBE"
+    path.write_text(cube_text(lut, header))
+    np.testing.assert_allclose(read_lut(path), lut, atol=1e-6)
+
+
+def test_cube_agrees_with_colour_science(tmp_path, rng):
+    from colour.io import read_LUT_IridasCube
+
+    path = tmp_path / "look.cube"
+    path.write_text(cube_text(rng.random((4, 4, 4, 3))))
+    np.testing.assert_allclose(read_lut(path), read_LUT_IridasCube(str(path)).table, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_hald(tmp_path, rng, kind):
+    """A HaldCLUT is the colours in reading order, red fastest."""
+    level, top = 3, np.iinfo(kind).max
+    lut = rng.integers(0, top, (9, 9, 9, 3), kind, endpoint=True)
+    pixels = [lut[r, g, b] for b in range(9) for g in range(9) for r in range(9)]
+    picture = np.array(pixels, kind).reshape(level**3, level**3, 3)
+    path = tmp_path / "hald.png"
+    path.write_bytes(imagecodecs.png_encode(picture))
+    np.testing.assert_allclose(read_lut(path), lut / top, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("0 0 0\n" * 8, "no line LUT_3D_SIZE"),
+        ("LUT_3D_SIZE 2\n" + "0 0 0\n" * 7, "7 rows of colours; LUT_3D_SIZE 2 needs 8"),
+        ("LUT_1D_SIZE 16\n", "is a 1D LUT"),
+        ("LUT_3D_SIZE 2\nDOMAIN_MAX 2 2 2\n", r"line 2: DOMAIN_MAX \[2.0, 2.0, 2.0\]; only"),
+        ("LUT_3D_SIZE 2\n0 0\n", "line 2: 2 numbers where a colour has 3"),
+        ("LUT_3D_SIZE 2\n0 0 1.2.3\n", "line 2: '1.2.3' is not a number"),
+        ("LUT_3D_SIZE 9999\n", "N must be 2 to 256"),
+        ("NONSENSE 1\n", "'NONSENSE' is no keyword"),
+    ],
+)
+def test_wrong_cubes_are_named(tmp_path, text, says):
+    path = tmp_path / "bad.cube"
+    path.write_text(text)
+    with pytest.raises(UserError, match=f"bad.cube.*{says}"):
+        read_lut(path)
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"no LUT file .*missing\.cube"):
+        read_lut(tmp_path / "missing.cube")
+    binary = tmp_path / "binary.cube"
+    binary.write_bytes(bytes(range(256)))
+    with pytest.raises(UserError, match="not a text file"):
+        read_lut(binary)
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"a\.png cannot be read as a PNG"):
+        read_lut(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(imagecodecs.png_encode(np.zeros((8, 9, 3), np.uint8)))
+    with pytest.raises(UserError, match=r"8 x 9 x 3; a HaldCLUT is a square"):
+        read_lut(tmp_path / "b.png")
+    (tmp_path / "look.3dl").write_text("x")
+    with pytest.raises(UserError, match=r"'\.3dl' is no LUT file"):
+        read_lut(tmp_path / "look.3dl")
