@@ -1,0 +1,27 @@
+# Sourced by the other scripts: makes .venv beside the project and installs it there.
+# Usage: make_environment [EXTRA]     e.g. make_environment test
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+find_python() {
+  local candidate
+  for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3; do
+    if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+      2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  echo "Python 3.11 or newer is needed; name one with PYTHON=/path/to/python" >&2
+  return 1
+}
+
+make_environment() {
+  local python
+  if [ ! -x .venv/bin/python ]; then
+    python=$(find_python) || exit 1
+    "$python" -m venv .venv
+    .venv/bin/python -m pip install --quiet --upgrade pip
+  fi
+  .venv/bin/python -m pip install --quiet --editable ".${1:+[$1]}"
+}
