@@ -15,7 +15,7 @@ class Shift(NamedTuple):
       down: pixels, positive where it lies lower.
       right: pixels, positive where it lies further right.
       agreement: correlation of the two edge maps there, at most 1. Photos against their film looks
-        gave 0.89 and more, unrelated photos 0.3 and less.
+        gave 0.87 and more (780 cases), unrelated photos 0.32 and less (64).
     """
 
     down: float
