@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.errors import UserError
 
 
@@ -23,6 +24,7 @@ class _Commands(typer.core.TyperGroup):
 
 
 app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(convert_app, name="convert")
 
 
 @app.callback()

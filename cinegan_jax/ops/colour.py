@@ -1,6 +1,14 @@
-"""Colour spaces, for numpy and jax arrays alike: the result is of the argument's kind."""
+"""Colour spaces, for numpy and jax arrays alike: the result is of the argument's kind.
 
-from cinegan_jax.types import Array
+JAX is not imported, so that the film renderer's worker processes start fast.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cinegan_jax.types import Array
 
 # Linear sRGB to CIE XYZ from the primaries' and white's chromaticities in IEC 61966-2-1, and that
 # white: D65 for the 2 degree observer.

@@ -1,16 +1,20 @@
 """Three-dimensional colour look-up tables: apply one, and fit one to pixels.
 
-A LUT is [n, n, n, 3], indexed [r, g, b], unit sRGB-encoded values in and out.
+A LUT is [n, n, n, 3], indexed [r, g, b], unit sRGB-encoded values in and out. JAX is not imported,
+so that the film renderer's worker processes start fast.
 """
 
+from __future__ import annotations
+
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
 
-from cinegan_jax.types import Array, Images
+if TYPE_CHECKING:
+    from cinegan_jax.types import Array, Images
 
 
 def identity_lut(size: int) -> np.ndarray:

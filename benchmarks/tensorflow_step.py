@@ -1,0 +1,112 @@
+"""The CineGAN step in Keras on TensorFlow, as the published notebook has it: the one to compare with.
+
+Same networks, losses and optimizers; Keras' own spectral normalisation; float32; no tf.data. VGG19
+has random weights: a benchmark reads no meaning from its features.
+"""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+
+def build_generator(width: int, blocks: int) -> keras.Model:
+    """The published generator."""
+
+    def block(x, channels, size=3, stride=1, spectral=False):
+        conv = layers.Conv2D(channels, size, stride, padding="same")
+        x = (layers.SpectralNormalization(conv) if spectral else conv)(x)
+        return layers.ReLU()(norm(x))
+
+    def up(x, skip, channels):
+        x = layers.Conv2D(4 * channels, 3, padding="same")(x)
+        x = layers.Lambda(lambda t: tf.nn.depth_to_space(t, 2))(x)
+        x = layers.ReLU()(norm(x))
+        gate = layers.GlobalAveragePooling2D(keepdims=True)(skip)
+        gate = layers.Dense(max(1, skip.shape[-1] // 16), activation="relu")(gate)
+        gate = layers.Dense(skip.shape[-1], activation="sigmoid")(gate)
+        return block(layers.Concatenate()([x, skip * gate]), channels)
+
+    photo = layers.Input((None, None, 3))
+    e1 = block(photo, width, 7)
+    e2 = block(e1, 2 * width, stride=2, spectral=True)
+    e3 = block(e2, 4 * width, stride=2, spectral=True)
+    x = block(e3, 8 * width, stride=2, spectral=True)
+    for _ in range(blocks):
+        y = block(x, 8 * width)
+        x = x + norm(layers.Conv2D(8 * width, 3, padding="same")(y))
+    x = up(x, e3, 4 * width)
+    x = up(x, e2, 2 * width)
+    x = up(x, e1, width)
+    return keras.Model(photo, layers.Conv2D(3, 7, padding="same", activation="tanh")(x))
+
+
+def build_discriminator(width: int) -> keras.Model:
+    """One published critic, with its features."""
+    pair = layers.Input((None, None, 6))
+    x, features = pair, []
+    for i, (channels, stride) in enumerate(((1, 2), (2, 2), (4, 2), (8, 1))):
+        conv = layers.Conv2D(channels * width, 4, stride, padding="same")
+        x = layers.SpectralNormalization(conv)(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(norm(x) if i else x)
+        features.append(x)
+    logits = layers.SpectralNormalization(layers.Conv2D(1, 4, padding="same"))(x)
+    return keras.Model(pair, [logits, *features[1:]])
+
+
+def build_vgg() -> keras.Model:
+    """VGG19 to block4_conv2."""
+    whole = keras.applications.VGG19(include_top=False, weights=None, input_shape=(None, None, 3))
+    return keras.Model(whole.input, whole.get_layer("block4_conv2").output)
+
+
+def norm(x):
+    """Instance normalisation."""
+    return layers.GroupNormalization(groups=-1, epsilon=1e-3)(x)
+
+
+def make_step(width: int, blocks: int):
+    """`step(photo, target)` on signed float32 [n, h, w, 3]: both players move."""
+    generator, vgg = build_generator(width, blocks), build_vgg()
+    critics = {1: build_discriminator(width), 2: build_discriminator(width)}
+    critic_variables = [v for critic in critics.values() for v in critic.trainable_variables]
+    generator_adam = keras.optimizers.Adam(5e-5, beta_1=0.0, beta_2=0.9)
+    critic_adam = keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9)
+
+    def features(images):
+        return vgg((images[..., ::-1] + 1) * 127.5 - [103.939, 116.779, 123.68], training=False)
+
+    @tf.function
+    def step(photo, target):
+        with tf.GradientTape(persistent=True) as tape:
+            fake = generator(photo, training=True)
+            generator_loss = 2.0 * mean_gap(tf.stop_gradient(features(target)), features(fake))
+            critic_loss = 0.0
+            for factor, critic in critics.items():
+                a, b, c = (
+                    tf.nn.avg_pool2d(x, factor, factor, "VALID") for x in (photo, target, fake)
+                )
+                real, *wanted = critic(tf.concat([a, b], -1), training=True)
+                made, *found = critic(tf.concat([a, c], -1), training=True)
+                critic_loss += tf.reduce_mean(tf.nn.relu(1 - real))
+                critic_loss += tf.reduce_mean(tf.nn.relu(1 + made))
+                matching = sum(mean_gap(*each) for each in zip(wanted, found, strict=True))
+                generator_loss += 0.5 * (10.0 * matching - tf.reduce_mean(made))
+        generator_gradients = tape.gradient(generator_loss, generator.trainable_variables)
+        critic_gradients = tape.gradient(critic_loss, critic_variables)
+        generator_adam.apply_gradients(
+            zip(generator_gradients, generator.trainable_variables, strict=True)
+        )
+        critic_adam.apply_gradients(zip(critic_gradients, critic_variables, strict=True))
+        return generator_loss, critic_loss
+
+    return step
+
+
+def mean_gap(a, b):
+    """Mean absolute difference."""
+    return tf.reduce_mean(tf.abs(a - b))
