@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: makes .venv beside the project and installs it there.
 # Usage: make_environment [EXTRA]     e.g. make_environment test
 
@@ -6,13 +7,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 find_python() {
   local candidate
   for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3; do
-    if [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-      2>/dev/null; then
+    # Debian and Ubuntu ship ensurepip, which venv needs, apart.
+    if [ -n "$candidate" ] && "$candidate" -c \
+      'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       echo "$candidate"
       return
     fi
   done
-  echo "Python 3.11 or newer is needed; name one with PYTHON=/path/to/python" >&2
+  echo "Python 3.11 or newer is needed, with its venv package; name it: PYTHON=/path/to/python" >&2
   return 1
 }
 

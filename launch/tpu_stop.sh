@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Let training save and stop on every worker; the machine stays, and costs, until it is deleted.
+# Usage: bash launch/tpu_stop.sh     (settings: launch/tpu_settings.sh)
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/tpu_settings.sh"
+need TPU_NAME ZONE
+# shellcheck disable=SC2016  # the worker's own file
+on_workers all 'kill -TERM "$(cat cinegan-run/pid)"'

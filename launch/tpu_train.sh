@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Start, or go on with, training on every worker; it keeps running when this computer leaves.
+# Usage: bash launch/tpu_train.sh [FLAG...]     e.g. --config.data.path=gs://BUCKET/shards
+#        (settings: launch/tpu_settings.sh)
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/tpu_settings.sh"
+need TPU_NAME ZONE CONFIG WORKDIR
+
+flags=$(printf ' %q' "--config=$CONFIG" "--workdir=$WORKDIR" "$@")
+on_workers all "mkdir -p ~/cinegan-run && cd ~/cinegan && { \
+nohup setsid bash launch/worker_train.sh$flags >>~/cinegan-run/log 2>&1 </dev/null & }"
+echo "Training starts on $TPU_NAME. Follow it with: bash launch/tpu_logs.sh"

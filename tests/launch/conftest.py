@@ -1,0 +1,86 @@
+"""A computer with few tools, a stand-in for gcloud, and workers that are folders."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+TOOLS = """bash cat chmod cp cut date dirname env flock git grep head hostname mkdir mktemp mv nohup
+rm sed setsid sh sleep sort tail tee touch tr true""".split()
+
+SETTINGS = {
+    "TPU_NAME": "look",
+    "ZONE": "us-west4-a",
+    "ACCELERATOR_TYPE": "v5litepod-8",
+    "CONFIG": "configs/tpu_v3_8.py",
+    "WORKDIR": "gs://bucket/look",
+    "POLL_SECONDS": "0",
+}
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder for PATH with links to TOOLS alone, so that no real gcloud is ever found."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in TOOLS:
+        found = shutil.which(name)
+        assert found, f"the tests of launch/ need {name}"
+        (folder / name).symlink_to(found)
+    return folder
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, tools: Path) -> Path:
+    """The stand-in cloud's folder: see fake_gcloud.sh."""
+    (tools / "gcloud").symlink_to(HERE / "fake_gcloud.sh")
+    (tools / "python3.11").symlink_to(HERE / "fake_python.sh")
+    folder = tmp_path / "cloud"
+    (folder / "bucket").mkdir(parents=True)
+    (folder / "after_create").write_text("WAITING_FOR_RESOURCES\nPROVISIONING\nACTIVE\n")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A small checkout with this project's launch scripts and one commit."""
+    folder = tmp_path / "project"
+    shutil.copytree(ROOT / "launch", folder / "launch")
+    (folder / "configs").mkdir()
+    (folder / "configs/tpu_v3_8.py").touch()
+    (folder / ".gitignore").write_text(".venv/\n")
+    for command in ("init --quiet", "add .", "commit --quiet --message=Begin"):
+        git(folder, *command.split())
+    return folder
+
+
+@pytest.fixture
+def launch(tmp_path: Path, project: Path, tools: Path, cloud: Path) -> Run:
+    """Run a script of launch/ in the small checkout, with the settings above."""
+
+    def run(script: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": str(tools), "HOME": str(tmp_path), "CLOUD": str(cloud)}
+        return subprocess.run(
+            ["bash", project / "launch" / script, *arguments],
+            env=environment | SETTINGS | settings,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Git with a name to commit under and no settings of the person who runs the tests."""
+    identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
+    return subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()

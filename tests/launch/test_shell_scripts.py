@@ -1,0 +1,42 @@
+"""Every script parses, shellcheck finds nothing in it, and it says how to use it."""
+
+import os
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCED = {ROOT / "launch/environment.sh", ROOT / "launch/tpu_settings.sh"}
+COMMANDS = sorted(set(ROOT.glob("launch/*.sh")) - SOURCED)
+SCRIPTS = [*COMMANDS, *SOURCED, *ROOT.glob("tests/launch/*.sh")]
+SHELLCHECK = shutil.which(
+    "shellcheck", path=os.pathsep.join([sysconfig.get_path("scripts"), os.defpath])
+)
+
+
+def test_scripts_are_found():
+    assert len(COMMANDS) > 10
+
+
+def test_bash_parses_the_scripts():
+    for script in SCRIPTS:
+        subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.skipif(SHELLCHECK is None, reason="shellcheck is not installed")
+def test_shellcheck_finds_nothing():
+    # SC2119: demo.sh means to call make_environment without its own arguments.
+    command = [SHELLCHECK, "--exclude=SC2119", *map(str, SCRIPTS)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("script", COMMANDS, ids=lambda script: script.name)
+def test_commands_say_how_to_use_them_and_are_executable(script: Path):
+    text = script.read_text()
+    assert text.startswith("#!/usr/bin/env bash\n# ")
+    assert f"Usage: bash launch/{script.name}" in text
+    assert os.access(script, os.X_OK)

@@ -1,0 +1,113 @@
+"""Each step by hand: create, install, train, logs, fetch, stop, delete."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import git
+
+ENDLESS = "trap 'exit 75' TERM; echo training $*; while true; do sleep 0.01; done\n"
+
+
+@pytest.fixture
+def machine(launch, cloud: Path) -> Path:
+    """A created machine; the home folder of its worker 0."""
+    assert launch("tpu_create.sh").returncode == 0
+    return cloud / "workers/0"
+
+
+def wait_for(path: Path, text: str) -> None:
+    subprocess.run(
+        ["bash", "-c", f"until grep -q '{text}' '{path}' 2>/dev/null; do :; done"],
+        check=True,
+        timeout=20,
+    )
+
+
+def test_create_waits_until_the_machine_is_ready(launch, cloud: Path):
+    done = launch("tpu_create.sh")
+    assert done.returncode == 0
+    states = [line.split()[-1] for line in done.stderr.splitlines()]
+    assert states == ["WAITING_FOR_RESOURCES", "PROVISIONING", "READY"]
+
+
+@pytest.mark.parametrize("state", ["FAILED", "SUSPENDED"])
+def test_create_reports_a_request_that_came_to_nothing(launch, cloud: Path, state: str):
+    (cloud / "after_create").write_text(f"WAITING_FOR_RESOURCES\n{state}\n")
+    done = launch("tpu_create.sh")
+    assert done.returncode == 1
+    assert f"no machine came of the request; its state is {state}" in done.stderr
+
+
+def test_install_brings_the_commit_and_not_what_is_uncommitted(launch, machine, project):
+    (project / "configs/tpu_v3_8.py").write_text("changed = True\n")
+    done = launch("tpu_install.sh")
+    assert done.returncode == 0, done.stderr
+    assert "warning: uncommitted changes" in done.stderr
+    arrived = machine / "cinegan"
+    assert (arrived / "configs/tpu_v3_8.py").read_text() == ""
+    assert git(arrived, "rev-parse", "HEAD") == git(project, "rev-parse", "HEAD")
+    assert "--editable .[tpu]" in (arrived / ".venv/pip").read_text()
+
+
+def test_install_of_an_older_revision_and_then_of_a_newer_one(launch, machine, project):
+    first = git(project, "rev-parse", "HEAD")
+    (project / "configs/tpu_v3_8.py").write_text("newer = True\n")
+    git(project, "commit", "--quiet", "--all", "--message=Go on")
+    for revision, content in ((first, ""), ("HEAD", "newer = True\n")):
+        assert launch("tpu_install.sh", REVISION=revision).returncode == 0
+        assert (machine / "cinegan/configs/tpu_v3_8.py").read_text() == content
+
+
+def test_install_from_an_address(launch, machine, project):
+    address = f"file://{project}"
+    assert launch("tpu_install.sh", REPOSITORY=address).returncode == 0
+    assert git(machine / "cinegan", "rev-parse", "HEAD") == git(project, "rev-parse", "HEAD")
+
+
+def test_train_passes_flags_on_and_a_second_start_changes_nothing(launch, machine, cloud):
+    (cloud / "trainer").write_text(ENDLESS)
+    assert launch("tpu_install.sh").returncode == 0
+    log = machine / "cinegan-run/log"
+    flag = "--config.data.path=gs://bucket/two words"
+    assert launch("tpu_train.sh", flag).returncode == 0
+    wait_for(log, "training --config=configs/tpu_v3_8.py --workdir=gs://bucket/look " + flag)
+    assert launch("tpu_train.sh").returncode == 0
+    wait_for(log, "Training already runs here.")
+    assert launch("tpu_stop.sh").returncode == 0
+    wait_for(machine / "cinegan-run/exit_code", "75")
+
+
+def test_train_says_when_nothing_is_installed(launch, machine):
+    assert launch("tpu_train.sh").returncode != 0
+
+
+def test_fetch_from_a_bucket_and_from_a_worker(launch, machine, cloud, tmp_path: Path):
+    (cloud / "bucket/metrics.jsonl").write_text("{}\n")
+    assert launch("tpu_fetch.sh").returncode == 0
+    assert (tmp_path / "runs/look/metrics.jsonl").read_text() == "{}\n"
+
+    (machine / "cinegan/runs/a").mkdir(parents=True)
+    (machine / "cinegan/runs/a/versions.json").write_text("[]\n")
+    assert launch("tpu_fetch.sh", "here", WORKDIR="runs/a").returncode == 0
+    assert (tmp_path / "here/a/versions.json").read_text() == "[]\n"
+
+
+def test_logs_follow_one_worker_or_all(launch, machine, cloud):
+    """The command's text is looked at only: following never ends."""
+    (cloud / "broken").write_text("compute tpus tpu-vm ssh\n" * 2)
+    launch("tpu_logs.sh")
+    launch("tpu_logs.sh", "all")
+    one, every = (cloud / "calls").read_text().splitlines()[-2:]
+    assert "--worker=0" in one
+    assert "--worker=all" in every
+    assert "cinegan-run/log" in one
+
+
+def test_delete_leaves_nothing_and_may_be_repeated(launch, machine, cloud):
+    assert launch("tpu_delete.sh").returncode == 0
+    assert not (cloud / "state").exists()
+    assert not machine.exists()
+    again = launch("tpu_delete.sh")
+    assert again.returncode == 0
+    assert "There is no look in us-west4-a." in again.stdout

@@ -1,0 +1,64 @@
+"""Wrong settings stop a script before it asks the cloud for anything."""
+
+from pathlib import Path
+
+import pytest
+
+CREATE, INSTALL, TRAIN, SUPERVISE = (
+    f"tpu_{name}.sh" for name in ("create", "install", "train", "supervise")
+)
+
+
+@pytest.mark.parametrize(
+    ("script", "name", "value", "advice"),
+    [
+        (CREATE, "TPU_NAME", "My_Machine", "lower-case letters, digits and dashes"),
+        (CREATE, "ZONE", "", "a zone, such as us-west4-a"),
+        (CREATE, "ZONE", "us-west4", "a zone, such as us-west4-a"),
+        (CREATE, "ACCELERATOR_TYPE", "v5e-8", "v5litepod-8 (a v5e)"),
+        (CREATE, "RUNTIME_VERSION", "tpu ubuntu", "tpu-ubuntu2204-base"),
+        (CREATE, "POLL_SECONDS", "soon", "a number of seconds"),
+        (INSTALL, "REVISION", "nowhere", "has no such commit"),
+        (TRAIN, "CONFIG", "tpu_v3_8", "configs/tpu_v3_8.py"),
+        (TRAIN, "CONFIG", "configs/tpu_v3_9.py", "has only configs/tpu_v3_8.py"),
+        (TRAIN, "WORKDIR", "", "gs://BUCKET/FOLDER"),
+        (TRAIN, "WORKDIR", "s3://bucket/look", "gs://BUCKET/FOLDER"),
+        (SUPERVISE, "WORKDIR", "runs/look", "a recreated machine has lost its disk"),
+        (SUPERVISE, "ACCELERATOR_TYPE", "", "v5litepod-8 (a v5e)"),
+    ],
+)
+def test_wrong_setting(launch, cloud: Path, script: str, name: str, value: str, advice: str):
+    done = launch(script, **{name: value})
+    assert done.returncode == 2
+    assert f"error: {name} is '{value}'" in done.stderr
+    assert advice in done.stderr
+    assert not (cloud / "calls").exists()
+
+
+def test_missing_gcloud(launch, tools: Path):
+    (tools / "gcloud").unlink()
+    done = launch(CREATE)
+    assert done.returncode == 2
+    assert "gcloud is missing: https://cloud.google.com/sdk/docs/install" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "runtime"),
+    [
+        ("v3-8", "tpu-ubuntu2204-base"),
+        ("v4-32", "tpu-ubuntu2204-base"),
+        ("v5litepod-8", "v2-alpha-tpuv5-lite"),
+        ("v5p-8", "v2-alpha-tpuv5"),
+        ("v6e-8", "v2-alpha-tpuv6e"),
+    ],
+)
+def test_runtime_fits_the_chip(launch, cloud: Path, accelerator: str, runtime: str):
+    assert launch(CREATE, ACCELERATOR_TYPE=accelerator).returncode == 0
+    create = (cloud / "calls").read_text().splitlines()[0]
+    assert (
+        create.split()
+        == (
+            "compute tpus queued-resources create look --zone=us-west4-a --node-id=look "
+            f"--accelerator-type={accelerator} --runtime-version={runtime} --spot"
+        ).split()
+    )
