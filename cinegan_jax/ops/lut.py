@@ -91,7 +91,7 @@ def _corners(images: Array, size: int) -> list[tuple[Array, Array]]:
     xp = images.__array_namespace__()
     scaled = xp.clip(images, 0.0, 1.0) * (size - 1)
     low = xp.minimum(scaled.astype(xp.int32), size - 2)
-    high_weight = scaled - low
+    high_weight = scaled - low.astype(scaled.dtype)  # int32 would make it float64
     strides = (size * size, size, 1)
     corners = []
     for offsets in itertools.product((0, 1), repeat=3):

@@ -26,6 +26,7 @@ def test_apply_agrees_with_scipy(rng, kind):
     expected = RegularGridInterpolator((axis, axis, axis), lut)(picture)
     found = apply_lut(kind(lut), kind(picture))
     assert type(found) is type(kind(lut))
+    assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
