@@ -9,8 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-TOOLS = """bash cat chmod cp cut date dirname env flock git grep head hostname mkdir mktemp mv nohup
-rm sed setsid sh sleep sort tail tee touch tr true""".split()
+TOOLS = (
+    *("bash", "cat", "chmod", "cp", "cut", "date", "dirname", "env", "flock", "git", "grep"),
+    *("head", "hostname", "mkdir", "mktemp", "mv", "nohup", "rm", "sed", "setsid", "sh", "sleep"),
+    *("sort", "tail", "tee", "touch", "tr", "true"),
+)
 
 SETTINGS = {
     "TPU_NAME": "look",
@@ -22,6 +25,7 @@ SETTINGS = {
 }
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Git = Callable[..., str]
 
 
 @pytest.fixture
@@ -47,17 +51,37 @@ def cloud(tmp_path: Path, tools: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A small checkout with this project's launch scripts and one commit."""
-    folder = tmp_path / "project"
+@pytest.fixture(scope="session")
+def git() -> Git:
+    """Git in a folder, with a name to commit under."""
+    identity = ("-c", "user.name=Tester", "-c", "user.email=tester@example.org")
+
+    def run(folder: Path, *arguments: str) -> str:
+        command = ["git", *identity, *arguments]
+        done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def first_commit(tmp_path_factory: pytest.TempPathFactory, git: Git) -> Path:
+    """A small checkout with this project's launch scripts and one commit; not to be changed."""
+    folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "launch", folder / "launch")
     (folder / "configs").mkdir()
     (folder / "configs/tpu_v3_8.py").touch()
     (folder / ".gitignore").write_text(".venv/\n")
-    for command in ("init --quiet", "add .", "commit --quiet --message=Begin"):
-        git(folder, *command.split())
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message=Begin")
     return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, first_commit: Path) -> Path:
+    """The test's own copy of the small checkout."""
+    return shutil.copytree(first_commit, tmp_path / "project")
 
 
 @pytest.fixture
@@ -76,11 +100,3 @@ def launch(tmp_path: Path, project: Path, tools: Path, cloud: Path) -> Run:
         )
 
     return run
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Git with a name to commit under and no settings of the person who runs the tests."""
-    identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]
-    return subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout.strip()

@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import git
 
 ENDLESS = "trap 'exit 75' TERM; echo training $*; while true; do sleep 0.01; done\n"
 
@@ -39,7 +38,7 @@ def test_create_reports_a_request_that_came_to_nothing(launch, cloud: Path, stat
     assert f"no machine came of the request; its state is {state}" in done.stderr
 
 
-def test_install_brings_the_commit_and_not_what_is_uncommitted(launch, machine, project):
+def test_install_brings_the_commit_and_not_what_is_uncommitted(launch, machine, project, git):
     (project / "configs/tpu_v3_8.py").write_text("changed = True\n")
     done = launch("tpu_install.sh")
     assert done.returncode == 0, done.stderr
@@ -50,7 +49,7 @@ def test_install_brings_the_commit_and_not_what_is_uncommitted(launch, machine, 
     assert "--editable .[tpu]" in (arrived / ".venv/pip").read_text()
 
 
-def test_install_of_an_older_revision_and_then_of_a_newer_one(launch, machine, project):
+def test_install_of_an_older_revision_and_then_of_a_newer_one(launch, machine, project, git):
     first = git(project, "rev-parse", "HEAD")
     (project / "configs/tpu_v3_8.py").write_text("newer = True\n")
     git(project, "commit", "--quiet", "--all", "--message=Go on")
@@ -59,7 +58,7 @@ def test_install_of_an_older_revision_and_then_of_a_newer_one(launch, machine, p
         assert (machine / "cinegan/configs/tpu_v3_8.py").read_text() == content
 
 
-def test_install_from_an_address(launch, machine, project):
+def test_install_from_an_address(launch, machine, project, git):
     address = f"file://{project}"
     assert launch("tpu_install.sh", REPOSITORY=address).returncode == 0
     assert git(machine / "cinegan", "rev-parse", "HEAD") == git(project, "rev-parse", "HEAD")
