@@ -8,6 +8,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.training.config_keys import explain
 
 MODES = ("train", "evaluate", "dry_run")
 USER_ERROR_EXIT_CODE = 2
@@ -39,15 +40,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parse_flags(argv: Sequence[str]) -> list[str]:
-    """Absl's parser, with an unknown config key as a line that names the nearest valid ones."""
-    try:
-        return app.parse_flags_with_usage(list(argv))
-    except AttributeError as error:
-        from cinegan_jax.training.config_keys import unknown_keys
-
-        message = unknown_keys(argv) or str(error)
+    """Absl's parser, but a config file or key that is not there is told in a line."""
+    message = explain(argv)
+    if message:
         print(f"error: {message}", file=sys.stderr)
         sys.exit(USER_ERROR_EXIT_CODE)
+    return app.parse_flags_with_usage(list(argv))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,14 @@ def build_family(config: ml_collections.ConfigDict) -> GanFamily:
 
 def _cinegan(config: ml_collections.ConfigDict) -> GanFamily:
     dtype = PRECISIONS[config.precision]
+    for key in ("generator", "discriminator"):
+        if config[key].width < 1:
+            raise UserError(f"config.{key}.width={config[key].width} must be 1 or more")
+    if config.data.size < 8 or config.data.size % 8:
+        raise UserError(
+            f"config.data.size={config.data.size} must be a multiple of 8: the generator halves "
+            "pictures three times"
+        )
     return CineGan(
         Generator(**config.generator, dtype=dtype),
         Discriminator(**config.discriminator, dtype=dtype),

@@ -1,32 +1,48 @@
-"""Overrides on the command line that name no key of the config."""
+"""Command lines whose config file or config keys do not exist."""
 
 import difflib
 import runpy
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-PREFIX = "--config."
 
+def explain(argv: Sequence[str]) -> str:
+    """Says which file of `--config=FILE` or which key of `--config.KEY=VALUE` is not there.
 
-def unknown_keys(argv: Sequence[str]) -> str:
-    """One line for each `--config.KEY=VALUE` whose key is not in the file of `--config=FILE`.
-
-    Empty when every key is there or no config file is named.
+    Returns:
+      one line for the file or for each key; empty when all are there or no file is named.
     """
-    files = [a.removeprefix("--config=") for a in argv if a.startswith("--config=")]
+    given = list(_flags(argv[1:]))
+    files = [value for name, value in given if name == "config"]
     if not files:
         return ""
+    if not Path(files[-1]).is_file():
+        return f"no config file {files[-1]!r}; those of the project are in the folder configs"
     valid = list(_dotted(runpy.run_path(files[-1])["get_config"]().to_dict()))
-    given = [a.removeprefix(PREFIX).split("=")[0] for a in argv if a.startswith(PREFIX)]
-    return "\n".join(_line(key, valid) for key in given if key not in valid)
+    keys = [name.removeprefix("config.") for name, _ in given if name.startswith("config.")]
+    return "\n".join(_line(key, valid) for key in keys if key not in valid)
+
+
+def _flags(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(name, value) of each flag: `--name=value`, `--name value`, `--noname`, with - or --."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument.startswith("-"):
+            name, equals, value = argument.lstrip("-").partition("=")
+            name = name.removeprefix("no") if name.startswith("noconfig.") else name
+            yield name, value if equals else following
 
 
 def _line(key: str, valid: Sequence[str]) -> str:
-    last = {name: name.rsplit(".", 1)[-1] for name in valid}
-    near = difflib.get_close_matches(key, valid, n=3)
-    near += [n for n in valid if key.rsplit(".", 1)[-1] == last[n] and n not in near]
-    nearest = ", ".join(near) if near else f"none is near; all are: {', '.join(valid)}"
-    return f"config.{key} is not a key of the config; the nearest are: {nearest}"
+    last_parts = difflib.get_close_matches(_last_part(key), map(_last_part, valid))
+    near = difflib.get_close_matches(key, valid)
+    near += [name for name in valid if _last_part(name) in last_parts]
+    word, names = ("nearest", dict.fromkeys(near)) if near else ("valid ones", valid)
+    return f"config.{key} is not a key of the config; the {word} are: {', '.join(names)}"
+
+
+def _last_part(key: str) -> str:
+    return key.rsplit(".", 1)[-1]
 
 
 def _dotted(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -8,10 +8,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from absl import logging
 from PIL import Image
 from rich.console import Console
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.training.disk import is_disk_full
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.state import TrainState
 
@@ -122,6 +124,9 @@ class NonFiniteGuard:
 class Samples:
     """A picture grid of the same held-out pairs, as PNG and in TensorBoard.
 
+    On a full disk the picture is dropped, with an error in the log, and the run goes on. Only the
+    first process writes.
+
     Attributes:
       every_steps: how often.
       make_grid: the replicated state's grid, uint8 [h, w, 3].
@@ -136,10 +141,22 @@ class Samples:
 
     def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
         grid = self.make_grid(state)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(grid).save(self.folder / f"{step:07d}.png")
         self.log.write_images(step, {"samples": grid})
+        if jax.process_index() == 0:
+            self._save(grid, self.folder / f"{step:07d}.png")
         return {}
+
+    @staticmethod
+    def _save(grid: np.ndarray, path: Path) -> None:
+        """Writes the whole picture, or nothing where the disk is full."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(grid).save(path)
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            path.unlink(missing_ok=True)
+            logging.error("The disk is full: %s is missing. Training goes on.", path)
 
 
 @dataclasses.dataclass

@@ -6,7 +6,10 @@ import platform
 import subprocess
 from pathlib import Path
 
+import jax
 import ml_collections
+
+from cinegan_jax.errors import UserError
 
 PACKAGES = (
     "cinegan-jax",
@@ -21,7 +24,15 @@ PACKAGES = (
 
 
 def write_provenance(workdir: Path, config: ml_collections.ConfigDict) -> None:
-    """Write `config.json` and `versions.json`; of a resumed run they tell of the last start."""
+    """Write `config.json` and `versions.json`; of a resumed run they tell of the last start.
+
+    Only the first process writes.
+
+    Raises:
+      UserError: they cannot be written.
+    """
+    if jax.process_index() != 0:
+        return
     _write(workdir / "config.json", config.to_dict())
     _write(workdir / "versions.json", versions())
 
@@ -52,4 +63,9 @@ def _version(package: str) -> str:
 
 
 def _write(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    draft = path.with_suffix(".tmp")
+    try:
+        draft.write_text(json.dumps(content, indent=2) + "\n")
+        draft.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error

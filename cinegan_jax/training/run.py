@@ -21,6 +21,19 @@ from cinegan_jax.training.parallel import Pmap
 from cinegan_jax.training.state import Optimizers, TrainState, init_state
 from cinegan_jax.training.step import StepSettings, TrainStep, make_train_step, metric_names
 
+AT_LEAST_ONE = (
+    "accumulate_steps",
+    "batch_size",
+    "checkpoint_every_steps",
+    "checkpoints_kept",
+    "evaluate_every_steps",
+    "evaluate_pairs",
+    "log_every_steps",
+    "max_nonfinite_steps",
+    "sample_every_steps",
+)
+"""Keys of the config that count something."""
+
 
 @dataclasses.dataclass
 class Run:
@@ -31,6 +44,11 @@ class Run:
     """
 
     config: ml_collections.ConfigDict
+
+    def __post_init__(self) -> None:
+        for key in AT_LEAST_ONE:
+            if self.config[key] < 1:
+                raise UserError(f"config.{key}={self.config[key]} must be 1 or more")
 
     @cached_property
     def family(self) -> GanFamily:
@@ -78,7 +96,14 @@ class Run:
 
     @property
     def total_steps(self) -> int:
-        return self.config.num_steps or round(self.config.num_epochs * self.steps_per_epoch)
+        config = self.config
+        steps = config.num_steps or round(config.num_epochs * self.steps_per_epoch)
+        if steps < 1:
+            raise UserError(
+                f"config.num_steps={config.num_steps} with config.num_epochs={config.num_epochs} "
+                f"of {self.steps_per_epoch} steps leaves nothing to do; ask for one step or more"
+            )
+        return steps
 
     @property
     def device_batch(self) -> int:

@@ -1,10 +1,12 @@
 """Training mode: put a run's parts together, resume where it stopped, and let the loop go."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from cinegan_jax.data.device_prefetch import DevicePrefetch
-from cinegan_jax.training.checkpoints import Checkpoints
+from cinegan_jax.errors import UserError
+from cinegan_jax.training.checkpoints import BestMode, Checkpoints
 from cinegan_jax.training.fine_tuning import with_networks_of
 from cinegan_jax.training.held_out import HeldOut
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
@@ -14,6 +16,15 @@ from cinegan_jax.training.preemption import PreemptionGuard
 from cinegan_jax.training.provenance import write_provenance
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState, networks_of
+
+BEST_MODES: dict[str, BestMode] = {
+    "psnr": "max",
+    "psnr_clean": "max",
+    "delta_e": "min",
+    "delta_e_clean": "min",
+}
+"""Scores that can say which checkpoint is best; `_clean` is measured where the target is known
+without its grain."""
 
 
 def train(run: Run, workdir: Path) -> int:
@@ -29,8 +40,12 @@ def train(run: Run, workdir: Path) -> int:
     print(f"{run.total_steps} steps of {config.batch_size} pairs, {run.device_batch} a device")
     frozen = parallel.replicate(run.frozen)
     batches = DevicePrefetch(run.train_batches(), parallel.place_batch)
-    with PreemptionGuard() as guard, open_checkpoints(run, workdir) as checkpoints:
-        state, start = _start(run, checkpoints, batches)
+    with (
+        PreemptionGuard() as guard,
+        contextlib.closing(batches),
+        open_checkpoints(run, workdir) as checkpoints,
+    ):
+        state, start = _start(run, workdir, checkpoints, batches)
         write_provenance(workdir, config)
         with MetricsLog(workdir, start) as log:
             loop = Loop(
@@ -48,27 +63,41 @@ def train(run: Run, workdir: Path) -> int:
 
 
 def open_checkpoints(run: Run, workdir: Path) -> Checkpoints:
-    """The workdir's checkpoints, kept as the config says."""
+    """The workdir's checkpoints, kept as the config says.
+
+    Raises:
+      UserError: there is no such metric, the workdir cannot be made, or see `Checkpoints`.
+    """
     config = run.config
+    if config.best_metric not in BEST_MODES:
+        raise UserError(f"best_metric={config.best_metric!r} is not one of {', '.join(BEST_MODES)}")
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--workdir={workdir} cannot be made: {error.strerror}") from error
     return Checkpoints(
         workdir,
         keep_newest=config.checkpoints_kept,
         best_metric=config.best_metric,
-        best_mode="min" if config.best_metric.startswith("delta_e") else "max",
+        best_mode=BEST_MODES[config.best_metric],
         on_disk_full=config.on_disk_full,
     )
 
 
-def _start(run: Run, checkpoints: Checkpoints, batches: DevicePrefetch) -> tuple[TrainState, int]:
+def _start(
+    run: Run, workdir: Path, checkpoints: Checkpoints, batches: DevicePrefetch
+) -> tuple[TrainState, int]:
     """The newest checkpoint's state or a fresh one, and the steps it has behind it."""
+    source = Path(run.config.restore_from) if run.config.restore_from else None
+    if source and source.resolve() == workdir.resolve():
+        raise UserError(f"restore_from={source} is the workdir; fine-tune in another one")
     fresh = run.init_state()
     restored = checkpoints.restore(fresh, batches)
     if restored is not None:
-        print(f"going on from step {restored.step}")
+        done = restored.step >= run.total_steps
+        print(f"{'nothing left to do after' if done else 'going on from'} step {restored.step}")
         return restored.state, restored.step
-    if run.config.restore_from:
-        return with_networks_of(Path(run.config.restore_from), fresh), 0
-    return fresh, 0
+    return with_networks_of(source, fresh) if source else fresh, 0
 
 
 def _hooks(
