@@ -26,7 +26,7 @@ def explain(argv: Sequence[str]) -> str:
 
 def _flags(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(name, value) of each flag: `--name=value`, `--name value`, `--noname`, with - or --."""
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if argument.startswith("-"):
             name, equals, value = argument.lstrip("-").partition("=")
             name = name.removeprefix("no") if name.startswith("noconfig.") else name

@@ -1,0 +1,159 @@
+"""Runs shrunk to seconds, in this process or in real ones that can be killed."""
+
+import importlib
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+import orbax.checkpoint as ocp
+from absl import app
+from PIL import Image
+from toy_family import ToyFamily
+
+from cinegan_jax import main
+from cinegan_jax.families.registry import FAMILIES
+
+TINY: Mapping[str, Any] = {
+    "batch_size": 8,
+    "num_steps": 4,
+    "data.path": "samples",
+    "data.look": "classic_neg",
+    "data.size": 32,
+    "data.threads": 2,
+    "generator.width": 4,
+    "generator.num_blocks": 1,
+    "discriminator.width": 4,
+    "log_every_steps": 2,
+    "sample_every_steps": 4,
+    "evaluate_every_steps": 4,
+    "evaluate_pairs": 2,
+    "checkpoint_every_steps": 2,
+}
+TOY: Mapping[str, Any] = {**TINY, "family": "toy"}
+
+FAMILIES["toy"] = lambda config: ToyFamily()  # type: ignore[index]
+
+# Starting Python and importing JAX takes seconds, forking a process that has done so none. OpenBLAS
+# would have threads, which no fork takes along.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(
+    ["cinegan_jax.main", *(f"cinegan_jax.training.{m}" for m in ("train", "evaluate", "dry_run"))]
+)
+
+
+def write_pairs(folder: Path, rng: np.random.Generator, train: int = 40, test: int = 4) -> Path:
+    """Small pairs of noise in FilmSet's layout, look `Look`; read faster than photos rendered."""
+    for split, count in (("train", train), ("test", test)):
+        for side in ("input", "Look"):
+            (folder / split / side).mkdir(parents=True)
+            for number in range(count):
+                picture = Image.fromarray(rng.integers(0, 256, (36, 40, 3), np.uint8))
+                picture.save(folder / split / side / f"{number:03}.png")
+    return folder
+
+
+def config_of(settings: Mapping[str, Any], name: str = "cpu_demo") -> ml_collections.ConfigDict:
+    """A file of configs/ with some of its keys (`data.size`) set."""
+    config = importlib.import_module(f"configs.{name}").get_config()
+    config.update_from_flattened_dict(settings)
+    return config
+
+
+def flags_of(workdir: Path, settings: Mapping[str, Any], mode: str = "train") -> list[str]:
+    """The command line's arguments that say the same as `config_of`."""
+    config = Path(__file__).parents[1] / "configs" / "cpu_demo.py"
+    flags = [f"--config={config}", f"--workdir={workdir}", f"--mode={mode}"]
+    return flags + [f"--config.{key}={value}" for key, value in settings.items()]
+
+
+class Started:
+    """A process in which the entry point runs; what it says goes to `WORKDIR.log`."""
+
+    def __init__(self, workdir: Path, settings: Mapping[str, Any], mode: str = "train"):
+        self._workdir = workdir
+        self._log = workdir.with_name(f"{workdir.name}.log")
+        self._process = _forks.Process(
+            target=_enter, args=(flags_of(workdir, settings, mode), self._log)
+        )
+        self._process.start()
+
+    @property
+    def said(self) -> str:
+        """Standard output and error of all processes of this workdir so far."""
+        return self._log.read_text()
+
+    def running(self) -> bool:
+        return self._process.is_alive()
+
+    def signal(self, number: int) -> None:
+        os.kill(self._process.pid, number)
+
+    def wait_for(self, ready: Callable[[], bool], seconds: float = 60) -> None:
+        """Returns when `ready` or when the process has ended."""
+        deadline = time.monotonic() + seconds
+        while self.running() and not ready():
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain:\n{self.said}"
+            time.sleep(0.001)
+
+    def exit_code(self, seconds: float = 120) -> int:
+        """Waits for the end; negative after a signal."""
+        self._process.join(seconds)
+        if self._process.exitcode is None:
+            self._process.kill()
+            raise AssertionError(f"still running after {seconds} s:\n{self.said}")
+        return self._process.exitcode
+
+
+def _enter(flags: list[str], log: Path) -> None:
+    with log.open("ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout.reconfigure(line_buffering=True)
+    sys.argv = ["main", *flags]
+    app.run(main.main, flags_parser=main.parse_flags)
+
+
+def run_to_end(workdir: Path, settings: Mapping[str, Any], mode: str = "train") -> str:
+    """What a process says that ends well."""
+    started = Started(workdir, settings, mode)
+    code = started.exit_code()
+    assert code == 0, f"exit code {code}:\n{started.said}"
+    return started.said
+
+
+def records(workdir: Path) -> list[dict[str, Any]]:
+    """The metrics records, without what differs between two equal runs."""
+    path = workdir / "metrics.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [{k: v for k, v in json.loads(line).items() if k != "timing"} for line in lines]
+
+
+def saved_steps(workdir: Path) -> list[int]:
+    """The steps whose checkpoints bear their final names."""
+    folder = workdir / "checkpoints"
+    return sorted(int(path.name) for path in folder.glob("*") if path.name.isdigit())
+
+
+def checkpoint(workdir: Path, step: int) -> dict[str, Any]:
+    """All arrays of a checkpoint's state by path, as bytes with dtype and shape, and its items."""
+    folder = (workdir / "checkpoints" / str(step)).resolve()
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+        state = checkpointer.restore(folder / "state")
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    arrays = {
+        jax.tree_util.keystr(path): (array.dtype, array.shape, array.tobytes())
+        for path, array in leaves
+    }
+    items = {
+        name: json.loads((folder / name / "metadata").read_text()) for name in ("data", "meta")
+    }
+    return {**arrays, **items}

@@ -1,0 +1,56 @@
+"""A family that compiles at once: colours times a matrix, judged by their mean."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from cinegan_jax.families.api import Aux, Update, Variables
+from cinegan_jax.ops.images import to_signed
+from cinegan_jax.types import Batch, Images, Params, Scalar
+
+
+class ToyFamily:
+    """Has all that a run must bring back: two players, a state, and noise from the step's key."""
+
+    averaged: tuple[str, ...] = ("generator",)
+
+    def __init__(self) -> None:
+        self.updates = (Update(self.objective, players=("generator", "critics")),)
+
+    def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
+        weights = jax.random.normal(rng, (3, 3)) / 3
+        generator = {"matrix": weights, "bias": jnp.zeros(3)}
+        return Variables({"generator": generator, "critics": {"weights": weights}}, jnp.zeros(3))
+
+    def load_frozen(self) -> Any:
+        return None
+
+    def objective(
+        self,
+        params: Mapping[str, Params],
+        state: Any,
+        frozen: Any,
+        batch: Batch,
+        rng: jax.Array,
+        /,
+    ) -> tuple[Mapping[str, Scalar], Aux]:
+        photo, target = to_signed(batch["input"]), to_signed(batch["target"])
+        noisy = photo + 0.1 * jax.random.normal(rng, photo.shape)
+        fake = _coloured(params["generator"], noisy)
+        weights = params["critics"]["weights"]
+        score = jnp.mean((fake @ weights) ** 2) - jnp.mean((target @ weights) ** 2)
+        l1 = jnp.mean(jnp.abs(fake - target))
+        seen = 0.9 * state + 0.1 * photo.mean((0, 1, 2))
+        losses = {"generator": l1 - score, "critics": score}
+        return losses, Aux(seen, {"l1": l1, "score": score})
+
+    def generate(
+        self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
+    ) -> Images:
+        return _coloured(params["generator"], to_signed(batch["input"]))
+
+
+def _coloured(generator: Params, photos: Images) -> jax.Array:
+    return jnp.tanh(photos @ generator["matrix"] + generator["bias"])
