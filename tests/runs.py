@@ -22,6 +22,7 @@ from cinegan_jax import main
 from cinegan_jax.families.registry import FAMILIES
 
 TINY: Mapping[str, Any] = {
+    "precision": "f32",
     "batch_size": 8,
     "num_steps": 4,
     "data.path": "samples",
@@ -31,6 +32,9 @@ TINY: Mapping[str, Any] = {
     "generator.width": 4,
     "generator.num_blocks": 1,
     "discriminator.width": 4,
+    "losses.perceptual": 0.0,
+    "optimizers.generator.learning_rate": 1e-3,
+    "optimizers.critics.learning_rate": 1e-3,
     "log_every_steps": 2,
     "sample_every_steps": 4,
     "evaluate_every_steps": 4,
@@ -61,7 +65,7 @@ def write_pairs(folder: Path, rng: np.random.Generator, train: int = 40, test: i
     return folder
 
 
-def config_of(settings: Mapping[str, Any], name: str = "cpu_demo") -> ml_collections.ConfigDict:
+def config_of(settings: Mapping[str, Any], name: str = "default") -> ml_collections.ConfigDict:
     """A file of configs/ with some of its keys (`data.size`) set."""
     config = importlib.import_module(f"configs.{name}").get_config()
     config.update_from_flattened_dict(settings)
@@ -70,7 +74,7 @@ def config_of(settings: Mapping[str, Any], name: str = "cpu_demo") -> ml_collect
 
 def flags_of(workdir: Path, settings: Mapping[str, Any], mode: str = "train") -> list[str]:
     """The command line's arguments that say the same as `config_of`."""
-    config = Path(__file__).parents[1] / "configs" / "cpu_demo.py"
+    config = Path(__file__).parents[1] / "configs" / "default.py"
     flags = [f"--config={config}", f"--workdir={workdir}", f"--mode={mode}"]
     return flags + [f"--config.{key}={value}" for key, value in settings.items()]
 

@@ -53,4 +53,4 @@ class ToyFamily:
 
 
 def _coloured(generator: Params, photos: Images) -> jax.Array:
-    return jnp.tanh(photos @ generator["matrix"] + generator["bias"])
+    return jnp.tanh(photos @ generator["matrix"] + generator["bias"][None, None, None])
