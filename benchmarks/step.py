@@ -2,7 +2,7 @@
 
     pip install -e .[benchmark]
     python -m benchmarks.step [--sizes=64,128] [--batch=4] [--width=64] [--blocks=9] [--rounds=3]
-        [--frameworks=jax,tensorflow] [--xla_flags=...]
+        [--perceptual=2] [--frameworks=jax,tensorflow] [--xla_flags=...]
 
 Float32, published losses with a VGG19 of random weights, a process for each measurement, the
 frameworks taking turns, so that a busy machine slows all of them alike. Ratios are of medians.
@@ -22,6 +22,7 @@ from absl import app, flags
 SIZES = flags.DEFINE_list("sizes", ["64", "128"], "Heights and widths of the pictures.")
 BATCH = flags.DEFINE_integer("batch", 4, "Pairs a step.")
 WIDTH = flags.DEFINE_integer("width", 64, "Channels of both networks at full size.")
+PERCEPTUAL = flags.DEFINE_float("perceptual", 2.0, "Weight of the perceptual term; 0: no VGG19.")
 BLOCKS = flags.DEFINE_integer("blocks", 9, "Residual blocks.")
 ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns that each framework gets.")
 STEPS = flags.DEFINE_integer("steps", 3, "Timed steps a turn, after one that is not.")
@@ -44,7 +45,9 @@ def jax_step(size: int) -> tuple[Callable[[], None], float]:
     from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
 
     generator = Generator(width=WIDTH.value, num_blocks=BLOCKS.value)
-    family = CineGan(generator, Discriminator(width=WIDTH.value), LossWeights(), "")
+    family = CineGan(
+        generator, Discriminator(width=WIDTH.value), LossWeights(perceptual=PERCEPTUAL.value), ""
+    )
     rates = {"generator": 5e-5, "critics": 1e-4}
     optimizers = {player: make_adam(AdamSettings(rate), 100) for player, rate in rates.items()}
     rng = np.random.default_rng(0)
@@ -52,7 +55,8 @@ def jax_step(size: int) -> tuple[Callable[[], None], float]:
     batch = {name: rng.integers(0, 256, shape, np.uint8) for name in ("input", "target")}
     is_shape = lambda node: isinstance(node, tuple)  # noqa: E731
     random = lambda s: jnp.asarray(rng.normal(0, 0.03, s), jnp.float32)  # noqa: E731
-    vgg = Vgg19Weights(jax.tree.map(random, layer_shapes(), is_leaf=is_shape), "keras")
+    layers = jax.tree.map(random, layer_shapes(), is_leaf=is_shape)
+    vgg = Vgg19Weights(layers, "keras") if PERCEPTUAL.value else None
     names = metric_names(family, vgg, batch)
     state = jax.jit(lambda: init_state(family, optimizers, names, 0, batch, False))()
     step = jax.jit(make_train_step(family, optimizers, StepSettings()), donate_argnums=0)
@@ -70,7 +74,7 @@ def tensorflow_step(size: int) -> tuple[Callable[[], None], float]:
     """The same step in Keras on TensorFlow; its operations are not counted."""
     from benchmarks.tensorflow_step import make_step
 
-    step = make_step(WIDTH.value, BLOCKS.value)
+    step = make_step(WIDTH.value, BLOCKS.value, PERCEPTUAL.value)
     rng = np.random.default_rng(0)
     shape = (BATCH.value, size, size, 3)
     photo, target = (rng.uniform(-1, 1, shape).astype(np.float32) for _ in range(2))
@@ -101,7 +105,7 @@ def measure(case: str) -> dict[str, float]:
 def measure_alone(case: str) -> dict[str, float]:
     """`measure` in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.step", f"--case={case}"]
-    command += [f"--{flag.name}={flag.value}" for flag in (BATCH, WIDTH, BLOCKS, STEPS)]
+    command += [f"--{flag.name}={flag.value}" for flag in (BATCH, WIDTH, BLOCKS, PERCEPTUAL, STEPS)]
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": XLA.value}
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return json.loads(done.stdout.splitlines()[-1])

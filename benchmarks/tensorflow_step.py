@@ -1,4 +1,4 @@
-"""The CineGAN step in Keras on TensorFlow, as the published notebook has it: the one to compare with.
+"""The CineGAN step in Keras on TensorFlow, as the published notebook has it.
 
 Same networks, losses and optimizers; Keras' own spectral normalisation; float32; no tf.data. VGG19
 has random weights: a benchmark reads no meaning from its features.
@@ -69,9 +69,9 @@ def norm(x):
     return layers.GroupNormalization(groups=-1, epsilon=1e-3)(x)
 
 
-def make_step(width: int, blocks: int):
+def make_step(width: int, blocks: int, perceptual: float):
     """`step(photo, target)` on signed float32 [n, h, w, 3]: both players move."""
-    generator, vgg = build_generator(width, blocks), build_vgg()
+    generator, vgg = build_generator(width, blocks), build_vgg() if perceptual else None
     critics = {1: build_discriminator(width), 2: build_discriminator(width)}
     critic_variables = [v for critic in critics.values() for v in critic.trainable_variables]
     generator_adam = keras.optimizers.Adam(5e-5, beta_1=0.0, beta_2=0.9)
@@ -84,7 +84,10 @@ def make_step(width: int, blocks: int):
     def step(photo, target):
         with tf.GradientTape(persistent=True) as tape:
             fake = generator(photo, training=True)
-            generator_loss = 2.0 * mean_gap(tf.stop_gradient(features(target)), features(fake))
+            generator_loss = 0.0
+            if perceptual:
+                wanted, found = tf.stop_gradient(features(target)), features(fake)
+                generator_loss += perceptual * mean_gap(wanted, found)
             critic_loss = 0.0
             for factor, critic in critics.items():
                 a, b, c = (

@@ -20,6 +20,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.data.path = "samples"
     c.data.look = "classic_neg"
     c.data.size = 128
+    c.data.crop = "crop"
     c.data.threads = 2
     c.generator.width = 8
     c.generator.residual = True
@@ -27,10 +28,11 @@ def get_config() -> ml_collections.ConfigDict:
     c.discriminator.width = 8
     c.losses.perceptual = 0.0
     c.losses.l1 = 100.0
+    c.optimizers.generator.learning_rate = 2e-3
+    c.optimizers.generator.schedule = "cosine"
+    c.optimizers.critics.learning_rate = 1e-3
     for adam in (c.optimizers.generator, c.optimizers.critics):
-        adam.learning_rate = 1e-3
         adam.beta1 = 0.5
-    c.optimizers.critics.beta2 = c.optimizers.generator.beta2
     c.ema_decay = 0.99
     c.log_every_steps = 20
     c.sample_every_steps = 100

@@ -23,7 +23,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.data.path = "FilmSet"  # FilmSet-like folder, folder of `cinegan prepare`, or "samples"
     c.data.look = "ClassNeg"  # folder name of the look; for "samples" a film look
     c.data.size = 512  # pixels, height and width of what the networks train on
-    c.data.crop = "crop"  # crop: random crop, aspect kept; squash: the whole picture, aspect lost
+    c.data.crop = "squash"  # squash: the whole picture, aspect lost; crop: random crop, aspect kept
     c.data.threads = 4  # threads that read and decode
     c.data.corrupt_ceiling = 0.01  # share of unreadable pairs at which the run stops
 
@@ -52,7 +52,7 @@ def get_config() -> ml_collections.ConfigDict:
 
     c.log_every_steps = 50
     c.sample_every_steps = 500  # grid of held-out pictures
-    c.evaluate_every_steps = 1000  # scores on held-out pictures; decides which checkpoint is best
+    c.evaluate_every_steps = 500  # scores on held-out pictures; decides which checkpoint is best
     c.evaluate_pairs = 32  # held-out pairs in those scores
     c.checkpoint_every_steps = 500
     c.checkpoints_kept = 3  # the newest ones; the best one is kept beside them

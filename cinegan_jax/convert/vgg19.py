@@ -179,7 +179,7 @@ def _save(layers: Layers, metadata: Mapping[str, str], output: Path) -> None:
     partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.numpy.save_file(arrays, partial, metadata=dict(metadata))
+        partial.write_bytes(safetensors.numpy.save(arrays, dict(metadata)))
         partial.replace(output)
     except (OSError, safetensors.SafetensorError) as error:
         raise UserError(f"Cannot write {output}: {error}") from error

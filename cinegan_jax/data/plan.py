@@ -18,6 +18,7 @@ from cinegan_jax.errors import UserError
 SPLITS = ("train", "test")
 PAIRS_A_SHARD = 64
 _AFTER = "target"
+_NOT_A_PICTURE = "not a JPEG, PNG, TIFF or WebP picture"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _photos(root: Path, rejected: list[Rejection]) -> list[Item]:
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         name = path.relative_to(root).with_suffix("").as_posix()
         if not is_photo(path):
-            rejected.append(Rejection(str(path), "not a JPEG, PNG, TIFF or WebP picture"))
+            rejected.append(Rejection(str(path), _NOT_A_PICTURE))
         elif name in found:
             rejected.append(Rejection(str(path), f"has the name of {found[name].before}"))
         else:
@@ -166,8 +167,10 @@ def _photos(root: Path, rejected: list[Rejection]) -> list[Item]:
 
 
 def _pairs(root: Path, settings: Settings, rejected: list[Rejection]) -> list[Item]:
-    after = settings.look or _AFTER
-    pairs = FolderPairs(subfolder(root, "input"), subfolder(root, after))
+    folders = subfolder(root, "input"), subfolder(root, settings.look or _AFTER)
+    pairs = FolderPairs(*folders)
+    files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
+    rejected.extend(Rejection(str(p), _NOT_A_PICTURE) for p in files if not is_photo(p))
     rejected.extend(Rejection(str(path), "has no partner") for path in pairs.unmatched())
     return [Item(name, *pairs.paths(index)) for index, name in enumerate(pairs.names)]
 

@@ -14,7 +14,7 @@ def protocols(size: int = 512) -> Mapping[str, Prepare]:
     """The ways to compare, by name.
 
     - `filmnet`: every picture squashed to size x size before anything else, the aspect lost, as
-      FilmNet (Li et al., ICASSP 2023) and the methods in its table are compared, at 512;
+      FilmNet (Li et al., IJCAI 2023) and the methods in its table are compared, at 512;
     - `native`: size and aspect as stored.
     """
     return {"filmnet": lambda picture: squash(picture, size), "native": lambda picture: picture}

@@ -1,6 +1,7 @@
 """What a person sees of a run: progress lines, metric records, sample grids, scores."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -50,7 +51,7 @@ class Progress:
 
     def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
         window = jax.device_get(self.one(state.window))
-        losses = {n: float(s) / max(1, int(window.count)) for n, s in window.sums.items()}
+        losses = {n: _mean(s, window.count) for n, s in window.sums.items()}
         timing = self._timing(step)
         skipped = int(self.one(state.nonfinite.total))
         self.log.write_scalars(
@@ -91,12 +92,18 @@ class Progress:
         return "  ".join(parts)
 
 
+def _mean(total: np.ndarray, count: np.ndarray) -> float:
+    """Not a number where every step of the interval was skipped."""
+    return float(total) / int(count) if count else math.nan
+
+
 @dataclasses.dataclass
 class NonFiniteGuard:
     """Ends a run whose losses or gradients stay non-finite; single such steps are skipped anyway.
 
     Attributes:
-      every_steps: in a row, before the run ends.
+      every_steps: in a row, before the run ends. It looks every so many steps, so that up to
+        twice as many may pass.
       one: takes the first replica.
       last_good_step: of the newest checkpoint.
     """

@@ -176,6 +176,7 @@ def test_pairs_that_do_not_fit_together_are_left_out(tmp_path, rng):
         _save(root / "input" / f"{name}.png", before)
         _save(root / "target" / f"{name}.png", after)
     _save(root / "input" / "lone.png", before)
+    (root / "target" / "notes.txt").write_text("no picture")
     made, _ = _prepare(root, out, look="", size=100, test_fraction=0)
     assert open_pairs(str(out), "train", "target").names == ["good"]
     assert made.count("test") == 0
@@ -185,6 +186,7 @@ def test_pairs_that_do_not_fit_together_are_left_out(tmp_path, rng):
     assert "140x100" in reasons["narrow"]
     assert "139x100" in reasons["narrow"]
     assert "no partner" in reasons["lone"]
+    assert "not a JPEG" in reasons["notes"]
 
 
 def test_embedded_samples_are_prepared(tmp_path):
