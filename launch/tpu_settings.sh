@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced by the tpu_*.sh scripts: the settings of a run on a Cloud TPU VM, their checks, and the
-# gcloud commands that several scripts need. Runs on bash 3.2 (macOS) too.
+# gcloud commands that several scripts need. Written for bash 3.2 (macOS) too.
 # Settings are environment variables; the Google Cloud project is the one gcloud is set to.
 
 # The machine's TPU software fits its chip: https://cloud.google.com/tpu/docs/runtimes

@@ -4,5 +4,6 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/tpu_settings.sh"
 need TPU_NAME ZONE
-# shellcheck disable=SC2016  # the worker's own file
-on_workers all 'kill -TERM "$(cat cinegan-run/pid)"'
+# shellcheck disable=SC2016  # the worker's own name, state and file
+on_workers all 'state=$(bash cinegan/launch/worker_state.sh); echo "$(hostname) $state"
+[ "$state" != "training: running" ] || kill -TERM "$(cat cinegan-run/pid)"'

@@ -7,6 +7,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/tpu_settings.sh"
 need TPU_NAME ZONE CONFIG WORKDIR
 
 flags=$(printf ' %q' "--config=$CONFIG" "--workdir=$WORKDIR" "$@")
-on_workers all "mkdir -p ~/cinegan-run && cd ~/cinegan && { \
-nohup setsid bash launch/worker_train.sh$flags >>~/cinegan-run/log 2>&1 </dev/null & }"
-echo "Training starts on $TPU_NAME. Follow it with: bash launch/tpu_logs.sh"
+on_workers all "bash cinegan/launch/worker_start.sh$flags"
+echo "Training is started on $TPU_NAME. Follow it with: bash launch/tpu_logs.sh"

@@ -4,7 +4,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-# TPU VM images are Ubuntu 22.04 with Python 3.10. uv brings a newer one into the home folder,
+# TPU VM images may bring only Python 3.10. uv brings a newer one into the home folder,
 # without root and beside the system's own: https://docs.astral.sh/uv/reference/installer
 bring_python() {
   local uv=$HOME/.local/bin/uv

@@ -5,6 +5,7 @@
 #   another code  a crash, which also takes the other workers' processes down: again, but after
 #                 MAX_CRASHES in a row stop. An hour of training ends the row.
 # SIGTERM is passed on: training saves and leaves, and is not started again.
+# The last code is also written to ~/cinegan-run/exit_code.
 # Usage: bash launch/worker_train.sh --config=... --workdir=... [FLAG...]
 set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -14,23 +15,15 @@ RESTART_SECONDS=${RESTART_SECONDS:-30} # lets the other workers notice that this
 ROW_ENDS_SECONDS=${ROW_ENDS_SECONDS:-3600}
 
 mkdir -p "$RUN_FOLDER"
-exec 9>>"$RUN_FOLDER/lock"
-if ! flock --nonblock 9; then
-  echo "Training already runs here."
-  exit 0
-fi
-rm -f "$RUN_FOLDER/exit_code"
-echo $$ >"$RUN_FOLDER/pid"
-
 child=
 told_to_stop=
 trap 'told_to_stop=yes; signalled=yes; [ -z "$child" ] || kill -TERM "$child"' TERM
 
-train() { # the exit code of training, however many signals cut into the wait
+attend() { # run a command and return its exit code, however many signals cut into the wait
   local code
-  .venv/bin/python -m cinegan_jax.main "$@" &
+  "$@" &
   child=$!
-  [ -z "$told_to_stop" ] || kill -TERM "$child" # told between the two lines above
+  [ -z "$told_to_stop" ] || kill -TERM "$child" # told between the two lines above, or before
   while true; do
     signalled=
     wait "$child"
@@ -44,19 +37,19 @@ train() { # the exit code of training, however many signals cut into the wait
 crashes=0
 while true; do
   started=$SECONDS
-  train "$@"
+  attend .venv/bin/python -m cinegan_jax.main "$@"
   code=$?
   echo "Training left with exit code $code after $((SECONDS - started)) s."
   case $code in
     0 | 2 | 130) break ;;
-    75) [ -z "$told_to_stop" ] || break ;;
+    75) ;;
     *)
       [ $((SECONDS - started)) -lt "$ROW_ENDS_SECONDS" ] || crashes=0
       crashes=$((crashes + 1))
-      if [ -n "$told_to_stop" ] || [ "$crashes" -ge "$MAX_CRASHES" ]; then break; fi
+      [ "$crashes" -lt "$MAX_CRASHES" ] || break
       ;;
   esac
-  sleep "$RESTART_SECONDS"
+  attend sleep "$RESTART_SECONDS"
   [ -z "$told_to_stop" ] || break
 done
 echo "$code" >"$RUN_FOLDER/exit_code"

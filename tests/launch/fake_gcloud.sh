@@ -43,7 +43,7 @@ take_away() {
   for home in "$CLOUD"/workers/*; do
     pid=$(cat "$home/cinegan-run/pid")
     kill "-$1" -- "-$pid"
-    while kill -0 -- "-$pid" 2>/dev/null; do :; done
+    while kill -0 -- "-$pid" 2>/dev/null; do sleep 0.01; done
     cat "$home/cinegan-run/log" >>"$CLOUD/lost_logs"
     rm -rf "$home"
   done

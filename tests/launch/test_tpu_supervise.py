@@ -4,19 +4,24 @@ from pathlib import Path
 
 import pytest
 
-# Trains until it has been interrupted as planned and stands at step 6; worker 0 saves.
+# Trains until it has been interrupted as planned and stands at step 6. Worker 0 saves, at step 5
+# once the supervisor has asked whether it runs.
 TRAINER = """
 step=$(cat "$CLOUD/bucket/step" 2>/dev/null || echo 0)
 save() {
   [ "${HOME##*/}" = 0 ] || return 0
   echo $step >"$CLOUD/step" && mv "$CLOUD/step" "$CLOUD/bucket/step"
 }
+asked() { grep -c worker_state "$CLOUD/calls"; }
+before=$(asked)
 echo "from $step at $(git rev-parse HEAD) with $*" >>"$CLOUD/bucket/history.${HOME##*/}"
 trap 'save; exit 75' TERM
 while [ -e "$CLOUD/preempt_with" ] || [ $step -lt 6 ]; do
   step=$((step + 1))
-  [ $step != 5 ] || save
-  sleep 0.01
+  sleep 0.05
+  [ $step = 5 ] || continue
+  until [ "$(asked)" -gt "$before" ]; do sleep 0.01; done
+  save
 done
 save
 """
@@ -39,7 +44,8 @@ def test_a_preempted_machine_is_recreated_and_training_goes_on(
     (cloud / "preempt_with").write_text(signal)
     if workers == 2:
         (cloud / "two_workers").touch()
-    done = launch("tpu_supervise.sh", "--config.batch_size=16")
+    # Each machine needs fewer attempts than these; both together need more.
+    done = launch("tpu_supervise.sh", "--config.batch_size=16", MAX_ATTEMPTS="4")
     assert done.returncode == 0, done.stderr
 
     assert calls(cloud, "queued-resources create") == 2

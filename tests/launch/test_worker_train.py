@@ -19,6 +19,7 @@ code=$(head -n 1 "$CLOUD/codes")
 sed -i 1d "$CLOUD/codes"
 exit "$code"
 """
+READY_TO_STOP = "trap 'echo saved; exit 75' TERM; echo ready; while true; do sleep 0.01; done"
 
 
 class Worker:
@@ -47,12 +48,17 @@ class Worker:
     def starts(self) -> list[str]:
         return (self.cloud / "starts").read_text().splitlines()
 
-    def state(self) -> str:
-        command = ["bash", self.project / "launch/worker_state.sh"]
+    def run(self, script: str) -> str:
+        """What another of the worker's scripts prints."""
+        command = ["bash", self.project / "launch" / script]
         done = subprocess.run(
-            command, env=self.environment, check=True, capture_output=True, text=True
+            command, env=self.environment, check=True, capture_output=True, text=True, timeout=30
         )
         return done.stdout.strip()
+
+    def wait_for(self, condition: str) -> None:
+        command = ["bash", "-c", f"until {condition}; do sleep 0.01; done"]
+        subprocess.run(command, env=self.environment, check=True, timeout=30)
 
 
 @pytest.fixture
@@ -68,7 +74,7 @@ def worker(tmp_path: Path, project: Path, tools: Path, cloud: Path) -> Worker:
 def test_stops_when_starting_again_would_not_help(worker: Worker, code: int):
     assert worker.leave_with(code, 0) == code
     assert worker.starts == ["--config=a --workdir=b"]
-    assert worker.state() == f"training: {code}"
+    assert worker.run("worker_state.sh") == f"training: {code}"
 
 
 def test_starts_again_after_every_preemption(worker: Worker):
@@ -88,35 +94,48 @@ def test_long_training_ends_a_row_of_crashes(worker: Worker):
 
 
 def test_a_signal_lets_training_save_and_starts_it_no_more(worker: Worker):
-    (worker.cloud / "trainer").write_text(
-        "trap 'echo saved; exit 75' TERM; echo ready; while true; do sleep 0.01; done"
-    )
-    loop = worker.start()
+    (worker.cloud / "trainer").write_text(READY_TO_STOP)
+    loop = worker.start(RESTART_SECONDS="600")
     assert loop.stdout is not None
     assert loop.stdout.readline() == "ready\n"
-    assert worker.state() == "training: running"
-    assert (worker.run_folder / "pid").read_text() == f"{loop.pid}\n"
     os.kill(loop.pid, signal.SIGTERM)
     rest, _ = loop.communicate(timeout=30)
     assert rest.startswith("saved\nTraining left with exit code 75")
-    assert loop.returncode == 75
-    assert worker.state() == "training: 75"
+    assert loop.returncode == PREEMPTED_EXIT_CODE
 
 
-def test_a_killed_loop_is_seen_as_stopped(worker: Worker):
-    (worker.cloud / "trainer").write_text("echo ready; exec sleep 60")
-    loop = worker.start()
+def test_a_signal_between_two_starts_ends_the_pause(worker: Worker):
+    (worker.cloud / "trainer").write_text(f"exit {PREEMPTED_EXIT_CODE}")
+    loop = worker.start(RESTART_SECONDS="600")
     assert loop.stdout is not None
-    assert loop.stdout.readline() == "ready\n"
-    trainer = int(Path(f"/proc/{loop.pid}/task/{loop.pid}/children").read_text())
-    os.kill(loop.pid, signal.SIGKILL)
-    loop.wait()
-    assert worker.state() == "training: running"  # its training still holds the chips
-    os.kill(trainer, signal.SIGKILL)
-    loop.communicate(timeout=30)  # until the trainer, which has the pipe too, is gone
-    assert worker.state() == "training: stopped"
+    assert loop.stdout.readline().startswith("Training left")
+    os.kill(loop.pid, signal.SIGTERM)
+    assert loop.communicate(timeout=30) == ("", None)
+    assert loop.returncode == PREEMPTED_EXIT_CODE
 
 
-def test_without_an_installation_it_is_absent(worker: Worker):
-    (worker.project / ".venv/installed").unlink()
-    assert worker.state() == "training: absent"
+def test_state_from_before_the_installation_to_the_end(worker: Worker):
+    installed = worker.project / ".venv/installed"
+    installed.unlink()
+    assert worker.run("worker_state.sh") == "training: absent"
+    installed.touch()
+    assert worker.run("worker_state.sh") == "training: stopped"
+    (worker.cloud / "trainer").write_text(READY_TO_STOP)
+    worker.run("worker_start.sh")
+    worker.wait_for("grep -q ready $HOME/cinegan-run/log")
+    assert worker.run("worker_state.sh") == "training: running"
+    assert worker.run("worker_start.sh").startswith("Training already runs on")
+    os.kill(int((worker.run_folder / "pid").read_text()), signal.SIGTERM)
+    worker.wait_for("flock --nonblock $HOME/cinegan-run/lock true")
+    assert worker.run("worker_state.sh") == "training: 75"
+
+
+def test_a_killed_loop_counts_as_running_until_its_training_is_gone(worker: Worker):
+    (worker.cloud / "trainer").write_text('echo $$ >"$CLOUD/pid"; exec sleep 60')
+    worker.run("worker_start.sh")
+    worker.wait_for('[ -s "$CLOUD/pid" ]')
+    os.kill(int((worker.run_folder / "pid").read_text()), signal.SIGKILL)
+    assert worker.run("worker_state.sh") == "training: running"  # the chips are still held
+    os.kill(int((worker.cloud / "pid").read_text()), signal.SIGKILL)
+    worker.wait_for("flock --nonblock $HOME/cinegan-run/lock true")
+    assert worker.run("worker_state.sh") == "training: stopped"
