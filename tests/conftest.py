@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from pathlib import Path
+from typing import Any
 
 # Compiling is most of the suite's time, so it is done lightly and its results are shared between
 # workers, subprocesses and runs. All of it also reaches the subprocesses that tests start.
@@ -25,3 +27,30 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 def rng() -> np.random.Generator:
     """A seeded numpy generator, the same in every run."""
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture(scope="session")
+def small_pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Settings of a config that name a folder of small pairs of noise."""
+    import runs
+
+    folder = runs.write_pairs(tmp_path_factory.mktemp("pairs"), np.random.default_rng(4))
+    return {"data.path": str(folder), "data.look": "Look"}
+
+
+@pytest.fixture(scope="session")
+def cinegan_settings(small_pairs: dict[str, Any]) -> dict[str, Any]:
+    """Settings of the run in `trained`."""
+    import runs
+
+    return {**runs.TINY, **small_pairs, "ema_decay": 0.9}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, cinegan_settings: dict[str, Any]) -> Path:
+    """The workdir of a finished run of a tiny CineGAN; only to be read."""
+    import runs
+
+    workdir = tmp_path_factory.mktemp("trained") / "run"
+    runs.run_to_end(workdir, cinegan_settings)
+    return workdir

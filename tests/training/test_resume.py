@@ -3,11 +3,12 @@
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import runs
 
@@ -28,10 +29,8 @@ TOY: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Settings of a run of the toy family on small pictures."""
-    pairs = runs.write_pairs(tmp_path_factory.mktemp("pairs"), np.random.default_rng(4))
-    return {**TOY, "data.path": str(pairs), "data.look": "Look"}
+def toy(small_pairs: dict[str, Any]) -> dict[str, Any]:
+    return TOY | small_pairs
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +88,20 @@ def test_killed_while_a_checkpoint_is_written_a_run_ends_as_one_never_killed(
     said = runs.run_to_end(workdir, toy)
     assert said.count("was left unfinished; it is now") == 2
     assert_same_end(workdir, whole)
+
+
+def test_a_cinegan_killed_under_the_real_command_ends_as_one_never_killed(
+    tmp_path: Path, cinegan_settings: dict[str, Any], trained: Path
+) -> None:
+    workdir = tmp_path / "run"
+    command = [sys.executable, "-m", "cinegan_jax.main", *runs.flags_of(workdir, cinegan_settings)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as process:
+        while process.poll() is None and not runs.saved_steps(workdir):
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert "going on from step 2\n" in runs.run_to_end(workdir, cinegan_settings)
+    assert_same_end(workdir, trained)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
