@@ -17,6 +17,7 @@ before=$(asked)
 echo "from $step at $(git rev-parse HEAD) with $*" >>"$CLOUD/bucket/history.${HOME##*/}"
 trap 'save; exit 75' TERM
 while [ -e "$CLOUD/preempt_with" ] || [ $step -lt 6 ]; do
+  [ $SECONDS -lt 60 ] || exit 1
   step=$((step + 1))
   sleep 0.05
   [ $step = 5 ] || continue
