@@ -21,7 +21,7 @@ while [ -e "$CLOUD/preempt_with" ] || [ $step -lt 6 ]; do
   step=$((step + 1))
   sleep 0.05
   [ $step = 5 ] || continue
-  until [ "$(asked)" -gt "$before" ]; do sleep 0.01; done
+  until [ "$(asked)" -gt "$before" ] || [ $SECONDS -ge 60 ]; do sleep 0.01; done
   save
 done
 save
