@@ -68,7 +68,8 @@ class Run:
 
     @cached_property
     def frozen(self) -> Any:
-        return self.family.load_frozen()
+        with jax.ensure_compile_time_eval():  # arrays, even when first asked for in a trace
+            return self.family.load_frozen()
 
     @cached_property
     def optimizers(self) -> Optimizers:
