@@ -94,9 +94,7 @@ def test_the_published_run(published: ml_collections.ConfigDict) -> None:
         },
     )
     for adam in published.optimizers.values():
-        assert_values(
-            adam, {"beta1": 0.0, "beta2": 0.9, "epsilon": 1e-7, "schedule": "constant"}
-        )
+        assert_values(adam, {"beta1": 0.0, "beta2": 0.9, "epsilon": 1e-7, "schedule": "constant"})
         assert_values(adam, {"warmup_steps": 0, "clip_norm": 0.0})
 
 

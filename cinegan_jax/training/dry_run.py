@@ -1,6 +1,7 @@
 """Dry-run mode: build everything, say what a run would take, and stop."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,11 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
+from cinegan_jax.families.api import Objective
 from cinegan_jax.training.run import Run
+from cinegan_jax.training.state import TrainState
+from cinegan_jax.training.step import StepSettings, make_train_step
+from cinegan_jax.types import Batch
 
 GIB = 2**30
 
@@ -31,9 +36,8 @@ def dry_run(run: Run, workdir: Path) -> int:
 def figures(run: Run) -> list[tuple[str, str]]:
     """What a run is made of, by name."""
     state = jax.eval_shape(run.init_state)
-    frozen = run.frozen_shapes()
-    batch = run.batch_shapes(run.device_batch)
-    kept, step_bytes = tree_bytes((state, frozen)), tree_bytes(batch) + residual_bytes(run)
+    kept = tree_bytes((state, run.frozen_shapes()))
+    passing = tree_bytes(run.batch_shapes(run.device_batch)) + residual_bytes(run, state)
     players = [(f"parameters, {name}", f"{count(tree):,}") for name, tree in state.params.items()]
     return [
         *players,
@@ -43,38 +47,36 @@ def figures(run: Run) -> list[tuple[str, str]]:
         ("devices", f"{len(run.parallel.devices)} x {run.parallel.devices[0].device_kind}"),
         ("pairs a device and step", f"{run.device_batch}"),
         ("state and frozen weights a device", f"{kept / GIB:.3f} GiB"),
-        ("kept for the backward pass a device", f"{step_bytes / GIB:.3f} GiB before fusion"),
-        ("FLOP a step and device", f"{step_flops(run):.4g}"),
+        ("kept for the backward pass a device", f"{passing / GIB:.3f} GiB before fusion"),
+        ("FLOP a step and device", f"{step_flops(run, state):.4g}"),
     ]
 
 
-def residual_bytes(run: Run) -> int:
+def residual_bytes(run: Run, state: TrainState) -> int:
     """Bytes that the forward pass keeps for the backward one, on one device, from shapes alone.
 
     An upper bound before the compiler fuses and rematerialises.
     """
-    pairs = run.device_batch // run.config.accumulate_steps
-    state = jax.eval_shape(run.init_state)
+    batch = run.batch_shapes(run.device_batch // run.config.accumulate_steps)
 
-    def largest(objective: Any) -> int:
-        def pullback(params: Any, frozen: Any, batch: Any) -> Any:
-            key = jax.random.key(0)
-            return jax.vjp(lambda p: objective(p, state_family(), frozen, batch, key)[0], params)[1]
+    def pullback(objective: Objective, state: TrainState, frozen: Any, batch: Batch) -> Any:
+        key = jax.random.key(0)
+        return jax.vjp(lambda p: objective(p, state.family, frozen, batch, key)[0], state.params)[1]
 
-        def state_family() -> Any:
-            return jax.tree.map(lambda x: jax.numpy.zeros(x.shape, x.dtype), state.family)
-
-        kept = jax.eval_shape(pullback, state.params, run.frozen_shapes(), run.batch_shapes(pairs))
-        return tree_bytes(kept)
-
-    return max(largest(update.objective) for update in run.family.updates)
+    kept = [
+        jax.eval_shape(partial(pullback, update.objective), state, run.frozen_shapes(), batch)
+        for update in run.family.updates
+    ]
+    return max(map(tree_bytes, kept))
 
 
-def step_flops(run: Run) -> float:
+def step_flops(run: Run, state: TrainState) -> float:
     """Floating-point operations of one step on one device, as traced and not yet optimised."""
-    state = jax.eval_shape(run.init_state)
+    # The whole batch at once costs the same as its parts, whose loop would be counted once.
+    settings = StepSettings(ema_decay=run.config.ema_decay)
+    step = make_train_step(run.family, run.optimizers, settings)
     batch = run.batch_shapes(run.device_batch)
-    lowered = jax.jit(run.make_step()).lower(state, run.frozen_shapes(), batch)
+    lowered = jax.jit(step).lower(state, run.frozen_shapes(), batch)
     return float((lowered.cost_analysis() or {}).get("flops", math.nan))
 
 
