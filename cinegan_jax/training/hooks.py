@@ -78,7 +78,7 @@ class Progress:
     def _line(
         self, step: int, losses: Mapping[str, float], timing: Mapping[str, float], skipped: int
     ) -> str:
-        eta = time.strftime("%H:%M:%S", time.gmtime(timing["seconds_left"]))
+        eta = datetime.timedelta(seconds=round(timing["seconds_left"]))
         parts = [
             f"step {step}/{self.total_steps}",
             f"epoch {step / self.steps_per_epoch:.2f}",

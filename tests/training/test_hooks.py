@@ -1,0 +1,137 @@
+"""What the hooks say and write, from states whose numbers are known."""
+
+import io
+import itertools
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
+from cinegan_jax.training.metrics_log import MetricsLog
+from cinegan_jax.training.state import MetricWindow, NonFinite, TrainState
+
+
+def state_with(
+    sums: dict[str, float] | None = None,
+    count: int = 1,
+    skipped: int = 0,
+    in_a_row: int = 0,
+    broken: dict[str, bool] | None = None,
+) -> TrainState:
+    window = MetricWindow({k: jnp.float32(v) for k, v in (sums or {}).items()}, jnp.int32(count))
+    nonfinite = NonFinite(
+        jnp.int32(skipped),
+        jnp.int32(in_a_row),
+        {k: jnp.bool_(v) for k, v in (broken or {}).items()},
+    )
+    empty: dict[str, Any] = {}
+    return TrainState(jnp.int32(0), jnp.zeros(2), empty, (), empty, empty, window, nonfinite)
+
+
+def records(workdir: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def make_progress(log: MetricsLog, waited: Any = lambda: 0.0) -> tuple[Progress, io.StringIO]:
+    said = io.StringIO()
+    progress = Progress(
+        every_steps=10,
+        start_step=20,
+        total_steps=100,
+        steps_per_epoch=40,
+        batch_size=16,
+        devices=4,
+        waited=waited,
+        one=lambda tree: tree,
+        log=log,
+        console=Console(file=said, soft_wrap=True),
+    )
+    return progress, said
+
+
+def test_progress_tells_means_and_rates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "perf_counter", itertools.count(0.0, 5.0).__next__)
+    with MetricsLog(tmp_path, 20) as log:
+        progress, said = make_progress(log, waited=itertools.count(0.0, 1.0).__next__)
+        progress(30, state_with({"l1": 6.0, "score": -3.0}, count=4, skipped=6))
+    (record,) = records(tmp_path)
+    timing = record.pop("timing")
+    assert record == {"step": 30, "epoch": 0.75, "l1": 1.5, "score": -0.75, "skipped_steps": 6}
+    assert timing == pytest.approx(
+        {
+            "pairs_per_second": 10 * 16 / 5,
+            "pairs_per_second_per_device": 10 * 16 / 5 / 4,
+            "data_wait_share": 1 / 5,
+            "seconds_left": 70 * 5 / 10,
+        }
+    )
+    assert said.getvalue() == (
+        "step 30/100  epoch 0.75  32.0 pairs/s (8.0 a device)  ETA 0:00:35  l1 1.5  score -0.75"
+        "  6 non-finite steps skipped\n"
+    )
+
+
+def test_an_eta_of_days_names_the_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "perf_counter", itertools.count(0.0, 36_000.0).__next__)
+    with MetricsLog(tmp_path, 20) as log:
+        progress, said = make_progress(log)
+        progress(30, state_with())
+    assert "ETA 2 days, 22:00:00" in said.getvalue()
+
+
+def test_a_window_without_a_finite_step_has_no_means(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path, 20) as log:
+        progress, _ = make_progress(log)
+        progress(30, state_with({"l1": 0.0}, count=0, skipped=10))
+    (record,) = records(tmp_path)
+    assert record["l1"] is None
+
+
+def test_few_nonfinite_steps_are_passed_over() -> None:
+    guard = NonFiniteGuard(5, lambda tree: tree, lambda: 40)
+    assert guard(50, state_with(skipped=9, in_a_row=4, broken={"l1": True})) == {}
+
+
+@pytest.mark.parametrize(("saved", "named"), [(40, "step 40"), (None, "not there yet")])
+def test_many_nonfinite_steps_end_the_run(saved: int | None, named: str) -> None:
+    guard = NonFiniteGuard(5, lambda tree: tree, lambda: saved)
+    broken = {"l1": True, "score": False, "gradient_norm_critics": True}
+    with pytest.raises(UserError, match="7 steps in a row, up to step 50") as error:
+        guard(50, state_with(skipped=9, in_a_row=7, broken=broken))
+    assert "50: gradient_norm_critics, l1." in str(error.value)
+    assert named in str(error.value)
+
+
+def test_samples_are_pictures_named_after_their_step(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    grid = rng.integers(0, 256, (8, 12, 3), np.uint8)
+    with MetricsLog(tmp_path, 0) as log:
+        Samples(5, lambda state: grid, tmp_path / "samples", log)(15, state_with())
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "samples/0000015.png")), grid)
+
+
+def test_samples_on_a_full_disk_are_left_out(tmp_path: Path, mount_disk: Any) -> None:
+    disk = mount_disk("64k")
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    with MetricsLog(tmp_path, 0) as log:
+        assert Samples(5, lambda state: noise, disk / "samples", log)(15, state_with()) == {}
+    assert list((disk / "samples").iterdir()) == []
+
+
+def test_scores_are_recorded_told_and_given_to_the_checkpoint(tmp_path: Path) -> None:
+    said, scores = io.StringIO(), {"psnr": 30.25, "delta_e": math.inf}
+    with MetricsLog(tmp_path, 0) as log:
+        hook = Scores(5, lambda state: scores.items(), log, Console(file=said, soft_wrap=True))
+        assert hook(15, state_with()) == scores
+    assert records(tmp_path) == [{"step": 15, "heldout/psnr": 30.25, "heldout/delta_e": None}]
+    assert said.getvalue() == "step 15  held-out  psnr 30.25  delta_e inf\n"

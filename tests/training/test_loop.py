@@ -1,0 +1,106 @@
+"""The order of things in a step, and when a run stops."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cinegan_jax.training.loop import Loop
+
+
+@dataclass
+class Diary:
+    """Stands in for all parts of a loop and writes down what is asked of them."""
+
+    stop_at: int | None = None
+    lines: list[str] = field(default_factory=list)
+    drawn: int = 0
+
+    def __next__(self) -> int:
+        self.drawn += 1
+        return self.drawn
+
+    def get_state(self) -> int:
+        return self.drawn
+
+    def step(self, state: Any, frozen: Any, batch: int) -> Any:
+        self.lines.append(f"step on batch {batch}")
+        return state + 1
+
+    def should_stop(self, step: int) -> bool:
+        return step == self.stop_at
+
+    def save(
+        self, step: int, state: Any, batches: Any, meta: Any, metrics: Mapping[str, float] | None
+    ) -> None:
+        self.lines.append(f"save {step}: {state}, {batches.get_state()} drawn, {metrics}")
+
+    def hook(self, name: str, every: int, **measured: float) -> Any:
+        return Written(every, lambda step: self.lines.append(f"{name} {step}"), measured)
+
+
+@dataclass
+class Written:
+    every_steps: int
+    write: Callable[[int], None]
+    measured: Mapping[str, float]
+
+    def __call__(self, step: int, state: Any, /) -> Mapping[str, float]:
+        self.write(step)
+        return self.measured
+
+
+def run(diary: Diary, hooks: list[Any], every: int, start: int, last: int) -> bool:
+    loop = Loop(diary.step, None, diary, lambda state: state, hooks, diary, every, {})
+    return loop.run(np.int32(start), start, last, diary)
+
+
+def test_hooks_come_in_order_before_the_checkpoint_which_comes_before_the_next_batch() -> None:
+    diary = Diary()
+    hooks = [diary.hook("progress", 2), diary.hook("scores", 4, psnr=30.0)]
+    assert run(diary, hooks, every=2, start=0, last=5)
+    assert diary.lines == [
+        "step on batch 1",
+        "step on batch 2",
+        "progress 2",
+        "save 2: 2, 2 drawn, None",
+        "step on batch 3",
+        "step on batch 4",
+        "progress 4",
+        "scores 4",
+        "save 4: 4, 4 drawn, {'psnr': 30.0}",
+        "step on batch 5",
+        "progress 5",
+        "scores 5",
+        "save 5: 5, 5 drawn, {'psnr': 30.0}",
+    ]
+
+
+def test_a_resumed_run_keeps_the_beat_of_a_whole_one() -> None:
+    diary = Diary()
+    assert run(diary, [diary.hook("progress", 4)], every=10, start=6, last=9)
+    told = [line for line in diary.lines if "batch" not in line]
+    assert told == ["progress 8", "progress 9", "save 9: 9, 3 drawn, None"]
+
+
+def test_told_to_stop_it_saves_that_step_and_leaves() -> None:
+    diary = Diary(stop_at=3)
+    assert not run(diary, [], every=10, start=0, last=9)
+    assert diary.lines[-2:] == ["step on batch 3", "save 3: 3, 3 drawn, None"]
+
+
+def test_told_to_stop_at_the_last_step_it_is_finished() -> None:
+    diary = Diary(stop_at=9)
+    assert run(diary, [], every=10, start=0, last=9)
+    assert diary.lines[-1].startswith("save 9")
+    assert sum("save" in line for line in diary.lines) == 1
+
+
+@pytest.mark.parametrize("start", [9, 12])
+def test_a_finished_run_does_nothing(start: int) -> None:
+    diary = Diary()
+    assert run(diary, [diary.hook("progress", 1)], every=1, start=start, last=9)
+    assert diary.lines == []
+    assert diary.drawn == 0
