@@ -1,6 +1,7 @@
 """What a person sees of a run: progress lines, metric records, sample grids, scores."""
 
 import dataclasses
+import datetime
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
