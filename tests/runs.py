@@ -80,11 +80,19 @@ def flags_of(workdir: Path, settings: Mapping[str, Any], mode: str = "train") ->
 
 
 class Started:
-    """A process in which the entry point runs; what it says goes to `WORKDIR.log`."""
+    """A process in which the entry point runs; what it says goes to a log file beside the workdir.
 
-    def __init__(self, workdir: Path, settings: Mapping[str, Any], mode: str = "train"):
-        self._workdir = workdir
-        self._log = workdir.with_name(f"{workdir.name}.log")
+    Where the workdir is on a disk that fills up, give another `log`.
+    """
+
+    def __init__(
+        self,
+        workdir: Path,
+        settings: Mapping[str, Any],
+        mode: str = "train",
+        log: Path | None = None,
+    ):
+        self._log = log or workdir.with_name(f"{workdir.name}.log")
         self._process = _forks.Process(
             target=_enter, args=(flags_of(workdir, settings, mode), self._log)
         )
@@ -126,9 +134,9 @@ def _enter(flags: list[str], log: Path) -> None:
     app.run(main.main, flags_parser=main.parse_flags)
 
 
-def run_to_end(workdir: Path, settings: Mapping[str, Any], mode: str = "train") -> str:
-    """What a process says that ends well."""
-    started = Started(workdir, settings, mode)
+def run_to_end(workdir: Path, settings: Mapping[str, Any], *args: Any, **kwargs: Any) -> str:
+    """What a process (see `Started`) says that ends well."""
+    started = Started(workdir, settings, *args, **kwargs)
     code = started.exit_code()
     assert code == 0, f"exit code {code}:\n{started.said}"
     return started.said

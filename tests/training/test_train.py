@@ -1,0 +1,204 @@
+"""Whole runs: fine-tuning, divergence, full disks and broken pictures."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+import runs
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.training.fine_tuning import with_networks_of
+from cinegan_jax.training.run import Run
+from cinegan_jax.training.train import train
+
+STILL = {"optimizers.generator.learning_rate": 0.0, "optimizers.critics.learning_rate": 0.0}
+
+
+@pytest.fixture
+def toy(small_pairs: dict[str, Any]) -> dict[str, Any]:
+    return {**runs.TOY, **small_pairs, "ema_decay": 0.9}
+
+
+def start(settings: dict[str, Any], workdir: Path) -> Path:
+    assert train(Run(runs.config_of(settings)), workdir) == 0
+    return workdir
+
+
+def part(arrays: dict[str, Any], name: str) -> dict[str, Any]:
+    found = {path: array for path, array in arrays.items() if path.startswith(f"['{name}']")}
+    assert found, f"no {name}"
+    return found
+
+
+def as_saved(state: Any) -> dict[str, Any]:
+    """The arrays of a state as `runs.checkpoint` gives them."""
+    tree = {name: getattr(state, name) for name in ("params", "family", "ema")}
+    leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(tree))
+    return {
+        jax.tree_util.keystr(path): (leaf.dtype, leaf.shape, leaf.tobytes())
+        for path, leaf in leaves
+    }
+
+
+def test_a_run_leaves_what_a_person_looks_for(trained: Path) -> None:
+    names = {path.name for path in trained.iterdir()}
+    assert names == {
+        "checkpoints",
+        "config.json",
+        "metrics.jsonl",
+        "samples",
+        "tensorboard",
+        "versions.json",
+    }
+    assert [r["step"] for r in runs.records(trained)] == [2, 4, 4]
+    assert (trained / "samples" / "0000004.png").exists()
+    said = trained.with_name(f"{trained.name}.log").read_text()
+    assert "step 4/4  epoch 0.80" in said
+    assert "Warning" not in said
+
+
+def test_fine_tuning_starts_from_the_networks_with_new_optimizers(
+    trained: Path, cinegan_settings: dict[str, Any]
+) -> None:
+    run = Run(runs.config_of({**cinegan_settings, "losses.total_variation": 20.0, "seed": 1}))
+    fresh = run.init_state()
+    state = with_networks_of(trained, fresh)
+    saved, found = runs.checkpoint(trained, 4), as_saved(state)
+    for name in ("params", "family", "ema"):
+        assert part(found, name) == part(saved, name)
+    assert part(found, "ema").values() != part(found, "params").values()
+    for new, expected in zip(
+        jax.tree.leaves((state.optimizers, state.step, state.key)),
+        jax.tree.leaves((fresh.optimizers, fresh.step, fresh.key)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(new, expected)
+
+
+def test_fine_tuning_trains_what_it_took(tmp_path: Path, toy: dict[str, Any]) -> None:
+    source = start(toy, tmp_path / "source")
+    settings = {**toy, "restore_from": str(source), "seed": 1}
+    still = start({**settings, **STILL}, tmp_path / "still")
+    moved = start(settings, tmp_path / "moved")
+    given, kept, trained = (
+        part(runs.checkpoint(workdir, 4), "params") for workdir in (source, still, moved)
+    )
+    assert kept == given
+    assert all(trained[path] != given[path] for path in given)
+
+
+def test_an_average_starts_from_the_networks_of_a_run_without_one(
+    tmp_path: Path, toy: dict[str, Any]
+) -> None:
+    source = start({**toy, "ema_decay": 0.0}, tmp_path / "source")
+    state = with_networks_of(source, Run(runs.config_of(toy)).init_state())
+    params, average = state.params["generator"], state.ema["generator"]
+    assert params.keys() == average.keys()
+    for name in params:
+        np.testing.assert_array_equal(params[name], average[name])
+        assert params[name] is not average[name]  # a donated buffer must not be both
+
+
+def test_a_source_that_cannot_be_is_named(
+    tmp_path: Path, toy: dict[str, Any], trained: Path
+) -> None:
+    for source, named in [
+        (tmp_path / "nowhere", "no run in .*nowhere"),
+        (trained, "params/generator/matrix: saved nothing, wanted float32"),
+        (tmp_path / "run", "restore_from=.*run is the workdir"),
+    ]:
+        with pytest.raises(UserError, match=named):
+            start({**toy, "restore_from": str(source)}, tmp_path / "run")
+
+
+def test_a_run_that_diverges_stops_with_names_and_the_last_good_step(
+    tmp_path: Path, toy: dict[str, Any]
+) -> None:
+    rates = {key: 1e30 for key in STILL}
+    settings = {**toy, **rates, "num_steps": 30, "max_nonfinite_steps": 4}
+    started = runs.Started(tmp_path / "run", settings)
+    assert started.exit_code() == 2
+    error = started.said.splitlines()[-1]
+    assert error.startswith("error: not finite for ")
+    assert "steps in a row, up to step 8: " in error
+    assert "loss_critics" in error
+    assert f"is that of step {runs.saved_steps(tmp_path / 'run')[-1]}." in error
+    assert "Traceback" not in started.said
+    saved = runs.checkpoint(tmp_path / "run", runs.saved_steps(tmp_path / "run")[-1])
+    for dtype, _, content in part(saved, "params").values():
+        assert np.isfinite(np.frombuffer(content, dtype)).all()
+
+
+@pytest.fixture
+def filling(mount_disk: Callable[[str], Path]) -> Path:
+    """A workdir on a disk with room for a checkpoint or two."""
+    return mount_disk("400k") / "run"
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on(
+    filling: Path, tmp_path: Path, toy: dict[str, Any]
+) -> None:
+    settings = {**toy, "num_steps": 20, "checkpoint_every_steps": 2}
+    said = runs.run_to_end(filling, settings, log=tmp_path / "log")
+    last_good = runs.saved_steps(filling)[-1]
+    assert last_good < 20
+    assert "The disk is full: the checkpoint of step 20 could not be written" in said
+    assert f"The last good checkpoint is of step {last_good}. Training goes on" in said
+    assert "step 20/20" in said
+    whole, moved = tmp_path / "whole", tmp_path / "moved"
+    shutil.copytree(filling, moved)
+    assert f"going on from step {last_good}\n" in runs.run_to_end(moved, settings)
+    runs.run_to_end(whole, settings)
+    assert runs.checkpoint(moved, 20) == runs.checkpoint(whole, 20)
+
+
+def test_a_full_disk_ends_the_run_where_asked(
+    filling: Path, tmp_path: Path, toy: dict[str, Any]
+) -> None:
+    settings = {**toy, "num_steps": 20, "checkpoint_every_steps": 2, "on_disk_full": "stop"}
+    started = runs.Started(filling, settings, log=tmp_path / "log")
+    assert started.exit_code() == 2
+    error = started.said.splitlines()[-1]
+    assert error.startswith("error: The disk is full: the checkpoint of step ")
+    assert f"The last good checkpoint is of step {runs.saved_steps(filling)[-1]}." in error
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, rng: np.random.Generator) -> tuple[Path, dict[str, Any]]:
+    """150 training pairs of one's own to break, and the settings that name them."""
+    folder = runs.write_pairs(tmp_path / "pairs", rng, train=150)
+    settings = {**runs.TOY, "data.path": str(folder), "data.look": "Look", "num_steps": 19}
+    return folder, settings
+
+
+def truncate(picture: Path) -> None:
+    picture.write_bytes(picture.read_bytes()[:-500])
+
+
+def test_a_truncated_picture_is_named_and_replaced(
+    tmp_path: Path, shelf: tuple[Path, dict[str, Any]]
+) -> None:
+    folder, settings = shelf
+    truncate(folder / "train" / "Look" / "033.png")
+    said = runs.run_to_end(tmp_path / "run", settings)
+    assert said.count("Broken pair") == 1
+    assert "Look/033.png" in said
+    assert "step 19/19" in said
+
+
+def test_too_many_truncated_pictures_end_the_run(
+    tmp_path: Path, shelf: tuple[Path, dict[str, Any]]
+) -> None:
+    folder, settings = shelf
+    for number in range(40, 60):
+        truncate(folder / "train" / "input" / f"{number:03}.png")
+    started = runs.Started(tmp_path / "run", settings)
+    assert started.exit_code() == 2
+    error = started.said.splitlines()[-1]
+    assert error.startswith("error: 3 of 150 pairs are broken, more than the 2 that ")
+    assert error.count(".png") == 3
+    assert "Traceback" not in started.said
