@@ -5,6 +5,7 @@ that training code uses, while v1 still stands under `experimental`.
 """
 
 import contextlib
+import logging as std_logging
 import math
 import operator
 import os
@@ -90,6 +91,7 @@ class Checkpoints:
         self._best_mode = best_mode
         self._on_disk_full = on_disk_full
         self._saving: int | None = None
+        logging.get_absl_logger().addFilter(_is_news)
         self._folder.mkdir(parents=True, exist_ok=True)
         recover(self._folder)
         self._manager = self._open_manager()
@@ -269,6 +271,11 @@ class Checkpoints:
         name = str(self._saving)
         unfinished = [f for f in unfinished_folders(self._folder) if f.name.startswith(name + ".")]
         write_manifest(unfinished[0] if unfinished else self._folder / name)
+
+
+def _is_news(record: std_logging.LogRecord) -> bool:
+    """False for what Orbax says of each step without `best_metric`, which is most of them."""
+    return "did not provide metrics" not in record.getMessage()
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
