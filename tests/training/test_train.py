@@ -1,8 +1,8 @@
 """Whole runs: fine-tuning, divergence, full disks and broken pictures."""
 
+import contextlib
 import re
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import runs
 
+from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.errors import UserError
 from cinegan_jax.training.fine_tuning import with_networks_of
 from cinegan_jax.training.run import Run
@@ -63,11 +64,17 @@ def test_a_run_leaves_what_a_person_looks_for(trained: Path) -> None:
     assert not re.search(r"warn|^W\d{4} ", said, re.IGNORECASE | re.MULTILINE), said
 
 
-def test_no_thread_outlives_a_run(tmp_path: Path, toy: dict[str, Any]) -> None:
-    before = threading.active_count()
-    start(toy, tmp_path)
-    assert "device-prefetch" not in " ".join(thread.name for thread in threading.enumerate())
-    assert threading.active_count() <= before
+@pytest.mark.parametrize("source", ["", "nowhere"])
+def test_the_batches_are_closed_however_a_run_ends(
+    source: str, tmp_path: Path, toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[DevicePrefetch] = []
+    monkeypatch.setattr(DevicePrefetch, "close", lambda batches: closed.append(batches))
+    with pytest.raises(UserError) if source else contextlib.nullcontext():
+        start({**toy, "restore_from": source}, tmp_path / "run")
+    assert len(closed) == 1
+    monkeypatch.undo()
+    closed[0].close()
 
 
 def test_fine_tuning_starts_from_the_networks_with_new_optimizers(
