@@ -54,7 +54,7 @@ _forks.set_forkserver_preload(
 )
 
 
-def write_pairs(folder: Path, rng: np.random.Generator, train: int = 40, test: int = 4) -> Path:
+def write_pairs(folder: Path, rng: np.random.Generator, train: int = 40, test: int = 2) -> Path:
     """Small pairs of noise in FilmSet's layout, look `Look`; read faster than photos rendered."""
     for split, count in (("train", train), ("test", test)):
         for side in ("input", "Look"):

@@ -122,3 +122,12 @@ def test_an_error_of_the_user_is_a_line_and_code_2(tmp_path: Path) -> None:
     assert started.exit_code() == 2
     assert started.said.splitlines()[-1] == "error: precision='f16' is not one of bf16, f32"
     assert "Traceback" not in started.said
+
+
+def test_each_mode_is_entered(tmp_path: Path, small_pairs: dict[str, Any]) -> None:
+    workdir, settings = tmp_path / "run", {**runs.TOY, **small_pairs}
+    assert "dry run of" in runs.run_to_end(workdir, settings, "dry_run")
+    assert not workdir.exists()
+    assert "step 4/4" in runs.run_to_end(workdir, settings, "train")
+    assert "held-out PSNR" in runs.run_to_end(workdir, settings, "evaluate")
+    assert (workdir / "before_after.png").exists()

@@ -80,7 +80,7 @@ def test_it_names_sizes_and_data_and_writes_nothing(
     figures = dict(re.findall(r"│ (.+?) +│ (.+?) +│", said))
     for player in ("generator", "critics"):
         assert figures[f"parameters, {player}"] == f"{saved_numbers(trained, player):,}"
-    assert (figures["training pairs"], figures["held-out pairs"]) == ("40", "4")
+    assert (figures["training pairs"], figures["held-out pairs"]) == ("40", "2")
     assert figures["steps"] == "4 (5 an epoch)"
     assert figures["devices"] == "8 x cpu"
     assert float(figures["FLOP a step and device"]) > 1e6
