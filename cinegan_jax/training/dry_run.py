@@ -47,7 +47,7 @@ def figures(run: Run) -> list[tuple[str, str]]:
         ("devices", f"{len(run.parallel.devices)} x {run.parallel.devices[0].device_kind}"),
         ("pairs a device and step", f"{run.device_batch}"),
         ("state and frozen weights a device", f"{kept / GIB:.3f} GiB"),
-        ("kept for the backward pass a device", f"{passing / GIB:.3f} GiB before fusion"),
+        ("backward pass a device", f"{passing / GIB:.3f} GiB at most, before the compiler fuses"),
         ("FLOP a step and device", f"{step_flops(run, state):.4g}"),
     ]
 
