@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # Follow what training prints. Ctrl-C ends the following, not the training.
-# Usage: bash launch/tpu_logs.sh [WORKER]     a number (default 0) or all
-#        (settings: launch/tpu_settings.sh)
+# Usage: bash launch/tpu_logs.sh     (settings: launch/tpu_settings.sh)
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/tpu_settings.sh"
 need TPU_NAME ZONE
-# shellcheck disable=SC2016  # the worker's own name
-on_workers "${1:-0}" 'tail -n 100 -F cinegan-run/log | sed -u "s/^/$(hostname): /"'
+on_worker 'tail -n 100 -F cinegan-run/log'

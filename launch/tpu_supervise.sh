@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Train to the end on spot machines: create one, install, train, and when it is taken away delete
-# what is left and begin again; training goes on from its last checkpoint in the bucket.
+# what is left and begin again; training goes on from the last checkpoint in BUCKET, which it needs.
 # When training ended, well or badly, its last lines are kept in TPU_NAME.log and the machine is
 # deleted. Let it run where it is not switched off; started again, it takes up what it finds.
 # Usage: bash launch/tpu_supervise.sh [FLAG...]     flags as for launch/tpu_train.sh
@@ -8,9 +8,9 @@
 # Exit code: that of training; 1 when MAX_ATTEMPTS attempts in a row did not get it running.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/tpu_settings.sh"
-need TPU_NAME ZONE ACCELERATOR_TYPE RUNTIME_VERSION REVISION CONFIG POLL_SECONDS
-check WORKDIR 'gs://[a-z0-9][^[:space:]]*' \
-  'gs://BUCKET/FOLDER, since a recreated machine has lost its disk'
+need TPU_NAME ZONE ACCELERATOR_TYPE RUNTIME_VERSION REVISION CONFIG WORKDIR SYNC_SECONDS \
+  POLL_SECONDS
+check_bucket 'gs://BUCKET/FOLDER, since a machine that is taken away takes its disk with it'
 MAX_ATTEMPTS=${MAX_ATTEMPTS:-10}
 
 # All machines of the run get one commit, however the branch moves meanwhile.
@@ -24,20 +24,12 @@ pin_revision() {
   export REVISION=${pinned:-$REVISION}
 }
 
-# One word for all workers: the exit code of a failed one, else absent, else stopped (75 too),
-# else running, else 0. Fails when they cannot be asked.
+# absent, running, stopped or an exit code, as worker_state.sh says; fails when it cannot be asked.
 training_state() {
-  local answer states state
-  answer=$(on_workers all \
+  local answer
+  answer=$(on_worker \
     'bash cinegan/launch/worker_state.sh 2>/dev/null || echo "training: absent"') || return 1
-  states=$(sed -n 's/^.*training: //p' <<<"$answer" | sed 's/^75$/stopped/' | sort -u)
-  for state in $(grep -x '[1-9][0-9]*' <<<"$states") absent stopped running 0; do
-    if grep -qx "$state" <<<"$states"; then
-      echo "$state"
-      return
-    fi
-  done
-  return 1
+  sed -n 's/^.*training: //p' <<<"$answer"
 }
 
 run() { bash "$PROJECT_ROOT/launch/$1" "${@:2}"; }
@@ -50,7 +42,7 @@ attempt() { # attempt COMMAND...: what should lead to running training, and may 
 finish() { # finish EXIT-CODE
   local tries=0
   say "training ended with exit code $1; its last lines are in $TPU_NAME.log"
-  on_workers all 'tail -n 500 cinegan-run/log' >"$TPU_NAME.log" || true
+  on_worker 'tail -n 500 cinegan-run/log' >"$TPU_NAME.log" || true
   until run tpu_delete.sh; do
     tries=$((tries + 1))
     [ "$tries" -lt "$MAX_ATTEMPTS" ] || give_up
@@ -74,8 +66,8 @@ look_after_training() {
   case $state in
     running) attempts=0 ;;
     absent) attempt install_and_train "$@" ;;
-    stopped) attempt run tpu_train.sh "$@" ;;
-    unknown) attempt false ;; # gcloud has said why
+    stopped | 75) attempt run tpu_train.sh "$@" ;;
+    unknown | '') attempt false ;; # gcloud has said why
     *) finish "$state" ;;
   esac
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Start, or go on with, training on every worker; it keeps running when this computer leaves.
+# Start, or go on with, training; it keeps running when this computer leaves.
 # Usage: bash launch/tpu_train.sh [FLAG...]     e.g. --config.data.path=gs://BUCKET/shards
 #        (settings: launch/tpu_settings.sh)
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/tpu_settings.sh"
-need TPU_NAME ZONE CONFIG WORKDIR
+need TPU_NAME ZONE ACCELERATOR_TYPE CONFIG WORKDIR BUCKET SYNC_SECONDS
 
-flags=$(printf ' %q' "--config=$CONFIG" "--workdir=$WORKDIR" "$@")
-on_workers all "bash cinegan/launch/worker_start.sh$flags"
+settings=$(printf '%q ' "WORKDIR=$WORKDIR" "BUCKET=$BUCKET" "SYNC_SECONDS=$SYNC_SECONDS")
+flags=$(printf ' %q' "--config=$CONFIG" "$@")
+on_worker "env ${settings}bash cinegan/launch/worker_start.sh$flags"
 echo "Training is started on $TPU_NAME. Follow it with: bash launch/tpu_logs.sh"

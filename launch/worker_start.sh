@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run on a worker: start worker_train.sh in the background, unless it runs already. It keeps a lock
 # as long as it or its training lives; worker_state.sh looks at that.
-# Usage: bash launch/worker_start.sh --config=... --workdir=... [FLAG...]
+# Usage: bash launch/worker_start.sh --config=... [FLAG...]     (settings as for worker_train.sh)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 RUN_FOLDER=${RUN_FOLDER:-$HOME/cinegan-run}

@@ -1,4 +1,4 @@
-"""A computer with few tools, a stand-in for gcloud, and workers that are folders."""
+"""A computer with few tools, a stand-in for gcloud, and a machine that is a folder."""
 
 import shutil
 import subprocess
@@ -20,7 +20,8 @@ SETTINGS = {
     "ZONE": "us-west4-a",
     "ACCELERATOR_TYPE": "v5litepod-8",
     "CONFIG": "configs/tpu_v3_8.py",
-    "WORKDIR": "gs://bucket/look",
+    "BUCKET": "gs://bucket/look",
+    "SYNC_SECONDS": "0.1",
     "POLL_SECONDS": "0",
 }
 
@@ -46,7 +47,7 @@ def cloud(tmp_path: Path, tools: Path) -> Path:
     (tools / "gcloud").symlink_to(HERE / "fake_gcloud.sh")
     (tools / "python3.11").symlink_to(HERE / "fake_python.sh")
     folder = tmp_path / "cloud"
-    (folder / "bucket").mkdir(parents=True)
+    (folder / "gs/bucket").mkdir(parents=True)
     (folder / "after_create").write_text("WAITING_FOR_RESOURCES\nPROVISIONING\nACTIVE\n")
     return folder
 

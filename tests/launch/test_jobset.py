@@ -5,6 +5,7 @@ The structure is the part that the manifest uses of the JobSet CRD, version v1al
 of Kubernetes' batch/v1 Job and v1 Pod, which that CRD contains.
 """
 
+import json
 import math
 import re
 from pathlib import Path
@@ -32,7 +33,7 @@ POD = {
             "name!": DNS_LABEL,
             "image!": str,
             "args": [str],
-            "ports": [{"containerPort!": int}],
+            "env": [{"name!": str, "value!": str}],
             "resources": {"limits": {"*": int}},
         }
     ],
@@ -70,7 +71,7 @@ FAILURE_POLICY = {
 JOBSET = {
     "apiVersion!": {"jobset.x-k8s.io/v1alpha2"},
     "kind!": {"JobSet"},
-    "metadata!": {"name!": DNS_LABEL, "annotations": STRINGS},
+    "metadata!": {"name!": DNS_LABEL},
     "spec!": {
         "failurePolicy": FAILURE_POLICY,
         "replicatedJobs!": [
@@ -143,18 +144,30 @@ def test_the_schema_finds_mistakes(jobset: dict[str, Any], job: dict[str, Any]):
     ]
 
 
-def test_chips_and_machines_fill_the_topology(job: dict[str, Any]):
+def test_the_chips_of_one_machine_fill_the_topology(job: dict[str, Any]):
     pod = job["template"]["spec"]
     topology = pod["nodeSelector"]["cloud.google.com/gke-tpu-topology"]
     chips = pod["containers"][0]["resources"]["limits"]["google.com/tpu"]
-    assert job["parallelism"] == job["completions"]
-    assert job["parallelism"] * chips == math.prod(map(int, topology.split("x")))
+    assert job["parallelism"] == job["completions"] == 1
+    assert chips == math.prod(map(int, topology.split("x")))
 
 
-def test_flags_name_a_config_and_a_bucket(job: dict[str, Any]):
-    flags = dict(flag.split("=", 1) for flag in job["template"]["spec"]["containers"][0]["args"])
+def test_flags_name_a_config_and_the_mirror_is_a_folder_of_a_bucket(job: dict[str, Any]):
+    container = job["template"]["spec"]["containers"][0]
+    flags = dict(flag.split("=", 1) for flag in container["args"])
     assert (ROOT / flags["--config"]).is_file()
-    assert flags["--workdir"].startswith("gs://")
+    assert "--workdir" not in flags  # the worker's script gives it
+    environment = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert re.fullmatch(r"gs://[^/]+/[^/]+", environment["BUCKET"])
+
+
+def test_the_image_runs_the_script_that_reads_the_manifests_environment(job: dict[str, Any]):
+    entrypoint = re.search(r"^ENTRYPOINT (.+)$", (ROOT / "launch/Dockerfile").read_text(), re.M)
+    assert entrypoint
+    shell, script = json.loads(entrypoint[1])
+    assert shell == "bash"
+    for entry in job["template"]["spec"]["containers"][0]["env"]:
+        assert f"{entry['name']}=${{{entry['name']}:-" in (ROOT / script).read_text()
 
 
 def job_failure(job: dict[str, Any], code: int | None) -> tuple[str, str]:

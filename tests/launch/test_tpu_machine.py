@@ -15,9 +15,9 @@ while [ $SECONDS -lt 60 ]; do sleep 0.01; done
 
 @pytest.fixture
 def machine(launch, cloud: Path) -> Path:
-    """A created machine; the home folder of its worker 0."""
+    """A created machine; its home folder."""
     assert launch("tpu_create.sh").returncode == 0
-    return cloud / "workers/0"
+    return cloud / "machine"
 
 
 def wait_for(path: Path, text: str) -> None:
@@ -73,39 +73,45 @@ def test_train_passes_flags_on_and_a_second_start_changes_nothing(launch, machin
     (cloud / "trainer").write_text(TRAINER)
     assert launch("tpu_install.sh").returncode == 0
     log = machine / "cinegan-run/log"
-    flag = "--config.data.path=gs://bucket/two words"
+    flag = "--config.data.path=two words"
     assert launch("tpu_train.sh", flag).returncode == 0
-    wait_for(log, "training --config=configs/tpu_v3_8.py --workdir=gs://bucket/look " + flag)
+    workdir = machine / "cinegan/runs/look"
+    wait_for(log, f"training --config=configs/tpu_v3_8.py {flag} --workdir={workdir}")
     assert "Training already runs on" in launch("tpu_train.sh").stdout
     assert log.read_text().count("training --config") == 1
     assert "training: running" in launch("tpu_stop.sh").stdout
     wait_for(machine / "cinegan-run/exit_code", "75")
 
 
+def test_train_without_a_bucket_copies_nothing(launch, machine, cloud):
+    (cloud / "trainer").write_text("exit 0")
+    assert launch("tpu_install.sh").returncode == 0
+    assert launch("tpu_train.sh", BUCKET="").returncode == 0
+    wait_for(machine / "cinegan-run/exit_code", "0")
+    assert "storage" not in (cloud / "calls").read_text()
+
+
 def test_train_says_when_nothing_is_installed(launch, machine):
     assert launch("tpu_train.sh").returncode != 0
 
 
-def test_fetch_from_a_bucket_and_from_a_worker(launch, machine, cloud, tmp_path: Path):
-    (cloud / "bucket/metrics.jsonl").write_text("{}\n")
+def test_fetch_from_the_bucket_and_from_the_machine(launch, machine, cloud, tmp_path: Path):
+    (cloud / "gs/bucket/look").mkdir()
+    (cloud / "gs/bucket/look/metrics.jsonl").write_text("{}\n")
     assert launch("tpu_fetch.sh").returncode == 0
     assert (tmp_path / "runs/look/metrics.jsonl").read_text() == "{}\n"
 
     (machine / "cinegan/runs/a").mkdir(parents=True)
     (machine / "cinegan/runs/a/versions.json").write_text("[]\n")
-    assert launch("tpu_fetch.sh", "here", WORKDIR="runs/a").returncode == 0
+    assert launch("tpu_fetch.sh", "here", BUCKET="", WORKDIR="runs/a").returncode == 0
     assert (tmp_path / "here/a/versions.json").read_text() == "[]\n"
 
 
-def test_logs_follow_one_worker_or_all(launch, machine, cloud):
+def test_logs_are_followed(launch, machine, cloud):
     """The command's text is looked at only: following never ends."""
-    (cloud / "broken").write_text("compute tpus tpu-vm ssh\n" * 2)
+    (cloud / "broken").write_text("compute tpus tpu-vm ssh\n")
     launch("tpu_logs.sh")
-    launch("tpu_logs.sh", "all")
-    one, every = (cloud / "calls").read_text().splitlines()[-2:]
-    assert "--worker=0" in one
-    assert "--worker=all" in every
-    assert "cinegan-run/log" in one
+    assert "cinegan-run/log" in (cloud / "calls").read_text().splitlines()[-1]
 
 
 def test_delete_leaves_nothing_and_may_be_repeated(launch, machine, cloud):

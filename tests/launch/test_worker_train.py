@@ -36,7 +36,7 @@ class Worker:
 
     def start(self, **settings: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            ["bash", self.project / "launch/worker_train.sh", "--config=a", "--workdir=b"],
+            ["bash", self.project / "launch/worker_train.sh", "--config=a"],
             env=self.environment | settings,
             stdout=subprocess.PIPE,
             text=True,
@@ -78,7 +78,7 @@ def worker(tmp_path: Path, project: Path, tools: Path, cloud: Path) -> Worker:
 @pytest.mark.parametrize("code", [0, USER_ERROR_EXIT_CODE, INTERRUPTED_EXIT_CODE])
 def test_stops_when_starting_again_would_not_help(worker: Worker, code: int):
     assert worker.leave_with(code, 0) == code
-    assert worker.starts == ["--config=a --workdir=b"]
+    assert worker.starts == [f"--config=a --workdir={worker.project}/run"]
     assert worker.run("worker_state.sh") == f"training: {code}"
 
 
@@ -116,6 +116,16 @@ def test_a_signal_between_two_starts_ends_the_pause(worker: Worker):
     assert loop.stdout.readline().startswith("Training left")
     os.kill(loop.pid, signal.SIGTERM)
     assert loop.communicate(timeout=30) == ("", None)
+    assert loop.returncode == PREEMPTED_EXIT_CODE
+
+
+def test_a_crash_while_told_to_leave_counts_as_a_preemption(worker: Worker):
+    (worker.cloud / "trainer").write_text(READY_TO_STOP.replace("exit 75", "exit 134"))
+    loop = worker.start()
+    assert loop.stdout is not None
+    assert loop.stdout.readline() == "ready\n"
+    os.kill(loop.pid, signal.SIGTERM)
+    loop.communicate(timeout=30)
     assert loop.returncode == PREEMPTED_EXIT_CODE
 
 
