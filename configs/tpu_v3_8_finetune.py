@@ -3,7 +3,7 @@
 Command:  python -m cinegan_jax.main --config=configs/tpu_v3_8_finetune.py --workdir=WORKDIR_2 \\
             --config.restore_from=WORKDIR
 Hardware: one TPU v3-8 VM, 8 pairs a core
-Time:     not measured; the compute floor is about 186 pairs/s, 1,080 steps in 6 minutes
+Time:     not measured; at a core's peak the arithmetic takes 6 minutes in all
 Score:    not measured
 """
 
