@@ -17,7 +17,7 @@ from rich.console import Console
 from cinegan_jax.errors import UserError
 from cinegan_jax.training.disk import is_disk_full
 from cinegan_jax.training.metrics_log import MetricsLog
-from cinegan_jax.training.state import TrainState
+from cinegan_jax.training.state import NonFinite, TrainState
 
 
 @dataclasses.dataclass
@@ -102,30 +102,38 @@ def _mean(total: np.ndarray, count: np.ndarray) -> float:
 class NonFiniteGuard:
     """Ends a run whose losses or gradients stay non-finite; single such steps are skipped anyway.
 
+    It looks at the step before, which is done while this one is under way, so that no device waits.
+
     Attributes:
-      every_steps: in a row, before the run ends. It looks every so many steps, so that up to
-        twice as many may pass.
+      limit: steps in a row, after which the run ends.
       one: takes the first replica.
       last_good_step: of the newest checkpoint.
     """
 
-    every_steps: int
+    limit: int
     one: Callable[[Any], Any]
     last_good_step: Callable[[], int | None]
+    every_steps: int = 1
+
+    def __post_init__(self) -> None:
+        self._before: jax.Array | int = 0
 
     def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
-        nonfinite = jax.device_get(self.one(state.nonfinite))
-        in_a_row = int(nonfinite.in_a_row)
-        if in_a_row >= self.every_steps:
-            names = [name for name, broken in nonfinite.metrics.items() if broken]
-            last = self.last_good_step()
-            raise UserError(
-                f"not finite for {in_a_row} steps in a row, up to step {step}: {', '.join(names)}."
-                " Nothing moved in those steps; the last good checkpoint is "
-                f"{'not there yet' if last is None else f'that of step {last}'}. Lower the "
-                "learning rates, set config.optimizers.*.clip_norm, or use config.precision=f32."
-            )
+        before, self._before = self._before, self.one(state.nonfinite.in_a_row)
+        if int(before) >= self.limit:
+            self._stop(step, jax.device_get(self.one(state.nonfinite)))
         return {}
+
+    def _stop(self, step: int, nonfinite: NonFinite) -> None:
+        names = [name for name, broken in nonfinite.metrics.items() if broken]
+        last = self.last_good_step()
+        raise UserError(
+            f"not finite for {int(nonfinite.in_a_row)} steps in a row, up to step {step}: "
+            f"{', '.join(names)}."
+            " Nothing moved in those steps; the last good checkpoint is "
+            f"{'not there yet' if last is None else f'that of step {last}'}. Lower the "
+            "learning rates, set config.optimizers.*.clip_norm, or use config.precision=f32."
+        )
 
 
 @dataclasses.dataclass

@@ -139,7 +139,7 @@ def test_a_run_that_diverges_stops_with_names_and_the_last_good_step(
     assert started.exit_code() == 2
     error = started.said.splitlines()[-1]
     assert error.startswith("error: not finite for ")
-    assert "steps in a row, up to step 8: " in error
+    assert "for 5 steps in a row, up to step 6: " in error
     assert "loss_critics" in error
     assert f"is that of step {runs.saved_steps(tmp_path / 'run')[-1]}." in error
     assert "Traceback" not in started.said
