@@ -13,6 +13,9 @@ def get_config() -> ml_collections.ConfigDict:
     c.family = "cinegan"  # the kind of GAN
     c.seed = 0  # of the networks, the shuffle, the crops and the flips
     c.precision = "bf16"  # bf16: bfloat16 networks, float32 masters and losses; f32: all float32
+    c.parallelism = "pmap"  # pmap; pjit: one program over a mesh of all devices; jit: one device
+    c.spatial = 1  # pjit: devices that share each picture's rows, for pictures too large for one
+    c.shard_optimizer = False  # pjit: spread moments and EMA over the devices instead of copying
     c.batch_size = 64  # pairs a step, over all devices
     c.accumulate_steps = 1  # parts a device's batch is run in, one after another, to save memory
     c.num_epochs = 50.0  # passes over the training pairs

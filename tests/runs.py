@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,10 @@ def saved_steps(workdir: Path) -> list[int]:
 def checkpoint(workdir: Path, step: int) -> dict[str, Any]:
     """All arrays of a checkpoint's state by path, as bytes with dtype and shape, and its items."""
     folder = (workdir / "checkpoints" / str(step)).resolve()
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+    with (
+        ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer,
+        warnings.catch_warnings(action="ignore", category=UserWarning),  # of saved shardings
+    ):
         state = checkpointer.restore(folder / "state")
     leaves = jax.tree_util.tree_leaves_with_path(state)
     arrays = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from PIL import Image
@@ -119,7 +120,8 @@ class NonFiniteGuard:
         self._before: jax.Array | int = 0
 
     def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
-        before, self._before = self._before, self.one(state.nonfinite.in_a_row)
+        # A copy: the state's buffers are donated to the next step.
+        before, self._before = self._before, jnp.copy(self.one(state.nonfinite.in_a_row))
         if int(before) >= self.limit:
             self._stop(step, jax.device_get(self.one(state.nonfinite)))
         return {}

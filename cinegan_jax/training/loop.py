@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import jax
 from absl import logging
 
 from cinegan_jax.data.device_prefetch import DevicePrefetch
@@ -32,7 +31,7 @@ class Loop:
       step_fn: moves the state over all devices.
       frozen: arrays on the devices that nothing trains.
       batches: device batches; their iterator's state is saved with each checkpoint.
-      one: takes the first replica of the state.
+      to_save: a placed state as a checkpoint takes it.
       hooks: carried out in order, before the checkpoint of the same step.
       meta: saved with each checkpoint.
     """
@@ -40,7 +39,7 @@ class Loop:
     step_fn: TrainStep
     frozen: Any
     batches: DevicePrefetch
-    one: Callable[[TrainState], TrainState]
+    to_save: Callable[[TrainState], TrainState]
     hooks: Sequence[Hook]
     checkpoints: Checkpoints
     checkpoint_every_steps: int
@@ -62,8 +61,8 @@ class Loop:
             stop = guard.should_stop(step)
             if stop or _due(step, self.checkpoint_every_steps, last):
                 # The batches' state is that after the last batch drawn: it belongs to this step.
-                alone = jax.device_get(self.one(state))
-                self.checkpoints.save(step, alone, self.batches, self.meta, measured or None)
+                saved = self.to_save(state)
+                self.checkpoints.save(step, saved, self.batches, self.meta, measured or None)
             if stop and step < last:
                 logging.warning("Told to stop: saving step %d; start again to go on.", step)
                 return False

@@ -17,7 +17,7 @@ from cinegan_jax.errors import UserError
 from cinegan_jax.families.api import GanFamily, Variables
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.training.optimizers import AdamSettings, make_adam
-from cinegan_jax.training.parallel import Pmap
+from cinegan_jax.training.parallel import Lowering, make_lowering
 from cinegan_jax.training.state import Optimizers, TrainState, init_state
 from cinegan_jax.training.step import StepSettings, TrainStep, make_train_step, metric_names
 
@@ -33,6 +33,10 @@ AT_LEAST_ONE = (
     "sample_every_steps",
 )
 """Keys of the config that count something."""
+
+ROWS_A_SPATIAL_DEVICE = 32
+"""Of a picture; the smallest feature map has a sixteenth of them, and XLA's halos of convolutions
+are wrong where a device holds a single row of one."""
 
 
 @dataclasses.dataclass
@@ -55,8 +59,14 @@ class Run:
         return build_family(self.config)
 
     @cached_property
-    def parallel(self) -> Pmap:
-        return Pmap()
+    def parallel(self) -> Lowering:
+        config = self.config
+        if config.data.size < ROWS_A_SPATIAL_DEVICE * config.spatial:
+            raise UserError(
+                f"data.size={config.data.size} is too small for spatial={config.spatial}: each "
+                f"device needs {ROWS_A_SPATIAL_DEVICE} rows or more of a picture"
+            )
+        return make_lowering(config.parallelism, config.spatial, config.shard_optimizer)
 
     @cached_property
     def train_pairs(self) -> PairSource:

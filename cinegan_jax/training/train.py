@@ -49,16 +49,16 @@ def train(run: Run, workdir: Path) -> int:
         write_provenance(workdir, config)
         with MetricsLog(workdir, start) as log:
             loop = Loop(
-                step_fn=parallel.compile(run.make_step),
+                step_fn=parallel.compile(run.make_step, state),
                 frozen=frozen,
                 batches=batches,
-                one=parallel.one,
+                to_save=parallel.to_save,
                 hooks=list(_hooks(run, workdir, batches, checkpoints, log, start)),
                 checkpoints=checkpoints,
                 checkpoint_every_steps=config.checkpoint_every_steps,
                 meta={"config": config.to_dict()},
             )
-            finished = loop.run(parallel.replicate(state), start, run.total_steps, guard)
+            finished = loop.run(parallel.place_state(state), start, run.total_steps, guard)
     return 0 if finished else guard.exit_code
 
 
@@ -92,7 +92,7 @@ def _start(
     if source and source.resolve() == workdir.resolve():
         raise UserError(f"restore_from={source} is the workdir; fine-tune in another one")
     fresh = run.init_state()
-    restored = checkpoints.restore(fresh, batches)
+    restored = checkpoints.restore(run.parallel.to_restore(fresh), batches)
     if restored is not None:
         done = restored.step >= run.total_steps
         print(f"{'nothing left to do after' if done else 'going on from'} step {restored.step}")
@@ -118,7 +118,7 @@ def _hooks(
         total_steps=run.total_steps,
         steps_per_epoch=run.steps_per_epoch,
         batch_size=config.batch_size,
-        devices=config.batch_size // run.device_batch,
+        devices=config.batch_size // run.device_batch * config.spatial,
         waited=lambda: batches.waited,
         one=one,
         log=log,

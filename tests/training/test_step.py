@@ -68,11 +68,11 @@ def steps_on(devices: int, state: TrainState, batch, count: int = 1):
 def _replicated(devices: int):
     settings = StepSettings(ema_decay=0.9)
     parallel = Pmap(jax.devices()[:devices])
-    return parallel.compile(partial(make_train_step, FAMILY, adam(), settings))
+    return parallel.compile(partial(make_train_step, FAMILY, adam(), settings), fresh())
 
 
 def first(replicated):
-    return jax.device_get(Pmap.one(replicated))
+    return jax.device_get(Pmap().one(replicated))
 
 
 def largest_gap(one, other, skip=lambda path: False) -> float:
