@@ -4,8 +4,8 @@ Every epoch is a new global permutation of the pairs, cut to whole global batche
 the k-th run of that permutation however many processes share it, so the order, the crops and the
 flips of a run do not depend on its number of hosts, and neither does its saved state.
 
-Pairs are read by threads: decoders release the interpreter lock, and worker processes were slower
-(see benchmarks/loader.py).
+Pairs are read by threads: decoders release the interpreter lock, and from shards worker processes
+were several times slower (see benchmarks/loader.py).
 """
 
 import math

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from agreement import bias_before_norm, largest_gap
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from cinegan_jax.errors import UserError
@@ -73,19 +74,6 @@ def _replicated(devices: int):
 
 def first(replicated):
     return jax.device_get(Pmap().one(replicated))
-
-
-def largest_gap(one, other, skip=lambda path: False) -> float:
-    gaps = jax.tree_util.tree_map_with_path(
-        lambda path, a, b: 0.0 if skip(path) else float(np.abs(np.float64(a) - b).max()), one, other
-    )
-    return max(jax.tree.leaves(gaps))
-
-
-def bias_before_norm(path) -> bool:
-    """Its true gradient is zero; Adam makes full steps of the rounding."""
-    keys = [str(getattr(key, "key", key)) for key in path]
-    return keys[-1] == "bias" and keys[-2].startswith("conv") and "colour" not in keys[-2]
 
 
 def test_eight_devices_give_the_step_of_one(rng):
