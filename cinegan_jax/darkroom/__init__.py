@@ -1,0 +1,1 @@
+"""The look on files and folders of photographs."""
