@@ -24,7 +24,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.data.threads = 2
     c.generator.width = 8
     c.generator.residual = True
-    c.generator.colour_path = True
+    c.generator.colour_path = 32
     c.discriminator.width = 8
     c.losses.perceptual = 0.0
     c.losses.l1 = 100.0

@@ -35,7 +35,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.generator.width = 64  # channels at full size
     c.generator.num_blocks = 9  # residual blocks
     c.generator.residual = False  # output = input + change
-    c.generator.colour_path = False  # 1x1 convolutions past all normalisation
+    c.generator.colour_path = 0  # channels of 1x1 convolutions past all normalisation; 0: none
 
     c.discriminator = ml_collections.ConfigDict()
     c.discriminator.width = 64  # channels of the first layer, in both critics

@@ -86,7 +86,7 @@ def test_the_published_run(published: ml_collections.ConfigDict) -> None:
             "data.size": 512,
             "data.crop": "squash",
             "generator.residual": False,
-            "generator.colour_path": False,
+            "generator.colour_path": 0,
             "losses.adversarial": 1.0,
             "losses.feature_matching": 10.0,
             "losses.perceptual": 2.0,

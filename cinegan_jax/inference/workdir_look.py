@@ -11,6 +11,7 @@ import numpy as np
 
 from cinegan_jax.checkpointing.pretrained import restore_networks
 from cinegan_jax.errors import UserError
+from cinegan_jax.families.cinegan import CineGan
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.inference.trained_look import TrainedLook
 from cinegan_jax.nets import spectral
@@ -27,9 +28,9 @@ def read_workdir(workdir: str | os.PathLike[str]) -> TrainedLook:
     if not file.exists():
         raise UserError(f"{workdir} is no workdir of a run: it has no config.json")
     config = ml_collections.ConfigDict(json.loads(file.read_text()))
-    if config.get("family") != "cinegan":
-        raise UserError(f"{workdir} holds a run of family {config.get('family')!r}, not 'cinegan'")
     family = build_family(config)
+    if not isinstance(family, CineGan):
+        raise UserError(f"{workdir} holds a run of family {config.family!r}, not 'cinegan'")
     picture = jax.ShapeDtypeStruct((1, config.data.size, config.data.size, 3), np.uint8)
     shapes = jax.eval_shape(family.init, jax.random.key(0), {"input": picture, "target": picture})
     wanted = {

@@ -11,8 +11,6 @@ from jax.typing import DTypeLike
 from cinegan_jax.nets.layers import ConvBlock, ResidualBlock, ThinConv, UpBlock, conv, glorot
 from cinegan_jax.types import Images
 
-COLOUR_FEATURES = 32
-
 
 class Generator(nn.Module):
     """Photos to photos with the look: float32 [n, h, w, 3] signed to the same.
@@ -24,8 +22,8 @@ class Generator(nn.Module):
         num_blocks: residual blocks at an eighth of the size.
         residual: add the last convolution, zero at the start, to the input instead of passing it
             through tanh. The result may leave signed range.
-        colour_path: a pointwise path beside the U-Net. Instance normalisation removes a picture's
-            absolute levels, and a film look is a function of absolute colour.
+        colour_path: channels of a pointwise path beside the U-Net; 0: none. Instance normalisation
+            removes a picture's absolute levels, and a film look is a function of absolute colour.
         dtype: of the activations. The sum or tanh at the end is in float32.
 
     Raises:
@@ -35,7 +33,7 @@ class Generator(nn.Module):
     width: int = 64
     num_blocks: int = 9
     residual: bool = False
-    colour_path: bool = False
+    colour_path: int = 0
     dtype: DTypeLike = jnp.float32
 
     spectral_layers: ClassVar[tuple[str, ...]] = ("e2/conv", "e3/conv", "e4/conv")
@@ -75,7 +73,7 @@ class Generator(nn.Module):
         return self._pointwise(jnp.concatenate([features, colour], axis=-1), "colour_mix")
 
     def _pointwise(self, x: jax.Array, name: str) -> jax.Array:
-        return nn.relu(conv(COLOUR_FEATURES, 1, dtype=self.dtype, name=name)(x))
+        return nn.relu(conv(self.colour_path, 1, dtype=self.dtype, name=name)(x))
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:

@@ -89,7 +89,7 @@ def test_sizes_must_be_multiples_of_8(shape):
 def test_residual_generator_starts_as_the_identity(rng, random_params):
     """Whatever the other layers hold; and the zero kernel has a gradient to leave zero by."""
     photo = signed_pictures(rng, 1, 16, 24, 3)
-    generator = Generator(8, 1, residual=True, colour_path=True)
+    generator = Generator(8, 1, residual=True, colour_path=32)
     params = random_params(generator, photo)
     start = jax.jit(lambda key: generator.init(key, photo)["params"]["output"])(jax.random.key(0))
 
@@ -110,7 +110,7 @@ def test_residual_generator_starts_as_the_identity(rng, random_params):
 def test_colour_path_alone_is_a_function_of_each_pixel(rng, random_params, residual):
     """With the U-Net's last features at zero only the pointwise path is left: check it in numpy."""
     photo = signed_pictures(rng, 2, 8, 16, 3)
-    generator = Generator(8, 1, residual=residual, colour_path=True)
+    generator = Generator(8, 1, residual=residual, colour_path=32)
     params = random_params(generator, photo)
     params["up3"]["join"]["norm"] = jax.tree.map(np.zeros_like, params["up3"]["join"]["norm"])
 
@@ -127,7 +127,7 @@ def test_colour_path_alone_is_a_function_of_each_pixel(rng, random_params, resid
 
 def test_bfloat16_activations_with_float32_masters_and_result(rng):
     photo = signed_pictures(rng, 1, 16, 16, 3)
-    generator = Generator(8, 1, residual=True, colour_path=True, dtype=jnp.bfloat16)
+    generator = Generator(8, 1, residual=True, colour_path=32, dtype=jnp.bfloat16)
     variables = jax.eval_shape(generator.init, jax.random.key(0), photo)
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype(jnp.float32)}
     shapes = jax.eval_shape(
