@@ -1,0 +1,49 @@
+"""Photos resampled to another size, in memory that does not grow with the photo."""
+
+import numpy as np
+import scipy.sparse
+
+ROWS_AT_ONCE = 32
+"""Rows of the result that are made at a time."""
+
+
+def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A photo at another size, antialiased: each pixel is a tent-weighted mean of those under it.
+
+    Bilinear interpolation where the photo grows; where it shrinks, the tent is as much wider.
+
+    Args:
+      photo: uint8 or uint16 [h, w, 3].
+      height, width: of the result.
+
+    Returns:
+      Unit float32 [height, width, 3].
+    """
+    down, along = _weights(photo.shape[0], height), _weights(photo.shape[1], width)
+    small = np.empty((height, width, 3), np.float32)
+    for top in range(0, height, ROWS_AT_ONCE):
+        part = down[top : top + ROWS_AT_ONCE]
+        first, last = part.indices.min(), part.indices.max() + 1
+        rows = photo[first:last].astype(np.float32).reshape(last - first, -1)
+        band = (part[:, first:last] @ rows).reshape(part.shape[0], photo.shape[1], 3)
+        for row in range(len(band)):
+            small[top + row] = along @ band[row]
+    return small / np.float32(np.iinfo(photo.dtype).max)
+
+
+def _weights(old: int, new: int) -> scipy.sparse.csr_matrix:
+    """[new, old]: the share of each old pixel in each new one; rows sum to 1."""
+    scale = old / new
+    reach = max(scale, 1.0)
+    centres = (np.arange(new) + 0.5) * scale - 0.5
+    steps = np.arange(int(np.ceil(2 * reach)) + 1)
+    columns = np.ceil(centres - reach)[:, None] + steps
+    shares = np.maximum(1.0 - np.abs(columns - centres[:, None]) / reach, 0.0)
+    shares *= (columns >= 0) & (columns < old)
+    shares /= shares.sum(axis=1, keepdims=True)
+    rows = np.repeat(np.arange(new), len(steps))
+    columns = np.clip(columns, 0, old - 1).astype(int).ravel()
+    kept = shares.ravel() > 0
+    return scipy.sparse.csr_matrix(
+        (shares.ravel()[kept].astype(np.float32), (rows[kept], columns[kept])), shape=(new, old)
+    )

@@ -1,0 +1,73 @@
+"""From pixels to pixels: every size, both depths, strength, dither."""
+
+import jax
+import numpy as np
+import pytest
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.inference.develop import METHODS, Settings, develop, to_pixels
+from cinegan_jax.inference.trained_look import TrainedLook
+from cinegan_jax.nets.res_unet import Generator
+
+
+@pytest.fixture(scope="module")
+def look():
+    """A small generator with random kernels, its output layer too."""
+    generator = Generator(width=2, num_blocks=1, residual=True, colour_path=4)
+    picture = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
+    shapes = jax.eval_shape(generator.init, jax.random.key(0), picture)["params"]
+    rng = np.random.default_rng(5)
+    kernels = jax.tree.map(lambda s: 0.2 * rng.normal(size=s.shape).astype(np.float32), shapes)
+    return TrainedLook("random", generator, kernels)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(1, 1, 3), (5, 900, 3), (70, 50, 3)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_any_photo_keeps_its_size_and_depth(rng, look, method, shape, dtype):
+    photo = rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+    shares = []
+    picture = develop(photo, look, Settings(method), shares.append)
+    assert picture.shape == shape
+    assert picture.dtype == dtype
+    assert (picture != photo).any()
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_strength_and_no_grain_is_the_photo(rng, look, method):
+    photo = rng.integers(0, 256, (40, 30, 3), np.uint8)
+    picture = develop(photo, look, Settings(method, strength=0))
+    np.testing.assert_array_equal(picture, photo)
+    assert not np.shares_memory(picture, photo)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (Settings("magic"), "method 'magic' is not one of transfer"),
+        (Settings(strength=1.6), "strength 1.6 is not between 0 and 1.5"),
+        (Settings(strength=float("nan")), "strength nan"),
+        (Settings(grain=-1), "grain -1"),
+        (Settings(seed=-1), "seed -1"),
+    ],
+)
+def test_settings_out_of_range_are_named(settings, text):
+    with pytest.raises(UserError, match=text):
+        settings.check()
+
+
+def test_dither_keeps_levels_and_the_mean_of_what_lies_between(rng):
+    levels = np.repeat(np.arange(256, dtype=np.float32), 100)
+    np.testing.assert_array_equal(to_pixels(levels / 255, np.dtype(np.uint8), rng), levels)
+    between = np.full(100_000, 99.25 / 255, np.float32)
+    dithered = to_pixels(between, np.dtype(np.uint8), rng)
+    assert set(dithered) == {99, 100}
+    assert dithered.mean() == pytest.approx(99.25, abs=0.01)
+
+
+def test_sixteen_bits_are_rounded(rng):
+    levels = rng.uniform(0, 65535, 1000)
+    found = to_pixels((levels / 65535).astype(np.float32), np.dtype(np.uint16), rng)
+    np.testing.assert_allclose(found, levels, atol=0.51)
