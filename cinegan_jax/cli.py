@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.errors import UserError
+from cinegan_jax.inference.export_cli import export
 from cinegan_jax.preflight.cli import PASS_CONFIG_KEYS_ON, preflight
 
 
@@ -27,6 +28,7 @@ class _Commands(typer.core.TyperGroup):
 app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(convert_app, name="convert")
 app.command(context_settings=PASS_CONFIG_KEYS_ON)(preflight)
+app.command()(export)
 
 
 @app.callback()

@@ -35,6 +35,27 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20240229)
 
 
+@pytest.fixture
+def random_params(rng):
+    """Parameters of a module at which every leaf, norm scales and biases too, is random."""
+
+    def make(module, *inputs):
+        params = jax.eval_shape(module.init, jax.random.key(0), *inputs)["params"]
+        return jax.tree_util.tree_map_with_path(draw, params)
+
+    def draw(path, leaf):
+        noise = rng.normal(size=leaf.shape).astype(np.float32)
+        match path[-1].key:
+            case "kernel":
+                return noise / np.sqrt(np.prod(leaf.shape[:-1]))
+            case "scale":
+                return 1 + 0.3 * noise
+            case "bias":
+                return 0.3 * noise
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def bucket_environment() -> Iterator[dict[str, str]]:
     """Makes `gs://` lead to a store on this machine; for other processes, the environment."""

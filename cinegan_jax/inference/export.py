@@ -1,0 +1,66 @@
+"""Trained looks as files for other programs: safetensors, StableHLO, ONNX."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from flax.traverse_util import flatten_dict
+from jax.typing import DTypeLike
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.inference.formats import Format, Precision
+from cinegan_jax.inference.trained_look import TrainedLook, write_look
+
+
+def export_look(
+    look: TrainedLook, path: Path, form: Format, precision: Precision = "float16"
+) -> None:
+    """Writes a look, whole or not at all; folders are made.
+
+    Raises:
+        UserError: the file cannot be written, the precision cannot hold the kernels, or the format
+            needs a package that is not installed.
+    """
+    dtype = np.dtype(precision)
+    _check_range(look, dtype)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if form == "safetensors":
+            write_look(look, path, dtype=dtype)
+        else:
+            _replace(path, _program_writer(form)(look, dtype))
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _program_writer(form: Format) -> Callable[[TrainedLook, DTypeLike], bytes]:
+    if form == "stablehlo":
+        from cinegan_jax.inference.export_stablehlo import to_stablehlo
+
+        return to_stablehlo
+    try:
+        from cinegan_jax.inference.export_onnx import to_onnx
+    except ModuleNotFoundError as error:
+        if error.name != "onnx":
+            raise
+        raise UserError("ONNX needs a package: pip install 'cinegan-jax[onnx]'") from error
+    return to_onnx
+
+
+def _check_range(look: TrainedLook, dtype: np.dtype) -> None:
+    for name, kernel in flatten_dict(dict(look.kernels), sep="/").items():
+        largest = np.max(np.abs(kernel))
+        if not largest <= np.finfo(dtype).max:
+            raise UserError(
+                f"the look {look.name} cannot be stored in {dtype}, which ends at "
+                f"{np.finfo(dtype).max:.6g}: the largest value of {name} is {largest:.6g}"
+            )
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.tmp")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,43 @@
+"""`cinegan export`: a look as a file for other programs. Heavy imports wait in the command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinegan_jax.inference.formats import Format, Precision
+
+
+def export(
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="safetensors: kernels, for --weights; stablehlo: a program for JAX alone; "
+            "onnx: for onnxruntime, on phones and in browsers.",
+        ),
+    ],
+    look: Annotated[str, typer.Option(help="A look that `cinegan looks` lists.")] = "classic_neg",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights", "--workdir", help="Instead: a look file, or the workdir of a training run."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write. [default: NAME.FORMAT]"),
+    ] = None,
+    precision: Annotated[
+        Precision,
+        typer.Option(help="What kernels are stored in; all is computed in float32."),
+    ] = "float16",
+) -> None:
+    """Write a look as a file for other programs."""
+    from cinegan_jax.inference.choose_look import choose_look
+    from cinegan_jax.inference.export import export_look
+
+    chosen = choose_look(look, weights)
+    path = output or Path(f"{chosen.name}.{form}")
+    export_look(chosen, path, form, precision)
+    typer.echo(f"{path}: {chosen.name}, {path.stat().st_size / 1e6:.1f} MB")
