@@ -67,6 +67,16 @@ def prepare(
     test_fraction: Annotated[
         float, typer.Option(help="Share held out, where SRC does not say which photos are.")
     ] = 0.1,
+    variants: Annotated[
+        int,
+        typer.Option(
+            help="For photos: how often each one to train on occurs, once as it is, then with "
+            "random exposure, white balance and saturation."
+        ),
+    ] = 1,
+    grain: Annotated[
+        bool, typer.Option(help="For photos: whether the rendered pictures have grain.")
+    ] = True,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Turn photos, or your own before/after pairs, into training shards.
@@ -76,7 +86,7 @@ def prepare(
     from cinegan_jax.data.prepare import REJECTED, Settings
     from cinegan_jax.data.prepare import prepare as run
 
-    settings = Settings(look=look, size=size, resize=resize, test_fraction=test_fraction)
+    settings = Settings(look, size, resize, test_fraction, variants, grain)
     columns = (TextColumn("Preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)

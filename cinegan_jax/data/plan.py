@@ -31,12 +31,16 @@ class Settings:
       size: pixels of the short side (`crop`) or of both sides.
       resize: `crop`, `squash` or `pad`.
       test_fraction: share of the photos held out, where the source does not say which.
+      variants: how often each training photo occurs: once as it is, then in other light.
+      grain: whether rendered pictures have grain.
     """
 
     look: str = ""
     size: int = 512
     resize: str = "crop"
     test_fraction: float = 0.1
+    variants: int = 1
+    grain: bool = True
 
     def check(self) -> None:
         """Raises UserError where a setting is out of range."""
@@ -46,6 +50,8 @@ class Settings:
             raise UserError(f"--size is {self.size}: it must be 1 or more")
         if not 0 <= self.test_fraction < 1:
             raise UserError(f"--test-fraction is {self.test_fraction}: it must be in 0 ... 1")
+        if self.variants < 1:
+            raise UserError(f"--variants is {self.variants}: it must be 1 or more")
 
 
 class Item(NamedTuple):
@@ -54,6 +60,8 @@ class Item(NamedTuple):
     name: str
     before: Path
     after: Path | None = None
+    variant: int = 0
+    """Of the photo: 0 is the photo as it is (see `data.variants`)."""
 
 
 class Rejection(NamedTuple):
@@ -112,6 +120,9 @@ def make_plan(source: str, settings: Settings) -> Plan:
         raise UserError("photos need a film look: give --look classic_neg or --look FILE.cube")
     if rendered:
         load_look(settings.look)  # an unknown look is found before any work
+        splits["train"] = _with_variants(splits["train"], settings.variants)
+    elif settings.variants > 1 or not settings.grain:
+        raise UserError("--variants and --no-grain are for photos that a film look is rendered on")
     return _plan(splits, rejected, settings, Path(settings.look).name or _AFTER)
 
 
@@ -147,6 +158,14 @@ def _shards(split: str, items: Sequence[Item]) -> list[ShardPlan]:
 def _identity(item: Item) -> list[str | int]:
     files = [path.stat() for path in (item.before, item.after) if path is not None]
     return [item.name, *(fact for file in files for fact in (file.st_size, file.st_mtime_ns))]
+
+
+def _with_variants(items: Sequence[Item], variants: int) -> list[Item]:
+    return [
+        item._replace(name=f"{item.name}~{variant}" if variant else item.name, variant=variant)
+        for variant in range(variants)
+        for item in items
+    ]
 
 
 def _photo(path: Path) -> Item:

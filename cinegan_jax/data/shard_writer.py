@@ -11,11 +11,12 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from cinegan_jax.data import manifest
 from cinegan_jax.data.align import measure_shift
 from cinegan_jax.data.decode import BrokenPhoto, decode
-from cinegan_jax.data.film import FilmLook, load_look
+from cinegan_jax.data.film import FilmLook, load_look, photo_seed
 from cinegan_jax.data.geometry import RESIZES
 from cinegan_jax.data.pairs import BrokenPair, Pair, read_pair, rendered_pair
 from cinegan_jax.data.plan import Item, Rejection, Settings, ShardPlan
 from cinegan_jax.data.records import encode_record
+from cinegan_jax.data.variants import vary
 from cinegan_jax.errors import UserError
 from cinegan_jax.storage import sync, write_whole
 
@@ -97,7 +98,9 @@ class ShardWriter:
         try:
             for item in plan.items:
                 try:
-                    pair = self._make(item, keep_clean=plan.split == "test")
+                    pair = self._make(
+                        item, keep_clean=plan.split == "test" and self._settings.grain
+                    )
                 except (BrokenPair, BrokenPhoto) as error:
                     reason = error.reason if isinstance(error, BrokenPair) else str(error)
                     rejected.append(Rejection(str(item.before), reason))
@@ -114,6 +117,8 @@ class ShardWriter:
         size, resize = self._settings.size, RESIZES[self._settings.resize]
         if item.after is None:
             photo = resize(decode(item.before, least_side=size), size)
+            if item.variant:
+                photo = vary(photo, photo_seed(item.name))
             return rendered_pair(item.name, photo, self._load_look(), keep_clean)
         pair = read_pair(item.name, item.before, item.after)
         pair = Pair(pair.name, resize(pair.input, size), resize(pair.target, size))
@@ -122,7 +127,9 @@ class ShardWriter:
 
     def _load_look(self) -> FilmLook:
         if self._look is None:
-            self._look = load_look(self._settings.look)
+            look = load_look(self._settings.look)
+            sigma = look.grain_sigma if self._settings.grain else 0.0
+            self._look = dataclasses.replace(look, grain_sigma=sigma)
         return self._look
 
 

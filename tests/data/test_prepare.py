@@ -24,6 +24,7 @@ from cinegan_jax.data.manifest import sha256
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.plan import Settings, make_plan
 from cinegan_jax.data.prepare import prepare
+from cinegan_jax.data.variants import vary
 from cinegan_jax.errors import UserError
 
 LOOK = "classic_neg"
@@ -80,6 +81,29 @@ def test_photos_become_rendered_pairs(photos, tmp_path, resize):
             else:
                 clean = film.render(photo, look, seed, grain=False)
                 np.testing.assert_array_equal(pair.clean, clean)
+
+
+def test_variants_of_training_photos_without_grain(photos, tmp_path):
+    out = tmp_path / "out"
+    made, _ = _prepare(photos, out, variants=3, grain=False)
+    plain = [name for name in open_pairs(str(out), "train", LOOK).names if "~" not in name]
+    assert made.count("train") == 3 * len(plain)
+    assert not any("~" in name for name in open_pairs(str(out), "test", LOOK).names)
+    look, train = film.load_look(LOOK), open_pairs(str(out), "train", LOOK)
+    for index, name in enumerate(train.names):
+        pair, (stem, _, variant) = train[index], name.partition("~")
+        photo = RESIZES["crop"](decode(photos / f"{stem}.PNG"), 32)
+        expected = vary(photo, film.photo_seed(name)) if variant else photo
+        np.testing.assert_array_equal(pair.input, expected)
+        np.testing.assert_array_equal(pair.target, film.render(expected, look, 0, grain=False))
+
+
+@pytest.mark.parametrize("setting", [{"variants": 2}, {"grain": False}])
+def test_pairs_have_no_variants_and_their_own_grain(tmp_path, rng, setting):
+    for folder in ("input", "target"):
+        _save(tmp_path / "pairs" / folder / "a.png", _photo(rng))
+    with pytest.raises(UserError, match="are for photos that a film look is rendered on"):
+        _prepare(tmp_path / "pairs", tmp_path / "out", look="", **setting)
 
 
 def test_manifest_says_what_was_made(photos, tmp_path):
