@@ -9,9 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cinegan_jax.convert.cli import convert_app
+from cinegan_jax.darkroom.lut_cli import lut
 from cinegan_jax.errors import UserError
 from cinegan_jax.inference.export_cli import export
+from cinegan_jax.inference.formats import Precision
 from cinegan_jax.preflight.cli import PASS_CONFIG_KEYS_ON, preflight
+from cinegan_jax.web.cli import serve
 
 
 class _Commands(typer.core.TyperGroup):
@@ -28,7 +31,9 @@ class _Commands(typer.core.TyperGroup):
 app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(convert_app, name="convert")
 app.command(context_settings=PASS_CONFIG_KEYS_ON)(preflight)
+app.command()(serve)
 app.command()(export)
+app.command()(lut)
 
 
 @app.callback()
@@ -102,6 +107,26 @@ def prepare(
     typer.echo(f"{out}: {made.count('train')} training and {made.count('test')} test pairs.")
     if rejected:
         typer.echo(f"{len(rejected)} files were left out; {out / REJECTED} says why.")
+
+
+@convert_app.command("cinegan")
+def convert_cinegan(
+    file: Annotated[Path, typer.Argument(help="The published generator.keras.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The look file to write. [default: NAME.safetensors]"),
+    ] = None,
+    precision: Annotated[Precision, typer.Option(help="What kernels are stored in.")] = "float32",
+) -> None:
+    """Make a look file of the TensorFlow CineGAN's generator, for --weights."""
+    from cinegan_jax.convert.cinegan import read_keras_generator
+    from cinegan_jax.inference.export import export_look
+    from cinegan_jax.inference.trained_look import TrainedLook
+
+    path = output or Path(f"{file.stem}.safetensors")
+    generator, kernels = read_keras_generator(file)
+    export_look(TrainedLook(path.stem, generator, kernels), path, "safetensors", precision)
+    typer.echo(f"{file} -> {path}: width {generator.width}, {generator.num_blocks} blocks")
 
 
 if __name__ == "__main__":

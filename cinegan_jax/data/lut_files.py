@@ -1,5 +1,7 @@
 """LUT files: `.cube` (Adobe Cube LUT Specification 1.0) and HaldCLUT PNG."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import imagecodecs
@@ -27,6 +29,69 @@ def read_lut(path: Path) -> np.ndarray:
             raise UserError(f"{path}: {other!r} is no LUT file; use .cube or a HaldCLUT .png")
 
 
+def write_lut(path: Path, lut: np.ndarray, comments: Sequence[str] = ()) -> None:
+    """Writes a LUT file, whole or not at all; its suffix says which kind, as for `read_lut`.
+
+    Args:
+      path: a `.cube` or a HaldCLUT `.png`.
+      lut: unit [n, n, n, 3] indexed [r, g, b]; for a HaldCLUT, n is 4, 9, 16, 25, 36, 49 or 64.
+      comments: lines for a `.cube`.
+
+    Raises:
+      UserError: another suffix, another size for a HaldCLUT, or the file cannot be written.
+    """
+    match path.suffix.lower():
+        case ".cube":
+            content = encode_cube(lut, comments)
+        case ".png":
+            content = encode_hald(lut)
+        case other:
+            raise UserError(f"{path}: {other!r} is no LUT file; use .cube or a HaldCLUT .png")
+    draft = path.with_name(f".{path.name}.tmp")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def encode_cube(lut: np.ndarray, comments: Sequence[str] = ()) -> bytes:
+    """A LUT, unit [n, n, n, 3], as a `.cube` that all readers take.
+
+    There are comments, LUT_3D_SIZE and the colours, and nothing else: OpenColorIO refuses TITLE,
+    darktable LUT_3D_INPUT_RANGE. Reading it gives the same float32 values.
+    """
+    heads = [f"# {' '.join(comment.split())}" for comment in comments]
+    numbers = [
+        " ".join(np.format_float_positional(value, min_digits=6) for value in colour)
+        for colour in _red_fastest(lut).astype(np.float32).reshape(-1, 3)
+    ]
+    lines = [*heads, f"LUT_3D_SIZE {len(lut)}", *numbers, ""]
+    return "\n".join(lines).encode("ascii", "replace")
+
+
+def encode_hald(lut: np.ndarray) -> bytes:
+    """A LUT, unit [n, n, n, 3] with n a square number, as a HaldCLUT PNG of 16 bits.
+
+    64 nodes an axis, level 8, are 512x512 pixels.
+
+    Raises:
+      UserError: n is no square number from 4 to 64.
+    """
+    level = math.isqrt(len(lut))
+    if level**2 != len(lut) or not 2 <= level <= 8:
+        raise UserError(f"a HaldCLUT has 4, 9, 16, 25, 36, 49 or 64 nodes an axis, not {len(lut)}")
+    levels = np.rint(_red_fastest(lut).astype(np.float64) * 65535).astype(np.uint16)
+    return bytes(imagecodecs.png_encode(levels.reshape(level**3, level**3, 3)))
+
+
+def _red_fastest(lut: np.ndarray) -> np.ndarray:
+    """[r, g, b] to the order of files, [b, g, r], and back."""
+    return np.ascontiguousarray(lut.transpose(2, 1, 0, 3))
+
+
 def _read_cube(path: Path) -> np.ndarray:
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -48,9 +113,8 @@ def _read_cube(path: Path) -> np.ndarray:
             f"{path} has {len(rows)} rows of colours; LUT_3D_SIZE {size} needs {size**3}: "
             "it is damaged or cut off"
         )
-    # Red runs fastest in the file.
     table = np.array(rows, np.float32).reshape(size, size, size, 3)
-    return np.ascontiguousarray(np.clip(table, 0.0, 1.0).transpose(2, 1, 0, 3))
+    return _red_fastest(np.clip(table, 0.0, 1.0))
 
 
 def _cube_keyword(path: Path, number: int, words: list[str]) -> int:
@@ -111,4 +175,4 @@ def _read_hald(path: Path) -> np.ndarray:
     largest = np.iinfo(picture.dtype).max
     size = level**2
     table = picture[..., :3].astype(np.float32).reshape(size, size, size, 3) / largest
-    return np.ascontiguousarray(table.transpose(2, 1, 0, 3))
+    return _red_fastest(table)
