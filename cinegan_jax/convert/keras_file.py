@@ -1,0 +1,107 @@
+"""Reads arrays, and only those, from the `.keras` files of Keras 3.
+
+Such a file is a zip. Its member `model.weights.h5` alone is read, by h5py: building a model from
+the file's config, as Keras does, can run code (CVE-2025-1550, CVE-2025-8747, CVE-2025-9905).
+Whoever made the file, reading it takes at most MAX_BYTES on disk, no more in memory than the arrays
+that it really holds, and touches no other file.
+"""
+
+import contextlib
+import re
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+import h5py
+import numpy as np
+
+from cinegan_jax.errors import UserError
+
+MEMBER = "model.weights.h5"
+MAX_BYTES = 1 << 30
+
+
+@contextlib.contextmanager
+def open_weights(path: Path) -> Iterator[h5py.File]:
+    """The weights in a `.keras` file.
+
+    Raises:
+        UserError: the file is missing, damaged or no such zip. The path is also put before the text
+            of a UserError from within the context.
+    """
+    if not path.is_file():
+        raise UserError(f"No file {path}.")
+    try:
+        with tempfile.TemporaryFile() as weights:
+            _extract(path, weights)
+            with h5py.File(weights, "r") as file:
+                yield file
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except zipfile.BadZipFile as error:
+        raise UserError(f"{path} is damaged, or no .keras file, which is a zip: {error}") from error
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, zlib.error) as error:
+        raise UserError(f"{MEMBER} in {path} cannot be read: {error}") from error
+
+
+def _extract(path: Path, target: IO[bytes]) -> None:
+    """Copies the one member that is needed, at most as many bytes as the zip says it has."""
+    with zipfile.ZipFile(path) as archive, archive.open(_member(archive)) as member:
+        shutil.copyfileobj(member, target, 1 << 20)
+
+
+def _member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    names = archive.namelist()
+    if MEMBER not in names:
+        found = ", ".join(map(repr, names[:5])) + (" ..." if len(names) > 5 else "")
+        raise UserError(
+            f"there is no {MEMBER} in it, as in a .keras file, but {found or 'nothing'}"
+        )
+    info = archive.getinfo(MEMBER)
+    if info.file_size > MAX_BYTES:
+        raise UserError(f"{MEMBER} has {info.file_size:,} bytes; at most {MAX_BYTES:,} are read")
+    return info
+
+
+def inside(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """What lies in a group, by hard links alone: others may lead to other files.
+
+    Raises:
+        UserError: it is not there.
+    """
+    found = group
+    for part in name.split("/"):
+        link = found.get(part, getlink=True) if isinstance(found, h5py.Group) else None
+        if not isinstance(link, h5py.HardLink):
+            raise UserError(f"there is no {group.name.rstrip('/')}/{name}")
+        found = found[part]
+    return found
+
+
+def numbered(group: h5py.Group, kind: str) -> list[h5py.Group | h5py.Dataset]:
+    """What is named `kind`, `kind_1`, `kind_2` ..., in this order; it may begin at any number."""
+    matches = [
+        match for name in group if (match := re.fullmatch(rf"{kind}(?:_(\d{{1,9}}))?", name))
+    ]
+    return [inside(group, m[0]) for m in sorted(matches, key=lambda m: int(m[1] or -1))]
+
+
+def read_arrays(datasets: Mapping[str, h5py.Dataset]) -> dict[str, np.ndarray]:
+    """The contents of datasets as float32.
+
+    Raises:
+        UserError: one holds no floats or keeps them outside the file, or all of them together are
+            larger than the file, as those of an honest file never are.
+    """
+    for dataset in datasets.values():
+        if dataset.dtype.kind != "f" or dataset.external or dataset.is_virtual:
+            raise UserError(f"{dataset.name} is no plain array of floats")
+    size = sum(dataset.nbytes for dataset in datasets.values())
+    stored = max((dataset.file.id.get_filesize() for dataset in datasets.values()), default=0)
+    if size > stored:
+        raise UserError(f"the arrays have {size:,} bytes, but {MEMBER} only {stored:,}")
+    return {name: np.asarray(dataset[()], np.float32) for name, dataset in datasets.items()}
