@@ -37,23 +37,37 @@ def grid(photos: np.ndarray, generated: np.ndarray, targets: np.ndarray) -> np.n
 def before_after(
     pairs: Iterable[Pair], generate: Generate, path: AnyPath, *, width: int = 320
 ) -> None:
-    """Writes a PNG: one row a pair, photo | generated | target, with captions.
-
-    The generator sees the photos at full size; the sheet shows all three reduced (Lanczos) into
-    boxes of 4:3, never enlarged.
+    """Writes a sheet of one row a pair, photo | generated | target.
 
     Args:
-        pairs: what to show, in this order; at least one.
+        pairs: what to show, in this order; at least one. The generator sees them at full size.
         generate: the generator.
         path: the file to write.
         width: of a box, in pixels.
     """
-    rows = [
-        _row([_fit(p, width) for p in (pair.input, generate(pair.input), pair.target)], width)
-        for pair in pairs
-    ]
+    rows = ((pair.input, generate(pair.input), pair.target) for pair in pairs)
+    contact_sheet(COLUMNS, rows, path, width=width)
+
+
+def contact_sheet(
+    captions: Sequence[str],
+    rows: Iterable[Sequence[np.ndarray]],
+    path: AnyPath,
+    *,
+    width: int = 320,
+) -> None:
+    """Writes rows of pictures under captions, reduced (Lanczos) into boxes of 4:3, never enlarged.
+
+    Args:
+        captions: a word or two for each column.
+        rows: uint8 [h, w, 3] for each column; at least one row.
+        path: the file to write: a JPEG where it ends in .jpg, else a PNG.
+        width: of a box, in pixels.
+    """
+    strips = [_row([_fit(picture, width) for picture in row], width) for row in rows]
     file = io.BytesIO()
-    _stack([_captions(COLUMNS, width), *rows]).save(file, "png", optimize=True)
+    kind = "jpeg" if path.suffix == ".jpg" else "png"
+    _stack([_captions(captions, width), *strips]).save(file, kind, optimize=True, quality=85)
     path.write_bytes(file.getvalue())
 
 
