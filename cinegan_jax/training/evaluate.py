@@ -9,12 +9,12 @@ from etils import epath
 from rich.console import Console
 
 from cinegan_jax.checkpointing.pretrained import restore_networks
+from cinegan_jax.compilation_cache import keep_compilations
 from cinegan_jax.data.pairs import BrokenPair, Pair, PairSource
 from cinegan_jax.evaluation.evaluate import evaluate as score
 from cinegan_jax.evaluation.report import summary_line, to_markdown, to_table
 from cinegan_jax.inference.generate import Generate, make_generate
 from cinegan_jax.inference.sheet import before_after
-from cinegan_jax.training.compilation_cache import keep_compilations
 from cinegan_jax.training.distributed import on_first_process
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import Networks

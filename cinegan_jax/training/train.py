@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from etils import epath
 
 from cinegan_jax.checkpointing.checkpoints import BestMode, Checkpoints
+from cinegan_jax.compilation_cache import keep_compilations
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.errors import UserError
 from cinegan_jax.storage import absolute, open_path
-from cinegan_jax.training.compilation_cache import keep_compilations
 from cinegan_jax.training.fine_tuning import with_networks_of
 from cinegan_jax.training.held_out import HeldOut
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores

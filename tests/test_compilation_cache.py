@@ -1,4 +1,4 @@
-"""Programs are compiled once a workdir, however often a run starts."""
+"""Programs are compiled once a workdir or a user, however often a process starts."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,13 @@ import pytest
 import runs
 from jax.experimental.compilation_cache import compilation_cache
 
-from cinegan_jax.training.compilation_cache import MAX_BYTES, keep_compilations
+from cinegan_jax.compilation_cache import (
+    RUN_BYTES,
+    USER_BYTES,
+    keep_compilations,
+    keep_compilations_for_user,
+    user_folder,
+)
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.train import train
 
@@ -89,7 +95,7 @@ def test_a_program_cut_short_is_compiled_and_kept_anew(
     tmp_path: Path, events: Counter[str]
 ) -> None:
     keep_compilations(tmp_path)
-    assert jax.config.jax_compilation_cache_max_size == MAX_BYTES
+    assert jax.config.jax_compilation_cache_max_size == RUN_BYTES
     jax.jit(lambda x: x * 3 + 1)(2.0)
     (kept,) = [p for p in (tmp_path / "compilation_cache").glob("*-cache") if "lambda" in p.name]
     whole = kept.stat().st_size
@@ -110,3 +116,42 @@ def test_a_bucket_holds_the_cache_without_locks(monkeypatch: pytest.MonkeyPatch)
     assert jax.config.jax_compilation_cache_dir == "gs://bucket/run/compilation_cache"
     assert jax.config.jax_compilation_cache_max_size == -1
     assert jax.config.jax_persistent_cache_enable_xla_caches == "none"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    return tmp_path
+
+
+def test_a_user_keeps_even_short_compilations_for_the_next_command(
+    home: Path, events: Counter[str]
+) -> None:
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 3600.0)
+    keep_compilations_for_user()
+    assert jax.config.jax_compilation_cache_max_size == USER_BYTES
+    jax.jit(lambda x: x * 5 + 1)(2.0)
+    folder = home / ".cache" / "cinegan" / "compilations"
+    assert [p for p in folder.glob("*-cache") if "lambda" in p.name]
+    assert folder.stat().st_mode & 0o077 == 0
+    jax.clear_caches()
+    events.clear()
+    jax.jit(lambda x: x * 5 + 1)(2.0)
+    assert events["cache_hits"] == events["compile_requests_use_cache"] > 0
+
+
+def test_the_user_may_move_the_cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "elsewhere"))
+    assert user_folder() == home / "elsewhere" / "cinegan" / "compilations"
+    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
+    assert user_folder() == home / ".cache" / "cinegan" / "compilations"
+    jax.config.update("jax_compilation_cache_dir", str(home / "own"))
+    keep_compilations_for_user()
+    assert jax.config.jax_compilation_cache_dir == str(home / "own")
+
+
+def test_without_a_folder_that_can_be_written_a_user_has_no_cache(home: Path) -> None:
+    (home / ".cache").write_text("a file where the folder should be")
+    keep_compilations_for_user()
+    assert jax.config.jax_compilation_cache_dir is None
