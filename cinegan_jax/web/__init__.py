@@ -1,1 +1,1 @@
-"""The page and its server."""
+"""The web page and its server, for photos of one person on one machine."""

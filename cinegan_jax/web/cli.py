@@ -1,0 +1,64 @@
+"""`cinegan serve`. Heavy imports wait in the command."""
+
+import socket
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from cinegan_jax.errors import UserError
+
+HOST = "127.0.0.1"
+
+
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8765,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|WORKDIR", help="A look of your own, besides the installed ones; again."
+        ),
+    ] = None,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the page in the browser.")
+    ] = False,
+) -> None:
+    """Open the darkroom as a page for the browser of this machine. Ctrl-C ends it."""
+    try:
+        import uvicorn
+
+        from cinegan_jax.web.server import create_app
+    except ModuleNotFoundError as error:
+        raise UserError(f"the page needs {error.name}: pip install 'cinegan-jax[serve]'") from error
+    from cinegan_jax.web.limits import Limits
+    from cinegan_jax.web.worker import Worker
+
+    listener = _listen(port)
+    address = f"http://{HOST}:{listener.getsockname()[1]}"
+    limits = Limits()
+    worker = Worker(limits, tuple(weights or ()))
+    typer.echo("Starting ...", err=True)
+    worker.start()
+    typer.echo(f"The darkroom is open at {address}  (Ctrl-C ends it)")
+    if open_page:
+        webbrowser.open(address)
+    config = uvicorn.Config(create_app(worker, limits), log_level="warning", lifespan="on")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(port: int) -> socket.socket:
+    """A socket of this machine alone.
+
+    Raises:
+      UserError: the port is taken.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise UserError(
+            f"port {port} cannot be used ({error.strerror}): give another --port"
+        ) from error
+    return listener

@@ -1,0 +1,132 @@
+"""What the worker's process does. The only module of this package that imports JAX."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from cinegan_jax.compilation_cache import keep_compilations_for_user
+from cinegan_jax.data.lut_files import encode_cube, encode_hald
+from cinegan_jax.errors import UserError
+from cinegan_jax.inference.choose_look import choose_look
+from cinegan_jax.inference.colour_table import fit_sample_table, resized
+from cinegan_jax.inference.develop import Settings, develop
+from cinegan_jax.inference.resize import resize
+from cinegan_jax.inference.trained_look import TrainedLook, installed_looks
+from cinegan_jax.photos import (
+    PHOTO_SUFFIXES,
+    EncodeOptions,
+    Photo,
+    encode_photo,
+    output_suffix,
+    read_photo,
+)
+from cinegan_jax.web.limits import Limits
+from cinegan_jax.web.tasks import Answer, Develop, Hello, LookCard, MakeLut, Task, WarmUp
+
+MEDIA_TYPES = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".tif": "image/tiff",
+    ".bmp": "image/bmp",
+    ".heic": "image/heic",
+    ".avif": "image/avif",
+}
+
+HALD_SIZE = 64
+"""Nodes an axis of a HaldCLUT of level 8, the usual one."""
+
+Progress = Callable[[float], None]
+
+
+class Pixels:
+    """The looks, and what can be done with them."""
+
+    def __init__(self, limits: Limits, weights: tuple[str, ...]) -> None:
+        """Raises a UserError where a look cannot be used."""
+        keep_compilations_for_user()
+        self._limits = limits
+        looks = [choose_look(name) for name in installed_looks()]
+        looks += [choose_look(weights=path) for path in weights]
+        self._looks = {look.name: look for look in looks}
+        self._tables: dict[str, np.ndarray] = {}
+
+    def hello(self) -> Hello:
+        """What can be done here."""
+        cards = tuple(LookCard(name, "") for name in self._looks)
+        return Hello(cards, tuple(sorted(PHOTO_SUFFIXES)))
+
+    def do(self, task: Task, progress: Progress) -> Answer:
+        """Does a task.
+
+        Raises:
+          UserError: it cannot be done.
+        """
+        match task:
+            case Develop():
+                return self._develop(task, progress)
+            case MakeLut():
+                return self._lut(task)
+            case WarmUp():
+                grey = np.full((task.height, task.width, 3), 128, np.uint8)
+                develop(grey, self._look(task.look), Settings(), progress)
+                return Answer()
+
+    def _look(self, name: str) -> TrainedLook:
+        if name not in self._looks:
+            raise UserError(f"look {name!r} is not one of {', '.join(self._looks)}")
+        return self._looks[name]
+
+    def _develop(self, task: Develop, progress: Progress) -> Answer:
+        look = self._look(task.look)
+        settings = Settings(task.method, task.strength, task.grain)
+        settings.check()
+        photo = read_photo(task.photo, name=task.name, max_pixels=self._limits.pixels)
+        progress(0.0)
+        if task.max_side:
+            photo = reduced(photo, task.max_side)
+        self._check_whole(photo, settings)
+        options = EncodeOptions(format=task.format, quality=task.quality)
+        developed = develop(photo.pixels, look, settings, progress)
+        suffix = output_suffix(photo, options)
+        return Answer(encode_photo(photo, developed, options), MEDIA_TYPES[suffix], suffix)
+
+    def _lut(self, task: MakeLut) -> Answer:
+        table = self._table(self._look(task.look))
+        if task.format == "hald":
+            return Answer(encode_hald(resized(table, HALD_SIZE)), "image/png", ".png")
+        comments = [f"The colours of the look {task.look}, by cinegan-jax."]
+        return Answer(encode_cube(resized(table, task.size), comments), "text/plain", ".cube")
+
+    def _table(self, look: TrainedLook) -> np.ndarray:
+        if look.name not in self._tables:
+            self._tables[look.name] = fit_sample_table(look)
+        return self._tables[look.name]
+
+    def _check_whole(self, photo: Photo, settings: Settings) -> None:
+        height, width = photo.pixels.shape[:2]
+        if settings.method == "whole" and height * width > self._limits.whole_pixels:
+            raise UserError(
+                f"method 'whole' takes photos of up to {self._limits.whole_pixels / 1e6:.0f} "
+                f"megapixels here; this one has {height * width / 1e6:.0f}: use 'tiles'"
+            )
+
+
+def reduced(photo: Photo, max_side: int) -> Photo:
+    """The photo in sRGB with its long side no longer than `max_side`, for a preview."""
+    height, width = photo.pixels.shape[:2]
+    scale = max_side / max(height, width)
+    if scale >= 1:
+        return photo
+    shape = max(1, round(height * scale)), max(1, round(width * scale))
+    levels = np.iinfo(photo.pixels.dtype).max
+
+    def shrunk(channels: np.ndarray) -> np.ndarray:
+        return np.rint(resize(channels, *shape) * levels).astype(channels.dtype)
+
+    alpha = photo.alpha
+    if alpha is not None:
+        alpha = shrunk(np.repeat(alpha[..., None], 3, axis=2))[..., 0]
+    source = dataclasses.replace(photo.source, profile=None, original=None)
+    return Photo(shrunk(photo.pixels), alpha, source)

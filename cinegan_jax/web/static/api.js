@@ -1,0 +1,79 @@
+// The server's HTTP interface.
+
+import { pause } from "./page.js";
+
+const MOST_TRIES = 40;
+const POLL_MS = 250;
+
+/** Something to tell the user, in plain words. */
+export class Problem extends Error {
+  name = "Problem";
+}
+
+export const looks = () => json("v1/looks");
+export const limits = () => json("v1/limits");
+
+/** The address of a look's LUT file. */
+export const lutAddress = (look) => `v1/lut?look=${encodeURIComponent(look)}&size=33`;
+
+/**
+ * Develops a photo.
+ * @param {Blob} file
+ * @param {object} settings look, strength, grain, method, format, quality, max_side
+ * @param {{signal?: AbortSignal, onProgress?: (share: number, ahead: number) => void}} options
+ * @returns {Promise<{blob: Blob, name: string}>}
+ */
+export async function develop(file, settings, { signal, onProgress } = {}) {
+  const ticket = crypto.randomUUID();
+  const form = new FormData();
+  for (const [name, value] of Object.entries({ ...settings, ticket })) form.append(name, value);
+  form.append("photo", file, file.name ?? "photo");
+  const follower = onProgress && follow(ticket, onProgress);
+  try {
+    for (let left = MOST_TRIES; ; left--) {
+      const answer = await reach("v1/apply", { method: "POST", body: form, signal });
+      if (answer.status === 429 && left > 0) {
+        await pause(1000 * Number(answer.headers.get("Retry-After") ?? 3), signal);
+        continue;
+      }
+      if (!answer.ok) throw await problem(answer);
+      return { blob: await answer.blob(), name: fileName(answer) };
+    }
+  } finally {
+    clearInterval(follower);
+  }
+}
+
+function follow(ticket, onProgress) {
+  return setInterval(async () => {
+    const answer = await fetch(`v1/progress/${ticket}`).catch(() => null);
+    if (!answer?.ok) return; // not arrived yet, or done
+    const { share, ahead } = await answer.json();
+    onProgress(share, ahead);
+  }, POLL_MS);
+}
+
+async function json(address) {
+  const answer = await reach(address);
+  if (!answer.ok) throw await problem(answer);
+  return answer.json();
+}
+
+async function reach(address, options) {
+  try {
+    return await fetch(address, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem("The server cannot be reached. Is cinegan serve still running?");
+  }
+}
+
+async function problem(answer) {
+  const said = await answer.json().catch(() => ({}));
+  return new Problem(said.error ?? `The server answered with status ${answer.status}.`);
+}
+
+function fileName(answer) {
+  const header = answer.headers.get("Content-Disposition") ?? "";
+  return decodeURIComponent(header.match(/filename\*=UTF-8''([^;]+)/)?.[1] ?? "photo");
+}

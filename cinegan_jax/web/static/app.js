@@ -1,0 +1,74 @@
+// The page put together.
+
+import { limits as askLimits, looks as askLooks } from "./api.js";
+import { takePhotos } from "./choose.js";
+import { Controls } from "./controls.js";
+import { LightTable } from "./light_table.js";
+import { byId, notice, wordsOf } from "./page.js";
+import { Photo } from "./photo.js";
+import { Roll } from "./roll.js";
+import { Saving } from "./saving.js";
+
+const SAMPLE = "static/sample.jpg";
+
+async function start() {
+  const [looks, limits] = await Promise.all([askLooks(), askLimits()]);
+  const photos = [];
+  const controls = new Controls(looks, limits, () => table.change());
+  const table = new LightTable(controls);
+  const roll = new Roll(show, remove);
+  new Saving(() => controls.chosen, () => table.photo, photos);
+  byId("limits").textContent =
+    `Up to ${limits.body_bytes / 1e6} MB and ${limits.pixels / 1e6} megapixels a photo.`;
+
+  function show(photo) {
+    document.body.classList.remove("empty");
+    byId("welcome").hidden = true;
+    for (const id of ["light-table", "controls", "roll"]) byId(id).hidden = false;
+    byId("save-all").hidden = photos.length < 2;
+    byId("save-all").textContent = `Download all ${photos.length}`;
+    roll.mark(photo);
+    table.show(photo);
+  }
+
+  function add(files, leftOut) {
+    const large = files.filter((file) => file.size > limits.body_bytes);
+    const added = files.filter((file) => !large.includes(file)).map((file) => new Photo(file));
+    photos.push(...added);
+    added.forEach((photo) => roll.add(photo));
+    if (added.length) show(added[0]);
+    draw(added);
+    const words = [];
+    if (leftOut) words.push(`${leftOut} ${leftOut > 1 ? "files are" : "file is"} no photo.`);
+    for (const { name } of large) words.push(`${name} is larger than ${limits.body_bytes / 1e6} MB.`);
+    if (words.length) notice(words.join(" "));
+  }
+
+  /** Fills the frames of the roll, one after another. */
+  async function draw(added) {
+    for (const photo of added) {
+      try {
+        roll.picture(photo, (await photo.small(controls.chosen.look)).url);
+      } catch (error) {
+        photo.fails(wordsOf(error));
+      }
+    }
+  }
+
+  function remove(photo) {
+    const index = photos.indexOf(photo);
+    photos.splice(index, 1);
+    roll.remove(photo);
+    photo.forgetFull();
+    if (!photos.length) location.reload();
+    else if (photo === table.photo) show(photos[Math.min(index, photos.length - 1)]);
+  }
+
+  takePhotos(add, limits.suffixes);
+  byId("sample").addEventListener("click", async () => {
+    const blob = await (await fetch(SAMPLE)).blob();
+    add([new File([blob], "sample.jpg", { type: blob.type })], 0);
+  });
+}
+
+start().catch((error) => notice(wordsOf(error)));

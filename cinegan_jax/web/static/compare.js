@@ -1,0 +1,155 @@
+// Before and after in one place: a divider to compare, fit or 100 %, and moving about.
+
+const ARROW_STEP = 60; // CSS pixels
+
+export class Compare {
+  #root;
+  #pictures;
+  #cut;
+  #handle;
+  #images = {};
+  #width = 1;
+  #height = 1;
+  #actual = false;
+  #x = 0; // of the picture's middle from the viewport's, in CSS pixels
+  #y = 0;
+
+  /** @param {HTMLElement} root holds .pictures, .cut and .handle */
+  constructor(root, onZoom) {
+    this.#root = root;
+    this.#pictures = root.querySelector(".pictures");
+    this.#cut = root.querySelector("input.cut");
+    this.#handle = root.querySelector(".handle");
+    this.onZoom = onZoom;
+    for (const name of ["before", "preview", "stronger", "exact"]) {
+      this.#images[name] = root.querySelector(`img.${name}`);
+    }
+    this.#cut.addEventListener("input", () => this.#layout());
+    new ResizeObserver(() => this.#layout()).observe(root);
+    root.addEventListener("dblclick", (event) => this.zoom(!this.#actual, event));
+    root.addEventListener("keydown", (event) => this.#arrow(event));
+    this.#dragging();
+  }
+
+  /** Another photo; nothing of the one before stays. */
+  open(url, width, height, name) {
+    for (const layer of ["preview", "stronger", "exact"]) this.set(layer, "");
+    this.#images.before.alt = `${name}, before`;
+    this.#images.exact.alt = this.#images.preview.alt = `${name}, with the look`;
+    this.before(url, width, height);
+    this.zoom(false);
+  }
+
+  /** The photo as it was, in its full width and height where they are known by now. */
+  before(url, width, height) {
+    [this.#width, this.#height] = [width, height];
+    this.set("before", url);
+    this.#layout();
+  }
+
+  /** A layer: preview (strength 1), stronger (1.5) or exact; "" takes it away. */
+  set(layer, url) {
+    const image = this.#images[layer];
+    if (!url) image.removeAttribute("src");
+    else if (image.src !== url) image.src = url;
+    image.hidden = !url;
+    return url ? image.decode().catch(() => {}) : Promise.resolve();
+  }
+
+  /** Blends what is there towards a strength, 0 to 1.5. */
+  strength(value) {
+    this.#images.preview.style.opacity = Math.min(value, 1);
+    this.#images.stronger.style.opacity = Math.max(0, (value - 1) / 0.5);
+  }
+
+  /** To 100 %, where one pixel of the photo is one of the screen, or back to all of it. */
+  zoom(actual, at) {
+    const box = this.#root.getBoundingClientRect();
+    const before = this.#scale();
+    this.#actual = actual;
+    const grown = this.#scale() / before;
+    const toMiddle = (side, point, start) => (at ? (point - start - side / 2) * (1 - grown) : 0);
+    this.#x = actual ? toMiddle(box.width, at?.clientX, box.left) : 0;
+    this.#y = actual ? toMiddle(box.height, at?.clientY, box.top) : 0;
+    this.#root.classList.toggle("actual", actual);
+    this.#root.tabIndex = actual ? 0 : -1;
+    this.#layout();
+    this.onZoom(actual);
+  }
+
+  #scale() {
+    if (this.#actual) return 1 / devicePixelRatio;
+    const { clientWidth, clientHeight } = this.#root;
+    return Math.min(clientWidth / this.#width, clientHeight / this.#height);
+  }
+
+  #layout() {
+    const { clientWidth, clientHeight } = this.#root;
+    const scale = this.#scale();
+    const [width, height] = [this.#width * scale, this.#height * scale];
+    this.#x = within(this.#x, (width - clientWidth) / 2);
+    this.#y = within(this.#y, (height - clientHeight) / 2);
+    const left = Math.round((clientWidth - width) / 2 + this.#x);
+    const top = Math.round((clientHeight - height) / 2 + this.#y);
+    Object.assign(this.#pictures.style, {
+      width: `${width}px`,
+      height: `${height}px`,
+      transform: `translate(${left}px, ${top}px)`,
+    });
+    this.#divide({
+      left: Math.max(left, 0),
+      top: Math.max(top, 0),
+      right: Math.min(left + width, clientWidth),
+      bottom: Math.min(top + height, clientHeight),
+    }, left);
+  }
+
+  /** Puts the divider over the part of the picture that can be seen. */
+  #divide(seen, left) {
+    const share = this.#cut.value / 100;
+    const at = seen.left + share * (seen.right - seen.left);
+    const set = (name, value) => this.#root.style.setProperty(name, `${value}px`);
+    set("--seen-left", seen.left);
+    set("--seen-top", seen.top);
+    set("--seen-width", seen.right - seen.left);
+    set("--seen-height", seen.bottom - seen.top);
+    set("--at", at);
+    this.#pictures.style.setProperty("--cut", `${Math.max(0, at - left)}px`);
+    this.#cut.ariaValueText = `${Math.round(share * 100)} % before, the rest after`;
+  }
+
+  #dragging() {
+    let last = null;
+    this.#root.addEventListener("pointerdown", (event) => {
+      if (!this.#actual || event.target === this.#cut) return;
+      last = event;
+      this.#root.setPointerCapture(event.pointerId);
+    });
+    this.#root.addEventListener("pointermove", (event) => {
+      if (!last) return;
+      this.#move(event.clientX - last.clientX, event.clientY - last.clientY);
+      last = event;
+    });
+    for (const end of ["pointerup", "pointercancel"]) {
+      this.#root.addEventListener(end, () => (last = null));
+    }
+  }
+
+  #arrow(event) {
+    const by = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    const step = by[event.key];
+    if (!this.#actual || !step || event.target === this.#cut) return;
+    event.preventDefault();
+    this.#move(step[0] * ARROW_STEP, step[1] * ARROW_STEP);
+  }
+
+  #move(x, y) {
+    this.#x += x;
+    this.#y += y;
+    this.#layout();
+  }
+}
+
+function within(value, most) {
+  return Math.max(-Math.max(most, 0), Math.min(Math.max(most, 0), value));
+}

@@ -1,0 +1,108 @@
+// The photo that is shown: a preview at once, then the full size, again at every change.
+
+import { Compare } from "./compare.js";
+import { byId, fail, pause, progress, say, wordsOf } from "./page.js";
+
+const SETTLE_MS = 450; // after a change, before the full size is developed
+
+export class LightTable {
+  #compare;
+  #controls;
+  #work = new AbortController(); // ended by every change
+
+  constructor(controls) {
+    this.photo = null;
+    this.#controls = controls;
+    this.#compare = new Compare(byId("viewport"), (actual) => {
+      byId("fit").ariaPressed = !actual;
+      byId("actual").ariaPressed = actual;
+    });
+    byId("fit").addEventListener("click", () => this.#compare.zoom(false));
+    byId("actual").addEventListener("click", () => this.#compare.zoom(true));
+  }
+
+  /** Shows a photo. */
+  async show(photo) {
+    if (photo !== this.photo) this.photo?.forgetFull();
+    this.photo = photo;
+    byId("name").textContent = photo.name;
+    byId("viewport").classList.add("opening");
+    await this.#run(async (signal) => {
+      say("Opening");
+      const { url } = await photo.small(this.#controls.chosen.look);
+      signal.throwIfAborted();
+      this.#compare.open(url, photo.width, photo.height, photo.name);
+      byId("viewport").classList.remove("opening");
+      await this.#develop(photo, signal, 0);
+    });
+  }
+
+  /** Another look, strength, grain or method. */
+  async change() {
+    if (!this.photo) return;
+    await this.#run((signal) => this.#develop(this.photo, signal, SETTLE_MS));
+  }
+
+  async #run(steps) {
+    this.#work.abort();
+    this.#work = new AbortController();
+    const { signal } = this.#work;
+    const { photo } = this;
+    fail("");
+    try {
+      await steps(signal);
+      photo.fails("");
+    } catch (error) {
+      if (signal.aborted) return;
+      photo.fails(wordsOf(error));
+      fail(photo.failure);
+    }
+  }
+
+  async #develop(photo, signal, settle) {
+    progress(null);
+    this.#compare.strength(this.#controls.chosen.strength);
+    this.#compare.set("exact", "");
+    await this.#preview(photo, signal);
+    await this.#lookCards(photo, signal);
+    await pause(settle, signal);
+    await this.#fullSize(photo, signal);
+  }
+
+  async #preview(photo, signal) {
+    say("Preview");
+    const { look, strength, grain } = this.#controls.chosen;
+    for (const [layer, full] of [["preview", 1], ["stronger", 1.5]]) {
+      const wanted = full === 1 || strength > 1;
+      const url = wanted ? await photo.preview(look, full, grain) : "";
+      signal.throwIfAborted();
+      await this.#compare.set(layer, url);
+    }
+  }
+
+  /** Shows the photo itself on the looks' cards, which also makes the next choice instant. */
+  async #lookCards(photo, signal) {
+    for (const { name, picture } of this.#controls.looks) {
+      picture.src = await photo.preview(name, 1, 0);
+      signal.throwIfAborted();
+    }
+  }
+
+  async #fullSize(photo, signal) {
+    const settings = this.#controls.chosen;
+    const onProgress = (share, ahead) => {
+      if (signal.aborted) return;
+      progress(share);
+      say(ahead ? `Waiting for ${ahead} more` : "Developing at full size");
+    };
+    onProgress(0, 0);
+    const { url } = await photo.full(settings, { signal, onProgress });
+    const original = await photo.original(settings.look, { signal });
+    signal.throwIfAborted();
+    this.#compare.before(original, photo.width, photo.height);
+    await this.#compare.set("exact", url);
+    signal.throwIfAborted();
+    progress(null);
+    say(`Full size, ${photo.width}\u2009\u00d7\u2009${photo.height}`);
+  }
+}

@@ -1,0 +1,120 @@
+// A photo on the page: its file, a reduced copy for previews, and what was made of them.
+
+import { develop } from "./api.js";
+
+const PREVIEW_SIDE = 1024;
+const PREVIEW_FORM = { format: "jpeg", quality: 92, max_side: PREVIEW_SIDE };
+const REDUCED_QUALITY = 0.93;
+
+export class Photo {
+  #small = null;
+  #previews = new Map();
+  #original = null;
+  #full = null; // the last one developed: {key, blob, name, url}
+
+  /** @param {File} file */
+  constructor(file) {
+    this.file = file;
+    this.name = file.name;
+    this.failure = "";
+    this.shown = true; // whether the browser itself can show the file
+    this.width = 0; // of the file, or of the reduced copy while the file's is not known
+    this.height = 0;
+  }
+
+  /** The reduced copy: made by the browser, or by the server where the browser cannot. */
+  small(look) {
+    this.#small ??= this.#reduce(look).catch((error) => {
+      this.#small = null;
+      throw error;
+    });
+    return this.#small;
+  }
+
+  /** The address of the reduced copy with a look. */
+  preview(look, strength, grain) {
+    const key = JSON.stringify([look, strength, grain]);
+    if (!this.#previews.has(key)) {
+      const made = this.small(look)
+        .then(({ blob }) => develop(blob, { look, strength, grain, ...PREVIEW_FORM }))
+        .then(({ blob }) => URL.createObjectURL(blob));
+      made.catch(() => this.#previews.delete(key));
+      this.#previews.set(key, made);
+    }
+    return this.#previews.get(key);
+  }
+
+  /** The photo developed at full size, in a format that the browser can show: {blob, name, url}. */
+  async full(settings, options) {
+    const key = JSON.stringify(settings);
+    if (this.#full?.key !== key) {
+      const format = this.shown ? {} : { format: "jpeg" };
+      const made = await develop(this.file, { ...settings, ...format }, options);
+      this.#dropFull();
+      this.#full = { key, ...made, url: URL.createObjectURL(made.blob) };
+      await this.#measure(made.blob);
+    }
+    return this.#full;
+  }
+
+  /** The photo developed at full size, in its own format: {blob, name}. */
+  async finished(settings, options) {
+    if (this.shown && this.#full?.key === JSON.stringify(settings)) return this.#full;
+    return develop(this.file, settings, options);
+  }
+
+  /** The address of the photo as it is, at full size. */
+  async original(look, options) {
+    if (!this.#original) {
+      const settings = { look, strength: 0, format: "jpeg" };
+      const blob = this.shown ? this.file : (await develop(this.file, settings, options)).blob;
+      this.#original = URL.createObjectURL(blob);
+    }
+    return this.#original;
+  }
+
+  /** Lets go of all that is large. */
+  forgetFull() {
+    this.#dropFull();
+    URL.revokeObjectURL(this.#original);
+    this.#original = null;
+  }
+
+  async #reduce(look) {
+    const bitmap = await createImageBitmap(this.file).catch(() => null);
+    this.shown = bitmap !== null;
+    const blob = bitmap ? await this.#shrink(bitmap) : await this.#shrinkByServer(look);
+    return { blob, url: URL.createObjectURL(blob) };
+  }
+
+  async #shrink(bitmap) {
+    [this.width, this.height] = [bitmap.width, bitmap.height];
+    const scale = Math.min(1, PREVIEW_SIDE / Math.max(bitmap.width, bitmap.height));
+    const side = (length) => Math.max(1, Math.round(length * scale));
+    const canvas = new OffscreenCanvas(side(bitmap.width), side(bitmap.height));
+    const context = canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    bitmap.close();
+    const mayBeTransparent = /png|webp|gif|avif/.test(this.file.type);
+    const type = mayBeTransparent ? "image/png" : "image/jpeg";
+    return canvas.convertToBlob({ type, quality: REDUCED_QUALITY });
+  }
+
+  async #shrinkByServer(look) {
+    const { blob } = await develop(this.file, { look, strength: 0, ...PREVIEW_FORM });
+    await this.#measure(blob);
+    return blob;
+  }
+
+  async #measure(blob) {
+    const bitmap = await createImageBitmap(blob);
+    [this.width, this.height] = [bitmap.width, bitmap.height];
+    bitmap.close();
+  }
+
+  #dropFull() {
+    URL.revokeObjectURL(this.#full?.url);
+    this.#full = null;
+  }
+}
