@@ -1,1 +1,1 @@
-"""Picture files: read and written with everything that belongs to them."""
+"""Picture files in and out: pixels for a network, and everything else kept as it came."""

@@ -1,0 +1,99 @@
+"""PNG (ISO/IEC 15948) with 8 and 16 bits, by libpng; Pillow reduces 16-bit colour to 8."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+
+import imagecodecs
+import numpy as np
+from PIL.PngImagePlugin import PngImageFile
+
+from cinegan_jax.photos.metadata import Metadata
+from cinegan_jax.photos.opened import Opened
+from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.pillow_image import samples_of
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_AFTER_HEADER = len(_SIGNATURE) + 25
+_XMP_KEYWORD = b"XML:com.adobe.xmp"
+_FAST = {"level": 3}
+"""Half the time of the usual level for a tenth more bytes."""
+
+
+def open_file(data: bytes) -> Opened:
+    image = PngImageFile(io.BytesIO(data))
+    sixteen_bits = data[24] == 16
+    frames = getattr(image, "n_frames", 1)
+
+    def decode() -> Picture:
+        samples, space, alpha = _sixteen_bit_samples(data) if sixteen_bits else samples_of(image)
+        return Picture(
+            samples,
+            space,
+            alpha,
+            profile=image.info.get("icc_profile"),
+            metadata=_metadata(data),
+            dpi=image.info.get("dpi"),
+            notes=(f"has {frames} frames; the first is taken",) if frames > 1 else (),
+        )
+
+    return Opened("png", image.width, image.height, decode)
+
+
+def encode(picture: Picture, quality: int | None) -> bytes:
+    """Exact; `quality` does not matter."""
+    samples = picture.samples
+    if picture.alpha is not None:
+        samples = np.concatenate([samples, picture.alpha[..., None]], axis=-1)
+    if samples.shape[-1] == 1:
+        samples = samples[..., 0]
+    file = imagecodecs.png_encode(samples, **_FAST)
+    return b"".join((file[:_AFTER_HEADER], *_extra_chunks(picture), file[_AFTER_HEADER:]))
+
+
+def _sixteen_bit_samples(data: bytes) -> tuple[np.ndarray, str, np.ndarray | None]:
+    whole = imagecodecs.png_decode(data)
+    if whole.ndim == 2:
+        whole = whole[..., None]
+    channels = whole.shape[-1]
+    has_alpha = channels in (2, 4)
+    alpha = np.ascontiguousarray(whole[..., -1]) if has_alpha else None
+    samples = np.ascontiguousarray(whole[..., :-1]) if has_alpha else whole
+    return samples, "GRAY" if channels < 3 else "RGB", alpha
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    start = len(_SIGNATURE)
+    while start + 12 <= len(data):
+        size, name = struct.unpack_from(">L4s", data, start)
+        if name != b"IDAT":
+            yield name, data[start + 8 : start + 8 + size]
+        start += size + 12
+
+
+def _metadata(data: bytes) -> Metadata:
+    exif = xmp = b""
+    for name, content in _chunks(data):
+        if name == b"eXIf":
+            exif = content
+        elif name == b"iTXt" and content.startswith(_XMP_KEYWORD + b"\0\0\0"):
+            xmp = content[len(_XMP_KEYWORD) + 3 :].split(b"\0", 2)[-1]
+    return Metadata(exif, xmp)
+
+
+def _extra_chunks(picture: Picture) -> Iterator[bytes]:
+    if picture.profile:
+        yield _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.profile))
+    if picture.dpi:
+        metre = [round(dots / 0.0254) for dots in picture.dpi]
+        yield _chunk(b"pHYs", struct.pack(">LLB", *metre, 1))
+    if picture.metadata.exif:
+        yield _chunk(b"eXIf", picture.metadata.exif)
+    if picture.metadata.xmp:
+        yield _chunk(b"iTXt", _XMP_KEYWORD + bytes(5) + picture.metadata.xmp)
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(name + content)
+    return struct.pack(">L", len(content)) + name + content + struct.pack(">L", checksum)

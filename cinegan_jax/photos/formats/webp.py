@@ -1,0 +1,72 @@
+"""WebP (RFC 9649), lossy and lossless, by libwebp."""
+
+import io
+
+import imagecodecs
+import numpy as np
+
+from cinegan_jax.photos.metadata import Metadata
+from cinegan_jax.photos.opened import Opened
+from cinegan_jax.photos.photo import Picture, WebpCoding
+from cinegan_jax.photos.pillow_image import image_of
+from cinegan_jax.photos.riff import riff_chunks
+
+QUALITY = 95
+"""Of a lossy file; which quality a source had does not stand in it."""
+
+
+def open_file(data: bytes) -> Opened:
+    chunks: dict[bytes, bytes] = {}
+    for name, content in riff_chunks(data):
+        chunks.setdefault(name, content)
+    width, height = _size(chunks)
+    frames = sum(name == b"ANMF" for name, _ in riff_chunks(data))
+
+    def decode() -> Picture:
+        samples = imagecodecs.webp_decode(data)
+        alpha = np.ascontiguousarray(samples[..., 3]) if samples.shape[-1] == 4 else None
+        return Picture(
+            np.ascontiguousarray(samples[..., :3]),
+            alpha=alpha,
+            profile=chunks.get(b"ICCP"),
+            metadata=Metadata(
+                chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"), chunks.get(b"XMP ", b"")
+            ),
+            coding=WebpCoding(lossless=b"VP8L" in chunks),
+            notes=(f"has {frames} frames; the first is taken",) if frames > 1 else (),
+        )
+
+    return Opened("webp", width, height, decode)
+
+
+def encode(picture: Picture, quality: int | None) -> bytes:
+    """Lossless where the source was, unless a quality is given."""
+    coding = picture.coding
+    lossless = quality is None and isinstance(coding, WebpCoding) and coding.lossless
+    file = io.BytesIO()
+    image_of(picture.samples, picture.alpha).save(
+        file,
+        "webp",
+        lossless=lossless,
+        exact=True,
+        quality=60 if lossless else quality or QUALITY,
+        icc_profile=picture.profile or b"",
+        exif=picture.metadata.exif,
+        xmp=picture.metadata.xmp,
+    )
+    return file.getvalue()
+
+
+def _size(chunks: dict[bytes, bytes]) -> tuple[int, int]:
+    """Width and height by RFC 9649, 2.5 to 2.7."""
+    if b"VP8X" in chunks:
+        header = chunks[b"VP8X"]
+        return 1 + int.from_bytes(header[4:7], "little"), 1 + int.from_bytes(header[7:10], "little")
+    if b"VP8L" in chunks:
+        bits = int.from_bytes(chunks[b"VP8L"][1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    header = chunks[b"VP8 "]
+    return (
+        int.from_bytes(header[6:8], "little") & 0x3FFF,
+        int.from_bytes(header[8:10], "little") & 0x3FFF,
+    )

@@ -1,0 +1,158 @@
+"""EXIF, XMP and IPTC: carried from file to file, and made true of the developed photo."""
+
+import io
+import logging
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import exiv2
+from PIL import Image
+
+from cinegan_jax.photos.riff import riff_chunks
+
+logging.getLogger("exiv2").addHandler(logging.NullHandler())  # else its notes go to stderr
+
+_EXIV2 = threading.Lock()
+"""The XMP parser inside exiv2 is not made for several threads."""
+
+_FILE_TAGS = frozenset(
+    (
+        *range(0x00FE, 0x0100),  # kind of picture in the file
+        *(0x0100, 0x0101, 0x0102, 0x0103, 0x0106, 0x0107, 0x0108, 0x0109, 0x010A),
+        *(0x0111, 0x0115, 0x0116, 0x0117, 0x0118, 0x0119, 0x011C, 0x0120, 0x0121, 0x0122, 0x0123),
+        *(0x0124, 0x0125, 0x012D, 0x013D, 0x013E, 0x013F, 0x0140, 0x0141, 0x0142, 0x0143, 0x0144),
+        *(0x0145, 0x014A, 0x014C, 0x0152, 0x0153, 0x0154, 0x0155, 0x015B),
+        *range(0x0200, 0x020A),  # JPEG tables and thumbnails
+        *(0x0211, 0x0212, 0x0213, 0x0214),  # YCbCr
+        *(0x02BC, 0x83BB, 0x8649, 0x8773, 0x935C),  # XMP, IPTC, Photoshop's blocks, ICC
+        *(0x828D, 0x828E, 0x9216, 0x9217),  # colour filters of a sensor
+    )
+)
+"""Tags of the first directory that say how a TIFF or RAW file stores its pixels."""
+
+_FIRST_DNG_TAG = 0xC612
+_FILE_GROUPS = ("SubImage", "SubThumb", "Thumbnail", "Image2", "Image3", "PanasonicRaw", "MpfInfo")
+_STALE_XMP = ("Xmp.xmp.Thumbnails", "Xmp.xmpNote.HasExtendedXMP")
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says of its photo, in the bytes that picture files embed."""
+
+    exif: bytes = b""
+    """A TIFF structure, without `Exif\\0\\0` before it."""
+    xmp: bytes = b""
+    """An XMP packet, XML in UTF-8."""
+    iptc: bytes = b""
+    """IPTC-IIM records."""
+
+
+def orientation(metadata: Metadata) -> int:
+    """How the camera was held, 1..8 (EXIF 2.32, tag 0x0112); that of EXIF goes before XMP's."""
+    with _EXIV2:
+        image = _opened(metadata)
+        for data, key in (
+            (image.exifData(), "Exif.Image.Orientation"),
+            (image.xmpData(), "Xmp.tiff.Orientation"),
+        ):
+            if key in data and 1 <= (value := data[key].toInt64()) <= 8:
+                return value
+    return 1
+
+
+def upright(metadata: Metadata, width: int, height: int, srgb: bool) -> Metadata:
+    """The same metadata for a picture that lies upright and has `width` by `height` pixels.
+
+    Thumbnails go, since they show the photo as it was; so does what only tells how a file stores
+    its pixels. With `srgb` the colour space is noted as sRGB.
+    """
+    with _EXIV2:
+        image = _opened(metadata)
+        exif, xmp = image.exifData(), image.xmpData()
+        exiv2.ExifThumb(exif).erase()
+        _remove(exif, (key for key in _keys(exif) if _of_the_file(exif, key)))
+        _remove(xmp, (key for key in _keys(xmp) if key.startswith(_STALE_XMP)))
+        _replace(exif, {"Exif.Image.Orientation": 1})
+        _replace(exif, {"Exif.Photo.PixelXDimension": width, "Exif.Photo.PixelYDimension": height})
+        _replace(xmp, {"Xmp.tiff.Orientation": 1})
+        _replace(xmp, {"Xmp.exif.PixelXDimension": width, "Xmp.exif.PixelYDimension": height})
+        _replace(xmp, {"Xmp.tiff.ImageWidth": width, "Xmp.tiff.ImageLength": height})
+        if srgb:
+            _replace(exif, {"Exif.Photo.ColorSpace": 1})
+            _replace(xmp, {"Xmp.exif.ColorSpace": 1})
+        chunks = dict(riff_chunks(_written(image)))
+    return Metadata(chunks.get(b"EXIF", b""), chunks.get(b"XMP ", b""), metadata.iptc)
+
+
+def of_file(data: bytes) -> Metadata:
+    """The EXIF and XMP of a TIFF or RAW file."""
+    with _EXIV2:
+        source = exiv2.ImageFactory.open(data)
+        source.readMetadata()
+        image = _opened(Metadata())
+        exif = source.exifData()
+        _remove(exif, (key for key in _keys(exif) if _of_the_file(exif, key)))
+        image.setExifData(exif)
+        image.setXmpData(source.xmpData())
+        chunks = dict(riff_chunks(_written(image)))
+    return Metadata(chunks.get(b"EXIF", b""), chunks.get(b"XMP ", b""))
+
+
+def with_exif(tiff: bytes, exif: bytes) -> bytes:
+    """A copy of the TIFF file `tiff` that has `exif` as well."""
+    with _EXIV2:
+        target = exiv2.ImageFactory.open(tiff)
+        target.readMetadata()
+        source = _opened(Metadata(exif))
+        exif_data = target.exifData()
+        added = source.exifData()
+        _remove(exif_data, _keys(added))
+        for datum in added:
+            exif_data.add(datum)
+        return _written(target)
+
+
+def _opened(metadata: Metadata) -> Any:
+    """An exiv2 image of one pixel with this metadata; a WebP, which bounds no size."""
+    file = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(file, "webp", exif=metadata.exif, xmp=metadata.xmp)
+    image = exiv2.ImageFactory.open(file.getvalue())
+    image.readMetadata()
+    return image
+
+
+def _written(image: Any) -> bytes:
+    image.writeMetadata()
+    file = image.io()
+    file.open()
+    try:
+        return bytes(file.data())
+    finally:
+        file.close()
+
+
+def _keys(data: Any) -> list[str]:
+    return [datum.key() for datum in data]
+
+
+def _remove(data: Any, keys: Iterable[str]) -> None:
+    for key in set(keys):
+        while key in data:
+            del data[key]
+
+
+def _replace(data: Any, values: dict[str, int]) -> None:
+    for key, value in values.items():
+        if key in data:
+            data[key] = value
+
+
+def _of_the_file(exif: Any, key: str) -> bool:
+    """Whether a tag tells of the file it came in rather than of the photo."""
+    group = key.split(".")[1]
+    if group.startswith(_FILE_GROUPS):
+        return True
+    tag = exif[key].tag()
+    return group == "Image" and (tag in _FILE_TAGS or tag >= _FIRST_DNG_TAG)

@@ -1,0 +1,92 @@
+"""Picture files to photos: upright and in sRGB, whatever the file."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from cinegan_jax.photos import metadata
+from cinegan_jax.photos.formats.registry import module_of
+from cinegan_jax.photos.kinds import kind_of
+from cinegan_jax.photos.opened import Opened, Unsupported
+from cinegan_jax.photos.orientation import turned_upright
+from cinegan_jax.photos.photo import Photo, Picture, Source, UnreadablePhoto
+
+
+def read_photo(file: Path | bytes, *, name: str = "", max_pixels: int) -> Photo:
+    """Reads a picture file.
+
+    Args:
+      file: its path or its bytes; what kind it is, is seen from the bytes.
+      name: how errors name it; by default its path.
+      max_pixels: larger pictures are refused before they are decoded.
+
+    Raises:
+      UnreadablePhoto: it is no picture, damaged, of a kind that is not read, or too large.
+    """
+    name = _name(file, name)
+    with _told_of(name):
+        opened = _open(file)
+        _check_size(opened, max_pixels)
+        return _photo(name, opened.format, opened.decode())
+
+
+def open_picture(file: Path | bytes, name: str = "") -> Opened:
+    """Reads a picture file's header; raises UnreadablePhoto."""
+    with _told_of(_name(file, name)):
+        return _open(file)
+
+
+def _name(file: Path | bytes, name: str) -> str:
+    return name or (str(file) if isinstance(file, Path) else "the picture")
+
+
+@contextlib.contextmanager
+def _told_of(name: str) -> Iterator[None]:
+    """Makes an UnreadablePhoto that names the file of whatever is raised."""
+    try:
+        yield
+    except Unsupported as error:
+        raise UnreadablePhoto(f"{name}: {error}") from error
+    except FileNotFoundError as error:
+        raise UnreadablePhoto(f"{name}: no such file") from error
+    except Exception as error:  # decoders meet damaged bytes with every kind of exception
+        raise UnreadablePhoto(f"{name}: damaged or cut off; copy it again") from error
+
+
+def _open(file: Path | bytes) -> Opened:
+    data = file if isinstance(file, bytes) else file.read_bytes()
+    kind = kind_of(data)
+    if kind is None:
+        raise Unsupported("no picture file" if data else "an empty file")
+    return module_of(kind).open_file(data)
+
+
+def _check_size(opened: Opened, max_pixels: int) -> None:
+    if (pixels := opened.width * opened.height) > max_pixels:
+        raise Unsupported(
+            f"{opened.width} x {opened.height} pixels are {pixels / 1e6:.1f} megapixels; "
+            f"at most {max_pixels / 1e6:g} are taken"
+        )
+
+
+def _photo(name: str, format: str, picture: Picture) -> Photo:
+    turn = metadata.orientation(picture.metadata)
+    samples = turned_upright(picture.samples, turn)
+    alpha = None if picture.alpha is None else turned_upright(picture.alpha, turn)
+    height, width = samples.shape[:2]
+    source = Source(
+        name=name,
+        format=format,
+        bits=8 * samples.itemsize,
+        grey=picture.space == "GRAY",
+        profile=picture.profile,
+        original=None,
+        metadata=metadata.upright(picture.metadata, width, height, srgb=False),
+        dpi=picture.dpi,
+        coding=picture.coding,
+        notes=picture.notes,
+    )
+    pixels = np.repeat(samples, 3, axis=-1) if source.grey else samples
+    return Photo(pixels, alpha, source)
