@@ -78,19 +78,20 @@ def make_folder(path: epath.Path) -> None:
         probe.unlink()
 
 
-def write_whole(path: AnyPath, text: str) -> None:
-    """Writes a text file so that it is either whole or as it was before.
+def write_whole(path: AnyPath, content: str | bytes) -> None:
+    """Writes a file so that it is either whole or as it was before.
 
     Raises:
       OSError: it cannot be written.
     """
+    content = content.encode() if isinstance(content, str) else content
     if is_remote(path):
-        path.write_text(text)
+        path.write_bytes(content)
         return
     draft = path.with_name(f".{path.name}.tmp")
     try:
-        with draft.open("w") as file:
-            file.write(text)
+        with draft.open("wb") as file:
+            file.write(content)
             sync(file)
         draft.replace(path)
     finally:
