@@ -1,0 +1,228 @@
+"""A change made to a reduced photo, carried to the full one.
+
+Bilateral guided upsampling (Chen, Adams, Wadhwa, Hasinoff, ACM TOG 35(6), 2016): the change is
+fitted by a coarse grid over height, width and brightness with an affine colour transform at each
+node, and is read at every full-size pixel by trilinear interpolation. Every pixel keeps its own
+detail, edges keep theirs as both sides differ in brightness, and no seam can appear.
+"""
+
+import functools
+import itertools
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+CELL = 32
+"""Pixels of the reduced photo from one node to the next."""
+LEVELS = 17
+"""Nodes over brightness."""
+
+NEIGHBOURS = 1e-2
+"""Weight of each node's wider surroundings, which carry it where few pixels are near."""
+EVERYWHERE = 1e-4
+"""Weight of the whole picture, for nodes that no pixel is near."""
+FAR_BLURS = 6
+IDENTITY = 1e-5
+"""Weight of leaving colours alone, which settles what the pixels leave open."""
+
+ROWS, STRIPS, STRIP = 128, 8, 64
+"""What one call of the compiled program takes, whatever the photo's size: rows of some strips of so
+many pixels."""
+
+
+def fit_change(photo: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """The grid of affine transforms that turns a photo into a picture, in the least squares.
+
+    Args:
+      photo: unit float32 [h, w, 3], h and w multiples of `CELL`.
+      picture: what the network made of it, unit float32 [h, w, 3].
+
+    Returns:
+      float32 [h / CELL + 1, w / CELL + 1, LEVELS, 4, 3]: at each node what red, green, blue and one
+      give to each channel.
+
+    Raises:
+      ValueError: the two differ in shape, or are not of whole cells.
+    """
+    shape = photo.shape
+    if shape != picture.shape or len(shape) != 3 or shape[0] % CELL or shape[1] % CELL:
+        raise ValueError(
+            f"fit_change needs two [h, w, 3] of sides in multiples of {CELL}, "
+            f"got {shape}, {picture.shape}"
+        )
+    return np.asarray(_fit(photo, picture))
+
+
+def apply_change(grid: np.ndarray, photo: np.ndarray) -> Iterator[np.ndarray]:
+    """The full-size picture from top to bottom.
+
+    Args:
+      grid: of `fit_change`.
+      photo: uint8 or uint16 [h, w, 3], any size.
+
+    Yields:
+      Unit float32 [some rows, w, 3], not clipped.
+    """
+    height, width, _ = photo.shape
+    strips = _strips(width, grid.shape[1] - 1)
+    for top in range(0, height, ROWS):
+        nodes = _at_rows(grid, np.arange(top, top + ROWS), height)
+        rows = photo[top : top + ROWS]
+        picture = np.empty(rows.shape, np.float32)
+        for first in range(0, len(strips), STRIPS):
+            _fill(picture, rows, nodes, strips[first : first + STRIPS])
+        yield picture
+
+
+class _Strip(NamedTuple):
+    """Columns of one cell, `left` to `right`, and how far into the cell each of them lies."""
+
+    cell: int
+    left: int
+    right: int
+    share: np.ndarray
+
+
+def _strips(width: int, cells: int) -> list[_Strip]:
+    strips = []
+    cell, share = _place(np.arange(width), width, cells)
+    edges = np.searchsorted(cell, np.arange(cells + 1))
+    for index, (left, right) in enumerate(itertools.pairwise(edges)):
+        for start in range(left, right, STRIP):
+            stop = min(start + STRIP, right)
+            strips.append(_Strip(index, start, stop, share[start:stop]))
+    return strips
+
+
+def _at_rows(grid: np.ndarray, rows: np.ndarray, height: int) -> np.ndarray:
+    """The grid between its rows of nodes: [rows, x, z, 12]."""
+    cell, share = _place(rows, height, grid.shape[0] - 1)
+    nodes = grid.reshape(*grid.shape[:3], 12)
+    share = share[:, None, None, None]
+    return nodes[cell] * (1 - share) + nodes[cell + 1] * share
+
+
+def _place(pixels: np.ndarray, count: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of pixels on a side of so many: the cell of each, and how far into it the centre lies."""
+    position = np.minimum((pixels + 0.5) / count, 1.0) * cells
+    cell = np.minimum(position.astype(int), cells - 1)
+    return cell, (position - cell).astype(np.float32)
+
+
+def _fill(
+    picture: np.ndarray, rows: np.ndarray, nodes: np.ndarray, strips: Sequence[_Strip]
+) -> None:
+    """Writes what the nodes make of some strips of the photo's rows into the picture's."""
+    height = len(rows)
+    colours = np.zeros((ROWS, STRIPS, STRIP, 3), np.uint16)
+    shares = np.zeros((STRIPS, STRIP), np.float32)
+    cells = np.zeros(STRIPS, int)
+    for index, strip in enumerate(strips):
+        length = strip.right - strip.left
+        colours[:height, index, :length] = rows[:, strip.left : strip.right]
+        shares[index, :length], cells[index] = strip.share, strip.cell
+    white = np.float32(np.iinfo(rows.dtype).max)
+    changed = np.asarray(_apply(nodes[:, cells], nodes[:, cells + 1], shares, colours, white))
+    for index, strip in enumerate(strips):
+        length = strip.right - strip.left
+        picture[:, strip.left : strip.right] = changed[:height, index, :length]
+
+
+@jax.jit
+def _apply(
+    left: jax.Array, right: jax.Array, shares: jax.Array, colours: jax.Array, white: jax.Array
+) -> jax.Array:
+    """Colours [rows, strips, pixels, 3] through the transforms between two nodes of their row.
+
+    left, right: [rows, strips, z, 12]. shares: of the right node, [strips, pixels]. A cell's nodes
+    are the same for all its pixels, so all brightnesses are summed over with most weights zero:
+    unlike a gather at every pixel, that becomes one loop of multiplications without memory traffic.
+    """
+    photo = colours.astype(jnp.float32) / white
+    red, green, blue = (photo[..., channel] for channel in range(3))
+    brightness = _brightness(photo)
+    weights = [_tent(brightness * (LEVELS - 1) - level) for level in range(LEVELS)]
+
+    def entry(nodes: jax.Array, index: int) -> jax.Array:
+        return _sum(nodes[:, :, z, index, None] * weight for z, weight in enumerate(weights))
+
+    def between(index: int) -> jax.Array:
+        low = entry(left, index)
+        return low + shares[None] * (entry(right, index) - low)
+
+    channels = [
+        red * between(c) + green * between(3 + c) + blue * between(6 + c) + between(9 + c)
+        for c in range(3)
+    ]
+    return jnp.stack(channels, axis=-1)
+
+
+@jax.jit
+def _fit(photo: jax.Array, picture: jax.Array) -> jax.Array:
+    """Each node's least squares, from sums of products over the pixels near it."""
+    near = _blurred(_gathered(photo, picture))
+    far = near
+    for _ in range(FAR_BLURS):
+        far = _blurred(far)
+    everywhere = jnp.mean(near, axis=(0, 1, 2), keepdims=True)
+    sums = near + NEIGHBOURS * far + EVERYWHERE * everywhere
+    sums = sums.reshape(*sums.shape[:3], 4, 7)
+    unchanged = jnp.eye(4, 7) + jnp.eye(4, 7, 4)  # photo and picture alike
+    sums = sums + IDENTITY * sums[..., 3:4, 3:4] * unchanged.reshape(1, 1, 1, 4, 7)
+    return jnp.linalg.solve(sums[..., :4], sums[..., 4:])
+
+
+def _gathered(photo: jax.Array, picture: jax.Array) -> jax.Array:
+    """At each node the weighted mean of the products of (r, g, b, 1) with (r, g, b, 1, picture)."""
+    height, width, _ = photo.shape
+    down, along = height // CELL, width // CELL
+
+    def by_cell(x: jax.Array) -> jax.Array:
+        cells = x.reshape(down, CELL, along, CELL, -1).transpose(0, 2, 1, 3, 4)
+        return cells.reshape(down, along, CELL * CELL, -1)
+
+    inputs = jnp.concatenate([photo, jnp.ones((height, width, 1))], axis=-1)
+    outputs = jnp.concatenate([inputs, picture], axis=-1)
+    products = by_cell(inputs[..., :, None] * outputs[..., None, :])
+    share = (jnp.arange(CELL) + 0.5) / CELL
+    near = jnp.stack([1.0 - share, share])
+    corners = jnp.einsum("ay,bx->yxab", near, near).reshape(1, 1, CELL * CELL, 4, 1)
+    levels = jnp.arange(LEVELS).reshape(1, 1, 1, LEVELS)
+    brightness = by_cell(_brightness(photo)[..., None]) * (LEVELS - 1)
+    weights = corners * _tent(brightness - levels)[..., None, :]
+    weights = weights.reshape(down, along, CELL * CELL, 4 * LEVELS)
+    sums = jnp.einsum("yxpk,yxpq->yxkq", weights, products) / CELL**2
+    sums = sums.reshape(down, along, 2, 2, LEVELS, -1)
+    return _sum(
+        jnp.pad(sums[:, :, a, b], [(a, 1 - a), (b, 1 - b), (0, 0), (0, 0)])
+        for a in (0, 1)
+        for b in (0, 1)
+    )
+
+
+def _sum(terms: Iterable[jax.Array]) -> jax.Array:
+    return functools.reduce(operator.add, terms)
+
+
+def _brightness(photo: jax.Array) -> jax.Array:
+    return 0.25 * photo[..., 0] + 0.5 * photo[..., 1] + 0.25 * photo[..., 2]
+
+
+def _tent(distance: jax.Array) -> jax.Array:
+    """The weight of linear interpolation between nodes a unit apart."""
+    return jnp.maximum(1.0 - jnp.abs(distance), 0.0)
+
+
+def _blurred(grid: jax.Array) -> jax.Array:
+    """Each node and its neighbours in the picture, 1 : 2 : 1; not those of other brightness."""
+    for axis in (0, 1):
+        padding = [(0, 0)] * grid.ndim
+        padding[axis] = (1, 1)
+        wide, count = jnp.pad(grid, padding, mode="edge"), grid.shape[axis]
+        low, middle, high = (jax.lax.slice_in_dim(wide, i, i + count, axis=axis) for i in range(3))
+        grid = (low + 2.0 * middle + high) / 4.0
+    return grid
