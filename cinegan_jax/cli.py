@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cinegan_jax.convert.cli import convert_app
+from cinegan_jax.darkroom.apply_cli import apply
+from cinegan_jax.darkroom.looks_cli import looks
 from cinegan_jax.darkroom.lut_cli import lut
 from cinegan_jax.errors import UserError
 from cinegan_jax.inference.export_cli import export
@@ -30,6 +32,8 @@ class _Commands(typer.core.TyperGroup):
 
 app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(convert_app, name="convert")
+app.command()(apply)
+app.command()(looks)
 app.command(context_settings=PASS_CONFIG_KEYS_ON)(preflight)
 app.command()(serve)
 app.command()(export)
