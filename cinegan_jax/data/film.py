@@ -131,6 +131,14 @@ def add_grain(picture: np.ndarray, sigma: float, size: float, seed: int) -> np.n
     softness = size * max(height, width)
     noise = ndimage.gaussian_filter(noise, (softness, softness, 0))
     noise /= np.maximum(noise.std(), 1e-6)
+    return lay_grain(picture, noise, sigma)
+
+
+def lay_grain(picture: np.ndarray, noise: np.ndarray, sigma: float) -> np.ndarray:
+    """Adds noise by density: unit float32 [h, w, 3] to the same, not clipped.
+
+    `noise` is [h, w, 4] of deviation 1: each channel's own, and what they share.
+    """
     own = np.sqrt(1 - GRAIN_SHARED**2)
     grain = GRAIN_SHARED * noise[..., 3:] + own * noise[..., :3]
     amount = 4 * sigma * np.clip(picture * (1 - picture), 0.0, None)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from cinegan_jax.data.film import lay_grain
 from cinegan_jax.errors import UserError
-from cinegan_jax.inference.trained_look import TrainedLook
+from cinegan_jax.inference.grain import GrainNoise
+from cinegan_jax.inference.trained_look import Grain, TrainedLook
 from cinegan_jax.inference.transfer import transfer
 
 Progress = Callable[[float], None]
@@ -17,6 +19,10 @@ Method = Callable[[np.ndarray, TrainedLook, float], Iterator[np.ndarray]]
 
 METHODS: dict[str, Method] = {"transfer": transfer}
 MOST_STRENGTH = 1.5
+ROWS = 128
+"""Of a band that no method made."""
+DITHER = 1
+"""Sets the dither's seed apart from the grain's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,13 +81,38 @@ def develop(
         )
     if settings.strength == 0 and settings.grain == 0:
         return photo.copy()
-    rng = np.random.default_rng(settings.seed)
+    method = METHODS[settings.method] if settings.strength else _unchanged
+    finish = _Finish(photo, look.grain, settings)
     developed, top = np.empty_like(photo), 0
-    for band in METHODS[settings.method](photo, look, settings.strength):
-        developed[top : top + len(band)] = to_pixels(band, photo.dtype, rng)
+    for band in method(photo, look, settings.strength):
+        developed[top : top + len(band)] = finish(band)
         top += len(band)
         progress(top / len(photo))
     return developed
+
+
+def _unchanged(photo: np.ndarray, look: TrainedLook, strength: float) -> Iterator[np.ndarray]:
+    for top in range(0, len(photo), ROWS):
+        yield photo[top : top + ROWS].astype(np.float32) / np.float32(np.iinfo(photo.dtype).max)
+
+
+class _Finish:
+    """Clips, adds grain and rounds the bands of a picture, which must come from top to bottom.
+
+    All noise is drawn in the order of rows: it is the same however they are cut into bands.
+    """
+
+    def __init__(self, photo: np.ndarray, grain: Grain, settings: Settings):
+        self._dtype = photo.dtype
+        self._sigma = settings.grain * grain.sigma
+        self._noise = GrainNoise(photo.shape[0], photo.shape[1], grain.size, settings.seed)
+        self._dither = np.random.default_rng([settings.seed, DITHER])
+
+    def __call__(self, band: np.ndarray) -> np.ndarray:
+        band = np.clip(band, 0.0, 1.0)
+        if self._sigma:
+            band = lay_grain(band, self._noise.take(len(band)), self._sigma)
+        return to_pixels(band, self._dtype, self._dither)
 
 
 def to_pixels(picture: np.ndarray, dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from cinegan_jax.data.film import add_grain
 from cinegan_jax.errors import UserError
 from cinegan_jax.inference.develop import METHODS, Settings, develop, to_pixels
 from cinegan_jax.inference.trained_look import TrainedLook
@@ -71,3 +72,10 @@ def test_sixteen_bits_are_rounded(rng):
     levels = rng.uniform(0, 65535, 1000)
     found = to_pixels((levels / 65535).astype(np.float32), np.dtype(np.uint16), rng)
     np.testing.assert_allclose(found, levels, atol=0.51)
+
+
+def test_grain_is_the_film_renderers(rng, look):
+    photo = rng.integers(0, 2**16, (300, 200, 3), np.uint16)
+    grained = develop(photo, look, Settings(strength=0, grain=2, seed=7)).astype(float)
+    wanted = add_grain(photo / np.float32(65535), 2 * look.grain.sigma, look.grain.size, 7)
+    np.testing.assert_allclose(grained / 65535, np.clip(wanted, 0, 1), atol=1e-3)
