@@ -5,14 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.photos.colours import in_own_colours
 from cinegan_jax.photos.formats.registry import (
+    FORMATS_WITHOUT_PROFILE,
     SIXTEEN_BIT_FORMATS,
     WRITTEN_INSTEAD,
     WRITTEN_SUFFIXES,
     module_of,
 )
-from cinegan_jax.photos.levels import bands, to_eight_bits
+from cinegan_jax.photos.levels import bands, rounded_to_eight_bits, to_bits
 from cinegan_jax.photos.photo import Photo, Picture
+from cinegan_jax.photos.profiles import own_colours, srgb_profile
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,14 @@ def encode_photo(
         )
     format = output_format(photo, options)
     source = photo.source
-    samples = pixels[..., :1] if source.grey and _is_grey(pixels) else pixels
-    alpha = photo.alpha
-    if samples.dtype == np.uint16 and not (source.bits == 16 and format in SIXTEEN_BIT_FORMATS):
-        samples = to_eight_bits(samples, options.seed)
-        alpha = None if alpha is None else to_eight_bits(alpha, options.seed)
+    bits = source.bits if format in SIXTEEN_BIT_FORMATS else 8
+    embeds_profile = format not in FORMATS_WITHOUT_PROFILE
+    samples, profile = _file_samples(photo, pixels, bits, embeds_profile, options.seed)
     picture = Picture(
-        np.ascontiguousarray(samples),
+        samples,
         "GRAY" if samples.shape[-1] == 1 else "RGB",
-        alpha,
-        source.profile,
+        _alpha(photo.alpha, bits),
+        profile,
         source.metadata,
         source.dpi,
         source.coding,
@@ -79,6 +80,43 @@ def output_format(photo: Photo, options: EncodeOptions) -> str:
 def output_suffix(photo: Photo, options: EncodeOptions = EncodeOptions()) -> str:
     """The ending of the written file, such as `.jpg`."""
     return WRITTEN_SUFFIXES[output_format(photo, options)]
+
+
+def _file_samples(
+    photo: Photo, pixels: np.ndarray, bits: int, embeds_profile: bool, seed: int
+) -> tuple[np.ndarray, bytes | None]:
+    """Samples [h, w, 1 or 3] of `bits` bits, in the colours of the profile that goes with them."""
+    source = photo.source
+    random = np.random.Generator(np.random.SFC64(seed))
+    tinted = source.grey and not _is_grey(pixels)
+    if source.profile and source.original is not None and embeds_profile and not tinted:
+        return _own_samples(photo, pixels, bits, random), source.profile
+    replaced = tinted or source.original is not None
+    profile = srgb_profile() if replaced and source.profile else source.profile
+    samples = np.ascontiguousarray(pixels[..., 1:2]) if source.grey and not tinted else pixels
+    return to_bits(samples, bits, random), profile
+
+
+def _own_samples(
+    photo: Photo, pixels: np.ndarray, bits: int, random: np.random.Generator
+) -> np.ndarray:
+    original, profile = photo.source.original, photo.source.profile
+    assert original is not None
+    assert profile is not None
+    colours = own_colours(profile)
+    assert colours is not None
+    result = np.empty(original.shape, np.uint8 if bits == 8 else np.uint16)
+    for rows in bands(pixels):
+        own = in_own_colours(pixels[rows], photo.pixels[rows], original[rows], colours)
+        result[rows] = to_bits(own, bits, random)
+    return result
+
+
+def _alpha(alpha: np.ndarray | None, bits: int) -> np.ndarray | None:
+    """Alpha in the file's bits; exact where those are the source's."""
+    if alpha is None or 8 * alpha.itemsize == bits:
+        return alpha
+    return rounded_to_eight_bits(alpha)
 
 
 def _is_grey(pixels: np.ndarray) -> bool:

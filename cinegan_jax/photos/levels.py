@@ -19,14 +19,23 @@ def to_sixteen_bits(samples: np.ndarray) -> np.ndarray:
     return samples.astype(np.uint16) * np.uint16(257)
 
 
-def to_eight_bits(samples: np.ndarray, seed: int) -> np.ndarray:
+def widened(samples: np.ndarray, bits: int) -> np.ndarray:
+    """uint16 [...] of 0..2**bits - 1 over the whole range of 16 bits; `bits` from 8 to 16."""
+    return samples << (16 - bits) | samples >> (2 * bits - 16)
+
+
+def to_bits(samples: np.ndarray, bits: int, random: np.random.Generator) -> np.ndarray:
+    """Samples [h, ...] with 8 or 16 bits, at most as many as they have; to 8 with `dithered`."""
+    return samples if 8 * samples.itemsize == bits else dithered(samples, random)
+
+
+def dithered(samples: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """uint16 [h, ...] as uint8, by rounding after noise of half a level either way.
 
-    The noise, uniform and seeded, keeps smooth skies from falling into bands; on average every
-    colour stays what it was, and a colour that 8 bits hold exactly stays as it is.
+    The noise is uniform. It keeps smooth skies from falling into bands; on average every colour
+    stays what it was, and one that 8 bits hold exactly stays as it is.
     """
     result = np.empty(samples.shape, np.uint8)
-    random = np.random.Generator(np.random.SFC64(seed))
     for rows in bands(samples):
         noisy = samples[rows].astype(np.uint32) * np.uint32(255)
         noisy += random.integers(0, 65535, noisy.shape, np.uint16)
@@ -34,6 +43,6 @@ def to_eight_bits(samples: np.ndarray, seed: int) -> np.ndarray:
     return result
 
 
-def from_sixteen_bits_exact(samples: np.ndarray) -> np.ndarray:
-    """uint16 [...] as uint8, rounded to the nearest level without noise."""
+def rounded_to_eight_bits(samples: np.ndarray) -> np.ndarray:
+    """uint16 [...] as uint8, each the nearest level, without noise."""
     return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

@@ -34,7 +34,10 @@ _FILE_TAGS = frozenset(
 
 _FIRST_DNG_TAG = 0xC612
 _FILE_GROUPS = ("SubImage", "SubThumb", "Thumbnail", "Image2", "Image3", "PanasonicRaw", "MpfInfo")
+_RESOLUTION = ("Exif.Image.XResolution", "Exif.Image.YResolution", "Exif.Image.ResolutionUnit")
+"""Kept apart from EXIF where a file says it outside."""
 _STALE_XMP = ("Xmp.xmp.Thumbnails", "Xmp.xmpNote.HasExtendedXMP")
+_DAMAGED = "its metadata is damaged and in part left out"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,19 @@ class Metadata:
     """An XMP packet, XML in UTF-8."""
     iptc: bytes = b""
     """IPTC-IIM records."""
+
+
+def checked(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
+    """The metadata less the parts that are damaged, and a note if there are any."""
+    with _EXIV2:
+        image = _opened(metadata)
+        damaged = bool(
+            (metadata.exif and image.exifData().empty())
+            or (metadata.xmp and image.xmpData().empty() and b"rdf:Description" in metadata.xmp)
+        )
+    exif = b"" if image.exifData().empty() else metadata.exif
+    xmp = b"" if image.xmpData().empty() else metadata.xmp
+    return Metadata(exif, xmp, metadata.iptc), (_DAMAGED,) * damaged
 
 
 def orientation(metadata: Metadata) -> int:
@@ -62,42 +78,59 @@ def orientation(metadata: Metadata) -> int:
     return 1
 
 
+def is_adobe_rgb(metadata: Metadata) -> bool:
+    """Whether a camera says Adobe RGB without a profile (DCF 2.0: interoperability `R03`)."""
+    if b"R03" not in metadata.exif:
+        return False
+    with _EXIV2:
+        exif = _opened(metadata).exifData()
+        key = "Exif.Iop.InteroperabilityIndex"
+        return key in exif and exif[key].toString().startswith("R03")
+
+
 def upright(metadata: Metadata, width: int, height: int, srgb: bool) -> Metadata:
     """The same metadata for a picture that lies upright and has `width` by `height` pixels.
 
     Thumbnails go, since they show the photo as it was; so does what only tells how a file stores
     its pixels. With `srgb` the colour space is noted as sRGB.
     """
+    if not metadata.exif and not metadata.xmp:
+        return metadata
     with _EXIV2:
         image = _opened(metadata)
         exif, xmp = image.exifData(), image.xmpData()
         exiv2.ExifThumb(exif).erase()
         _remove(exif, (key for key in _keys(exif) if _of_the_file(exif, key)))
         _remove(xmp, (key for key in _keys(xmp) if key.startswith(_STALE_XMP)))
-        _replace(exif, {"Exif.Image.Orientation": 1})
-        _replace(exif, {"Exif.Photo.PixelXDimension": width, "Exif.Photo.PixelYDimension": height})
-        _replace(xmp, {"Xmp.tiff.Orientation": 1})
-        _replace(xmp, {"Xmp.exif.PixelXDimension": width, "Xmp.exif.PixelYDimension": height})
-        _replace(xmp, {"Xmp.tiff.ImageWidth": width, "Xmp.tiff.ImageLength": height})
+        size = {"PixelXDimension": width, "PixelYDimension": height}
+        colour_space = {"ColorSpace": 1} if srgb else {}
+        _replace(exif, "Exif.Image.", {"Orientation": 1})
+        _replace(exif, "Exif.Photo.", size | colour_space)
+        _replace(xmp, "Xmp.tiff.", {"Orientation": 1, "ImageWidth": width, "ImageLength": height})
+        _replace(xmp, "Xmp.exif.", size | colour_space)
         if srgb:
-            _replace(exif, {"Exif.Photo.ColorSpace": 1})
-            _replace(xmp, {"Xmp.exif.ColorSpace": 1})
-        chunks = dict(riff_chunks(_written(image)))
-    return Metadata(chunks.get(b"EXIF", b""), chunks.get(b"XMP ", b""), metadata.iptc)
+            _remove(exif, [key for key in _keys(exif) if key.startswith("Exif.Iop.")])
+        return _blobs(image, metadata.iptc)
 
 
-def of_file(data: bytes) -> Metadata:
-    """The EXIF and XMP of a TIFF or RAW file."""
+def of_tiff(data: bytes) -> bytes:
+    """The EXIF of a TIFF file, without what tells how the file stores its pixels."""
     with _EXIV2:
-        source = exiv2.ImageFactory.open(data)
-        source.readMetadata()
         image = _opened(Metadata())
-        exif = source.exifData()
-        _remove(exif, (key for key in _keys(exif) if _of_the_file(exif, key)))
-        image.setExifData(exif)
-        image.setXmpData(source.xmpData())
-        chunks = dict(riff_chunks(_written(image)))
-    return Metadata(chunks.get(b"EXIF", b""), chunks.get(b"XMP ", b""))
+        image.setExifData(_shot_data(data).exifData())
+        return _blobs(image, b"").exif
+
+
+def of_raw(data: bytes) -> Metadata:
+    """The EXIF and XMP of a RAW file, without settings to develop it by."""
+    with _EXIV2:
+        source = _shot_data(data)
+        xmp = source.xmpData()
+        _remove(xmp, (key for key in _keys(xmp) if key.startswith("Xmp.crs.")))
+        image = _opened(Metadata())
+        image.setExifData(source.exifData())
+        image.setXmpData(xmp)
+        return _blobs(image, b"")
 
 
 def with_exif(tiff: bytes, exif: bytes) -> bytes:
@@ -123,6 +156,21 @@ def _opened(metadata: Metadata) -> Any:
     return image
 
 
+def _shot_data(data: bytes) -> Any:
+    """An exiv2 image of a TIFF or RAW file with only those tags that tell of the photo."""
+    image = exiv2.ImageFactory.open(data)
+    image.readMetadata()
+    exif = image.exifData()
+    _remove(exif, (key for key in _keys(exif) if _of_the_file(exif, key)))
+    _remove(exif, _RESOLUTION)
+    return image
+
+
+def _blobs(image: Any, iptc: bytes) -> Metadata:
+    chunks = dict(riff_chunks(_written(image)))
+    return Metadata(chunks.get(b"EXIF", b""), chunks.get(b"XMP ", b""), iptc)
+
+
 def _written(image: Any) -> bytes:
     image.writeMetadata()
     file = image.io()
@@ -143,10 +191,10 @@ def _remove(data: Any, keys: Iterable[str]) -> None:
             del data[key]
 
 
-def _replace(data: Any, values: dict[str, int]) -> None:
-    for key, value in values.items():
-        if key in data:
-            data[key] = value
+def _replace(data: Any, prefix: str, values: dict[str, int]) -> None:
+    for name, value in values.items():
+        if prefix + name in data:
+            data[prefix + name] = value
 
 
 def _of_the_file(exif: Any, key: str) -> bool:

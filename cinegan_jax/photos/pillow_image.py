@@ -1,10 +1,13 @@
 """Between Pillow's images and arrays, in bands of rows so that no second whole copy is made."""
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
 from cinegan_jax.photos.levels import bands
 from cinegan_jax.photos.opened import Unsupported
+from cinegan_jax.photos.photo import Picture
 
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}
 
@@ -28,22 +31,38 @@ def samples_of(image: Image.Image) -> tuple[np.ndarray, str, np.ndarray | None]:
     return samples, _SPACES[colours], alpha
 
 
-def image_of(samples: np.ndarray, alpha: np.ndarray | None = None) -> Image.Image:
-    """A Pillow image of uint8 samples [h, w, 1 or 3] and alpha [h, w]."""
-    if alpha is not None:
-        samples = np.concatenate([samples, alpha[..., None]], axis=-1)
-    return Image.fromarray(samples[..., 0] if samples.shape[-1] == 1 else samples)
+def split(whole: np.ndarray) -> tuple[np.ndarray, str, np.ndarray | None]:
+    """Samples [h, w, channels], colour space and alpha of [h, w] or [h, w, 1 to 4] samples."""
+    whole = whole if whole.ndim == 3 else whole[..., None]
+    count = whole.shape[-1]
+    space = "GRAY" if count < 3 else "RGB"
+    if count % 2:
+        return whole, space, None
+    return np.ascontiguousarray(whole[..., :-1]), space, np.ascontiguousarray(whole[..., -1])
 
 
-def over_white(samples: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """uint8 samples [h, w, channels] laid over white, for formats without alpha."""
-    if alpha is None:
-        return samples
-    result = np.empty_like(samples)
-    for rows in bands(samples):
-        share = alpha[rows, :, None].astype(np.uint32)
-        result[rows] = (samples[rows] * share + 255 * (255 - share) + 127) // 255
-    return result
+def joined(picture: Picture) -> np.ndarray:
+    """Samples and alpha of a picture in one array: [h, w] or [h, w, 2 to 4]."""
+    samples = picture.samples
+    if picture.alpha is not None:
+        return np.concatenate([samples, picture.alpha[..., None]], axis=-1)
+    return samples[..., 0] if samples.shape[-1] == 1 else samples
+
+
+def image_of(picture: Picture) -> Image.Image:
+    """A Pillow image of a picture of 8 bits, with its alpha."""
+    return Image.fromarray(joined(picture))
+
+
+def over_white(picture: Picture) -> Picture:
+    """A picture of 8 bits laid over white, for formats without alpha."""
+    if picture.alpha is None:
+        return picture
+    result = np.empty_like(picture.samples)
+    for rows in bands(result):
+        share = picture.alpha[rows, :, None].astype(np.uint32)
+        result[rows] = (picture.samples[rows] * share + 255 * (255 - share) + 127) // 255
+    return replace(picture, samples=result, alpha=None)
 
 
 def _in_plain_mode(image: Image.Image) -> Image.Image:

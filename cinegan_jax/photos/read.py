@@ -2,16 +2,20 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from cinegan_jax.photos import metadata
+from cinegan_jax.photos.colours import rendered
 from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.kinds import kind_of
+from cinegan_jax.photos.levels import to_sixteen_bits
 from cinegan_jax.photos.opened import Opened, Unsupported
 from cinegan_jax.photos.orientation import turned_upright
 from cinegan_jax.photos.photo import Photo, Picture, Source, UnreadablePhoto
+from cinegan_jax.photos.profiles import adobe_rgb_profile
 
 
 def read_photo(file: Path | bytes, *, name: str = "", max_pixels: int) -> Photo:
@@ -29,7 +33,8 @@ def read_photo(file: Path | bytes, *, name: str = "", max_pixels: int) -> Photo:
     with _told_of(name):
         opened = _open(file)
         _check_size(opened, max_pixels)
-        return _photo(name, opened.format, opened.decode())
+        picture = opened.decode()
+    return _photo(name, opened.format, picture)
 
 
 def open_picture(file: Path | bytes, name: str = "") -> Opened:
@@ -72,21 +77,31 @@ def _check_size(opened: Opened, max_pixels: int) -> None:
 
 
 def _photo(name: str, format: str, picture: Picture) -> Photo:
-    turn = metadata.orientation(picture.metadata)
-    samples = turned_upright(picture.samples, turn)
-    alpha = None if picture.alpha is None else turned_upright(picture.alpha, turn)
-    height, width = samples.shape[:2]
+    shot, notes = metadata.checked(picture.metadata)
+    turn = metadata.orientation(shot)
+    if picture.profile is None and picture.space == "RGB" and metadata.is_adobe_rgb(shot):
+        picture = replace(picture, profile=adobe_rgb_profile())
+    picture = replace(
+        picture,
+        notes=picture.notes + notes,
+        samples=turned_upright(picture.samples, turn),
+        alpha=None if picture.alpha is None else turned_upright(picture.alpha, turn),
+    )
+    seen = rendered(picture)
+    pixels, alpha = seen.pixels, picture.alpha
+    if alpha is not None and alpha.dtype != pixels.dtype:
+        alpha = to_sixteen_bits(alpha)
+    height, width, channels = pixels.shape
     source = Source(
         name=name,
         format=format,
-        bits=8 * samples.itemsize,
+        bits=8 * picture.samples.itemsize,
         grey=picture.space == "GRAY",
-        profile=picture.profile,
-        original=None,
-        metadata=metadata.upright(picture.metadata, width, height, srgb=False),
+        profile=seen.profile,
+        original=seen.original,
+        metadata=metadata.upright(shot, width, height, srgb=picture.space in ("CMYK", "LAB")),
         dpi=picture.dpi,
         coding=picture.coding,
-        notes=picture.notes,
+        notes=seen.notes,
     )
-    pixels = np.repeat(samples, 3, axis=-1) if source.grey else samples
-    return Photo(pixels, alpha, source)
+    return Photo(np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels, alpha, source)

@@ -22,6 +22,6 @@ def open_file(data: bytes) -> Opened:
 def encode(picture: Picture, quality: int | None) -> bytes:
     """Exact; `quality` does not matter."""
     file = io.BytesIO()
-    image = image_of(over_white(picture.samples, picture.alpha))
+    image = image_of(over_white(picture))
     image.save(file, "bmp", dpi=picture.dpi or (0, 0))
     return file.getvalue()

@@ -47,7 +47,7 @@ def encode(picture: Picture, quality: int | None) -> bytes:
         compression["subsampling"] = coding.subsampling if coding else 0
     file = io.BytesIO()
     metadata = picture.metadata
-    image_of(over_white(picture.samples, picture.alpha)).save(
+    image_of(over_white(picture)).save(
         file,
         "jpeg",
         **compression,

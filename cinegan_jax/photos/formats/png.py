@@ -6,15 +6,15 @@ import zlib
 from collections.abc import Iterator
 
 import imagecodecs
-import numpy as np
 from PIL.PngImagePlugin import PngImageFile
 
 from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.opened import Opened
 from cinegan_jax.photos.photo import Picture
-from cinegan_jax.photos.pillow_image import samples_of
+from cinegan_jax.photos.pillow_image import joined, samples_of, split
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_BIT_DEPTH = 24
 _AFTER_HEADER = len(_SIGNATURE) + 25
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _FAST = {"level": 3}
@@ -23,11 +23,13 @@ _FAST = {"level": 3}
 
 def open_file(data: bytes) -> Opened:
     image = PngImageFile(io.BytesIO(data))
-    sixteen_bits = data[24] == 16
     frames = getattr(image, "n_frames", 1)
 
     def decode() -> Picture:
-        samples, space, alpha = _sixteen_bit_samples(data) if sixteen_bits else samples_of(image)
+        if data[_BIT_DEPTH] == 16:
+            samples, space, alpha = split(imagecodecs.png_decode(data))
+        else:
+            samples, space, alpha = samples_of(image)
         return Picture(
             samples,
             space,
@@ -43,24 +45,8 @@ def open_file(data: bytes) -> Opened:
 
 def encode(picture: Picture, quality: int | None) -> bytes:
     """Exact; `quality` does not matter."""
-    samples = picture.samples
-    if picture.alpha is not None:
-        samples = np.concatenate([samples, picture.alpha[..., None]], axis=-1)
-    if samples.shape[-1] == 1:
-        samples = samples[..., 0]
-    file = imagecodecs.png_encode(samples, **_FAST)
+    file = imagecodecs.png_encode(joined(picture), **_FAST)
     return b"".join((file[:_AFTER_HEADER], *_extra_chunks(picture), file[_AFTER_HEADER:]))
-
-
-def _sixteen_bit_samples(data: bytes) -> tuple[np.ndarray, str, np.ndarray | None]:
-    whole = imagecodecs.png_decode(data)
-    if whole.ndim == 2:
-        whole = whole[..., None]
-    channels = whole.shape[-1]
-    has_alpha = channels in (2, 4)
-    alpha = np.ascontiguousarray(whole[..., -1]) if has_alpha else None
-    samples = np.ascontiguousarray(whole[..., :-1]) if has_alpha else whole
-    return samples, "GRAY" if channels < 3 else "RGB", alpha
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

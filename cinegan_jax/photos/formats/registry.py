@@ -9,11 +9,16 @@ WRITTEN_SUFFIXES = {
     "webp": ".webp",
     "tiff": ".tif",
     "bmp": ".bmp",
+    "avif": ".avif",
+    "heic": ".heic",
 }
 """Formats that are written, each with the ending of its files."""
 
-SIXTEEN_BIT_FORMATS = ("png", "tiff")
+SIXTEEN_BIT_FORMATS = ("png", "tiff", "heic")
 """Formats that are written with 16 bits a channel where the photo has them."""
+
+FORMATS_WITHOUT_PROFILE = ("bmp",)
+"""Formats that cannot say in which colours they are: always sRGB."""
 
 WRITTEN_INSTEAD = {"gif": "png", "raw": "jpeg"}
 """What stands in for formats that are only read."""

@@ -2,16 +2,19 @@
 
 import io
 import logging
-from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import tifffile
-from tifffile import COMPRESSION, PHOTOMETRIC, TiffPage
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 
 from cinegan_jax.photos import metadata as metadata_of
+from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.opened import Opened, Unsupported
 from cinegan_jax.photos.photo import Picture, TiffCoding
+from cinegan_jax.photos.pillow_image import joined
+from cinegan_jax.photos.profiles import lab_to_srgb, srgb_profile
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its notes go to stderr
 
@@ -19,43 +22,36 @@ _SPACES: dict[int, str] = {
     PHOTOMETRIC.MINISWHITE: "GRAY",
     PHOTOMETRIC.MINISBLACK: "GRAY",
     PHOTOMETRIC.RGB: "RGB",
-    PHOTOMETRIC.YCBCR: "RGB",
+    PHOTOMETRIC.YCBCR: "RGB",  # tifffile decodes JPEG inside TIFF to RGB
+    PHOTOMETRIC.PALETTE: "RGB",
     PHOTOMETRIC.SEPARATED: "CMYK",
+    PHOTOMETRIC.CIELAB: "LAB",
+    PHOTOMETRIC.ICCLAB: "LAB",
 }
 _CHANNELS = {"GRAY": 1, "RGB": 3, "LAB": 3, "CMYK": 4}
+_SENSOR = (PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW)
+_DNG_VERSION, _XMP, _IPTC = 50706, 700, 33723
 _KEPT = (COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.ZSTD)
 """Compressions that are written again; others give way to deflate, which is lossless too."""
+_CENTIMETRE = 3
 
 
 def open_file(data: bytes) -> Opened:
-    file = tifffile.TiffFile(io.BytesIO(data))
+    """Opens a TIFF, or the RAW file that is built as one."""
+    file = TiffFile(io.BytesIO(data))
     page = file.pages.first
+    if data[8:10] == b"CR" or _has_sensor_data(page):
+        opened: Opened = module_of("raw").open_file(data)
+        return opened
 
     def decode() -> Picture:
-        space = _space(page)
-        samples, alpha = _samples(page, space)
-        return Picture(
-            samples,
-            space,
-            alpha,
-            profile=page.iccprofile,
-            metadata=_metadata(page, data),
-            dpi=_dpi(page),
-            coding=TiffCoding(int(page.compression), int(page.predictor)),
-            notes=_notes(file),
-        )
+        return _decoded(file, page, data)
 
     return Opened("tiff", page.imagewidth, page.imagelength, decode)
 
 
 def encode(picture: Picture, quality: int | None) -> bytes:
     """With the source's compression where it is lossless; `quality` does not matter."""
-    samples = picture.samples
-    if picture.alpha is not None:
-        samples = np.concatenate([samples, picture.alpha[..., None]], axis=-1)
-    grey = picture.samples.shape[-1] == 1
-    if samples.shape[-1] == 1:
-        samples = samples[..., 0]
     coding = picture.coding if isinstance(picture.coding, TiffCoding) else None
     compression = coding.compression if coding else COMPRESSION.ADOBE_DEFLATE
     if compression not in _KEPT:
@@ -63,10 +59,10 @@ def encode(picture: Picture, quality: int | None) -> bytes:
     file = io.BytesIO()
     tifffile.imwrite(
         file,
-        samples,
-        photometric="minisblack" if grey else "rgb",
-        planarconfig="contig",
-        extrasamples=["unassalpha"] if picture.alpha is not None else None,
+        joined(picture),
+        photometric="minisblack" if picture.space == "GRAY" else "rgb",
+        planarconfig=None if picture.space == "GRAY" and picture.alpha is None else "contig",
+        extrasamples=None if picture.alpha is None else ["unassalpha"],
         compression=compression,
         predictor=compression != COMPRESSION.NONE,
         iccprofile=picture.profile,
@@ -81,50 +77,85 @@ def encode(picture: Picture, quality: int | None) -> bytes:
     return metadata_of.with_exif(file.getvalue(), picture.metadata.exif)
 
 
-def _space(page: TiffPage) -> str:
+def _has_sensor_data(page: TiffPage) -> bool:
+    if _DNG_VERSION in page.tags or page.photometric in _SENSOR:
+        return True
+    return any(isinstance(sub, TiffPage) and sub.photometric in _SENSOR for sub in page.pages or ())
+
+
+def _decoded(file: TiffFile, page: TiffPage, data: bytes) -> Picture:
     space = _SPACES.get(page.photometric)
     if space is None or page.dtype not in (np.uint8, np.uint16, np.bool_):
         raise Unsupported("a TIFF of a kind that is not read; save it as RGB with 8 or 16 bits")
-    return space
+    samples, alpha = _samples(page, _CHANNELS[space])
+    profile = page.iccprofile
+    if space == "LAB":
+        samples, profile = lab_to_srgb(_lab(samples, page.photometric)), srgb_profile()
+    tags = page.tags
+    return Picture(
+        samples,
+        "RGB" if space == "LAB" else space,
+        alpha,
+        profile=profile,
+        metadata=Metadata(metadata_of.of_tiff(data), _bytes(tags, _XMP), _bytes(tags, _IPTC)),
+        dpi=_dpi(page),
+        coding=TiffCoding(int(page.compression), int(page.predictor)),
+        notes=_notes(file),
+    )
 
 
-def _samples(page: TiffPage, space: str) -> tuple[np.ndarray, np.ndarray | None]:
-    whole = page.asarray()
-    whole = whole.reshape(page.shaped)[0]
-    whole = whole[0] if page.planarconfig == 1 else np.moveaxis(whole, 0, -1)
-    channels = _CHANNELS[space]
-    alpha = None
-    if page.extrasamples and page.extrasamples[0] in (1, 2):
-        alpha = np.ascontiguousarray(whole[..., channels])
+def _samples(page: TiffPage, channels: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Samples [h, w, channels] and alpha."""
+    planes = page.asarray().reshape(page.shaped)[:, 0]  # planes, h, w, channels together
+    whole = np.moveaxis(planes[..., 0], 0, -1) if len(planes) > 1 else planes[0]
+    if page.colormap is not None:
+        return np.ascontiguousarray(page.colormap.T[whole[..., 0]]), None
+    if page.bitspersample < 8:
+        whole = whole * np.uint8(255 // (2**page.bitspersample - 1))
     samples = np.ascontiguousarray(whole[..., :channels])
     if page.photometric == PHOTOMETRIC.MINISWHITE:
         samples = ~samples
-    return samples, alpha
+    extra = page.extrasamples[:1]
+    if extra in ((EXTRASAMPLE.ASSOCALPHA,), (EXTRASAMPLE.UNASSALPHA,)):
+        return samples, np.ascontiguousarray(whole[..., channels])
+    return samples, None
 
 
-def _metadata(page: TiffPage, data: bytes) -> Metadata:
-    found = metadata_of.of_file(data)
-    return Metadata(found.exif, _tag(page, 700), _tag(page, 33723))
+def _lab(samples: Any, photometric: int) -> np.ndarray:
+    """CIE Lab, float64 [h, w, 3], of TIFF's two ways to store it (TIFF 6.0, Technote 4)."""
+    full = np.iinfo(samples.dtype).max
+    unit = (full + 1) // 256
+    if photometric == PHOTOMETRIC.CIELAB:
+        ab: Any = np.ascontiguousarray(samples[..., 1:]).view(np.int8 if full == 255 else np.int16)
+        ab = ab / unit
+    else:
+        ab = samples[..., 1:] / unit - 128.0
+    return np.concatenate([samples[..., :1] * (100.0 / full), ab], axis=-1)
 
 
-def _tag(page: TiffPage, code: int) -> bytes:
-    tag = page.tags.get(code)
-    return bytes(tag.value) if tag is not None and isinstance(tag.value, bytes) else b""
+def _bytes(tags: Any, code: int) -> bytes:
+    tag = tags.get(code)
+    return tag.value if tag is not None and isinstance(tag.value, bytes) else b""
 
 
 def _dpi(page: TiffPage) -> tuple[float, float] | None:
-    if page.resolutionunit not in (2, 3):
+    if page.resolutionunit not in (2, _CENTIMETRE):
         return None
-    scale = 1.0 if page.resolutionunit == 2 else 2.54
-    x, y = (float(Fraction(*page.tags[code].value)) * scale for code in (282, 283))
-    return x, y
+    x, y = page.resolution
+    scale = 2.54 if page.resolutionunit == _CENTIMETRE else 1.0
+    return x * scale, y * scale
 
 
-def _notes(file: tifffile.TiffFile) -> tuple[str, ...]:
-    pages = sum(isinstance(page, TiffPage) and not page.is_reduced for page in file.pages)
-    return (f"has {pages} pages; the first is taken",) if pages > 1 else ()
+def _notes(file: TiffFile) -> tuple[str, ...]:
+    try:
+        second = file.pages[1]
+    except IndexError:
+        return ()
+    if isinstance(second, TiffPage) and second.is_reduced:
+        return ()
+    return ("has several pages; the first is taken",)
 
 
 def _extra_tags(metadata: Metadata) -> list[tuple[int, int, int, bytes, bool]]:
-    tags = ((700, 1, metadata.xmp), (33723, 7, metadata.iptc))
+    tags = ((_XMP, 1, metadata.xmp), (_IPTC, 7, metadata.iptc))
     return [(code, kind, len(value), value, True) for code, kind, value in tags if value]

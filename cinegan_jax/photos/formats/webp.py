@@ -3,12 +3,11 @@
 import io
 
 import imagecodecs
-import numpy as np
 
 from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.opened import Opened
 from cinegan_jax.photos.photo import Picture, WebpCoding
-from cinegan_jax.photos.pillow_image import image_of
+from cinegan_jax.photos.pillow_image import image_of, split
 from cinegan_jax.photos.riff import riff_chunks
 
 QUALITY = 95
@@ -23,11 +22,11 @@ def open_file(data: bytes) -> Opened:
     frames = sum(name == b"ANMF" for name, _ in riff_chunks(data))
 
     def decode() -> Picture:
-        samples = imagecodecs.webp_decode(data)
-        alpha = np.ascontiguousarray(samples[..., 3]) if samples.shape[-1] == 4 else None
+        samples, space, alpha = split(imagecodecs.webp_decode(data))
         return Picture(
-            np.ascontiguousarray(samples[..., :3]),
-            alpha=alpha,
+            samples,
+            space,
+            alpha,
             profile=chunks.get(b"ICCP"),
             metadata=Metadata(
                 chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"), chunks.get(b"XMP ", b"")
@@ -44,7 +43,7 @@ def encode(picture: Picture, quality: int | None) -> bytes:
     coding = picture.coding
     lossless = quality is None and isinstance(coding, WebpCoding) and coding.lossless
     file = io.BytesIO()
-    image_of(picture.samples, picture.alpha).save(
+    image_of(picture).save(
         file,
         "webp",
         lossless=lossless,

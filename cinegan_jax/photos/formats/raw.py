@@ -1,0 +1,32 @@
+"""Camera RAW, by LibRaw; the extra `raw` brings it."""
+
+import io
+
+from cinegan_jax.photos import metadata
+from cinegan_jax.photos.opened import Opened, Unsupported
+from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.profiles import srgb_profile
+
+try:
+    import rawpy
+except ImportError:
+    rawpy = None  # type: ignore[assignment]
+
+
+def open_file(data: bytes) -> Opened:
+    if rawpy is None:
+        raise Unsupported('a camera RAW file; to read it: pip install "cinegan-jax[raw]"')
+    raw = rawpy.RawPy()
+    raw.open_buffer(io.BytesIO(data))
+
+    def decode() -> Picture:
+        raw.unpack()
+        samples = raw.postprocess(
+            use_camera_wb=True, output_color=rawpy.ColorSpace.sRGB, output_bps=16
+        )
+        raw.close()
+        height, width = samples.shape[:2]
+        shot = metadata.upright(metadata.of_raw(data), width, height, srgb=True)
+        return Picture(samples, profile=srgb_profile(), metadata=shot)
+
+    return Opened("raw", raw.sizes.width, raw.sizes.height, decode)

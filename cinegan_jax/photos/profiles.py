@@ -1,0 +1,257 @@
+"""ICC profiles (ICC.1) between a photo's own colours and sRGB, in 16 bits.
+
+littleCMS says what a profile means, in floating point. Its fast path for 16 bits misses by many
+levels in the dark, so pictures go through tables of our own, made from what it says.
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import Protocol
+
+import imagecodecs
+import numpy as np
+from PIL import ImageCms
+
+from cinegan_jax.photos.levels import bands
+
+_DATE = slice(24, 36)
+_KINDS = {b"GRAY": "GRAY", b"RGB ": "RGB", b"CMYK": "CMYK", b"Lab ": "LAB"}
+_BLACK_POINT_COMPENSATION = 0x2000
+_EXACT = 0x0100
+"""littleCMS' cmsFLAGS_NOOPTIMIZE."""
+
+_SRGB_PRIMARIES = (0.64, 0.33, 1.0, 0.30, 0.60, 1.0, 0.15, 0.06, 1.0)
+_D65 = (0.3127, 0.3290, 1.0)
+_ROOTS = (1 << 17) - 1
+"""Tables from light to levels are by the root of light: even in the dark they miss by less than a
+level of 16 bits."""
+
+
+class OwnColours(Protocol):
+    """The colours of a profile, to sRGB and back."""
+
+    def to_srgb(self, samples: np.ndarray) -> np.ndarray:
+        """uint8 or uint16 [h, w, channels] to uint16 sRGB [h, w, 3], clipped to its gamut."""
+
+    def from_srgb(self, pixels: np.ndarray) -> np.ndarray:
+        """uint16 sRGB [h, w, 3] to uint16 [h, w, channels]."""
+
+
+@functools.cache
+def srgb_profile() -> bytes:
+    """An sRGB profile, the same bytes each time."""
+    return _undated(imagecodecs.cms_profile("srgb"))
+
+
+@functools.cache
+def adobe_rgb_profile() -> bytes:
+    """An Adobe RGB (1998) profile, the same bytes each time."""
+    return _undated(imagecodecs.cms_profile("adobergb"))
+
+
+def profile_space(profile: bytes) -> str | None:
+    """The kind of channels a profile is for: `GRAY`, `RGB`, `CMYK` or `LAB`; None: damaged."""
+    try:
+        imagecodecs.cms_profile_validate(profile)
+    except (imagecodecs.CmsError, ValueError):
+        return None
+    return _KINDS.get(profile[16:20])
+
+
+@functools.lru_cache(maxsize=16)
+def own_colours(profile: bytes) -> OwnColours | None:
+    """The colours of a sound profile; None where they are those of sRGB within a level of 8 bits.
+
+    Raises:
+      imagecodecs.CmsError: a profile that littleCMS reads but cannot use.
+    """
+    space = profile_space(profile)
+    colours: OwnColours
+    if space == "GRAY":
+        colours = _grey_colours(profile)
+    elif space == "RGB" and {b"rXYZ", b"rTRC"} <= _tags(profile) and b"A2B0" not in _tags(profile):
+        colours = _matrix_colours(profile)
+    else:
+        return _TableColours(profile, space or "RGB")
+    return None if _is_srgb(colours, channels=1 if space == "GRAY" else 3) else colours
+
+
+def is_reversible(colours: OwnColours) -> bool:
+    """Whether a picture can be written back in these colours."""
+    return not isinstance(colours, _TableColours)
+
+
+def cmyk_without_profile(samples: np.ndarray) -> np.ndarray:
+    """CMYK (0 is paper) as sRGB by the plain rule R = (1 - C) (1 - K); of the samples' type."""
+    full = np.iinfo(samples.dtype).max
+    result = np.empty((*samples.shape[:2], 3), samples.dtype)
+    for rows in bands(samples):
+        light = full - samples[rows].astype(np.uint64)
+        result[rows] = (light[..., :3] * light[..., 3:] + full // 2) // full
+    return result
+
+
+def lab_to_srgb(lab: np.ndarray) -> np.ndarray:
+    """CIE Lab (D50) [h, w, 3], L in 0..100, as sRGB uint16 [h, w, 3]."""
+    return _transform(np.asarray(lab, np.float64), _lab_profile(), "LAB", srgb_profile())
+
+
+@dataclass(frozen=True)
+class _MatrixColours:
+    """RGB with a curve a channel and a matrix between lights."""
+
+    curves: np.ndarray
+    """Light of each level of 16 bits, float32 [3, 65536]."""
+    matrix: np.ndarray
+    """From own light to that of sRGB, float32 [3, 3]: light @ matrix."""
+
+    def to_srgb(self, samples: np.ndarray) -> np.ndarray:
+        return _matrixed(samples, self.curves, self.matrix, _srgb_levels())
+
+    def from_srgb(self, pixels: np.ndarray) -> np.ndarray:
+        back = np.linalg.inv(self.matrix.astype(np.float64)).astype(np.float32)
+        return _matrixed(pixels, _srgb_curves(), back, self.levels)
+
+    @functools.cached_property
+    def levels(self) -> np.ndarray:
+        """The level of 16 bits for each root of light, uint16 [3, roots]."""
+        return np.stack([_inverse(curve) for curve in self.curves])
+
+
+@dataclass(frozen=True)
+class _GreyColours:
+    """One channel with a curve."""
+
+    to_level: np.ndarray
+    """The sRGB level of each own level, uint16 [65536]."""
+    from_level: np.ndarray
+    """The own level of each sRGB level, uint16 [65536]."""
+
+    def to_srgb(self, samples: np.ndarray) -> np.ndarray:
+        step = 257 if samples.dtype == np.uint8 else 1
+        return np.repeat(self.to_level[::step][samples], 3, axis=-1)
+
+    def from_srgb(self, pixels: np.ndarray) -> np.ndarray:
+        return self.from_level[pixels[..., 1:2]]
+
+
+@dataclass(frozen=True)
+class _TableColours:
+    """CMYK, Lab, or RGB by a table of colours: littleCMS does all, one way only."""
+
+    profile: bytes
+    space: str
+
+    def to_srgb(self, samples: np.ndarray) -> np.ndarray:
+        result = np.empty((*samples.shape[:2], 3), np.uint16)
+        for rows in bands(samples):
+            result[rows] = _transform(samples[rows], self.profile, self.space, srgb_profile())
+        return result
+
+    def from_srgb(self, pixels: np.ndarray) -> np.ndarray:
+        raise NotImplementedError("written as sRGB")
+
+
+def _matrix_colours(profile: bytes) -> _MatrixColours:
+    ramp = np.linspace(0, 1, 65536)
+    primaries = np.zeros((3, 65536, 3))
+    for channel in range(3):
+        primaries[channel, :, channel] = ramp
+    light = _light(primaries, profile, "RGB")
+    matrix = light[:, -1]
+    strongest = matrix.argmax(axis=1)
+    curves = np.stack([light[c, :, strongest[c]] / matrix[c, strongest[c]] for c in range(3)])
+    matrix = matrix / matrix.sum(axis=0)  # white stays white, to the last bit
+    return _MatrixColours(curves.astype(np.float32), matrix.astype(np.float32))
+
+
+def _grey_colours(profile: bytes) -> _GreyColours:
+    ramp = np.linspace(0, 1, 65536)
+    light = _light(ramp[None, :, None], profile, "GRAY")[0, :, 1].astype(np.float32)
+    return _GreyColours(
+        _looked_up(_srgb_levels()[1], light / light[-1]),
+        _looked_up(_inverse(light / light[-1]), _srgb_curves()[1]),
+    )
+
+
+def _light(samples: np.ndarray, profile: bytes, space: str) -> np.ndarray:
+    """Light in sRGB's primaries, float64 [h, w, 3], not clipped."""
+    linear = imagecodecs.cms_profile("rgb", whitepoint=_D65, primaries=_SRGB_PRIMARIES, gamma=1.0)
+    return _transform(samples, profile, space, linear, "float64")
+
+
+def _transform(
+    samples: np.ndarray, profile: bytes, space: str, target: bytes, dtype: str = "uint16"
+) -> np.ndarray:
+    return imagecodecs.cms_transform(
+        np.ascontiguousarray(samples[..., 0] if space == "GRAY" else samples),
+        profile,
+        target,
+        colorspace=space.lower(),
+        outcolorspace="rgb",
+        outdtype=dtype,
+        intent=int(ImageCms.Intent.RELATIVE_COLORIMETRIC),
+        flags=_EXACT | _BLACK_POINT_COMPENSATION,
+    )
+
+
+def _matrixed(
+    samples: np.ndarray, curves: np.ndarray, matrix: np.ndarray, levels: np.ndarray
+) -> np.ndarray:
+    """Levels to light by `curves`, by `matrix`, and to levels of 16 bits by `levels`."""
+    step = 257 if samples.dtype == np.uint8 else 1
+    result = np.empty(samples.shape, np.uint16)
+    for rows in bands(samples):
+        band = samples[rows]
+        light = np.stack([curves[c, ::step][band[..., c]] for c in range(3)], axis=-1) @ matrix
+        for c in range(3):
+            result[rows, :, c] = _looked_up(levels[c], light[..., c])
+    return result
+
+
+def _looked_up(levels: np.ndarray, light: np.ndarray) -> np.ndarray:
+    roots = np.sqrt(np.clip(light, 0, 1))
+    return levels[np.rint(roots * np.float32(_ROOTS)).astype(np.int32)]
+
+
+@functools.cache
+def _srgb_curves() -> np.ndarray:
+    """Light of each level of 16 bits, float32 [3, 65536] (IEC 61966-2-1)."""
+    level = np.linspace(0, 1, 65536)
+    light = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
+    return np.tile(light.astype(np.float32), (3, 1))
+
+
+@functools.cache
+def _srgb_levels() -> np.ndarray:
+    return np.tile(_inverse(_srgb_curves()[0]), (3, 1))
+
+
+def _inverse(curve: np.ndarray) -> np.ndarray:
+    """The level of 16 bits for each root of light, uint16 [roots], of a rising curve [65536]."""
+    light = np.linspace(0, 1, _ROOTS + 1) ** 2
+    rising = np.maximum.accumulate(curve.astype(np.float64))
+    return np.rint(np.interp(light, rising, np.arange(65536.0))).astype(np.uint16)
+
+
+def _is_srgb(colours: OwnColours, channels: int) -> bool:
+    steps = np.linspace(0, 65535, 18).round().astype(np.uint16)
+    colour = np.stack(np.meshgrid(*[steps] * channels, indexing="ij"), axis=-1)
+    colour = colour.reshape(1, -1, channels)
+    moved = colours.to_srgb(colour).astype(np.int32) - colour
+    return bool(np.abs(moved).max() <= 257)
+
+
+def _lab_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
+def _tags(profile: bytes) -> set[bytes]:
+    count = min(int.from_bytes(profile[128:132]), 100)
+    return {profile[start : start + 4] for start in range(132, 132 + 12 * count, 12)}
+
+
+def _undated(profile: bytes) -> bytes:
+    """With the date of the ICC specification's fourth edition in place of today's."""
+    date = b"".join(part.to_bytes(2) for part in (2010, 12, 1, 0, 0, 0))
+    return profile[: _DATE.start] + date + profile[_DATE.stop :]
