@@ -1,10 +1,10 @@
 """The film renderer's grain for pictures too large to hold its noise: from top to bottom."""
 
 import numpy as np
+from scipy import fft
 
 CHANNELS = 4
 """Each channel's own noise, and what they share."""
-COLUMNS_AT_ONCE = 128
 
 
 class GrainNoise:
@@ -18,7 +18,9 @@ class GrainNoise:
         """`size` softens the grain, as a share of the long side."""
         self._height, self._width = height, width
         self._kernel = _gaussian(size * max(height, width))
-        self._deviation = np.sqrt(_power(height, self._kernel) * _power(width, self._kernel))
+        self._response = _response(width, self._kernel).astype(np.float32)
+        power = np.mean(self._response**2) * np.mean(_response(height, self._kernel) ** 2)
+        self._deviation = np.float32(np.sqrt(power))
         self._rng = np.random.default_rng(seed)
         self._first, self._top = 0, 0
         self._drawn = np.empty((CHANNELS, 0, width), np.float32)
@@ -37,7 +39,7 @@ class GrainNoise:
         around = _reflected(np.arange(top - reach, bottom + reach), self._height)
         rows = self._drawn[:, around - self._first]
         self._top = bottom
-        slide = _sliding(count, self._kernel) / np.float32(self._deviation)
+        slide = _sliding(count, self._kernel) / self._deviation
         noise = np.empty((count, self._width, CHANNELS), np.float32)
         for channel, plane in enumerate(rows):
             noise[..., channel] = slide @ plane
@@ -48,25 +50,9 @@ class GrainNoise:
         held = self._first + self._drawn.shape[1]
         shape = (max(last - held, 0), self._width, CHANNELS)
         new = np.moveaxis(self._rng.standard_normal(shape, np.float32), -1, 0)
-        kept = self._drawn[:, first - self._first :]
-        self._drawn = np.concatenate([kept, _blur_along(new, self._kernel)], axis=1)
+        blurred = fft.idct(fft.dct(new) * self._response)
+        self._drawn = np.concatenate([self._drawn[:, first - self._first :], blurred], axis=1)
         self._first = first
-
-
-def _blur_along(rows: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """[..., w] filtered over its last axis, continued by reflection.
-
-    Sums over taps are matrix products: many times faster than a filter that goes tap by tap.
-    """
-    width, reach = rows.shape[-1], len(kernel) // 2
-    wide = rows[..., _reflected(np.arange(-reach, width + reach), width)]
-    blurred = np.empty(rows.shape, np.float32)
-    for left in range(0, width, COLUMNS_AT_ONCE):
-        count = min(COLUMNS_AT_ONCE, width - left)
-        part = wide[..., left : left + count + 2 * reach].reshape(-1, count + 2 * reach)
-        along = part @ _sliding(count, kernel).T
-        blurred[..., left : left + count] = along.reshape(*rows.shape[:-1], count)
-    return blurred
 
 
 def _gaussian(deviation: float) -> np.ndarray:
@@ -90,12 +76,10 @@ def _reflected(index: np.ndarray, count: int) -> np.ndarray:
     return np.minimum(index, 2 * count - 1 - index)
 
 
-def _power(count: int, kernel: np.ndarray) -> float:
-    """Mean square of white noise filtered along a side of so many, ends included."""
-    ends = min(count, 2 * len(kernel))
-    index = np.arange(ends)[:, None]
+def _response(count: int, kernel: np.ndarray) -> np.ndarray:
+    """What the filter leaves of each cosine along a side of so many, continued by reflection.
+
+    These cosines, of the DCT-II, are the eigenvectors of that filter.
+    """
     taps = np.arange(len(kernel)) - len(kernel) // 2
-    matrix = np.zeros((ends, ends))
-    np.add.at(matrix, (index, _reflected(index + taps, ends)), kernel)
-    inner = (count - ends) * np.square(kernel).sum()
-    return float((np.square(matrix).sum() + inner) / count)
+    return np.cos(np.pi / count * np.arange(count)[:, None] * taps) @ kernel
