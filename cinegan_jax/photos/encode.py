@@ -8,6 +8,7 @@ from cinegan_jax.errors import UserError
 from cinegan_jax.photos.colours import in_own_colours
 from cinegan_jax.photos.formats.registry import (
     FORMATS_WITHOUT_PROFILE,
+    LONGEST_SIDE,
     SIXTEEN_BIT_FORMATS,
     WRITTEN_INSTEAD,
     WRITTEN_SUFFIXES,
@@ -55,6 +56,7 @@ def encode_photo(
             f"{photo.pixels.dtype}{photo.pixels.shape}"
         )
     format = output_format(photo, options)
+    _check_sides(photo, format)
     source = photo.source
     bits = source.bits if format in SIXTEEN_BIT_FORMATS else 8
     embeds_profile = format not in FORMATS_WITHOUT_PROFILE
@@ -80,6 +82,15 @@ def output_format(photo: Photo, options: EncodeOptions) -> str:
 def output_suffix(photo: Photo, options: EncodeOptions = EncodeOptions()) -> str:
     """The ending of the written file, such as `.jpg`."""
     return WRITTEN_SUFFIXES[output_format(photo, options)]
+
+
+def _check_sides(photo: Photo, format: str) -> None:
+    side, most = max(photo.pixels.shape[:2]), LONGEST_SIDE.get(format, np.inf)
+    if side > most:
+        raise UserError(
+            f"{photo.source.name}: a side of {side} pixels, but {format} holds {most}; "
+            "write it as png or tiff"
+        )
 
 
 def _file_samples(

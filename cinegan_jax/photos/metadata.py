@@ -37,7 +37,7 @@ _FILE_GROUPS = ("SubImage", "SubThumb", "Thumbnail", "Image2", "Image3", "Panaso
 _RESOLUTION = ("Exif.Image.XResolution", "Exif.Image.YResolution", "Exif.Image.ResolutionUnit")
 """Kept apart from EXIF where a file says it outside."""
 _STALE_XMP = ("Xmp.xmp.Thumbnails", "Xmp.xmpNote.HasExtendedXMP")
-_DAMAGED = "its metadata is damaged and in part left out"
+_DAMAGED = "its metadata is damaged in part; that part is left out"
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,14 @@ class Metadata:
 
 
 def checked(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
-    """The metadata less the parts that are damaged, and a note if there are any."""
-    with _EXIV2:
-        image = _opened(metadata)
-        damaged = bool(
-            (metadata.exif and image.exifData().empty())
-            or (metadata.xmp and image.xmpData().empty() and b"rdf:Description" in metadata.xmp)
-        )
-    exif = b"" if image.exifData().empty() else metadata.exif
-    xmp = b"" if image.xmpData().empty() else metadata.xmp
-    return Metadata(exif, xmp, metadata.iptc), (_DAMAGED,) * damaged
+    """The metadata less the parts that cannot be read, and a note if there are any."""
+    exif, xmp, iptc = metadata.exif, metadata.xmp, metadata.iptc
+    if exif and not _is_sound(Metadata(exif)):
+        exif = b""
+    if xmp and not _is_sound(Metadata(b"", xmp)):
+        xmp = b""
+    found = Metadata(exif, xmp, iptc)
+    return found, () if found == metadata else (_DAMAGED,)
 
 
 def orientation(metadata: Metadata) -> int:
@@ -103,12 +101,14 @@ def upright(metadata: Metadata, width: int, height: int, srgb: bool) -> Metadata
         _remove(exif, (key for key in _keys(exif) if _of_the_file(exif, key)))
         _remove(xmp, (key for key in _keys(xmp) if key.startswith(_STALE_XMP)))
         size = {"PixelXDimension": width, "PixelYDimension": height}
-        colour_space = {"ColorSpace": 1} if srgb else {}
-        _replace(exif, "Exif.Image.", {"Orientation": 1})
-        _replace(exif, "Exif.Photo.", size | colour_space)
-        _replace(xmp, "Xmp.tiff.", {"Orientation": 1, "ImageWidth": width, "ImageLength": height})
-        _replace(xmp, "Xmp.exif.", size | colour_space)
+        turn = {"Orientation": 1}
+        _replace(exif, "Exif.Image.", turn, exiv2.UShortValue)
+        _replace(exif, "Exif.Photo.", size, exiv2.ULongValue)
+        _replace(xmp, "Xmp.exif.", size, _text)
+        _replace(xmp, "Xmp.tiff.", turn | {"ImageWidth": width, "ImageLength": height}, _text)
         if srgb:
+            _replace(exif, "Exif.Photo.", {"ColorSpace": 1}, exiv2.UShortValue)
+            _replace(xmp, "Xmp.exif.", {"ColorSpace": 1}, _text)
             _remove(exif, [key for key in _keys(exif) if key.startswith("Exif.Iop.")])
         return _blobs(image, metadata.iptc)
 
@@ -145,6 +145,24 @@ def with_exif(tiff: bytes, exif: bytes) -> bytes:
         for datum in added:
             exif_data.add(datum)
         return _written(target)
+
+
+def _is_sound(metadata: Metadata) -> bool:
+    """Whether exiv2 finds something in it and can write it."""
+    try:
+        with _EXIV2:
+            image = _opened(metadata)
+            if image.exifData().empty() and image.xmpData().empty():
+                return False
+        orientation(metadata)
+        upright(metadata, 1, 1, srgb=True)
+    except Exception:  # exiv2 meets damaged bytes with every kind of exception
+        return False
+    return True
+
+
+def _text(value: int) -> Any:
+    return exiv2.XmpTextValue(str(value))
 
 
 def _opened(metadata: Metadata) -> Any:
@@ -191,10 +209,10 @@ def _remove(data: Any, keys: Iterable[str]) -> None:
             del data[key]
 
 
-def _replace(data: Any, prefix: str, values: dict[str, int]) -> None:
+def _replace(data: Any, prefix: str, values: dict[str, int], kind: Any) -> None:
     for name, value in values.items():
         if prefix + name in data:
-            data[prefix + name] = value
+            data[prefix + name] = kind(value)
 
 
 def _of_the_file(exif: Any, key: str) -> bool:

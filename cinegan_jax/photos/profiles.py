@@ -72,7 +72,9 @@ def own_colours(profile: bytes) -> OwnColours | None:
     elif space == "RGB" and {b"rXYZ", b"rTRC"} <= _tags(profile) and b"A2B0" not in _tags(profile):
         colours = _matrix_colours(profile)
     else:
-        return _TableColours(profile, space or "RGB")
+        colours = _TableColours(profile, space or "RGB")
+        colours.to_srgb(np.zeros((1, 1, 4 if space == "CMYK" else 3), np.uint8))
+        return colours
     return None if _is_srgb(colours, channels=1 if space == "GRAY" else 3) else colours
 
 

@@ -69,6 +69,8 @@ def _open(file: Path | bytes) -> Opened:
 
 
 def _check_size(opened: Opened, max_pixels: int) -> None:
+    if min(opened.width, opened.height) < 1:
+        raise Unsupported("a picture without pixels")
     if (pixels := opened.width * opened.height) > max_pixels:
         raise Unsupported(
             f"{opened.width} x {opened.height} pixels are {pixels / 1e6:.1f} megapixels; "

@@ -20,6 +20,9 @@ SIXTEEN_BIT_FORMATS = ("png", "tiff", "heic")
 FORMATS_WITHOUT_PROFILE = ("bmp",)
 """Formats that cannot say in which colours they are: always sRGB."""
 
+LONGEST_SIDE = {"jpeg": 65500, "webp": 16383, "avif": 65536, "heic": 16384}
+"""Pixels on a side that a format holds."""
+
 WRITTEN_INSTEAD = {"gif": "png", "raw": "jpeg"}
 """What stands in for formats that are only read."""
 

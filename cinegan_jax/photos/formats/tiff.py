@@ -112,6 +112,8 @@ def _samples(page: TiffPage, channels: int) -> tuple[np.ndarray, np.ndarray | No
         return np.ascontiguousarray(page.colormap.T[whole[..., 0]]), None
     if page.bitspersample < 8:
         whole = whole * np.uint8(255 // (2**page.bitspersample - 1))
+    if whole.shape[-1] < channels:
+        raise ValueError(f"{whole.shape[-1]} samples a pixel")
     samples = np.ascontiguousarray(whole[..., :channels])
     if page.photometric == PHOTOMETRIC.MINISWHITE:
         samples = ~samples
