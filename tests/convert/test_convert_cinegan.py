@@ -240,6 +240,7 @@ def test_hostile_arrays(saved, tmp_path):
         ),
         r"shape \(\); needed is \(7, 7, 3, width\)": replace(FIRST, data=np.float32(1)),
         r"width of at most 1024": replace(FIRST, shape=(7, 7, 3, 9999), dtype="f4"),
+        "cannot be read": lambda f: h5py.h5g.create(f["layers"].id, b"\xff"),
         "at most 64": lambda f: [
             f.create_group(f"layers/residual_block_{i}") for i in range(2, 99)
         ],
