@@ -15,7 +15,7 @@ from cinegan_jax.web.problems import problem
 THIS_MACHINE = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
 WORKING_PATHS = ("/v1/apply", "/v1/lut")
 RETRY_AFTER_SECONDS = 3
-LINGER_SECONDS = 2.0
+LINGER_SECONDS = 1.0
 STALL_SECONDS = 30.0
 
 HEADERS = {
@@ -43,16 +43,26 @@ class Guard:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
 
+        headers = Headers(scope=scope)
+        unread = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+        async def watch() -> Message:
+            nonlocal unread
+            message = await receive()
+            unread = unread and message.get("more_body", False)
+            return message
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-cache")
+                answer = MutableHeaders(scope=message)
+                answer.update(HEADERS)
+                answer.setdefault("Cache-Control", "no-cache")
+                if unread:  # else the server would read on for as long as the client sends
+                    answer["Connection"] = "close"
             await send(message)
 
-        app = self._app if _is_own(Headers(scope=scope)) else _refusal()
-        await app(scope, receive, send_with_headers)
+        app = self._app if _is_own(headers) else _refusal()
+        await app(scope, watch, send_with_headers)
 
 
 def _is_own(headers: Headers) -> bool:

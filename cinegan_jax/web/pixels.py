@@ -8,12 +8,16 @@ import numpy as np
 from cinegan_jax.compilation_cache import keep_compilations_for_user
 from cinegan_jax.data.lut_files import encode_cube, encode_hald
 from cinegan_jax.errors import UserError
-from cinegan_jax.inference.choose_look import choose_look
+from cinegan_jax.inference.choose_look import DEFAULT_LOOK, choose_look
 from cinegan_jax.inference.colour_table import fit_sample_table, resized
 from cinegan_jax.inference.develop import Settings, develop
+from cinegan_jax.inference.look_card import read_card
 from cinegan_jax.inference.resize import resize
 from cinegan_jax.inference.trained_look import TrainedLook, installed_looks
-from cinegan_jax.photos import (
+from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_format, output_suffix
+from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
+from cinegan_jax.photos.photo import Photo
+from cinegan_jax.photos.read import read_photo
     PHOTO_SUFFIXES,
     EncodeOptions,
     Photo,
@@ -23,16 +27,6 @@ from cinegan_jax.photos import (
 )
 from cinegan_jax.web.limits import Limits
 from cinegan_jax.web.tasks import Answer, Develop, Hello, LookCard, MakeLut, Task, WarmUp
-
-MEDIA_TYPES = {
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".tif": "image/tiff",
-    ".bmp": "image/bmp",
-    ".heic": "image/heic",
-    ".avif": "image/avif",
-}
 
 HALD_SIZE = 64
 """Nodes an axis of a HaldCLUT of level 8, the usual one."""
@@ -47,15 +41,16 @@ class Pixels:
         """Raises a UserError where a look cannot be used."""
         keep_compilations_for_user()
         self._limits = limits
-        looks = [choose_look(name) for name in installed_looks()]
+        names = sorted(installed_looks(), key=lambda name: name != DEFAULT_LOOK)
+        looks = [choose_look(name) for name in names]
         looks += [choose_look(weights=path) for path in weights]
         self._looks = {look.name: look for look in looks}
         self._tables: dict[str, np.ndarray] = {}
 
     def hello(self) -> Hello:
         """What can be done here."""
-        cards = tuple(LookCard(name, "") for name in self._looks)
-        return Hello(cards, tuple(sorted(PHOTO_SUFFIXES)))
+        cards = tuple(LookCard(name, _description(name)) for name in self._looks)
+        return Hello(cards, PHOTO_SUFFIXES)
 
     def do(self, task: Task, progress: Progress) -> Answer:
         """Does a task.
@@ -82,15 +77,19 @@ class Pixels:
         look = self._look(task.look)
         settings = Settings(task.method, task.strength, task.grain)
         settings.check()
+        options = EncodeOptions(task.format, task.quality)
+        options.check()
         photo = read_photo(task.photo, name=task.name, max_pixels=self._limits.pixels)
         progress(0.0)
         if task.max_side:
             photo = reduced(photo, task.max_side)
         self._check_whole(photo, settings)
-        options = EncodeOptions(format=task.format, quality=task.quality)
         developed = develop(photo.pixels, look, settings, progress)
-        suffix = output_suffix(photo, options)
-        return Answer(encode_photo(photo, developed, options), MEDIA_TYPES[suffix], suffix)
+        return Answer(
+            encode_photo(photo, developed, options),
+            media_type=f"image/{output_format(photo, options)}",
+            suffix=output_suffix(photo, options),
+        )
 
     def _lut(self, task: MakeLut) -> Answer:
         table = self._table(self._look(task.look))
@@ -111,6 +110,10 @@ class Pixels:
                 f"method 'whole' takes photos of up to {self._limits.whole_pixels / 1e6:.0f} "
                 f"megapixels here; this one has {height * width / 1e6:.0f}: use 'tiles'"
             )
+
+
+def _description(look: str) -> str:
+    return read_card(look).description if look in installed_looks() else "Your own."
 
 
 def reduced(photo: Photo, max_side: int) -> Photo:

@@ -24,6 +24,10 @@ class _InMemory(MultiPartParser):
     spool_max_size = 2**62
 
 
+class _TooLarge(Exception):
+    pass
+
+
 class UploadRequest(Request):
     """A request whose form is read under the app's limits."""
 
@@ -38,31 +42,35 @@ class UploadRequest(Request):
             raise HTTPException(415, "Send the photo as multipart/form-data, in the field 'photo'.")
         try:
             async with asyncio.timeout(limits.upload_seconds):
-                return await _InMemory(
-                    self.headers,
-                    self._counted(limits),
-                    max_files=1,
-                    max_fields=MOST_FIELDS,
-                    max_part_size=MOST_FIELD_BYTES,
-                ).parse()
+                return await self._parse(limits.body_bytes)
         except TimeoutError:
-            raise HTTPException(
-                408, f"The photo did not arrive within {limits.upload_seconds:.0f} seconds."
-            ) from None
+            status, text = 408, f"It did not arrive within {limits.upload_seconds:.0f} seconds."
+        except _TooLarge:
+            status, text = 413, f"The file is larger than {limits.body_bytes / 1e6:.0f} MB."
         except MultiPartException as error:
-            raise HTTPException(400, f"This form cannot be read: {error.message}") from error
+            status, text = 400, f"This form cannot be read: {error.message}"
+        await forget_rest(self)
+        raise HTTPException(status, text)
 
-    async def _counted(self, limits: Limits) -> AsyncGenerator[bytes, None]:
+    async def _parse(self, most_bytes: int) -> FormData:
+        parser = _InMemory(
+            self.headers,
+            self._counted(most_bytes),
+            max_files=1,
+            max_fields=MOST_FIELDS,
+            max_part_size=MOST_FIELD_BYTES,
+        )
+        return await parser.parse()
+
+    async def _counted(self, most_bytes: int) -> AsyncGenerator[bytes, None]:
+        declared = self.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > most_bytes:
+            raise _TooLarge
         total = 0
-        declared = self.headers.get("content-length", "0")
-        too_large = declared.isdigit() and int(declared) > limits.body_bytes
         async for chunk in self.stream():
             total += len(chunk)
-            if too_large or total > limits.body_bytes:
-                await forget_rest(self)
-                raise HTTPException(
-                    413, f"The file is larger than {limits.body_bytes / 1e6:.0f} MB."
-                )
+            if total > most_bytes:
+                raise _TooLarge
             yield chunk
 
 

@@ -1,0 +1,108 @@
+"""The server in this process, at a real port, with a worker of the test's choice."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import uvicorn
+
+from cinegan_jax.web.limits import Limits
+from cinegan_jax.web.server import create_app
+from cinegan_jax.web.tasks import Answer, Develop, Hello, LookCard, Task
+from cinegan_jax.web.worker import CancelledJob, Watch
+
+
+@dataclass
+class EchoWorker:
+    """Answers with the photo it was sent; `before` runs first and may raise or wait.
+
+    Attributes:
+      done: the tasks begun, in order.
+    """
+
+    before: Callable[[Task, Watch], None] = lambda task, watch: None
+    done: list[Task] = field(default_factory=list)
+    hello: Hello = field(
+        default_factory=lambda: Hello((LookCard("plain", "As it is."),), (".jpg",))
+    )
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+    def do(self, task: Task, watch: Watch) -> Answer:
+        """The photo itself."""
+        self.done.append(task)
+        self.before(task, watch)
+        if isinstance(task, Develop):
+            return Answer(task.photo, "image/jpeg", ".jpg")
+        return Answer(b"lut", "text/plain", ".cube")
+
+    def photos(self) -> list[bytes]:
+        """Those of the tasks begun."""
+        return [task.photo for task in self.done if isinstance(task, Develop)]
+
+
+class Gate:
+    """Holds tasks until it is opened, or until nobody waits for them."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Semaphore(0)
+        self._open = threading.Event()
+
+    def __call__(self, task: Task, watch: Watch) -> None:
+        if not isinstance(task, Develop):
+            return
+        self.entered.release()
+        while not self._open.wait(0.01):
+            if watch.cancelled:
+                raise CancelledJob
+
+    def wait_for_task(self) -> None:
+        """Returns when one more task has come to the gate."""
+        assert self.entered.acquire(timeout=20)
+
+    def open(self) -> None:
+        """Lets all pass from now on."""
+        self._open.set()
+
+
+@contextlib.contextmanager
+def serving(worker: object, limits: Limits) -> Iterator[httpx.Client]:
+    """A client of the server, which ends with it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(create_app(worker, limits), log_level="critical", lifespan="on")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            until(lambda: server.started or not thread.is_alive())
+            with httpx.Client(base_url=address, timeout=60) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def until(ready: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits; fails when it takes longer."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+def send(
+    client: httpx.Client, photo: bytes, name: str = "a.jpg", **fields: object
+) -> httpx.Response:
+    """POST /v1/apply."""
+    return client.post(
+        "/v1/apply", files={"photo": (name, photo)}, data={"look": "plain", **fields}
+    )

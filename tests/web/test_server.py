@@ -1,0 +1,307 @@
+"""What the server lets in, and what it says to the rest. The worker only echoes."""
+
+import concurrent.futures
+import contextlib
+import os
+import re
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from urllib.parse import quote
+
+import httpx
+import pytest
+from serving import EchoWorker, Gate, send, serving, until
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.web.limits import Limits
+from cinegan_jax.web.routes import STATIC
+from cinegan_jax.web.tasks import Task
+from cinegan_jax.web.worker import JobTooLong, Watch, WorkerFailed
+
+LIMITS = Limits(body_bytes=3_000_000, requests=3, upload_seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    with serving(EchoWorker(), LIMITS) as client:
+        yield client
+
+
+def said(response: httpx.Response) -> str:
+    """The one sentence of an error."""
+    assert list(response.json()) == ["error"]
+    return response.json()["error"]
+
+
+# What is there
+
+
+def test_a_photo_comes_back_under_a_name_of_its_own(client: httpx.Client) -> None:
+    answer = send(client, b"photo", "IMG_1.JPG")
+    assert (answer.status_code, answer.content) == (200, b"photo")
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "no-store"
+    assert 'filename="IMG_1-plain.jpg"' in answer.headers["content-disposition"]
+
+
+def test_a_name_cannot_lead_out_of_its_header(client: httpx.Client) -> None:
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="look"\r\n\r\nplain\r\n--x\r\nContent-'
+        b'Disposition: form-data; name="photo"; filename="../a\tb\xf0\x9f\x93\xb7.jpg"\r\n\r\n'
+        b"photo\r\n--x--\r\n"
+    )
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    header = client.post("/v1/apply", content=form, headers=kind).headers["content-disposition"]
+    name = quote("ab\U0001f4f7-plain.jpg")
+    assert header == f"attachment; filename=\"ab_-plain.jpg\"; filename*=UTF-8''{name}"
+
+
+def test_everything_says_what_it_is(client: httpx.Client) -> None:
+    assert client.get("/healthz").json() == {"status": "ok", "requests": 0}
+    looks = client.get("/v1/looks").json()
+    assert looks == [{"name": "plain", "description": "As it is."}]
+    assert client.get("/v1/limits").json() == {**asdict(LIMITS), "suffixes": [".jpg"]}
+    lut = client.get("/v1/lut", params={"look": "plain"})
+    assert lut.content == b"lut"
+    assert 'filename="plain.cube"' in lut.headers["content-disposition"]
+
+
+def test_the_pages_and_all_they_name_are_here(client: httpx.Client) -> None:
+    for page in ("/", "/docs"):
+        text = client.get(page).text
+        named = re.findall(r'(?:src|href)="((?!#)[^"]+)"', text)
+        assert named
+        for address in named:
+            assert client.get(f"/{address}").status_code == 200, address
+    files = [path for path in STATIC.iterdir() if path.suffix in (".html", ".js", ".css")]
+    addresses = [a for path in files for a in re.findall(r"https?://[^\"' )]+", path.read_text())]
+    assert addresses == []  # nothing from elsewhere: works offline
+
+
+def test_the_description_names_every_route(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    wanted = {
+        "/v1/apply",
+        "/v1/lut",
+        "/v1/looks",
+        "/v1/limits",
+        "/v1/progress/{ticket}",
+        "/healthz",
+    }
+    assert set(paths) == wanted
+
+
+# Who may ask
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "evil.example:8765"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_other_sites_are_refused(client: httpx.Client, headers: dict[str, str]) -> None:
+    answer = client.post("/v1/apply", files={"photo": b""}, data={"look": "plain"}, headers=headers)
+    assert answer.status_code == 403
+    assert "only to its own page" in said(answer)
+
+
+def test_its_own_page_is_let_in(client: httpx.Client) -> None:
+    own = {"Origin": str(client.base_url), "Sec-Fetch-Site": "same-origin"}
+    answer = client.post("/v1/apply", files={"photo": b"p"}, data={"look": "plain"}, headers=own)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/looks", "/nowhere", "/static/app.js"])
+def test_browsers_are_told_to_be_strict(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+# How much
+
+
+def test_a_body_may_be_as_large_as_said_and_no_larger(client: httpx.Client) -> None:
+    fits = bytes(LIMITS.body_bytes - 1000)
+    assert send(client, fits).content == fits
+    answer = send(client, bytes(LIMITS.body_bytes + 1))
+    assert (answer.status_code, said(answer)) == (413, "The file is larger than 3 MB.")
+
+
+def test_a_chunked_body_is_counted_as_it_comes(client: httpx.Client) -> None:
+    def endless() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
+        until_late = time.monotonic() + 20
+        while time.monotonic() < until_late:
+            yield bytes(100_000)
+        pytest.fail("the server took it all")
+
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    with contextlib.suppress(httpx.TransportError):  # the server hangs up on one who never ends
+        assert client.post("/v1/apply", content=endless(), headers=kind).status_code == 413
+    until(lambda: client.get("/healthz").json()["requests"] == 0)
+
+
+@pytest.mark.parametrize(("declared", "status"), [(10**12, 413), (1000, 408)])
+def test_a_length_that_lies_gains_nothing(client: httpx.Client, declared: int, status: int) -> None:
+    """More than is allowed is refused at once; more than comes is waited for, but not for long."""
+    head = (
+        f"POST /v1/apply HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {declared}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+    )
+    with socket.create_connection((client.base_url.host, client.base_url.port)) as peer:
+        peer.sendall(head.encode())
+        peer.settimeout(20)
+        assert peer.recv(1000).startswith(f"HTTP/1.1 {status}".encode())
+    until(lambda: client.get("/healthz").json()["requests"] == 0)
+
+
+def test_what_is_too_much_waits_for_no_place() -> None:
+    gate = Gate()
+    with (
+        serving(EchoWorker(gate), LIMITS) as client,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+    ):
+        taken = [pool.submit(send, client, b"photo") for _ in range(LIMITS.requests)]
+        until(lambda: client.get("/healthz").json()["requests"] == LIMITS.requests)
+        answer = send(client, bytes(2_000_000))
+        assert (answer.status_code, int(answer.headers["retry-after"])) == (429, 3)
+        assert "busy" in said(answer)
+        gate.open()
+        assert [future.result().status_code for future in taken] == [200] * LIMITS.requests
+        assert send(client, b"photo").status_code == 200
+
+
+def test_progress_is_found_by_its_ticket() -> None:
+    gate = Gate()
+
+    def work(task: Task, watch: Watch) -> None:
+        watch.share = 0.25
+        gate(task, watch)
+
+    with (
+        serving(EchoWorker(work), LIMITS) as client,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+    ):
+        first = pool.submit(send, client, b"1", ticket="first-photo")
+        gate.wait_for_task()
+        second = pool.submit(send, client, b"2", ticket="second-photo")
+        until(lambda: client.get("/v1/progress/second-photo").status_code == 200)
+        assert client.get("/v1/progress/first-photo").json() == {
+            "state": "developing",
+            "ahead": 0,
+            "share": 0.25,
+        }
+        assert client.get("/v1/progress/second-photo").json()["state"] == "waiting"
+        gate.open()
+        assert first.result().status_code == second.result().status_code == 200
+        assert client.get("/v1/progress/first-photo").status_code == 404
+
+
+def test_the_work_ends_when_the_client_goes() -> None:
+    gate = Gate()
+    with serving(EchoWorker(gate), LIMITS) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/v1/apply", files={"photo": b"p"}, data={"look": "plain"}, timeout=0.3)
+        until(lambda: client.get("/healthz").json()["requests"] == 0)
+        gate.open()
+        assert send(client, b"photo").status_code == 200
+
+
+def test_uploads_stay_in_memory(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    rolled_over = []
+    spooled = tempfile.SpooledTemporaryFile
+    monkeypatch.setattr(spooled, "rollover", lambda file: rolled_over.append(file))
+    for photo in (b"small", os.urandom(2_500_000), bytes(LIMITS.body_bytes + 1)):
+        send(client, photo)
+    assert rolled_over == []
+    with tempfile.SpooledTemporaryFile(max_size=1) as own:
+        own.write(b"more")
+        assert rolled_over == [own]
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"strength": "nan"}, "strength"),
+        ({"strength": "1.6"}, "strength: input should be less than or equal to 1.5"),
+        ({"strength": "-1"}, "strength"),
+        ({"strength": "much"}, "strength"),
+        ({"grain": "inf"}, "grain"),
+        ({"method": "magic"}, "method"),
+        ({"quality": "0"}, "quality"),
+        ({"max_side": "0"}, "max_side"),
+        ({"ticket": "../x"}, "ticket"),
+    ],
+)
+def test_wrong_fields_are_named(client: httpx.Client, fields: dict[str, str], named: str) -> None:
+    answer = send(client, b"photo", **fields)
+    assert answer.status_code == 422
+    assert named in said(answer)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"json": {"photo": "x"}}, 415),
+        ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
+        ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400),
+        ({"files": {"photo": b"x"}}, 422),
+        ({"files": {"photo": b"x", "second": b"x"}, "data": {"look": "plain"}}, 400),
+        ({"files": {"photo": b"x"}, "data": {str(n): "" for n in range(30)}}, 400),
+        ({"files": {"photo": b"x"}, "data": {"look": "x" * 2000}}, 400),
+        ({"files": {"other": b"x"}, "data": {"look": "plain", "photo": "text"}}, 422),
+    ],
+)
+def test_what_is_no_form_of_ours_is_refused(
+    client: httpx.Client, request_: dict, status: int
+) -> None:
+    answer = client.post("/v1/apply", **request_)
+    assert answer.status_code == status
+    assert said(answer)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (UserError("a.jpg: damaged"), 422, "a.jpg: damaged"),
+        (JobTooLong(), 504, "more than 120 seconds"),
+        (WorkerFailed("Traceback: secret"), 500, "the server's own log says"),
+        (RuntimeError("secret"), 500, "the server's own log says"),
+    ],
+)
+def test_errors_are_words_without_internals(error: Exception, status: int, words: str) -> None:
+    def fail(task: Task, watch: Watch) -> None:
+        raise error
+
+    with serving(EchoWorker(fail), LIMITS) as client:
+        answer = send(client, b"photo")
+        assert answer.status_code == status
+        assert words in said(answer)
+        assert "secret" not in answer.text
+        assert "nosniff" in answer.headers["x-content-type-options"]
+        assert httpx.get(f"{client.base_url}/healthz").status_code == 200
+
+
+def test_unknown_addresses_and_methods_are_json_too(client: httpx.Client) -> None:
+    assert client.get("/v2").status_code == 404
+    assert said(client.get("/v2"))
+    assert client.get("/v1/apply").status_code == 405
+    assert client.get("/static/../limits.py").status_code == 404
+    assert client.get("/static/%2e%2e/limits.py").status_code == 404
+    assert said(client.get("/v1/lut", params={"look": "plain", "size": 12}))
