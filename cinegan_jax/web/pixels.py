@@ -18,13 +18,6 @@ from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_format
 from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
 from cinegan_jax.photos.photo import Photo
 from cinegan_jax.photos.read import read_photo
-    PHOTO_SUFFIXES,
-    EncodeOptions,
-    Photo,
-    encode_photo,
-    output_suffix,
-    read_photo,
-)
 from cinegan_jax.web.limits import Limits
 from cinegan_jax.web.tasks import Answer, Develop, Hello, LookCard, MakeLut, Task, WarmUp
 
