@@ -6,10 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from cinegan_jax.data.decode import BrokenPhoto, decode, is_photo
+from cinegan_jax.data.decode import is_photo
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.errors import UserError
-from cinegan_jax.inference.colour_table import Develop, fit_colour_table, make_develop, reduce
+from cinegan_jax.inference.colour_table import (
+    Develop,
+    fit_colour_table,
+    make_develop,
+    read_photos,
+    resized,
+)
 from cinegan_jax.inference.trained_look import TrainedLook
 from cinegan_jax.metrics.delta_e import ciede2000
 from cinegan_jax.ops.colour import srgb_to_lab
@@ -66,7 +72,7 @@ def make_table(
     """
     fitted, held_out = _sample_split() if folder is None else _folder_split(folder)
     develop = make_develop(look, strength)
-    lut = np.asarray(apply_lut(fit_colour_table(develop, fitted), identity_lut(size)))
+    lut = resized(fit_colour_table(develop, fitted), size)
     miss = difference(lut, develop, held_out)
     untouched = difference(identity_lut(2), develop, held_out)
     return LookTable(lut, len(fitted), len(held_out), miss, untouched)
@@ -83,8 +89,7 @@ def difference(lut: np.ndarray, develop: Develop, photos: Sequence[np.ndarray]) 
 
 
 def _sample_split() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    train, test = (_read(sample_photos(split)) for split in ("train", "test"))
-    return train, test
+    return read_photos(sample_photos("train")), read_photos(sample_photos("test"))
 
 
 def _folder_split(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -92,7 +97,7 @@ def _folder_split(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
         raise UserError(f"--photos {folder} is no folder")
     files = sorted(path for path in folder.rglob("*") if is_photo(path))
     evenly = np.linspace(0, len(files) - 1, min(len(files), MOST_PHOTOS))
-    photos = _read([files[round(index)] for index in evenly])
+    photos = read_photos(files[round(index)] for index in evenly)
     if len(photos) < 2:
         raise UserError(
             f"--photos {folder} has {len(photos)} photos that can be read; a LUT needs 2 or more, "
@@ -100,14 +105,3 @@ def _folder_split(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
         )
     held_out = photos[::HELD_OUT_EVERY]
     return [photo for i, photo in enumerate(photos) if i % HELD_OUT_EVERY], held_out
-
-
-def _read(files: Sequence[Path]) -> list[np.ndarray]:
-    """The photos that can be read, reduced."""
-    photos = []
-    for file in files:
-        try:
-            photos.append(reduce(decode(file, least_side=256)))
-        except BrokenPhoto:
-            continue
-    return photos

@@ -63,7 +63,6 @@ def lut(
     table = make_table(chosen, size, photos, strength)
     comments = [
         f"The colours of the look {chosen.name} at strength {strength:g}, by cinegan-jax.",
-        "Input and output are sRGB-encoded.",
         f"Mean delta E 2000 from the look: {table.miss}.",
     ]
     write_lut(path, table.lut, comments)

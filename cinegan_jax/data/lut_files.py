@@ -61,9 +61,11 @@ def encode_cube(lut: np.ndarray, comments: Sequence[str] = ()) -> bytes:
     """A LUT, unit [n, n, n, 3], as a `.cube` that all readers take.
 
     There are comments, LUT_3D_SIZE and the colours, and nothing else: OpenColorIO refuses TITLE,
-    darktable LUT_3D_INPUT_RANGE. Reading it gives the same float32 values.
+    darktable LUT_3D_INPUT_RANGE. Reading it gives the same float32 values. The last comment says
+    that input and output are sRGB-encoded.
     """
-    heads = [f"# {' '.join(comment.split())}" for comment in comments]
+    words = [*comments, "Input and output are sRGB-encoded."]
+    heads = [f"# {' '.join(comment.split())}" for comment in words]
     numbers = [
         " ".join(np.format_float_positional(value, min_digits=6) for value in colour)
         for colour in _red_fastest(lut).astype(np.float32).reshape(-1, 3)

@@ -5,18 +5,21 @@ those that photographs get. Photos in other light add the colours that no photo 
 surroundings of a real picture, since a generator answers a chart of flat patches differently.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageOps
-from scipy.optimize import isotonic_regression
 
+from cinegan_jax.data.decode import BrokenPhoto, decode
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.variants import vary
 from cinegan_jax.inference.trained_look import TrainedLook, apply_generator
 from cinegan_jax.ops.images import to_signed, to_unit
-from cinegan_jax.ops.lut import fit_lut
+from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
 from cinegan_jax.types import Params
 
 FIT_SIZE = 33
@@ -50,11 +53,21 @@ def make_develop(look: TrainedLook, strength: float = 1.0) -> Develop:
     return lambda photo: np.asarray(develop(look.kernels, photo))
 
 
-def reduce(photo: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3] as 384x256 or 256x384: scaled (Lanczos), what is too long is cut off."""
-    upright = photo.shape[0] > photo.shape[1]
-    box = (SHORT_SIDE, LONG_SIDE) if upright else (LONG_SIDE, SHORT_SIDE)
-    return np.asarray(ImageOps.fit(Image.fromarray(photo), box, Image.Resampling.LANCZOS))
+def read_photos(files: Iterable[Path]) -> list[np.ndarray]:
+    """Those that can be read: uint8 [256, 384, 3], or [384, 256, 3] where they are upright.
+
+    Scaled (Lanczos); what is too long is cut off at both ends.
+    """
+    photos = []
+    for file in files:
+        with contextlib.suppress(BrokenPhoto):
+            photos.append(_reduced(decode(file, SHORT_SIDE)))
+    return photos
+
+
+def fit_sample_table(look: TrainedLook) -> np.ndarray:
+    """`fit_colour_table` of a look, to the embedded photos."""
+    return fit_colour_table(make_develop(look), read_photos(sample_photos("train")))
 
 
 def fit_colour_table(develop: Develop, photos: Sequence[np.ndarray], seed: int = 0) -> np.ndarray:
@@ -62,7 +75,7 @@ def fit_colour_table(develop: Develop, photos: Sequence[np.ndarray], seed: int =
 
     Args:
       develop: the look.
-      photos: what it is shown, as `reduce` makes them; at least one.
+      photos: what it is shown, as `read_photos` gives them; at least one.
       seed: of the pixels that are taken and of the photos' variants.
 
     Returns:
@@ -77,23 +90,46 @@ def fit_colour_table(develop: Develop, photos: Sequence[np.ndarray], seed: int =
 
 
 def monotone(lut: np.ndarray) -> np.ndarray:
-    """The nearest LUT in the least squares in which no channel falls as its own input rises.
+    """A LUT in which no channel falls as its own input rises, nor from a grey to a lighter one.
 
-    Red along the axis of red, and so on (isotonic regression). So no gradient turns back; channels
-    may still fall as others rise, as saturated film colours do.
+    So no gradient turns back; a channel may still fall as the others rise, as it does in saturated
+    film colours. Midway between the lowest such LUT above and the highest below.
 
     Args:
       lut: [n, n, n, 3] as in `ops.lut`.
 
     Returns:
-      float32 of the same shape.
+      Of the same shape and type; the same LUT where it is so already.
     """
-    rising = np.empty(lut.shape, np.float32)
-    for channel in range(3):
-        lines = np.moveaxis(lut[..., channel], channel, -1)
-        fitted = [isotonic_regression(line).x for line in lines.reshape(-1, lines.shape[-1])]
-        rising[..., channel] = np.moveaxis(np.reshape(fitted, lines.shape), -1, channel)
-    return rising
+    return np.stack([_monotone(lut[..., channel], channel) for channel in range(3)], axis=-1)
+
+
+def _monotone(values: np.ndarray, axis: int) -> np.ndarray:
+    """One channel [n, n, n], along `axis` and along the greys."""
+    along = np.moveaxis(values, axis, 0)
+    above = _raised(along)
+    below = -np.flip(_raised(-np.flip(along)))
+    return np.moveaxis((above + below) / 2, 0, axis)
+
+
+def _raised(values: np.ndarray) -> np.ndarray:
+    """[n, n, n] with every value that falls, along the first axis or the greys, lifted."""
+    raised = values.copy()
+    for i in range(1, len(raised)):
+        raised[i] = np.maximum(raised[i], raised[i - 1])
+        raised[i, i, i] = max(raised[i, i, i], raised[i - 1, i - 1, i - 1])
+    return raised
+
+
+def resized(lut: np.ndarray, size: int) -> np.ndarray:
+    """The same colours at `size` nodes an axis, by trilinear interpolation: float32."""
+    return np.asarray(apply_lut(lut, identity_lut(size)))
+
+
+def _reduced(photo: np.ndarray) -> np.ndarray:
+    upright = photo.shape[0] > photo.shape[1]
+    box = (SHORT_SIDE, LONG_SIDE) if upright else (LONG_SIDE, SHORT_SIDE)
+    return np.asarray(ImageOps.fit(Image.fromarray(photo), box, Image.Resampling.LANCZOS))
 
 
 def _pixel_pairs(

@@ -4,8 +4,9 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from cinegan_jax.data.lut_files import read_lut
+from cinegan_jax.data.lut_files import encode_cube, read_lut, write_lut
 from cinegan_jax.errors import UserError
+from cinegan_jax.ops.lut import identity_lut
 
 
 def cube_text(lut: np.ndarray, header: str = "") -> str:
@@ -86,3 +87,61 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "look.3dl").write_text("x")
     with pytest.raises(UserError, match=r"'\.3dl' is no LUT file"):
         read_lut(tmp_path / "look.3dl")
+
+
+@pytest.mark.parametrize("size", [2, 17, 33])
+def test_a_written_cube_comes_back_exactly(tmp_path, rng, size):
+    lut = rng.random((size, size, size, 3), np.float32)
+    lut[0, 0, 0] = [0, 1, 1e-7]
+    write_lut(tmp_path / "look.cube", lut, ["two\nlines", "naïve"])
+    np.testing.assert_array_equal(read_lut(tmp_path / "look.cube"), lut)
+
+
+def test_a_cube_has_nothing_that_a_reader_refuses():
+    lines = encode_cube(identity_lut(2), ["a look\nLUT_1D_SIZE 9", "naïve"]).decode("ascii")
+    comments, (head, *colours) = lines.splitlines()[:3], lines.splitlines()[3:]
+    assert comments == [
+        "# a look LUT_1D_SIZE 9",
+        "# na?ve",
+        "# Input and output are sRGB-encoded.",
+    ]
+    assert head == "LUT_3D_SIZE 2"
+    assert colours[:3] == [
+        "0.000000 0.000000 0.000000",
+        "1.000000 0.000000 0.000000",
+        "0.000000 1.000000 0.000000",
+    ]
+
+
+def test_a_written_hald_comes_back(tmp_path, rng):
+    """Exactly what 16 bits hold, and 512x512 pixels at level 8."""
+    levels = rng.integers(0, 65535, (64, 64, 64, 3), np.uint16, endpoint=True)
+    write_lut(tmp_path / "look.png", levels / np.float32(65535))
+    found = read_lut(tmp_path / "look.png")
+    np.testing.assert_array_equal(np.rint(found * 65535), levels)
+    assert imagecodecs.png_decode((tmp_path / "look.png").read_bytes()).shape == (512, 512, 3)
+
+
+@pytest.mark.parametrize("name", ["look.cube", "look.png"])
+def test_a_written_identity_is_the_identity(tmp_path, name):
+    identity = identity_lut(16)
+    write_lut(tmp_path / name, identity)
+    atol = {"look.cube": 0, "look.png": 0.5 / 65535}[name]
+    np.testing.assert_allclose(read_lut(tmp_path / name), identity, rtol=1e-6, atol=atol)
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path, mount_disk):
+    lut = identity_lut(9)
+    with pytest.raises(UserError, match=r"'\.3dl' is no LUT file"):
+        write_lut(tmp_path / "look.3dl", lut)
+    with pytest.raises(UserError, match="4, 9, 16, 25, 36, 49 or 64 nodes an axis, not 33"):
+        write_lut(tmp_path / "look.png", identity_lut(33))
+    with pytest.raises(UserError, match=r"nowhere/look\.cube cannot be written: No such file"):
+        write_lut(tmp_path / "nowhere" / "look.cube", lut)
+    assert not list(tmp_path.iterdir())
+    disk = mount_disk("64k")
+    write_lut(disk / "look.cube", identity_lut(2))
+    with pytest.raises(UserError, match=r"look\.cube cannot be written: No space left"):
+        write_lut(disk / "look.cube", identity_lut(33))
+    assert [path.name for path in disk.iterdir()] == ["look.cube"]
+    assert len(read_lut(disk / "look.cube")) == 2

@@ -1,0 +1,130 @@
+"""`cinegan lut` as a photographer meets it."""
+
+import re
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from cinegan_jax.cli import app
+from cinegan_jax.darkroom.lut import make_table
+from cinegan_jax.data.lut_files import read_lut
+from cinegan_jax.inference import colour_table
+from cinegan_jax.inference.trained_look import TrainedLook, write_look
+from cinegan_jax.metrics.delta_e import delta_e_2000
+from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.ops.lut import apply_lut, identity_lut
+
+SAYS = re.compile(
+    r"look\.\w+: tiny, (\d+) nodes an axis, fitted to (\d+) photos\.\n"
+    r"On (\d+) other photos it misses the look by a mean delta E 2000 of (\S+) "
+    r"\(95th percentile (\S+)\); the untouched photos by (\S+) \(95th percentile (\S+)\)\.\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def _small_fit(monkeypatch):
+    small = {"FIT_SIZE": 9, "PIXELS": 20_000, "LONG_SIDE": 96, "SHORT_SIDE": 64}
+    for name, value in small.items():
+        monkeypatch.setattr(colour_table, name, value)
+
+
+@pytest.fixture
+def look(rng) -> TrainedLook:
+    """Changes colours, a little also by what is around them."""
+    generator = Generator(width=2, num_blocks=1, residual=True, colour_path=True)
+    params = generator.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))["params"]
+    kernels = jax.tree.map(lambda x: x + 0.03 * rng.normal(size=x.shape).astype(np.float32), params)
+    return TrainedLook("tiny", generator, kernels)
+
+
+@pytest.fixture
+def photos(tmp_path, rng) -> Path:
+    """Six smooth pictures, one of them in a subfolder, and a broken one."""
+    folder = tmp_path / "my photos"
+    (folder / "more").mkdir(parents=True)
+    for name in ["a", "b", "c", "d", "more/e", "more/f"]:
+        small = Image.fromarray(rng.integers(0, 255, (8, 12, 3), np.uint8))
+        small.resize((300, 200), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+def run(*arguments) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["lut", *map(str, arguments)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_the_command(tmp_path, look, photos):
+    write_look(look, tmp_path / "tiny.safetensors")
+    output = tmp_path / "look.cube"
+    code, said, _ = run(
+        "--weights", tmp_path / "tiny.safetensors", "-o", output, "--photos", photos, "--size", 17
+    )
+    assert code == 0
+    size, fitted, held_out, mean, high, untouched, _ = map(float, SAYS.search(said).groups())
+    assert (size, fitted, held_out) == (17, 4, 2)
+    assert 0 < mean < high
+    assert mean < untouched
+    assert read_lut(output).shape == (17, 17, 17, 3)
+    assert "# Input and output are sRGB-encoded.\nLUT_3D_SIZE 17\n" in output.read_text()
+
+
+def test_a_hald_is_named_by_its_suffix(tmp_path, look, photos):
+    write_look(look, tmp_path / "tiny.safetensors")
+    output = tmp_path / "look.png"
+    code, said, _ = run(
+        "--weights", tmp_path / "tiny.safetensors", "-o", output, "--photos", photos
+    )
+    assert code == 0
+    assert SAYS.search(said)
+    assert read_lut(output).shape == (64, 64, 64, 3)
+
+
+def test_what_it_says_is_what_is_so(look, photos):
+    """Against the mean of the metric, on the first and the last photo: those are held out."""
+    table = make_table(look, 9, photos)
+    develop = colour_table.make_develop(look)
+    held_out = colour_table.read_photos([photos / "a.png", photos / "more" / "f.png"])
+    for lut, found in [(table.lut, table.miss), (identity_lut(2), table.untouched)]:
+        scores = [
+            delta_e_2000(apply_lut(lut, photo[None] / np.float32(255)), develop(photo)[None])[0]
+            for photo in held_out
+        ]
+        assert found.mean == pytest.approx(np.mean(scores), rel=1e-4)
+
+
+def test_no_strength_is_the_identity(look, photos):
+    table = make_table(look, 9, photos, strength=0.0)
+    np.testing.assert_allclose(table.lut, identity_lut(9), atol=1e-4)
+    assert table.miss.percentile_95 < 0.02
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--size", "20"], "--size 20: nodes an axis for --format cube are 17, 33, 65"),
+        (["--format", "hald", "--size", "33"], "--size 33: nodes an axis for --format hald are 64"),
+        (
+            ["-o", "look.txt"],
+            "--output look.txt: the file needs the suffix .cube, or .png for a Hald",
+        ),
+        (["-o", "look.png", "--format", "cube"], "look.png: the file needs the suffix .cube"),
+        (["-o", "nowhere/look.cube"], "--output nowhere/look.cube: no such folder"),
+        (["-o", "folder.cube"], "--output folder.cube: is a folder"),
+        (["--strength", "2"], "strength 2.0 is not between 0 and 1.5"),
+        (["--look", "none"], "look 'none' is not one of"),
+        (["--photos", "nowhere"], "--photos nowhere is no folder"),
+        (["--photos", "folder.cube"], "--photos folder.cube has 0 photos that can be read"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_written(tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.cube").mkdir()
+    code, _, said = run(*arguments)
+    assert code == 2
+    assert says in said
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.cube"]
