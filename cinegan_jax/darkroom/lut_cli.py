@@ -1,10 +1,11 @@
 """`cinegan lut`. Heavy imports wait in the command."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
 
 from cinegan_jax.errors import UserError
 
@@ -49,8 +50,6 @@ def lut(
     """
     form = _format(form, output)
     size = _size(form, size)
-    if output is not None:
-        _check_writable(output)
     from cinegan_jax.darkroom.lut import make_table
     from cinegan_jax.data.lut_files import write_lut
     from cinegan_jax.inference.choose_look import choose_look
@@ -58,9 +57,10 @@ def lut(
 
     Settings(strength=strength).check()
     chosen = choose_look(look, weights)
-    path = output or Path(f"{chosen.name}{SUFFIXES[form]}")
+    path = output or Path(f"{PurePath(chosen.name).name}{SUFFIXES[form]}")
     _check_writable(path)
-    table = make_table(chosen, size, photos, strength)
+    with Console(stderr=True).status(f"Fitting a LUT to {chosen.name}"):
+        table = make_table(chosen, size, photos, strength)
     comments = [
         f"The colours of the look {chosen.name} at strength {strength:g}, by cinegan-jax.",
         f"Mean delta E 2000 from the look: {table.miss}.",

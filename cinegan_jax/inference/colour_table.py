@@ -24,7 +24,6 @@ from cinegan_jax.types import Params
 
 FIT_SIZE = 33
 """Nodes an axis. More only follow what surroundings do: 65 miss held-out photos by 3 % more."""
-SMOOTHNESS = 1.0
 LONG_SIDE, SHORT_SIDE = 384, 256
 """Of the photos that the generator sees. One shape, so that little is compiled."""
 PIXELS = 300_000
@@ -86,7 +85,7 @@ def fit_colour_table(develop: Develop, photos: Sequence[np.ndarray], seed: int =
     seen = _pixel_pairs(develop, photos, rng)
     added = _thinned(*_pixel_pairs(develop, variants, rng), rng)
     inputs, targets = (np.concatenate(both) for both in zip(seen, added, strict=True))
-    return monotone(fit_lut(inputs, targets, FIT_SIZE, SMOOTHNESS))
+    return monotone(fit_lut(inputs, targets, FIT_SIZE))
 
 
 def monotone(lut: np.ndarray) -> np.ndarray:

@@ -46,13 +46,16 @@ def distance(lut: np.ndarray, wanted: np.ndarray, pictures: np.ndarray) -> float
 
 def test_a_look_that_is_a_lut_is_found(table, velvia):
     for photo in read_photos(sample_photos("test")[:4]):
-        assert distance(table, velvia, photo[None] / np.float32(255)) < 0.5
+        assert distance(table, velvia, photo[None] / np.float32(255)) < 0.3
 
 
 def test_colours_that_no_photo_has_come_from_photos_in_other_light(table, velvia, photos):
-    """Over the whole cube the fit is better than from the same photos as they are."""
+    """Over the whole cube the fit is better than from the same photos as they are.
+
+    That is made of 17 nodes an axis, to take less time; interpolation costs it little.
+    """
     pixels = np.concatenate([photo.reshape(-1, 3)[::10] for photo in photos]) / np.float32(255)
-    plain = fit_lut(pixels, np.asarray(apply_lut(velvia, pixels)), 33, colour_table.SMOOTHNESS)
+    plain = fit_lut(pixels, np.asarray(apply_lut(velvia, pixels)), size=17)
     cube = identity_lut(16).reshape(1, 64, 64, 3)
     assert distance(table, velvia, cube) < 0.8 * distance(plain, velvia, cube)
 
