@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from PIL.JpegImagePlugin import JpegImageFile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 
 from cinegan_jax.photos import metadata as metadata_of
@@ -31,6 +32,12 @@ _SPACES: dict[int, str] = {
 _CHANNELS = {"GRAY": 1, "RGB": 3, "LAB": 3, "CMYK": 4}
 _SENSOR = (PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW)
 _DNG_VERSION, _XMP, _IPTC = 50706, 700, 33723
+_READ = (
+    *(COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.PACKBITS, COMPRESSION.ZSTD),
+    *(COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.JPEG),
+    *(COMPRESSION.CCITTRLE, COMPRESSION.CCITT_T4, COMPRESSION.CCITT_T6),
+)
+"""Compressions that are read; of the others none is common in photos."""
 _KEPT = (COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.ZSTD)
 """Compressions that are written again; others give way to deflate, which is lossless too."""
 _CENTIMETRE = 3
@@ -87,6 +94,11 @@ def _decoded(file: TiffFile, page: TiffPage, data: bytes) -> Picture:
     space = _SPACES.get(page.photometric)
     if space is None or page.dtype not in (np.uint8, np.uint16, np.bool_):
         raise Unsupported("a TIFF of a kind that is not read; save it as RGB with 8 or 16 bits")
+    if page.compression not in _READ:
+        name = COMPRESSION(page.compression).name
+        raise Unsupported(f"a TIFF compressed by {name}; save it with LZW or deflate")
+    if page.compression == COMPRESSION.JPEG:
+        _check_jpeg_sizes(page, data)
     samples, alpha = _samples(page, _CHANNELS[space])
     profile = page.iccprofile
     if space == "LAB":
@@ -102,6 +114,15 @@ def _decoded(file: TiffFile, page: TiffPage, data: bytes) -> Picture:
         coding=TiffCoding(int(page.compression), int(page.predictor)),
         notes=_notes(file),
     )
+
+
+def _check_jpeg_sizes(page: TiffPage, data: bytes) -> None:
+    """Raises ValueError if a JPEG in the file is larger than the place it is for."""
+    width, length = page.tilewidth or page.imagewidth, page.tilelength or page.rowsperstrip
+    for start, size in zip(page.dataoffsets, page.databytecounts, strict=True):
+        image = JpegImageFile(io.BytesIO(data[start : start + size]))
+        if image.width > width or image.height > length:
+            raise ValueError(f"JPEG of {image.size} in a place of {(width, length)}")
 
 
 def _samples(page: TiffPage, channels: int) -> tuple[np.ndarray, np.ndarray | None]:
