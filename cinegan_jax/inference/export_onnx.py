@@ -75,8 +75,8 @@ class _Graph:
         self.generator = look.generator
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
-        self._kernels = flatten_dict(dict(look.kernels), sep="/")
-        self._dtype = dtype
+        kernels = flatten_dict(dict(look.kernels), sep="/")
+        self._parameters = {name: _oihw(np.asarray(kernels[name], dtype)) for name in kernels}
 
     def add(self, operator: str, place: str, *inputs: str, **attributes: Any) -> str:
         """A node at a place, a path in the generator; returns the name of its result."""
@@ -85,29 +85,30 @@ class _Graph:
         return name
 
     def parameter(self, name: str) -> str:
-        """A parameter of the generator; kernels are turned from HWIO, or IO, to OIHW."""
-        array = np.asarray(self._kernels[name], self._dtype)
-        if array.ndim > 1:
-            array = array.reshape(*(1,) * (4 - array.ndim), *array.shape).transpose(3, 2, 0, 1)
-        return self._as_float32(self._store(name, array), array.dtype)
-
-    def kernel_size(self, name: str) -> int:
-        """Rows of a kernel, HWIO; 1 of a dense one, IO."""
-        shape = self._kernels[name].shape
-        return int(shape[0]) if len(shape) == 4 else 1
-
-    def constant(self, name: str, value: float) -> str:
-        return self._store(name, np.float32(value))
-
-    def _store(self, name: str, array: np.ndarray | np.generic) -> str:
-        whole = np.array(array, order="C")
-        self.initializers.append(numpy_helper.from_array(whole, name))
-        return name
-
-    def _as_float32(self, name: str, dtype: np.dtype) -> str:
-        if dtype == np.float32:
+        """A parameter of the generator, in float32."""
+        array = self._parameters[name]
+        self._store(name, array)
+        if array.dtype == np.float32:
             return name
         return self.add("Cast", name, name, to=TensorProto.FLOAT)
+
+    def kernel_size(self, name: str) -> int:
+        """Pixels a side."""
+        return int(self._parameters[name].shape[-1])
+
+    def constant(self, name: str, value: float) -> str:
+        return self._store(name, np.array(value, np.float32))
+
+    def _store(self, name: str, array: np.ndarray) -> str:
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+
+def _oihw(array: np.ndarray) -> np.ndarray:
+    """Kernels from HWIO or, of dense layers, IO; vectors as they are."""
+    if array.ndim == 1:
+        return array
+    return array.reshape((1,) * (4 - array.ndim) + array.shape).transpose(3, 2, 0, 1)
 
 
 def _whole(graph: _Graph) -> None:
