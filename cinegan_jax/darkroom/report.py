@@ -22,7 +22,7 @@ class Report:
         """`photos`: how many there are."""
         self.outcomes: list[Outcome] = []
         self._console = Console(stderr=True, markup=False, emoji=False, highlight=False)
-        self._bar = Progress(
+        self.bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
@@ -32,14 +32,14 @@ class Report:
             disable=not self._console.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task("Developing", total=photos, failed="")
+        self._task = self.bar.add_task("Developing", total=photos, failed="")
         self._shares: dict[Path, float] = {}
         self._lock = threading.Lock()
         self._photos = photos
         self._counts: Counter[Status] = Counter()
 
     def __enter__(self) -> "Report":
-        self._bar.start()
+        self.bar.start()
         return self
 
     def __exit__(
@@ -48,7 +48,7 @@ class Report:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        self.bar.stop()
 
     def share(self, photo: Path, done: float) -> None:
         """0 to 1 of a photo is developed."""
@@ -75,7 +75,7 @@ class Report:
             failed = f"{self._counts['failed']} failed" if self._counts["failed"] else ""
             completed = tried + sum(self._shares.values())
             total = self._photos - self._counts["skipped"]
-        self._bar.update(
+        self.bar.update(
             self._task, description=name, completed=completed, total=total, failed=failed
         )
 

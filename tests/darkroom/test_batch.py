@@ -1,0 +1,194 @@
+"""Which photos are under way at a time, and what ends a batch; developing itself is replaced."""
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cinegan_jax.darkroom import batch
+from cinegan_jax.darkroom.batch import Batch, Recipe
+from cinegan_jax.darkroom.destination import Destination
+from cinegan_jax.darkroom.find import Found
+from cinegan_jax.darkroom.outcome import Outcome
+from cinegan_jax.inference.develop import Settings
+from cinegan_jax.inference.trained_look import TrainedLook
+from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.photos.encode import EncodeOptions
+
+LOOK = TrainedLook("none", Generator(width=4, num_blocks=1), {})
+Develop = Callable[..., np.ndarray]
+
+
+class Seen:
+    """What a batch tells of."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+
+    def share(self, photo: Path, done: float) -> None:
+        pass
+
+    def ended(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+    @property
+    def ends(self) -> list[tuple[str, str, str]]:
+        return [(o.photo.name, o.status, o.reason) for o in self.outcomes]
+
+
+@pytest.fixture
+def photos(write_photo: Callable[..., Path], tmp_path: Path) -> list[Found]:
+    return [Found(write_photo(tmp_path / "in" / f"{n}.png", 20, 10)) for n in range(6)]
+
+
+@pytest.fixture
+def start(
+    photos: list[Found], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Develop], tuple[Batch, Seen]]:
+    """A batch in which `develop` is another function."""
+
+    def make(develop: Develop) -> tuple[Batch, Seen]:
+        monkeypatch.setattr(batch, "develop", develop)
+        seen = Seen()
+        destination = Destination(tmp_path / "out", "")
+        recipe = Recipe(LOOK, Settings(), EncodeOptions(), destination)
+        return Batch(photos, recipe, seen), seen
+
+    return make
+
+
+def unchanged(photo: np.ndarray, *_: object) -> np.ndarray:
+    return photo
+
+
+@pytest.mark.parametrize(
+    ("jobs", "pixels_at_once", "most"), [(3, 10**9, 3), (3, 450, 2), (3, 1, 1), (1, 10**9, 1)]
+)
+def test_so_many_are_read_and_one_is_developed_at_a_time(
+    jobs: int,
+    pixels_at_once: int,
+    most: int,
+    start: Callable[[Develop], tuple[Batch, Seen]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    developing, under_way, most_under_way = threading.Lock(), 0, 0
+    read, write = batch.read_photo, batch.write_whole
+
+    def counted_read(*args, **kwargs):
+        nonlocal under_way, most_under_way
+        under_way += 1
+        most_under_way = max(most_under_way, under_way)
+        return read(*args, **kwargs)
+
+    def counted_write(*args):
+        nonlocal under_way
+        write(*args)
+        under_way -= 1
+
+    def develop(photo: np.ndarray, *_: object) -> np.ndarray:
+        with_nobody_else = developing.acquire(blocking=False)
+        assert with_nobody_else
+        time.sleep(0.02)
+        developing.release()
+        return photo
+
+    monkeypatch.setattr(batch, "read_photo", counted_read)
+    monkeypatch.setattr(batch, "write_whole", counted_write)
+    monkeypatch.setattr(batch, "PIXELS_AT_ONCE", pixels_at_once)
+    run, seen = start(develop)
+    run.run(jobs)
+    assert {status for _, status, _ in seen.ends} == {"done"}
+    assert (len(seen.ends), run.not_tried) == (6, 0)
+    assert most_under_way == most
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "the memory does not suffice: try --jobs 1 and another --method"),
+        (RuntimeError("RESOURCE_EXHAUSTED: 9 GB"), "the memory does not suffice"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+        (ZeroDivisionError("by 0"), "unforeseen, please report it: ZeroDivisionError: by 0"),
+    ],
+)
+def test_whatever_one_photo_meets_others_are_done(
+    error: Exception, reason: str, start: Callable[[Develop], tuple[Batch, Seen]]
+) -> None:
+    calls = iter(range(6))
+
+    def develop(photo: np.ndarray, *_: object) -> np.ndarray:
+        if next(calls) == 2:
+            raise error
+        return photo
+
+    run, seen = start(develop)
+    run.run(1)
+    assert [status for _, status, _ in seen.ends] == ["done"] * 2 + ["failed"] + ["done"] * 3
+    assert seen.ends[2][2].startswith(reason)
+
+
+def test_a_photo_that_is_too_large_is_not_decoded(
+    start: Callable[[Develop], tuple[Batch, Seen]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "MAX_PIXELS", 199)
+    run, seen = start(unchanged)
+    run.run(2)
+    assert {status for _, status, _ in seen.ends} == {"failed"}
+    assert "20 x 10 pixels are 0.0 megapixels; at most 0.000199 are taken" in seen.ends[0][2]
+
+
+def test_a_full_disk_ends_the_batch(start: Callable[[Develop], tuple[Batch, Seen]]) -> None:
+    def develop(*_: object) -> np.ndarray:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    run, seen = start(develop)
+    run.run(1)
+    assert seen.ends == [("0.png", "failed", "no space is left where its result goes")]
+    assert run.not_tried == 5
+
+
+def test_an_interrupt_drops_what_is_not_developed(
+    start: Callable[[Develop], tuple[Batch, Seen]], tmp_path: Path
+) -> None:
+    shown = []
+
+    def develop(photo: np.ndarray, look: TrainedLook, settings: Settings, progress) -> np.ndarray:
+        shown.append(photo)
+        if len(shown) == 2:
+            import _thread
+
+            _thread.interrupt_main()
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline:
+                time.sleep(0.001)
+                progress(0.5)
+        return photo
+
+    run, seen = start(develop)
+    with pytest.raises(KeyboardInterrupt):
+        run.run(2)
+    assert seen.ends == [("0.png", "done", "")]
+    assert run.not_tried == 5
+    assert os.listdir(tmp_path / "out") == ["0.png"]
+
+
+def test_seeds_are_of_the_photo_s_name(
+    start: Callable[[Develop], tuple[Batch, Seen]], tmp_path: Path
+) -> None:
+    seeds = []
+
+    def develop(photo: np.ndarray, look: TrainedLook, settings: Settings, *_: object) -> np.ndarray:
+        seeds.append(settings.seed)
+        return photo
+
+    run, _ = start(develop)
+    run.run(1)
+    assert len(set(seeds)) == 6
+    with Image.open(tmp_path / "out" / "3.png") as made, Image.open(tmp_path / "in/3.png") as photo:
+        np.testing.assert_array_equal(made, photo)

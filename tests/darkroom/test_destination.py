@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from cinegan_jax.darkroom.destination import (
+    Destination,
+    choose_destination,
+    choose_format,
+    require_writable,
+)
+from cinegan_jax.darkroom.find import Found
+from cinegan_jax.errors import UserError
+
+PHOTO = Found(Path("trip/day 1/IMG.v2.JPG"), Path("day 1"))
+
+
+def test_results_go_beside_photos_or_keep_their_place_below_a_folder() -> None:
+    assert Destination(None, "_x").of(PHOTO, ".jpg") == Path("trip/day 1/IMG.v2_x.jpg")
+    assert Destination(Path("out"), "").of(PHOTO, ".tif") == Path("out/day 1/IMG.v2.tif")
+
+
+def test_output_is_a_file_or_a_folder(tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    (tmp_path / "album.png").mkdir()
+
+    def chosen(output: str) -> Destination:
+        return choose_destination(output, [photo], "_x")
+
+    assert chosen("out").folder == Path("out")
+    assert chosen("new/out.png") == Destination(Path("new"), "_x", Path("new/out.png"))
+    assert chosen("out.jpg/").folder == Path("out.jpg")
+    assert chosen(str(tmp_path / "album.png")).file is None
+    assert choose_destination(None, [photo], "_x").folder is None
+
+
+@pytest.mark.parametrize(
+    ("output", "suffix", "text"),
+    [
+        ("out.png", "", "out.png is one file; for several photos give a folder"),
+        ("notes.txt", "", "is one file"),
+        ("out", "/../x", "suffix '/../x' is no part of a file name"),
+    ],
+)
+def test_what_cannot_be_an_output(
+    output: str, suffix: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("notes.txt").touch()
+    with pytest.raises(UserError, match=text):
+        choose_destination(output, [Path("a.jpg"), Path("b.jpg")], suffix)
+
+
+def test_a_file_that_is_no_picture_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UserError, match="does not end like a picture"):
+        choose_destination(str(tmp_path / "notes.txt"), [Path("a.jpg")], "")
+
+
+def test_the_name_of_the_result_says_its_format() -> None:
+    def named(name: str, asked: str | None = None) -> str | None:
+        return choose_format(Destination(Path(), "", Path(name)), asked)
+
+    assert (named("a.JPEG"), named("a.tif"), named("a.tiff", "tiff")) == ("jpeg", "tiff", "tiff")
+    assert choose_format(Destination(None, ""), "webp") == "webp"
+    with pytest.raises(UserError, match=r"a\.png would be jpeg: end its name with \.jpg"):
+        named("a.png", "jpeg")
+    with pytest.raises(UserError, match=r"a\.cr2 would be of a format that is only read"):
+        named("a.cr2")
+
+
+def test_folders_are_made_and_refused(tmp_path: Path) -> None:
+    require_writable(tmp_path / "new" / "deep")
+    assert list((tmp_path / "new" / "deep").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file/sub cannot be written: Not a directory; give"):
+        require_writable(tmp_path / "file" / "sub")
