@@ -14,6 +14,9 @@ from cinegan_jax.photos.riff import riff_chunks
 
 logging.getLogger("exiv2").addHandler(logging.NullHandler())  # else its notes go to stderr
 
+DAMAGED = "a part of its metadata cannot be read and is left out"
+"""A note on a photo."""
+
 _EXIV2 = threading.Lock()
 """The XMP parser inside exiv2 is not made for several threads."""
 
@@ -37,7 +40,6 @@ _FILE_GROUPS = ("SubImage", "SubThumb", "Thumbnail", "Image2", "Image3", "Panaso
 _RESOLUTION = ("Exif.Image.XResolution", "Exif.Image.YResolution", "Exif.Image.ResolutionUnit")
 """Kept apart from EXIF where a file says it outside."""
 _STALE_XMP = ("Xmp.xmp.Thumbnails", "Xmp.xmpNote.HasExtendedXMP")
-_DAMAGED = "its metadata is damaged in part; that part is left out"
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def checked(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
     if xmp and not _is_sound(Metadata(b"", xmp)):
         xmp = b""
     found = Metadata(exif, xmp, iptc)
-    return found, () if found == metadata else (_DAMAGED,)
+    return found, () if found == metadata else (DAMAGED,)
 
 
 def orientation(metadata: Metadata) -> int:
@@ -113,24 +115,25 @@ def upright(metadata: Metadata, width: int, height: int, srgb: bool) -> Metadata
         return _blobs(image, metadata.iptc)
 
 
-def of_tiff(data: bytes) -> bytes:
-    """The EXIF of a TIFF file, without what tells how the file stores its pixels."""
-    with _EXIV2:
-        image = _opened(Metadata())
-        image.setExifData(_shot_data(data).exifData())
-        return _blobs(image, b"").exif
+def of_file(data: bytes) -> Metadata | None:
+    """The EXIF and XMP of a TIFF or RAW file; None: damaged.
 
-
-def of_raw(data: bytes) -> Metadata:
-    """The EXIF and XMP of a RAW file, without settings to develop it by."""
-    with _EXIV2:
-        source = _shot_data(data)
-        xmp = source.xmpData()
-        _remove(xmp, (key for key in _keys(xmp) if key.startswith("Xmp.crs.")))
-        image = _opened(Metadata())
-        image.setExifData(source.exifData())
-        image.setXmpData(xmp)
-        return _blobs(image, b"")
+    What tells how the file stores its pixels is left out, and so are settings to develop it by.
+    """
+    try:
+        with _EXIV2:
+            source = exiv2.ImageFactory.open(data)
+            source.readMetadata()
+            exif, xmp = source.exifData(), source.xmpData()
+            _remove(exif, (key for key in _keys(exif) if _of_the_file(exif, key)))
+            _remove(exif, _RESOLUTION)
+            _remove(xmp, (key for key in _keys(xmp) if key.startswith("Xmp.crs.")))
+            image = _opened(Metadata())
+            image.setExifData(exif)
+            image.setXmpData(xmp)
+            return _blobs(image, b"")
+    except Exception:  # exiv2 meets damaged bytes with every kind of exception
+        return None
 
 
 def with_exif(tiff: bytes, exif: bytes) -> bytes:
@@ -171,16 +174,6 @@ def _opened(metadata: Metadata) -> Any:
     Image.new("RGB", (1, 1)).save(file, "webp", exif=metadata.exif, xmp=metadata.xmp)
     image = exiv2.ImageFactory.open(file.getvalue())
     image.readMetadata()
-    return image
-
-
-def _shot_data(data: bytes) -> Any:
-    """An exiv2 image of a TIFF or RAW file with only those tags that tell of the photo."""
-    image = exiv2.ImageFactory.open(data)
-    image.readMetadata()
-    exif = image.exifData()
-    _remove(exif, (key for key in _keys(exif) if _of_the_file(exif, key)))
-    _remove(exif, _RESOLUTION)
     return image
 
 

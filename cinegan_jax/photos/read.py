@@ -56,6 +56,10 @@ def _told_of(name: str) -> Iterator[None]:
         raise UnreadablePhoto(f"{name}: {error}") from error
     except FileNotFoundError as error:
         raise UnreadablePhoto(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise UnreadablePhoto(f"{name}: a folder") from error
+    except PermissionError as error:
+        raise UnreadablePhoto(f"{name}: may not be read; check its permissions") from error
     except Exception as error:  # decoders meet damaged bytes with every kind of exception
         raise UnreadablePhoto(f"{name}: damaged or cut off; copy it again") from error
 

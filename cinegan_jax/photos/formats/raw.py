@@ -26,7 +26,9 @@ def open_file(data: bytes) -> Opened:
         )
         raw.close()
         height, width = samples.shape[:2]
-        shot = metadata.upright(metadata.of_raw(data), width, height, srgb=True)
-        return Picture(samples, profile=srgb_profile(), metadata=shot)
+        found = metadata.of_file(data)
+        notes = () if found else (metadata.DAMAGED,)
+        shot = metadata.upright(found or metadata.Metadata(), width, height, srgb=True)
+        return Picture(samples, profile=srgb_profile(), metadata=shot, notes=notes)
 
     return Opened("raw", raw.sizes.width, raw.sizes.height, decode)

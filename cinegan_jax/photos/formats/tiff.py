@@ -103,16 +103,17 @@ def _decoded(file: TiffFile, page: TiffPage, data: bytes) -> Picture:
     profile = page.iccprofile
     if space == "LAB":
         samples, profile = lab_to_srgb(_lab(samples, page.photometric)), srgb_profile()
-    tags = page.tags
+    tags, found = page.tags, metadata_of.of_file(data)
+    exif = found.exif if found else b""
     return Picture(
         samples,
         "RGB" if space == "LAB" else space,
         alpha,
         profile=profile,
-        metadata=Metadata(metadata_of.of_tiff(data), _bytes(tags, _XMP), _bytes(tags, _IPTC)),
+        metadata=Metadata(exif, _bytes(tags, _XMP), _bytes(tags, _IPTC)),
         dpi=_dpi(page),
         coding=TiffCoding(int(page.compression), int(page.predictor)),
-        notes=_notes(file),
+        notes=_notes(file) + (() if found else (metadata_of.DAMAGED,)),
     )
 
 
