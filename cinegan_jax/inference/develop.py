@@ -8,16 +8,21 @@ import numpy as np
 from cinegan_jax.data.film import lay_grain
 from cinegan_jax.errors import UserError
 from cinegan_jax.inference.grain import GrainNoise
+from cinegan_jax.inference.tiles import tiles
 from cinegan_jax.inference.trained_look import Grain, TrainedLook
 from cinegan_jax.inference.transfer import transfer
+from cinegan_jax.inference.whole import whole
 
 Progress = Callable[[float], None]
 """Told the share that is done, 0 to 1; what it raises ends the work."""
 
-Method = Callable[[np.ndarray, TrainedLook, float], Iterator[np.ndarray]]
-"""(photo, look, strength) to the picture's bands of rows from top to bottom: unit float32."""
+Method = Callable[[np.ndarray, TrainedLook, float, Progress], Iterator[np.ndarray]]
+"""(photo, look, strength, progress) to photo + strength * (look - photo).
 
-METHODS: dict[str, Method] = {"transfer": transfer}
+It yields unit float32 [some rows, w, 3] from top to bottom, not clipped.
+"""
+
+METHODS: dict[str, Method] = {"transfer": transfer, "tiles": tiles, "whole": whole}
 MOST_STRENGTH = 1.5
 ROWS = 128
 """Of a band that no method made."""
@@ -65,7 +70,7 @@ def develop(
       photo: sRGB-encoded uint8 or uint16 [h, w, 3], any size.
       look: what to make of it.
       settings: how.
-      progress: called after each band of rows.
+      progress: called after each tile or band of rows.
 
     Returns:
       A new array of the photo's shape and type: the photo itself at strength 0 without grain.
@@ -84,15 +89,17 @@ def develop(
     method = METHODS[settings.method] if settings.strength else _unchanged
     finish = _Finish(photo, look.grain, settings)
     developed, top = np.empty_like(photo), 0
-    for band in method(photo, look, settings.strength):
+    for band in method(photo, look, settings.strength, progress):
         developed[top : top + len(band)] = finish(band)
         top += len(band)
-        progress(top / len(photo))
     return developed
 
 
-def _unchanged(photo: np.ndarray, look: TrainedLook, strength: float) -> Iterator[np.ndarray]:
+def _unchanged(
+    photo: np.ndarray, look: TrainedLook, strength: float, progress: Progress
+) -> Iterator[np.ndarray]:
     for top in range(0, len(photo), ROWS):
+        progress(min(top + ROWS, len(photo)) / len(photo))
         yield photo[top : top + ROWS].astype(np.float32) / np.float32(np.iinfo(photo.dtype).max)
 
 

@@ -120,15 +120,20 @@ class InstanceNorm(nn.Module):
         scale = self.param("scale", nn.initializers.ones, (channels,), jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, (channels,), jnp.float32)
         x = x.astype(jnp.float32)
-        mean = self._means(x)
-        # The variance has no slope in the mean, so the gradient need not sum over x once more.
-        # The term that is subtracted is zero; its second derivative is not.
-        centre = jax.lax.stop_gradient(mean)
-        variance = self._means(jnp.square(x - centre)) - jnp.square(mean - centre)
+        mean, variance = self.moments(x)
         gain = jax.lax.rsqrt(variance + self.epsilon) * self._per_channel(scale)
         return ((x - mean) * gain + self._per_channel(bias)).astype(self.dtype)
 
-    def _means(self, x: jax.Array) -> jax.Array:
+    def moments(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Mean and variance of each channel of each picture: [n, 1, 1, c] both."""
+        mean = self.means(x)
+        # The variance has no slope in the mean, so the gradient need not sum over x once more.
+        # The term that is subtracted is zero; its second derivative is not.
+        centre = jax.lax.stop_gradient(mean)
+        return mean, self.means(jnp.square(x - centre)) - jnp.square(mean - centre)
+
+    def means(self, x: jax.Array) -> jax.Array:
+        """[n, h, w, c] to [n, 1, 1, c], the same for channels that are taken as one."""
         means = jnp.mean(x, axis=(1, 2), keepdims=True)
         if self.parts == 1:
             return means
@@ -179,10 +184,13 @@ class SqueezeExcite(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         channels = x.shape[-1]
-        means = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
-        squeezed = nn.relu(self._dense(max(1, channels // 16), "squeeze")(means))
+        squeezed = nn.relu(self._dense(max(1, channels // 16), "squeeze")(self.means(x)))
         gate = nn.sigmoid(self._dense(channels, "excite")(squeezed))
         return x * gate[:, None, None, :]
+
+    def means(self, x: jax.Array) -> jax.Array:
+        """[n, h, w, c] to [n, c]."""
+        return jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
 
     def _dense(self, features: int, name: str) -> nn.Dense:
         return nn.Dense(features, dtype=self.dtype, kernel_init=glorot, name=name)

@@ -1,0 +1,107 @@
+"""The network at the photo's own size by overlapping tiles, in memory that its size does not move.
+
+All tiles use the same statistics, those of the whole photo, so that they agree in brightness and
+colour; where they overlap they are blended, so that their edges, which lack surroundings, are gone.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from cinegan_jax.inference.generate import pad_to_multiple
+from cinegan_jax.inference.network import STRIDE, generate_part, measure_statistics
+from cinegan_jax.inference.resize import resize
+from cinegan_jax.inference.trained_look import TrainedLook
+
+SIDE = 768
+"""Of a tile."""
+OVERLAP = 128
+"""Of neighbours, at least. The outermost quarter of it is thrown away on both sides."""
+STATISTICS_PIXELS = 2**21
+"""A larger photo is reduced to about so many for its statistics; those of others are exact."""
+STATISTICS_STEP = 64
+"""Sides of a reduced photo are multiples of this, so that few programs are ever compiled."""
+
+
+class _Span(NamedTuple):
+    """A tile along one side of the photo: where it begins, and the weight of each of its pixels."""
+
+    start: int
+    weights: np.ndarray
+
+
+def tiles(
+    photo: np.ndarray, look: TrainedLook, strength: float, progress: Callable[[float], None]
+) -> Iterator[np.ndarray]:
+    """Develops tile after tile with the statistics of the whole photo.
+
+    Args and yields: as `develop.Method`. The photo is continued by reflection to sides in multiples
+    of 8.
+    """
+    height, width, _ = photo.shape
+    statistics = _statistics(photo, look)
+    down, along = (_spans(side + -side % STRIDE) for side in (height, width))
+    side = len(down[0].weights)
+    canvas = np.zeros((side, width, 3), np.float32)
+    for row, span in enumerate(down):
+        for column, made in enumerate(_row(photo, look, statistics, span.start, along)):
+            left, tile = made
+            canvas[:, left : left + tile.shape[1]] += span.weights[:, None, None] * tile
+            progress((row + (column + 1) / len(along)) / len(down))
+        top = span.start
+        bottom = down[row + 1].start if row + 1 < len(down) else height
+        photo_rows = _unit(photo[top:bottom])
+        yield photo_rows + np.float32(strength) * (canvas[: bottom - top] - photo_rows)
+        canvas = np.pad(canvas[bottom - top :], [(0, min(bottom - top, side)), (0, 0), (0, 0)])
+
+
+def _row(
+    photo: np.ndarray, look: TrainedLook, statistics: dict, top: int, along: list[_Span]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The left edges and the pictures of a row of tiles, times their weights along the row."""
+    for left, weights in along:
+        part = photo[top : top + SIDE, left : left + SIDE]
+        padded = pad_to_multiple(_unit(part), STRIDE)
+        made = generate_part(look.generator, look.kernels, statistics, padded)
+        yield left, (np.asarray(made) * weights[None, :, None])[:, : part.shape[1]]
+
+
+def _spans(count: int) -> list[_Span]:
+    """Tiles over a side of so many pixels, evenly; their weights sum to 1 at every pixel."""
+    if count <= SIDE:
+        return [_Span(0, np.ones(count, np.float32))]
+    number = -(-(count - OVERLAP) // (SIDE - OVERLAP))
+    starts = np.linspace(0, (count - SIDE) // STRIDE, number).round().astype(int) * STRIDE
+    total = np.zeros(count)
+    for start in starts:
+        total[start : start + SIDE] += _ramps(start, count)
+    return [
+        _Span(int(start), (_ramps(start, count) / total[start : start + SIDE]).astype(np.float32))
+        for start in starts
+    ]
+
+
+def _ramps(start: int, count: int) -> np.ndarray:
+    """A tile's weights: zero near its ends, but for the ends of the photo."""
+    place = np.arange(SIDE) + 0.5
+    rise = np.clip((place - OVERLAP / 4) / (OVERLAP / 2), 0.0, 1.0)
+    left = rise if start > 0 else np.ones(SIDE)
+    right = rise[::-1] if start + SIDE < count else np.ones(SIDE)
+    return np.minimum(left, right)
+
+
+def _statistics(photo: np.ndarray, look: TrainedLook) -> dict:
+    height, width, _ = photo.shape
+    scale = (STATISTICS_PIXELS / (height * width)) ** 0.5
+    if scale >= 1:
+        seen = pad_to_multiple(_unit(photo), STRIDE)
+    else:
+        step = STATISTICS_STEP
+        shape = [max(step, round(side * scale / step) * step) for side in (height, width)]
+        seen = resize(photo, *shape)
+    return measure_statistics(look.generator, look.kernels, seen)
+
+
+def _unit(photo: np.ndarray) -> np.ndarray:
+    return photo.astype(np.float32) / np.float32(np.iinfo(photo.dtype).max)

@@ -1,0 +1,94 @@
+"""Tiles, whole photos and their statistics, on a random network at a small tile size."""
+
+import jax
+import numpy as np
+import pytest
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.inference import tiles as tiles_module
+from cinegan_jax.inference import whole as whole_module
+from cinegan_jax.inference.statistics import apply_with, measure
+from cinegan_jax.inference.tiles import tiles
+from cinegan_jax.inference.trained_look import TrainedLook, apply_generator
+from cinegan_jax.inference.whole import whole
+from cinegan_jax.nets.res_unet import Generator
+
+KINDS = {"published": (False, 0), "residual": (True, 4)}
+
+
+@pytest.fixture(params=KINDS)
+def look(request, rng):
+    residual, colour_path = KINDS[request.param]
+    generator = Generator(width=2, num_blocks=1, residual=residual, colour_path=colour_path)
+    picture = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
+    shapes = jax.eval_shape(generator.init, jax.random.key(0), picture)["params"]
+    kernels = jax.tree.map(lambda s: 0.3 * rng.normal(size=s.shape).astype(np.float32), shapes)
+    return TrainedLook("random", generator, kernels)
+
+
+def made(method, photo, look, strength=1.0):
+    return np.concatenate(list(method(photo, look, strength, lambda share: None)))
+
+
+def smooth_photo(rng, height, width):
+    coarse = rng.integers(0, 256, (-(-height // 16), -(-width // 16), 3))
+    fine = np.repeat(np.repeat(coarse, 16, 0), 16, 1)[:height, :width]
+    return np.clip(fine + rng.normal(0, 8, fine.shape), 0, 255).astype(np.uint8)
+
+
+def test_statistics_of_a_picture_make_the_same_picture(rng, look):
+    images = rng.uniform(-1, 1, (1, 32, 40, 3)).astype(np.float32)
+    statistics = measure(look.generator, look.kernels, images)
+    found = apply_with(look.generator, look.kernels, statistics, images)
+    expected = apply_generator(look.generator, look.kernels, images)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    other = apply_with(look.generator, look.kernels, statistics, images[:, :16] / 2)
+    own = apply_generator(look.generator, look.kernels, images[:, :16] / 2)
+    assert np.abs(other - own).max() > 0.01
+
+
+@pytest.mark.parametrize("shape", [(300, 500), (429, 77)])
+def test_tiles_are_the_whole_photo(rng, look, monkeypatch, shape):
+    """A pixel of this network depends on no other farther than 60 pixels away."""
+    monkeypatch.setattr(tiles_module, "SIDE", 320)
+    monkeypatch.setattr(tiles_module, "OVERLAP", 240)
+    photo = smooth_photo(rng, *shape)
+    found, expected = (made(method, photo, look) for method in (tiles, whole))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_one_tile_is_the_whole_photo(rng, look):
+    photo = smooth_photo(rng, 50, 70)
+    found, expected = (made(method, photo, look, 0.5) for method in (tiles, whole))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_large_photos_take_their_statistics_from_a_reduced_copy(rng, look, monkeypatch):
+    """Close on a photo without fine detail, where reducing changes little."""
+    monkeypatch.setattr(tiles_module, "STATISTICS_PIXELS", 128 * 128)
+    monkeypatch.setattr(tiles_module, "SIDE", 192)
+    ramps = np.linspace(0, 255, 256)
+    photo = np.stack(np.broadcast_arrays(ramps[:, None], ramps, 128), axis=-1).astype(np.uint8)
+    found, expected = (made(method, photo, look) for method in (tiles, whole))
+    error = np.mean(np.square(found - expected))
+    assert 0 < error < 0.03**2
+
+
+@pytest.mark.parametrize("count", [8, 768, 776, 1000, 1408, 1416, 20000])
+def test_weights_of_tiles_sum_to_one(count):
+    total = np.zeros(count)
+    for start, weights in tiles_module._spans(count):
+        assert start % 8 == 0
+        total[start : start + len(weights)] += weights
+    np.testing.assert_allclose(total, 1, atol=1e-5)
+
+
+def test_no_strength_leaves_the_photo_alone(rng, look):
+    photo = smooth_photo(rng, 24, 24)
+    np.testing.assert_allclose(made(tiles, photo, look, 0.0), photo / 255, atol=1e-6)
+
+
+def test_whole_refuses_what_would_not_fit(rng, look, monkeypatch):
+    monkeypatch.setattr(whole_module, "MOST_PIXELS", 1000)
+    with pytest.raises(UserError, match=r"takes photos of up to 0\.001 megapixels"):
+        made(whole, smooth_photo(rng, 40, 40), look)
