@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.inference.formats import Precision
 
 convert_app = typer.Typer(no_args_is_help=True)
 
@@ -39,3 +40,23 @@ def convert_vgg19(
     source = vgg19.download_keras() if file is None else file
     vgg19.convert_vgg19(source, output, allow_unknown=allow_unknown)
     typer.echo(f"{source} -> {output}")
+
+
+@convert_app.command("cinegan")
+def convert_cinegan(
+    file: Annotated[Path, typer.Argument(help="The published generator.keras.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The look file to write. [default: NAME.safetensors]"),
+    ] = None,
+    precision: Annotated[Precision, typer.Option(help="What kernels are stored in.")] = "float32",
+) -> None:
+    """Make a look file of the TensorFlow CineGAN's generator, for --weights."""
+    from cinegan_jax.convert.cinegan import read_keras_generator
+    from cinegan_jax.inference.export import export_look
+    from cinegan_jax.inference.trained_look import TrainedLook
+
+    path = output or Path(f"{file.stem}.safetensors")
+    generator, kernels = read_keras_generator(file)
+    export_look(TrainedLook(path.stem, generator, kernels), path, "safetensors", precision)
+    typer.echo(f"{file} -> {path}: width {generator.width}, {generator.num_blocks} blocks")

@@ -4,9 +4,7 @@ Only the layers up to block4_conv2 are kept. The metadata name the source, its S
 formula that the weights need.
 """
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +16,7 @@ import safetensors.numpy
 
 from cinegan_jax.errors import UserError
 from cinegan_jax.nets.vgg19 import BLOCKS, FORMAT, FORMAT_VERSION, check_layers
+from cinegan_jax.storage import write_whole
 
 KERAS_URL = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
@@ -176,13 +175,8 @@ def _save(layers: Layers, metadata: Mapping[str, str], output: Path) -> None:
         for name in LAYER_NAMES
         for part in ("kernel", "bias")
     }
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(safetensors.numpy.save(arrays, dict(metadata)))
-        partial.replace(output)
-    except (OSError, safetensors.SafetensorError) as error:
+        write_whole(output, safetensors.numpy.save(arrays, dict(metadata)))
+    except OSError as error:
         raise UserError(f"Cannot write {output}: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()

@@ -8,6 +8,7 @@ import imagecodecs
 import numpy as np
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.storage import write_whole
 
 MAX_SIZE = 256
 
@@ -47,14 +48,10 @@ def write_lut(path: Path, lut: np.ndarray, comments: Sequence[str] = ()) -> None
             content = encode_hald(lut)
         case other:
             raise UserError(f"{path}: {other!r} is no LUT file; use .cube or a HaldCLUT .png")
-    draft = path.with_name(f".{path.name}.tmp")
     try:
-        draft.write_bytes(content)
-        draft.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def encode_cube(lut: np.ndarray, comments: Sequence[str] = ()) -> bytes:

@@ -10,6 +10,7 @@ from jax.typing import DTypeLike
 from cinegan_jax.errors import UserError
 from cinegan_jax.inference.formats import Format, Precision
 from cinegan_jax.inference.trained_look import TrainedLook, write_look
+from cinegan_jax.storage import write_whole
 
 
 def export_look(
@@ -28,7 +29,7 @@ def export_look(
         if form == "safetensors":
             write_look(look, path, dtype=dtype)
         else:
-            _replace(path, _program_writer(form)(look, dtype))
+            write_whole(path, _program_writer(form)(look, dtype))
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -55,12 +56,3 @@ def _check_range(look: TrainedLook, dtype: np.dtype) -> None:
                 f"the look {look.name} cannot be stored in {dtype}, which ends at "
                 f"{np.finfo(dtype).max:.6g}: the largest value of {name} is {largest:.6g}"
             )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.tmp")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

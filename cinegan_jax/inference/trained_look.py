@@ -20,6 +20,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from cinegan_jax.errors import UserError
 from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.storage import write_whole
 from cinegan_jax.types import Images, Params
 
 FORMAT = "cinegan-look"
@@ -119,12 +120,7 @@ def write_look(look: TrainedLook, path: Path, *, dtype: Any = np.float16) -> Non
         "generator": json.dumps(architecture(look.generator)),
         "grain": json.dumps(dataclasses.asdict(look.grain)),
     }
-    draft = path.with_name(f".{path.name}.tmp")
-    try:
-        draft.write_bytes(safetensors.numpy.save(arrays, metadata))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, safetensors.numpy.save(arrays, metadata))
 
 
 def architecture(generator: Generator) -> dict[str, Any]:
