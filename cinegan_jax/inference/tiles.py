@@ -24,7 +24,7 @@ STATISTICS_STEP = 64
 """Sides of a reduced photo are multiples of this, so that few programs are ever compiled."""
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
     """A tile along one side of the photo: where it begins, and the weight of each of its pixels."""
 
     start: int
@@ -41,7 +41,7 @@ def tiles(
     """
     height, width, _ = photo.shape
     statistics = _statistics(photo, look)
-    down, along = (_spans(side + -side % STRIDE) for side in (height, width))
+    down, along = (spans(side + -side % STRIDE) for side in (height, width))
     side = len(down[0].weights)
     canvas = np.zeros((side, width, 3), np.float32)
     for row, span in enumerate(down):
@@ -57,7 +57,7 @@ def tiles(
 
 
 def _row(
-    photo: np.ndarray, look: TrainedLook, statistics: dict, top: int, along: list[_Span]
+    photo: np.ndarray, look: TrainedLook, statistics: dict, top: int, along: list[Span]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The left edges and the pictures of a row of tiles, times their weights along the row."""
     for left, weights in along:
@@ -67,17 +67,17 @@ def _row(
         yield left, (np.asarray(made) * weights[None, :, None])[:, : part.shape[1]]
 
 
-def _spans(count: int) -> list[_Span]:
-    """Tiles over a side of so many pixels, evenly; their weights sum to 1 at every pixel."""
+def spans(count: int) -> list[Span]:
+    """The tiles along a side of so many pixels, evenly; their weights sum to 1 at every pixel."""
     if count <= SIDE:
-        return [_Span(0, np.ones(count, np.float32))]
+        return [Span(0, np.ones(count, np.float32))]
     number = -(-(count - OVERLAP) // (SIDE - OVERLAP))
     starts = np.linspace(0, (count - SIDE) // STRIDE, number).round().astype(int) * STRIDE
     total = np.zeros(count)
     for start in starts:
         total[start : start + SIDE] += _ramps(start, count)
     return [
-        _Span(int(start), (_ramps(start, count) / total[start : start + SIDE]).astype(np.float32))
+        Span(int(start), (_ramps(start, count) / total[start : start + SIDE]).astype(np.float32))
         for start in starts
     ]
 

@@ -77,7 +77,7 @@ def test_large_photos_take_their_statistics_from_a_reduced_copy(rng, look, monke
 @pytest.mark.parametrize("count", [8, 768, 776, 1000, 1408, 1416, 20000])
 def test_weights_of_tiles_sum_to_one(count):
     total = np.zeros(count)
-    for start, weights in tiles_module._spans(count):
+    for start, weights in tiles_module.spans(count):
         assert start % 8 == 0
         total[start : start + len(weights)] += weights
     np.testing.assert_allclose(total, 1, atol=1e-5)
