@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from colour import RGB_COLOURSPACES
-from pictures import reread, rgb_profile, saved
+from pictures import exif_of, reread, rgb_profile, saved
 from PIL import Image
 
 from cinegan_jax.errors import UserError
@@ -242,3 +242,17 @@ def test_pixels_of_another_photo_are_refused(blocks):
     photo = _read(saved(Image.fromarray(blocks), "png"))
     with pytest.raises(ValueError, match="pixels"):
         encode_photo(photo, photo.pixels[1:])
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate"])
+def test_a_tiff_of_many_strips_is_read_by_others(rng, compression):
+    """One page, with the pixels of all strips, by libtiff."""
+    pixels = rng.integers(0, 256, (900, 1000, 3), np.uint8)
+    exif = exif_of(1).tobytes()
+    with_exif = _unchanged(saved(Image.fromarray(pixels), "png", exif=exif), format="tiff")
+    assert reread(with_exif).n_frames == 1
+    np.testing.assert_array_equal(np.asarray(reread(with_exif)), pixels)
+    source = saved(Image.fromarray(pixels), "tiff", compression=compression)
+    written = reread(_unchanged(source))
+    assert written.info["compression"] == compression
+    np.testing.assert_array_equal(np.asarray(written), pixels)

@@ -40,6 +40,9 @@ _READ = (
 """Compressions that are read; of the others none is common in photos."""
 _KEPT = (COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.ZSTD)
 """Compressions that are written again; others give way to deflate, which is lossless too."""
+_PLACES = ("ImageWidth", "ImageLength", "RowsPerStrip", "StripOffsets", "StripByteCounts")
+_LONG = 4
+_STRIP_BYTES = 1 << 20
 _CENTIMETRE = 3
 
 
@@ -63,25 +66,68 @@ def encode(picture: Picture, quality: int | None) -> bytes:
     compression = coding.compression if coding else COMPRESSION.ADOBE_DEFLATE
     if compression not in _KEPT:
         compression = COMPRESSION.ADOBE_DEFLATE
+    samples = joined(picture)
+    options: dict[str, Any] = {
+        "photometric": "minisblack" if picture.space == "GRAY" else "rgb",
+        "planarconfig": None if samples.ndim == 2 else "contig",
+        "extrasamples": None if picture.alpha is None else ["unassalpha"],
+        "compression": compression,
+        "predictor": compression != COMPRESSION.NONE,
+        "metadata": None,
+        "software": False,
+    }
+    file = io.BytesIO()
+    file.write(_one_pixel(picture, samples[:1, :1], options))
+    file.seek(0)
+    rows = max(1, _STRIP_BYTES // samples[:1].nbytes)
+    tifffile.imwrite(
+        file,
+        (samples[start : start + rows] for start in range(0, len(samples), rows)),
+        shape=samples.shape,
+        dtype=samples.dtype,
+        rowsperstrip=rows,
+        append=True,
+        **options,
+    )
+    _join_pages(file)
+    return file.getvalue()
+
+
+def _one_pixel(picture: Picture, pixel: np.ndarray, options: dict[str, Any]) -> bytes:
+    """A TIFF of one pixel with all that goes with the picture.
+
+    EXIF comes in by way of exiv2, which copies the whole file several times: this one is small.
+    """
     file = io.BytesIO()
     tifffile.imwrite(
         file,
-        joined(picture),
-        photometric="minisblack" if picture.space == "GRAY" else "rgb",
-        planarconfig=None if picture.space == "GRAY" and picture.alpha is None else "contig",
-        extrasamples=None if picture.alpha is None else ["unassalpha"],
-        compression=compression,
-        predictor=compression != COMPRESSION.NONE,
+        pixel,
         iccprofile=picture.profile,
         resolution=picture.dpi,
         resolutionunit="inch" if picture.dpi else None,
-        metadata=None,
-        software=False,
         extratags=_extra_tags(picture.metadata),
+        **options,
     )
-    if not picture.metadata.exif:
-        return file.getvalue()
-    return metadata_of.with_exif(file.getvalue(), picture.metadata.exif)
+    exif = picture.metadata.exif
+    return metadata_of.with_exif(file.getvalue(), exif) if exif else file.getvalue()
+
+
+def _join_pages(file: io.BytesIO) -> None:
+    """Gives the first page the pixels of the second, which then is no page any more."""
+    file.seek(0)
+    with TiffFile(file, mode="r+") as tiff:
+        first, second = tiff.pages.first, tiff.pages[1]
+        for name in _PLACES:
+            value = second.tags[name].value  # type: ignore[union-attr]
+            first.tags[name].overwrite(value, dtype=_LONG)
+        entries = int.from_bytes(_at(file, first.offset, 2), "little")
+        file.seek(first.offset + 2 + 12 * entries)
+        file.write(bytes(4))
+
+
+def _at(file: io.BytesIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)
 
 
 def _has_sensor_data(page: TiffPage) -> bool:
