@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from cinegan_jax.data.grain import lay_grain
 from cinegan_jax.data.lut_files import read_lut
 from cinegan_jax.errors import UserError
 from cinegan_jax.ops.colour import linear_to_srgb, luminance, srgb_to_linear
@@ -28,8 +29,6 @@ from cinegan_jax.ops.lut import apply_lut
 
 HALATION_THRESHOLD = 0.5
 """Linear luminance from which light counts as a highlight."""
-GRAIN_SHARED = 0.8
-"""Share of a grain's amplitude that the three channels have in common."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,14 +131,3 @@ def add_grain(picture: np.ndarray, sigma: float, size: float, seed: int) -> np.n
     noise = ndimage.gaussian_filter(noise, (softness, softness, 0))
     noise /= np.maximum(noise.std(), 1e-6)
     return lay_grain(picture, noise, sigma)
-
-
-def lay_grain(picture: np.ndarray, noise: np.ndarray, sigma: float) -> np.ndarray:
-    """Adds noise by density: unit float32 [h, w, 3] to the same, not clipped.
-
-    `noise` is [h, w, 4] of deviation 1: each channel's own, and what they share.
-    """
-    own = np.sqrt(1 - GRAIN_SHARED**2)
-    grain = GRAIN_SHARED * noise[..., 3:] + own * noise[..., :3]
-    amount = 4 * sigma * np.clip(picture * (1 - picture), 0.0, None)
-    return (picture + amount * grain).astype(np.float32)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cinegan_jax.data.film import lay_grain
+from cinegan_jax.data.grain import lay_grain
 from cinegan_jax.errors import UserError
 from cinegan_jax.inference.grain import GrainNoise
 from cinegan_jax.inference.tiles import tiles

@@ -1,7 +1,6 @@
 """The film renderer's grain for pictures too large to hold its noise: from top to bottom."""
 
 import numpy as np
-from scipy import fft
 
 CHANNELS = 4
 """Each channel's own noise, and what they share."""
@@ -47,6 +46,8 @@ class GrainNoise:
 
     def _hold(self, first: int, last: int) -> None:
         """Forgets rows above `first` and draws those up to `last`, blurred along themselves."""
+        from scipy import fft  # slow to import, and most photos are developed without grain
+
         held = self._first + self._drawn.shape[1]
         shape = (max(last - held, 0), self._width, CHANNELS)
         new = np.moveaxis(self._rng.standard_normal(shape, np.float32), -1, 0)

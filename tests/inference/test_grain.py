@@ -3,7 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from cinegan_jax.data.film import add_grain, lay_grain
+from cinegan_jax.data.film import add_grain
+from cinegan_jax.data.grain import lay_grain
 from cinegan_jax.inference.grain import GrainNoise
 
 
