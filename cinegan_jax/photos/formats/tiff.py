@@ -80,15 +80,7 @@ def encode(picture: Picture, quality: int | None) -> bytes:
     file.write(_one_pixel(picture, samples[:1, :1], options))
     file.seek(0)
     rows = max(1, _STRIP_BYTES // samples[:1].nbytes)
-    tifffile.imwrite(
-        file,
-        (samples[start : start + rows] for start in range(0, len(samples), rows)),
-        shape=samples.shape,
-        dtype=samples.dtype,
-        rowsperstrip=rows,
-        append=True,
-        **options,
-    )
+    tifffile.imwrite(file, samples, rowsperstrip=rows, append=True, **options)
     _join_pages(file)
     return file.getvalue()
 
