@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import app, flags
@@ -48,7 +49,7 @@ def enlarged() -> np.ndarray:
     return np.clip(np.rint(photo + noise), 0, 255).astype(np.uint8)
 
 
-def _sample(index: int):
+def _sample(index: int) -> Any:
     from PIL import Image
 
     from cinegan_jax.data.samples import sample_photos

@@ -79,3 +79,21 @@ def test_grain_is_the_film_renderers(rng, look):
     grained = develop(photo, look, Settings(strength=0, grain=2, seed=7)).astype(float)
     wanted = add_grain(photo / np.float32(65535), 2 * look.grain.sigma, look.grain.size, 7)
     np.testing.assert_allclose(grained / 65535, np.clip(wanted, 0, 1), atol=1e-3)
+
+
+def test_a_smooth_sky_gets_no_bands(look):
+    """On average over a column it is what the look made, between levels too."""
+    sky = np.linspace(100, 140, 160).astype(np.uint8)[None, :, None].repeat(400, 0).repeat(3, 2)
+    made = np.concatenate(list(METHODS["transfer"](sky, look, 0.5, lambda share: None)))
+    wanted = np.clip(made, 0, 1).mean(axis=0) * 255
+    found = develop(sky, look, Settings(strength=0.5)).mean(axis=0)
+    assert np.abs(wanted - np.rint(wanted)).max() > 0.3
+    np.testing.assert_allclose(found, wanted, atol=0.15)
+
+
+def test_what_progress_raises_ends_the_work(rng, look):
+    def cancel(share):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        develop(rng.integers(0, 256, (40, 30, 3), np.uint8), look, Settings(), cancel)
