@@ -1,5 +1,6 @@
 """`cinegan export`: a look as a file for other programs. Heavy imports wait in the command."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,11 @@ def export(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The file to write. [default: NAME.FORMAT]"),
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file to write; the look takes its name. [default: NAME.FORMAT]",
+        ),
     ] = None,
     precision: Annotated[
         Precision,
@@ -39,5 +44,5 @@ def export(
 
     chosen = choose_look(look, weights)
     path = output or Path(f"{chosen.name}.{form}")
-    export_look(chosen, path, form, precision)
-    typer.echo(f"{path}: {chosen.name}, {path.stat().st_size / 1e6:.1f} MB")
+    export_look(replace(chosen, name=path.stem), path, form, precision)
+    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
