@@ -33,17 +33,17 @@ def serve(
     from cinegan_jax.web.limits import Limits
     from cinegan_jax.web.worker import Worker
 
-    listener = _listen(port)
-    address = f"http://{HOST}:{listener.getsockname()[1]}"
-    limits = Limits()
-    worker = Worker(limits, tuple(weights or ()))
-    typer.echo("Starting ...", err=True)
-    worker.start()
-    typer.echo(f"The darkroom is open at {address}  (Ctrl-C ends it)")
-    if open_page:
-        webbrowser.open(address)
-    config = uvicorn.Config(create_app(worker, limits), log_level="warning", lifespan="on")
-    uvicorn.Server(config).run(sockets=[listener])
+    with _listen(port) as listener:
+        address = f"http://{HOST}:{listener.getsockname()[1]}"
+        limits = Limits()
+        worker = Worker(limits, tuple(weights or ()))
+        typer.echo("Starting ...", err=True)
+        worker.start()
+        typer.echo(f"The darkroom is open at {address}  (Ctrl-C ends it)")
+        if open_page:
+            webbrowser.open(address)
+        config = uvicorn.Config(create_app(worker, limits), log_level="warning", lifespan="on")
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(port: int) -> socket.socket:
@@ -56,6 +56,7 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen()  # a browser that comes early waits
     except OSError as error:
         listener.close()
         raise UserError(

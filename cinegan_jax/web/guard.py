@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cinegan_jax.web.jobs import Jobs, QueueFull
+from cinegan_jax.web.memory import give_memory_back
 from cinegan_jax.web.problems import problem
 
 THIS_MACHINE = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
@@ -98,7 +99,9 @@ class Places:
 
         try:
             with self._jobs.place():
-                return await self._app(scope, receive, send_in_time)
+                await self._app(scope, receive, send_in_time)
+            give_memory_back()
+            return
         except QueueFull:
             await forget_rest(Request(scope, receive))
         retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}

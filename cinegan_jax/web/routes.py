@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, HTTPException, Query, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -17,7 +17,7 @@ from cinegan_jax.web.tasks import Develop, MakeLut
 from cinegan_jax.web.upload import UploadRoute
 
 STATIC = Path(__file__).with_name("static")
-SAMPLE = Path(__file__).parents[1] / "data" / "sample_photos" / "italy.jpg"
+SAMPLE = Path(__file__).parents[1] / "data" / "sample_photos" / "neuschwanstein-castle.jpg"
 
 FILE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {}}, "description": "The file."},
@@ -46,12 +46,23 @@ class LimitsOut(BaseModel):
     suffixes: list[str]
 
 
-class ProgressOut(BaseModel):
-    """How far a photo is: waiting jobs ahead of it, or the share that is done."""
+class HealthOut(BaseModel):
+    """Requests that are served, and jobs that wait; among them what is compiled at the start."""
 
-    state: Literal["waiting", "developing"]
-    ahead: int
-    share: float
+    status: Literal["ok"] = "ok"
+    requests: int
+    waiting: int
+
+
+class ProgressOut(BaseModel):
+    """How far a photo is: photos ahead of it where it waits, the share done where it is developed.
+
+    Its ticket is unknown before it has arrived and after it has been answered.
+    """
+
+    state: Literal["unknown", "waiting", "developing"] = "unknown"
+    ahead: int = 0
+    share: float = 0.0
 
 
 @router.post("/v1/apply", response_class=Response, responses=FILE)
@@ -97,10 +108,11 @@ async def progress(request: Request, ticket: str) -> ProgressOut:
     """How far the photo is that was sent with a ticket."""
     job: Job | None = request.app.state.tickets.get(ticket)
     if job is None:
-        raise HTTPException(404, "No photo is being developed under this ticket.")
+        return ProgressOut()
     ahead = request.app.state.jobs.ahead_of(job)
-    state: Literal["waiting", "developing"] = "developing" if ahead is None else "waiting"
-    return ProgressOut(state=state, ahead=ahead or 0, share=job.share)
+    if ahead is None:
+        return ProgressOut(state="developing", share=job.share)
+    return ProgressOut(state="waiting", ahead=ahead)
 
 
 @router.get("/v1/lut", response_class=Response, responses=FILE)
@@ -129,9 +141,10 @@ def limits(request: Request) -> LimitsOut:
 
 
 @router.get("/healthz")
-def healthz(request: Request) -> dict[str, str | int]:
-    """That the server is there, and how many requests it works on."""
-    return {"status": "ok", "requests": request.app.state.jobs.requests}
+async def healthz(request: Request) -> HealthOut:
+    """That the server is there, and how busy it is."""
+    jobs = request.app.state.jobs
+    return HealthOut(requests=jobs.requests, waiting=len(jobs.waiting))
 
 
 @router.get("/", include_in_schema=False)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from cinegan_jax.errors import UserError
 from cinegan_jax.web.limits import Limits
+from cinegan_jax.web.memory import give_memory_back
 from cinegan_jax.web.tasks import Answer, Hello, Task
 
 POLL_SECONDS = 0.05
@@ -146,6 +147,7 @@ def _work(pipe: Connection, limits: Limits, weights: tuple[str, ...]) -> None:
             pipe.send(("done", pixels.do(task, _Report(pipe))))
         except Exception as error:
             pipe.send(_failure(error))
+        give_memory_back()
 
 
 def _failure(error: Exception) -> tuple[str, str]:

@@ -60,7 +60,7 @@ def test_a_name_cannot_lead_out_of_its_header(client: httpx.Client) -> None:
 
 
 def test_everything_says_what_it_is(client: httpx.Client) -> None:
-    assert client.get("/healthz").json() == {"status": "ok", "requests": 0}
+    assert client.get("/healthz").json() == {"status": "ok", "requests": 0, "waiting": 0}
     looks = client.get("/v1/looks").json()
     assert looks == [{"name": "plain", "description": "As it is."}]
     assert client.get("/v1/limits").json() == {**asdict(LIMITS), "suffixes": [".jpg"]}
@@ -198,16 +198,15 @@ def test_progress_is_found_by_its_ticket() -> None:
         first = pool.submit(send, client, b"1", ticket="first-photo")
         gate.wait_for_task()
         second = pool.submit(send, client, b"2", ticket="second-photo")
-        until(lambda: client.get("/v1/progress/second-photo").status_code == 200)
+        until(lambda: client.get("/v1/progress/second-photo").json()["state"] == "waiting")
         assert client.get("/v1/progress/first-photo").json() == {
             "state": "developing",
             "ahead": 0,
             "share": 0.25,
         }
-        assert client.get("/v1/progress/second-photo").json()["state"] == "waiting"
         gate.open()
         assert first.result().status_code == second.result().status_code == 200
-        assert client.get("/v1/progress/first-photo").status_code == 404
+        assert client.get("/v1/progress/first-photo").json()["state"] == "unknown"
 
 
 def test_the_work_ends_when_the_client_goes() -> None:

@@ -47,9 +47,9 @@ export async function develop(file, settings, { signal, onProgress } = {}) {
 function follow(ticket, onProgress) {
   return setInterval(async () => {
     const answer = await fetch(`v1/progress/${ticket}`).catch(() => null);
-    if (!answer?.ok) return; // not arrived yet, or done
-    const { share, ahead } = await answer.json();
-    onProgress(share, ahead);
+    if (!answer?.ok) return;
+    const { state, share, ahead } = await answer.json();
+    if (state !== "unknown") onProgress(share, ahead);
   }, POLL_MS);
 }
 

@@ -22,7 +22,7 @@ export class Controls {
       const radio = card.querySelector("input");
       Object.assign(radio, { value: name, checked: index === 0 });
       card.querySelector("b").textContent = title(name);
-      card.querySelector("small").textContent = description;
+      card.querySelector("small").textContent = capital(description);
       const picture = card.querySelector("img");
       byId("looks").append(card);
       return { name, picture };
@@ -57,6 +57,7 @@ export class Controls {
 
 /** classic_neg: Classic neg. */
 function title(name) {
-  const words = name.replaceAll("_", " ");
-  return words[0].toUpperCase() + words.slice(1);
+  return capital(name.replaceAll("_", " "));
 }
+
+const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);

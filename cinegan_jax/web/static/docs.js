@@ -50,7 +50,9 @@ function values(schema) {
   return `${kind.type}, ${kind.minimum} to ${kind.maximum}`;
 }
 
-const initial = (schema, required) => (required ? "needed" : String(schema.default ?? ""));
+function initial(schema, required) {
+  return required ? "needed" : String(schema.default ?? "");
+}
 
 function table(heads, rows) {
   const all = element("table");

@@ -1,0 +1,185 @@
+"""The page in a browser: Chromium, headless, as a person uses it."""
+
+import io
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import hostile
+import pytest
+from conftest import Darkroom
+from PIL import Image
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+expect, Page = sync_api.expect, sync_api.Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+
+PATIENCE_MS = 60_000
+WIDTH, HEIGHT = 80, 60
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: object, darkroom: Darkroom) -> Iterator[Page]:
+    """The page with the fast look chosen; fails on any error that the browser logs."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    errors: list[str] = []
+    addresses: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("request", lambda request: addresses.append(request.url))
+    looks = [{"name": "small", "description": ""}]
+    page.route("**/v1/looks", lambda route: route.fulfill(json=looks))
+    own = str(darkroom.client.base_url)
+    page.goto(own)
+    yield page
+    page.close()
+    assert [error for error in errors if "422" not in error] == []  # what a bad photo is answered
+    assert [a for a in addresses if not a.startswith((own, f"blob:{own}", "blob:null"))] == []
+
+
+def photo(name: str = "one.jpg", seed: int = 0) -> dict[str, object]:
+    return {"name": name, "mimeType": "image/jpeg", "buffer": hostile.jpeg(HEIGHT, WIDTH, seed)}
+
+
+def add(page: Page, *photos: dict[str, object]) -> None:
+    page.set_input_files("#files", list(photos))
+
+
+def developed(page: Page) -> None:
+    """Waits for the full size."""
+    expect(page.locator("#status")).to_have_text(f"Full size, {WIDTH}\u2009\u00d7\u2009{HEIGHT}")
+
+
+def test_a_photo_is_shown_developed_and_saved(page: Page) -> None:
+    add(page, photo())
+    developed(page)
+    expect(page.locator("img.exact")).to_have_attribute("src", re.compile("^blob:"))
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download photo").click()
+    assert waiting.value.suggested_filename == "one-small.jpg"
+    saved = Image.open(io.BytesIO(Path(waiting.value.path()).read_bytes()))
+    assert (saved.format, saved.size) == ("JPEG", (WIDTH, HEIGHT))
+    assert saved.getexif()[0x010F] == "A camera"
+    expect(page.locator("#notice")).to_have_text("Saved to your downloads.")
+
+
+def test_the_divider_moves_by_keyboard_and_mouse(page: Page) -> None:
+    add(page, photo())
+    developed(page)
+    divider = page.get_by_role("slider", name="Compare")
+    divider.focus()
+    middle = page.locator(".handle").bounding_box()["x"]
+    for _ in range(5):
+        page.keyboard.press("PageUp")
+    right = page.locator(".handle").bounding_box()["x"]
+    assert right > middle + 50
+    clip = page.locator(".pictures .after").evaluate("e => getComputedStyle(e).clipPath")
+    box = page.locator(".pictures").bounding_box()
+    assert abs(float(re.search(r"([\d.]+)px\)", clip)[1]) - (right + 1 - box["x"])) < 2
+    handle = page.locator(".handle").bounding_box()
+    page.mouse.move(handle["x"] + 1, handle["y"] + handle["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 100, handle["y"] + 40, steps=5)
+    page.mouse.up()
+    assert abs(page.locator(".handle").bounding_box()["x"] - (box["x"] + 100)) < 4
+    expect(divider).to_have_attribute("aria-valuetext", re.compile("% before"))
+
+
+def test_strength_is_blended_at_once_and_then_developed(page: Page) -> None:
+    add(page, photo())
+    developed(page)
+    page.get_by_role("slider", name="Strength").fill("50")
+    expect(page.locator("#strength-value")).to_have_text("50\u2009%")
+    assert page.locator("img.preview").evaluate("e => e.style.opacity") == "0.5"
+    expect(page.locator("img.exact")).to_be_hidden()
+    developed(page)
+    expect(page.locator("img.exact")).to_be_visible()
+    page.get_by_role("slider", name="Strength").fill("125")
+    expect(page.locator("img.stronger")).to_be_visible()
+    assert page.locator("img.stronger").evaluate("e => e.style.opacity") == "0.5"
+    developed(page)
+
+
+def test_a_hundred_percent_is_a_pixel_a_pixel_and_moves(page: Page) -> None:
+    page.set_viewport_size({"width": 500, "height": 700})
+    wide = hostile.jpeg(90, 900)
+    add(page, {"name": "wide.jpg", "mimeType": "image/jpeg", "buffer": wide})
+    expect(page.locator("#status")).to_have_text("Full size, 900\u2009\u00d7\u200990")
+    assert page.locator(".pictures").bounding_box()["width"] <= 500
+    page.get_by_role("button", name="100").click()
+    box = page.locator(".pictures").bounding_box()
+    assert (box["width"], box["height"]) == (900, 90)
+    viewport = page.locator("#viewport")
+    viewport.focus()
+    page.keyboard.press("ArrowRight")
+    moved = page.locator(".pictures").bounding_box()
+    assert moved["x"] == box["x"] - 60
+    area = viewport.bounding_box()
+    page.mouse.move(area["x"] + 80, area["y"] + area["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(area["x"] + 110, area["y"] + area["height"] / 2, steps=3)
+    page.mouse.up()
+    assert page.locator(".pictures").bounding_box()["x"] == moved["x"] + 30
+    page.get_by_role("button", name="Fit").click()
+    assert page.locator(".pictures").bounding_box()["width"] <= 500
+
+
+def test_a_bad_file_is_told_of_and_the_others_are_saved(page: Page) -> None:
+    bad = {"name": "bad.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"}
+    add(page, photo("one.jpg"), bad, photo("two.jpg", seed=1))
+    developed(page)
+    saved = []
+    page.on("download", lambda download: saved.append(download.suggested_filename))
+    page.get_by_role("button", name="Download all 3").click()
+    expect(page.locator("#notice")).to_contain_text("2 of 3 photos saved")
+    expect(page.locator("#notice")).to_contain_text("1 failed: bad.jpg")
+    assert saved == ["one-small.jpg", "two-small.jpg"]
+    page.get_by_role("button", name="Show bad.jpg").click()
+    expect(page.get_by_role("alert")).to_contain_text("bad.jpg: no picture file")
+    page.get_by_role("button", name="Remove bad.jpg").click()
+    expect(page.get_by_role("button", name="Download all 2")).to_be_visible()
+
+
+def test_a_format_that_browsers_do_not_show_comes_back_as_it_was(page: Page) -> None:
+    file = io.BytesIO()
+    Image.open(io.BytesIO(hostile.jpeg(HEIGHT, WIDTH))).save(file, "TIFF")
+    add(page, {"name": "scan.tif", "mimeType": "image/tiff", "buffer": file.getvalue()})
+    developed(page)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download photo").click()
+    assert waiting.value.suggested_filename == "scan-small.tif"
+    saved = Image.open(io.BytesIO(Path(waiting.value.path()).read_bytes()))
+    assert (saved.format, saved.size) == ("TIFF", (WIDTH, HEIGHT))
+
+
+def test_every_control_has_a_name(page: Page) -> None:
+    add(page, photo())
+    developed(page)
+    unnamed = page.evaluate_handle("document").evaluate(
+        """page => [...page.querySelectorAll('button, input, select, a')]
+            .filter(e => e.checkVisibility() && e.type !== 'radio')
+            .filter(e => !(e.ariaLabel || e.labels?.length || e.textContent.trim()))
+            .map(e => e.outerHTML)"""
+    )
+    assert unnamed == []
+
+
+def test_the_interface_is_described(page: Page, darkroom: Darkroom) -> None:
+    page.goto(f"{darkroom.client.base_url}/docs")
+    expect(page.get_by_role("heading", name="POST /v1/apply")).to_be_visible()
+    expect(page.get_by_role("cell", name="strength")).to_be_visible()
