@@ -10,6 +10,7 @@ import numpy as np
 from cinegan_jax.data import film
 from cinegan_jax.data.decode import decode
 from cinegan_jax.data.samples import SPLITS, sample_photos
+from cinegan_jax.inference.choose_look import DEFAULT_LOOK
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.sheet import contact_sheet
 from cinegan_jax.inference.trained_look import TrainedLook, installed_looks, load_look
@@ -29,7 +30,8 @@ def main() -> None:
     rows = ([photo, *(with_look(photo, look) for look in looks)] for photo in photos)
     contact_sheet(columns, rows, DOCS / "looks.jpg", width=240)
     columns = tuple(f"{strength:.0%}" for strength in LADDER)
-    rows = ([with_look(photo, looks[0], s) for s in LADDER] for photo in photos[:2])
+    default = load_look(DEFAULT_LOOK)
+    rows = ([with_look(photo, default, s) for s in LADDER] for photo in photos[:2])
     contact_sheet(columns, rows, DOCS / "strength.jpg", width=240)
     for look in looks:
         write_held_out(look, photos)
