@@ -28,7 +28,9 @@ class _Commands(typer.core.TyperGroup):
             raise typer.Exit(2) from error
 
 
-app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+)
 for command in (apply, serve, looks, lut, export):
     app.command(rich_help_panel=USE)(command)
 app.command(rich_help_panel=TRAIN)(prepare)

@@ -76,7 +76,7 @@ def load_look(name: str) -> TrainedLook:
     if name not in installed_looks():
         raise UserError(f"look {name!r} is not one of {', '.join(installed_looks())}")
     with resources.as_file(resources.files(_PACKAGE) / f"{name}{_SUFFIX}") as path:
-        return read_look(path)
+        return _look(path, *_read(path))
 
 
 def read_look(path: Path) -> TrainedLook:
@@ -87,6 +87,12 @@ def read_look(path: Path) -> TrainedLook:
         those of its network.
     """
     metadata, arrays = _read(path)
+    look = _look(path, metadata, arrays)
+    _check_arrays(path, look.generator, arrays)
+    return look
+
+
+def _look(path: Path, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> TrainedLook:
     if metadata.get("format") != FORMAT or metadata.get("version") != FORMAT_VERSION:
         found = f"{metadata.get('format')!r} version {metadata.get('version')!r}"
         raise UserError(
@@ -98,7 +104,6 @@ def read_look(path: Path) -> TrainedLook:
         grain = Grain(**json.loads(metadata["grain"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not say what its network is: {error}") from error
-    _check_arrays(path, generator, arrays)
     kernels = {name: array.astype(np.float32) for name, array in arrays.items()}
     return TrainedLook(metadata["name"], generator, unflatten_dict(kernels, sep="/"), grain)
 

@@ -1,5 +1,6 @@
 """Developed photos to picture files, with everything else as it came."""
 
+import importlib.util
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,8 @@ class EncodeOptions:
         if self.format is not None and self.format not in WRITTEN_SUFFIXES:
             known = ", ".join(WRITTEN_SUFFIXES)
             raise UserError(f"unknown picture format {self.format!r}; known: {known}")
+        if self.format == "heic" and importlib.util.find_spec("pillow_heif") is None:
+            raise UserError('to write HEIC: pip install "cinegan-jax[heif]"')
         if self.quality is not None and not 1 <= self.quality <= 100:
             raise UserError(f"quality is {self.quality}, but it goes from 1 to 100")
 

@@ -60,6 +60,8 @@ def _told_of(name: str) -> Iterator[None]:
         raise UnreadablePhoto(f"{name}: a folder") from error
     except PermissionError as error:
         raise UnreadablePhoto(f"{name}: may not be read; check its permissions") from error
+    except MemoryError:
+        raise
     except Exception as error:  # decoders meet damaged bytes with every kind of exception
         raise UnreadablePhoto(f"{name}: damaged or cut off; copy it again") from error
 
