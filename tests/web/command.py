@@ -1,6 +1,7 @@
 """`cinegan serve` as a process of its own."""
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -30,9 +31,10 @@ class Command:
 
 @contextlib.contextmanager
 def started(*flags: str) -> Iterator[Command]:
-    """Starts the command at a free port and ends it as Ctrl-C does."""
+    """Starts the command at a free port, with XLA as users have it; ends it as Ctrl-C does."""
     command = [sys.executable, "-m", "cinegan_jax.cli", "serve", "--port=0", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()
             yield Command(re.search(r"http://[\d.:]+", line)[0], process)

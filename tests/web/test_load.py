@@ -54,6 +54,6 @@ def test_fifty_at_once_are_served_and_memory_is_steady() -> None:
                 if photo in GOOD:
                     size = Image.open(io.BytesIO(photo)).size
                     assert Image.open(io.BytesIO(content)).size == size
-        assert sum(memory[-1]) - sum(memory[0]) < MOST_GROWTH
+        assert sum(memory[-1]) - sum(memory[0]) < MOST_GROWTH  # MiB
         assert client.get("/healthz").json()["requests"] == 0
     assert server.process.returncode == 0

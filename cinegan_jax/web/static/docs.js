@@ -21,7 +21,7 @@ for (const [path, operations] of Object.entries(description.paths)) {
 function section(path, method, operation) {
   const all = element("section");
   const head = element("h2");
-  head.append(element("b", method.toUpperCase()), path);
+  head.append(element("b", method.toUpperCase()), " ", path);
   all.append(head, element("p", operation.description));
   const fields = [...(operation.parameters ?? []).map(parameter), ...form(operation)];
   if (fields.length) all.append(table(["name", "", "values", "default"], fields));
