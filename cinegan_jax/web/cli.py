@@ -1,5 +1,6 @@
 """`cinegan serve`. Heavy imports wait in the command."""
 
+import contextlib
 import socket
 import webbrowser
 from typing import Annotated
@@ -43,7 +44,8 @@ def serve(
         if open_page:
             webbrowser.open(address)
         config = uvicorn.Config(create_app(worker, limits), log_level="warning", lifespan="on")
-        uvicorn.Server(config).run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once all is closed
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(port: int) -> socket.socket:
