@@ -183,3 +183,18 @@ def test_the_interface_is_described(page: Page, darkroom: Darkroom) -> None:
     page.goto(f"{darkroom.client.base_url}/docs")
     expect(page.get_by_role("heading", name="POST /v1/apply")).to_be_visible()
     expect(page.get_by_role("cell", name="strength")).to_be_visible()
+
+
+def test_the_look_is_saved_as_a_lut(page: Page) -> None:
+    page.route(
+        "**/v1/lut?look=small&size=33",
+        lambda route: route.fulfill(
+            body="LUT_3D_SIZE 33",
+            headers={"Content-Disposition": "attachment; filename*=UTF-8''small.cube"},
+        ),
+    )
+    add(page, photo())
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download the look as .cube").click()
+    assert waiting.value.suggested_filename == "small.cube"
+    expect(page.locator("#notice")).to_have_text("small.cube saved to your downloads.")

@@ -13,8 +13,12 @@ export class Problem extends Error {
 export const looks = () => json("v1/looks");
 export const limits = () => json("v1/limits");
 
-/** The address of a look's LUT file. */
-export const lutAddress = (look) => `v1/lut?look=${encodeURIComponent(look)}&size=33`;
+/** A look's LUT file; the first of a look takes a while. */
+export async function lut(look) {
+  const answer = await reach(`v1/lut?look=${encodeURIComponent(look)}&size=33`);
+  if (!answer.ok) throw await problem(answer);
+  return { blob: await answer.blob(), name: fileName(answer) };
+}
 
 /**
  * Develops a photo.

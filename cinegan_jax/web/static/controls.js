@@ -1,6 +1,5 @@
 // What is chosen: look, strength, grain, method.
 
-import { lutAddress } from "./api.js";
 import { byId, percent } from "./page.js";
 
 const METHODS = {
@@ -47,11 +46,10 @@ export class Controls {
   }
 
   #describe() {
-    const { look, strength, grain, method } = this.chosen;
+    const { strength, grain, method } = this.chosen;
     byId("strength-value").textContent = percent(strength);
     byId("grain-value").textContent = grain ? percent(grain) : "none";
     byId("method-help").textContent = METHODS[method](this.#limits);
-    byId("lut").href = lutAddress(look);
   }
 }
 

@@ -1,5 +1,6 @@
-// Photos go out: one, or all of them one after another.
+// What goes out: a photo, all of them one after another, or the look as a LUT.
 
+import { lut } from "./api.js";
 import { byId, notice, percent, wordsOf } from "./page.js";
 
 const BETWEEN_MS = 300; // browsers drop downloads that come at once
@@ -18,6 +19,7 @@ export class Saving {
       if (this.#running) this.#running.abort();
       else this.#save([...photos], settings(), byId("save-all"));
     });
+    byId("lut").addEventListener("click", () => saveLut(settings().look, byId("lut")));
   }
 
   async #save(photos, settings, button) {
@@ -53,6 +55,21 @@ export class Saving {
     button.textContent = words;
     notice(summary(saved, failed, photos.length, signal.aborted));
   }
+}
+
+async function saveLut(look, button) {
+  const words = button.textContent;
+  button.disabled = true;
+  button.textContent = "Fitting the LUT \u2026";
+  try {
+    const { blob, name } = await lut(look);
+    hand(blob, name);
+    notice(`${name} saved to your downloads.`);
+  } catch (error) {
+    notice(wordsOf(error));
+  }
+  button.disabled = false;
+  button.textContent = words;
 }
 
 function hand(blob, name) {
