@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
@@ -119,7 +119,11 @@ async def progress(request: Request, ticket: str) -> ProgressOut:
 async def lut(
     request: Request,
     look: Annotated[str, Query(description="a name of /v1/looks")],
-    size: Annotated[Literal[17, 33, 65], Query(description="nodes an axis, of a .cube")] = 33,
+    size: Annotated[
+        Literal[17, 33, 65],
+        BeforeValidator(int),  # an address holds text, which is none of these
+        Query(description="nodes an axis, of a .cube"),
+    ] = 33,
     format: Annotated[Literal["cube", "hald"], Query()] = "cube",
 ) -> Response:
     """A look's colour as a LUT file for other programs."""

@@ -18,7 +18,7 @@ from serving import EchoWorker, Gate, send, serving, until
 from cinegan_jax.errors import UserError
 from cinegan_jax.web.limits import Limits
 from cinegan_jax.web.routes import STATIC
-from cinegan_jax.web.tasks import Task
+from cinegan_jax.web.tasks import MakeLut, Task
 from cinegan_jax.web.worker import JobTooLong, Watch, WorkerFailed
 
 LIMITS = Limits(body_bytes=3_000_000, requests=3, upload_seconds=1.0)
@@ -65,9 +65,20 @@ def test_everything_says_what_it_is(client: httpx.Client) -> None:
     looks = client.get("/v1/looks").json()
     assert looks == [{"name": "plain", "description": "As it is."}]
     assert client.get("/v1/limits").json() == {**asdict(LIMITS), "suffixes": [".jpg"]}
-    lut = client.get("/v1/lut", params={"look": "plain"})
-    assert lut.content == b"lut"
-    assert 'filename="plain.cube"' in lut.headers["content-disposition"]
+
+
+def test_a_lut_of_each_size() -> None:
+    worker = EchoWorker()
+    with serving(worker, LIMITS) as client:
+        for size in (17, 33, 65):
+            lut = client.get("/v1/lut", params={"look": "plain", "size": size})
+            assert lut.content == b"lut"
+            assert 'filename="plain.cube"' in lut.headers["content-disposition"]
+    assert [task for task in worker.done if isinstance(task, MakeLut)] == [
+        MakeLut("plain", 17, "cube"),
+        MakeLut("plain", 33, "cube"),
+        MakeLut("plain", 65, "cube"),
+    ]
 
 
 def test_the_pages_and_all_they_name_are_here(client: httpx.Client) -> None:
