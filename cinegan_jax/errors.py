@@ -10,3 +10,8 @@ class UserError(Exception):
 
     Entry points print the text alone, without a traceback, and exit with code 2.
     """
+
+
+def how_to_install(extra: str) -> str:
+    """What to do where a package of one of the project's extras is missing."""
+    return f"pip install '.[{extra}]' in the project's folder"

@@ -16,7 +16,7 @@ from typing import IO, Any, TypeAlias
 
 from etils import epath
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.errors import UserError, how_to_install
 
 # One way to a bucket, whatever else is installed: no TensorFlow, no gRPC of kinds of buckets.
 os.environ.setdefault("EPATH_USE_TF", "false")
@@ -125,8 +125,7 @@ def _require_packages(path: epath.Path) -> None:
             found = None
         if not found:
             raise UserError(
-                f"{path} needs the package {package}: pip install 'cinegan-jax[gcs]', or give a "
-                "local path"
+                f"{path} needs the package {package}: {how_to_install('gcs')}, or give a local path"
             )
     import fsspec
 

@@ -14,7 +14,7 @@ import numpy as np
 import pooch
 import safetensors.numpy
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.errors import UserError, how_to_install
 from cinegan_jax.nets.vgg19 import BLOCKS, FORMAT, FORMAT_VERSION, check_layers
 from cinegan_jax.storage import write_whole
 
@@ -125,7 +125,7 @@ def read_torchvision(path: Path) -> Layers:
     try:
         import torch
     except ImportError as error:
-        raise UserError(f"Reading {path} needs torch: pip install 'cinegan-jax[torch]'") from error
+        raise UserError(f"Reading {path} needs torch: {how_to_install('torch')}") from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {

@@ -7,7 +7,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 from jax.typing import DTypeLike
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.errors import UserError, how_to_install
 from cinegan_jax.inference.formats import Format, Precision
 from cinegan_jax.inference.trained_look import TrainedLook, write_look
 from cinegan_jax.storage import write_whole
@@ -44,7 +44,7 @@ def _program_writer(form: Format) -> Callable[[TrainedLook, DTypeLike], bytes]:
     except ModuleNotFoundError as error:
         if error.name != "onnx":
             raise
-        raise UserError("ONNX needs a package: pip install 'cinegan-jax[onnx]'") from error
+        raise UserError(f"ONNX needs a package: {how_to_install('onnx')}") from error
     return to_onnx
 
 

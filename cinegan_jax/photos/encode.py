@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.errors import UserError, how_to_install
 from cinegan_jax.photos.colours import in_own_colours
 from cinegan_jax.photos.formats.registry import (
     FORMATS_WITHOUT_PROFILE,
@@ -37,7 +37,7 @@ class EncodeOptions:
             known = ", ".join(WRITTEN_SUFFIXES)
             raise UserError(f"unknown picture format {self.format!r}; known: {known}")
         if self.format == "heic" and importlib.util.find_spec("pillow_heif") is None:
-            raise UserError('to write HEIC: pip install "cinegan-jax[heif]"')
+            raise UserError(f"to write HEIC: {how_to_install('heif')}")
         if self.quality is not None and not 1 <= self.quality <= 100:
             raise UserError(f"quality is {self.quality}, but it goes from 1 to 100")
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.errors import UserError, how_to_install
 from cinegan_jax.preflight.chips import Topology
 from cinegan_jax.preflight.estimate import Plan
 from cinegan_jax.preflight.step_cost import StepCost
@@ -32,9 +32,7 @@ def ask(slice_: Topology, flags: Sequence[str], *, fast: bool, timeout: float) -
       UserError: the config cannot be run so, libtpu is missing, or the process failed.
     """
     if not fast and importlib.util.find_spec("libtpu") is None:
-        raise UserError(
-            "compiling for TPUs needs libtpu: pip install 'cinegan-jax[tpu]', or give --fast"
-        )
+        raise UserError(f"compiling for TPUs needs libtpu: {how_to_install('tpu')}, or give --fast")
     command = [sys.executable, "-m", WORKER, *flags, f"--topology={slice_.name}"]
     command += ["--fast"] if fast else []
     with tempfile.TemporaryFile("w+") as log:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.errors import UserError, how_to_install
 
 HOST = "127.0.0.1"
 
@@ -30,7 +30,7 @@ def serve(
 
         from cinegan_jax.web.server import create_app
     except ModuleNotFoundError as error:
-        raise UserError(f"the page needs {error.name}: pip install 'cinegan-jax[serve]'") from error
+        raise UserError(f"the page needs {error.name}: {how_to_install('serve')}") from error
     from cinegan_jax.web.limits import Limits
     from cinegan_jax.web.worker import Worker
 

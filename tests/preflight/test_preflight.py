@@ -105,7 +105,7 @@ def test_without_libtpu_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     done = enter("v3:2x2")
     assert done.exit_code == 2
-    assert "pip install 'cinegan-jax[tpu]'" in done.stderr
+    assert "pip install '.[tpu]'" in done.stderr
 
 
 @pytest.mark.parametrize(

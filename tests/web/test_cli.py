@@ -23,7 +23,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     done = CliRunner().invoke(app, ["serve"])
     assert done.exit_code == 2
-    assert "pip install 'cinegan-jax[serve]'" in done.output
+    assert "pip install '.[serve]'" in done.output
 
 
 def test_a_look_that_is_missing_is_named() -> None:

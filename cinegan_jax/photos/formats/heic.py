@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from cinegan_jax.errors import how_to_install
 from cinegan_jax.photos.cicp import profile_of_numbers
 from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.opened import Opened, Unsupported
@@ -24,7 +25,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 def open_file(data: bytes) -> Opened:
     if pillow_heif is None:
-        raise Unsupported('a HEIC file; to read it: pip install "cinegan-jax[heif]"')
+        raise Unsupported(f"a HEIC file; to read it: {how_to_install('heif')}")
     file = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     image = file[file.primary_index]
 

@@ -2,6 +2,7 @@
 
 import io
 
+from cinegan_jax.errors import how_to_install
 from cinegan_jax.photos import metadata
 from cinegan_jax.photos.opened import Opened, Unsupported
 from cinegan_jax.photos.photo import Picture
@@ -15,7 +16,7 @@ except ImportError:
 
 def open_file(data: bytes) -> Opened:
     if rawpy is None:
-        raise Unsupported('a camera RAW file; to read it: pip install "cinegan-jax[raw]"')
+        raise Unsupported(f"a camera RAW file; to read it: {how_to_install('raw')}")
     raw = rawpy.RawPy()
     raw.open_buffer(io.BytesIO(data))
 
