@@ -244,7 +244,7 @@ def test_wrong_shape_names_the_array(layers, tmp_path):
 def test_torch_not_installed(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "vgg19.pth").write_bytes(b"anything")
-    refuse(tmp_path / "vgg19.pth", tmp_path, r"pip install 'cinegan-jax\[torch\]'")
+    refuse(tmp_path / "vgg19.pth", tmp_path, r"pip install '\.\[torch\]'")
 
 
 def test_output_that_cannot_be_written(old_keras, tmp_path):

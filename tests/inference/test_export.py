@@ -49,7 +49,7 @@ def test_kernels_that_the_precision_cannot_hold(random_look, tmp_path, value, sa
 def test_onnx_not_installed(random_look, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.delitem(sys.modules, "cinegan_jax.inference.export_onnx", raising=False)
-    with pytest.raises(UserError, match=r"pip install 'cinegan-jax\[onnx\]'"):
+    with pytest.raises(UserError, match=r"pip install '\.\[onnx\]'"):
         export_look(random_look(Generator(4, 1)), tmp_path / "look", "onnx")
 
 
