@@ -18,6 +18,9 @@ from gcp_storage_emulator.storage import Storage
 MOVE = re.compile(r"/storage/v1/b/([^/]+)/o/([^/]+)/moveTo/o/([^/?]+)(\?.*)?")
 
 
+MEDIA = re.compile(r"/storage/v1/b/([^/]+)/o/([^/?]+)[?](.*&)?alt=media")
+
+
 class Server(ThreadingHTTPServer):
     """Does not wait for clients that keep a connection open, nor mind those that were killed."""
 
@@ -29,7 +32,10 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(RequestHandler):
-    """The emulator's, which lacks moves, with a bucket `closed` that refuses all."""
+    """The emulator's, with what it lacks: moves, and the generation of what is read.
+
+    A bucket `closed` refuses all.
+    """
 
     lock = threading.Lock()  # the emulator's storage is made for one thread
 
@@ -40,6 +46,13 @@ class Handler(RequestHandler):
             self.send_error(403)
             return False
         return True
+
+    def end_headers(self) -> None:
+        if self.command == "GET" and (object_ := MEDIA.match(self.path)):
+            with contextlib.suppress(NotFound):
+                facts = self.storage.get_file_obj(*map(unquote, object_.group(1, 2)))
+                self.send_header("x-goog-generation", facts["generation"])
+        super().end_headers()
 
     def do_GET(self) -> None:
         with self.lock:
@@ -56,6 +69,14 @@ class Handler(RequestHandler):
     def do_DELETE(self) -> None:
         with self.lock:
             super().do_DELETE()
+
+    def do_PUT(self) -> None:
+        with self.lock:
+            super().do_PUT()
+
+    def do_PATCH(self) -> None:
+        with self.lock:
+            super().do_PATCH()
 
     def _move(self, bucket: str, source: str, target: str) -> None:
         try:
