@@ -32,7 +32,9 @@ def test_a_missing_package_is_named(missing: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == missing else find(name)
     )
-    with pytest.raises(UserError, match=rf"gs://bucket/run needs .*{missing}.*cinegan-jax\[gcs\]"):
+    with pytest.raises(
+        UserError, match=rf"gs://bucket/run needs .*{missing}.*pip install '\.\[gcs\]'"
+    ):
         storage.open_path("gs://bucket/run")
 
 

@@ -242,7 +242,7 @@ def test_every_permission_is_as_the_user_wants_it(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--look", "kodak"], "look 'kodak' is not one of classic_neg"),
+        (["--look", "kodak"], "look 'kodak' is not one of cinema, classic_neg"),
         (["--weights", "nowhere.safetensors"], "no look file nowhere.safetensors"),
         (["--strength", "2"], "strength 2.0 is not between 0 and 1.5"),
         (["--method", "magic"], "method 'magic' is not one of transfer"),
