@@ -15,12 +15,9 @@ from configs import cpu_demo
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The demo's networks with a wider colour path, trained longer and on more photos."""
+    """The demo's networks, trained longer and on more photos."""
     c = cpu_demo.get_config()
     c.num_steps = 4000
-    c.generator.colour_path = 64
-    c.losses.l1 = 200.0
-    c.optimizers.generator.learning_rate = 4e-3
     c.optimizers.generator.warmup_steps = 100
     c.ema_decay = 0.995
     c.log_every_steps = 100
