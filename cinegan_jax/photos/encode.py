@@ -17,7 +17,7 @@ from cinegan_jax.photos.formats.registry import (
 )
 from cinegan_jax.photos.levels import bands, rounded_to_eight_bits, to_bits
 from cinegan_jax.photos.photo import Photo, Picture
-from cinegan_jax.photos.profiles import own_colours, srgb_profile
+from cinegan_jax.photos.profiles import is_reversible, own_colours, srgb_profile
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,7 @@ def _own_samples(
     assert profile is not None
     colours = own_colours(profile)
     assert colours is not None
+    assert is_reversible(colours)
     result = np.empty(original.shape, np.uint8 if bits == 8 else np.uint16)
     for rows in bands(pixels):
         own = in_own_colours(pixels[rows], photo.pixels[rows], original[rows], colours)

@@ -6,7 +6,7 @@ levels in the dark, so pictures go through tables of our own, made from what it 
 
 import functools
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import imagecodecs
 import numpy as np
@@ -27,11 +27,15 @@ _ROOTS = (1 << 17) - 1
 level of 16 bits."""
 
 
-class OwnColours(Protocol):
-    """The colours of a profile, to sRGB and back."""
+class Colours(Protocol):
+    """The colours of a profile, to sRGB."""
 
     def to_srgb(self, samples: np.ndarray) -> np.ndarray:
         """uint8 or uint16 [h, w, channels] to uint16 sRGB [h, w, 3], clipped to its gamut."""
+
+
+class OwnColours(Colours, Protocol):
+    """The colours of a profile, to sRGB and back: a picture can be written in them again."""
 
     def from_srgb(self, pixels: np.ndarray) -> np.ndarray:
         """uint16 sRGB [h, w, 3] to uint16 [h, w, channels]."""
@@ -59,14 +63,14 @@ def profile_space(profile: bytes) -> str | None:
 
 
 @functools.lru_cache(maxsize=16)
-def own_colours(profile: bytes) -> OwnColours | None:
+def own_colours(profile: bytes) -> Colours | None:
     """The colours of a sound profile; None where they are those of sRGB within a level of 8 bits.
 
     Raises:
       imagecodecs.CmsError: a profile that littleCMS reads but cannot use.
     """
     space = profile_space(profile)
-    colours: OwnColours
+    colours: Colours
     if space == "GRAY":
         colours = _grey_colours(profile)
     elif space == "RGB" and {b"rXYZ", b"rTRC"} <= _tags(profile) and b"A2B0" not in _tags(profile):
@@ -78,9 +82,9 @@ def own_colours(profile: bytes) -> OwnColours | None:
     return None if _is_srgb(colours, channels=1 if space == "GRAY" else 3) else colours
 
 
-def is_reversible(colours: OwnColours) -> bool:
+def is_reversible(colours: Colours) -> TypeGuard[OwnColours]:
     """Whether a picture can be written back in these colours."""
-    return not isinstance(colours, _TableColours)
+    return isinstance(colours, (_MatrixColours, _GreyColours))
 
 
 def cmyk_without_profile(samples: np.ndarray) -> np.ndarray:
@@ -149,9 +153,6 @@ class _TableColours:
         for rows in bands(samples):
             result[rows] = _transform(samples[rows], self.profile, self.space, srgb_profile())
         return result
-
-    def from_srgb(self, pixels: np.ndarray) -> np.ndarray:
-        raise NotImplementedError("written as sRGB")
 
 
 def _matrix_colours(profile: bytes) -> _MatrixColours:
@@ -236,7 +237,7 @@ def _inverse(curve: np.ndarray) -> np.ndarray:
     return np.rint(np.interp(light, rising, np.arange(65536.0))).astype(np.uint16)
 
 
-def _is_srgb(colours: OwnColours, channels: int) -> bool:
+def _is_srgb(colours: Colours, channels: int) -> bool:
     steps = np.linspace(0, 65535, 18).round().astype(np.uint16)
     colour = np.stack(np.meshgrid(*[steps] * channels, indexing="ij"), axis=-1)
     colour = colour.reshape(1, -1, channels)
