@@ -18,6 +18,7 @@ QUALITY = 90
 
 
 def open_file(data: bytes) -> Opened:
+    """See `registry.Format`."""
     image = AvifImageFile(io.BytesIO(data))
     info, frames = image.info, image.n_frames
 
@@ -38,6 +39,7 @@ def open_file(data: bytes) -> Opened:
 
 
 def encode(picture: Picture, quality: int | None) -> bytes:
+    """See `registry.Format`."""
     file = io.BytesIO()
     image_of(picture).save(
         file,

@@ -10,6 +10,7 @@ from cinegan_jax.photos.pillow_image import image_of, over_white, samples_of
 
 
 def open_file(data: bytes) -> Opened:
+    """See `registry.Format`."""
     image = BmpImageFile(io.BytesIO(data))
 
     def decode() -> Picture:

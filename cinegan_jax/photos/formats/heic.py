@@ -24,6 +24,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def open_file(data: bytes) -> Opened:
+    """See `registry.Format`."""
     if pillow_heif is None:
         raise Unsupported(f"a HEIC file; to read it: {how_to_install('heif')}")
     file = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)

@@ -21,6 +21,7 @@ _IPTC = 0x0404
 
 
 def open_file(data: bytes) -> Opened:
+    """See `registry.Format`."""
     image = JpegImageFile(io.BytesIO(data))
 
     def decode() -> Picture:

@@ -22,6 +22,7 @@ _FAST = {"level": 3}
 
 
 def open_file(data: bytes) -> Opened:
+    """See `registry.Format`."""
     image = PngImageFile(io.BytesIO(data))
     frames = getattr(image, "n_frames", 1)
 

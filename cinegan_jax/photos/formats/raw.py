@@ -15,6 +15,7 @@ except ImportError:
 
 
 def open_file(data: bytes) -> Opened:
+    """See `registry.Format`."""
     if rawpy is None:
         raise Unsupported(f"a camera RAW file; to read it: {how_to_install('raw')}")
     raw = rawpy.RawPy()

@@ -1,7 +1,10 @@
 """The formats by name; a module is imported when its first file comes."""
 
 import importlib
-from typing import Any
+from typing import Protocol, cast
+
+from cinegan_jax.photos.opened import Opened
+from cinegan_jax.photos.photo import Picture
 
 WRITTEN_SUFFIXES = {
     "jpeg": ".jpg",
@@ -27,6 +30,24 @@ WRITTEN_INSTEAD = {"gif": "png", "raw": "jpeg"}
 """What stands in for formats that are only read."""
 
 
-def module_of(name: str) -> Any:
-    """The module of a format, with `open_file(data)` and, where written, `encode(picture, q)`."""
-    return importlib.import_module(f"cinegan_jax.photos.formats.{name}")
+class Format(Protocol):
+    """What the module of a format has."""
+
+    def open_file(self, data: bytes) -> Opened:
+        """Reads the header of a file: kind and size, and the way to the pixels.
+
+        Raises:
+          Unsupported: a sound file of a kind that is not read.
+          Exception: a damaged one; of whatever type the decoder has.
+        """
+
+    def encode(self, picture: Picture, quality: int | None) -> bytes:
+        """The bytes of a file, where the format is one of `WRITTEN_SUFFIXES`.
+
+        `quality` is 1..100, for lossy formats; None: as the picture's coding says.
+        """
+
+
+def module_of(name: str) -> Format:
+    """The module of a format."""
+    return cast(Format, importlib.import_module(f"cinegan_jax.photos.formats.{name}"))

@@ -15,6 +15,7 @@ QUALITY = 95
 
 
 def open_file(data: bytes) -> Opened:
+    """See `registry.Format`."""
     chunks: dict[bytes, bytes] = {}
     for name, content in riff_chunks(data):
         chunks.setdefault(name, content)
