@@ -161,6 +161,7 @@ class Batch:
         self._go_on(path, 0.0)
         photo = read_photo(path, name=printable(path), max_pixels=MAX_PIXELS)
         with self._one_at_a_time:
+            self._go_on(path, 0.0)
             pixels = develop(
                 photo.pixels, self._recipe.look, settings, lambda share: self._go_on(path, share)
             )
