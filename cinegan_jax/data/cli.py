@@ -47,6 +47,13 @@ def prepare(
     grain: Annotated[
         bool, typer.Option(help="For photos: whether the rendered pictures have grain.")
     ] = True,
+    halation: Annotated[
+        float,
+        typer.Option(
+            help="For photos: the glow round highlights, times the look's; 0: none, so that the "
+            "look is a LUT and grain."
+        ),
+    ] = 1.0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Turn photos, or your own before/after pairs, into training shards.
@@ -65,7 +72,7 @@ def prepare(
     from cinegan_jax.data.prepare import REJECTED, Settings
     from cinegan_jax.data.prepare import prepare as run
 
-    settings = Settings(look, size, resize, test_fraction, variants, grain)
+    settings = Settings(look, size, resize, test_fraction, variants, grain, halation)
     columns = (TextColumn("Preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,7 @@ class Settings:
       test_fraction: share of the photos held out, where the source does not say which.
       variants: how often each training photo occurs: once as it is, then in other light.
       grain: whether rendered pictures have grain.
+      halation: strength of the glow round their highlights, times that of the look; 0: none.
     """
 
     look: str = ""
@@ -41,6 +43,7 @@ class Settings:
     test_fraction: float = 0.1
     variants: int = 1
     grain: bool = True
+    halation: float = 1.0
 
     def check(self) -> None:
         """Raises UserError where a setting is out of range."""
@@ -52,6 +55,8 @@ class Settings:
             raise UserError(f"--test-fraction is {self.test_fraction}: it must be in 0 ... 1")
         if self.variants < 1:
             raise UserError(f"--variants is {self.variants}: it must be 1 or more")
+        if not 0 <= self.halation < math.inf:
+            raise UserError(f"--halation is {self.halation}: it must be 0 or more")
 
 
 class Item(NamedTuple):
@@ -121,8 +126,10 @@ def make_plan(source: str, settings: Settings) -> Plan:
     if rendered:
         load_look(settings.look)  # an unknown look is found before any work
         splits["train"] = _with_variants(splits["train"], settings.variants)
-    elif settings.variants > 1 or not settings.grain:
-        raise UserError("--variants and --no-grain are for photos that a film look is rendered on")
+    elif settings.variants > 1 or not settings.grain or settings.halation != 1:
+        raise UserError(
+            "--variants, --no-grain and --halation are for photos that a film look is rendered on"
+        )
     return _plan(splits, rejected, settings, Path(settings.look).name or _AFTER)
 
 

@@ -128,8 +128,11 @@ class ShardWriter:
     def _load_look(self) -> FilmLook:
         if self._look is None:
             look = load_look(self._settings.look)
-            sigma = look.grain_sigma if self._settings.grain else 0.0
-            self._look = dataclasses.replace(look, grain_sigma=sigma)
+            self._look = dataclasses.replace(
+                look,
+                grain_sigma=look.grain_sigma if self._settings.grain else 0.0,
+                halation_strength=look.halation_strength * self._settings.halation,
+            )
         return self._look
 
 

@@ -1,5 +1,6 @@
 """`cinegan prepare`: what is written, what is left out, and going on after an interruption."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -98,7 +99,23 @@ def test_variants_of_training_photos_without_grain(photos, tmp_path):
         np.testing.assert_array_equal(pair.target, film.render(expected, look, 0, grain=False))
 
 
-@pytest.mark.parametrize("setting", [{"variants": 2}, {"grain": False}])
+@pytest.mark.parametrize("halation", [0.0, 3.0])
+def test_halation_is_a_multiple_of_the_look_s(photos, tmp_path, halation):
+    _prepare(photos, tmp_path / "out", grain=False, halation=halation)
+    look = film.load_look(LOOK)
+    stronger = dataclasses.replace(look, halation_strength=halation * look.halation_strength)
+    pairs = open_pairs(str(tmp_path / "out"), "train", LOOK)
+    for pair in (pairs[index] for index in range(len(pairs))):
+        expected = film.render(pair.input, stronger, 0, grain=False, halation=halation > 0)
+        np.testing.assert_array_equal(pair.target, expected)
+
+
+def test_a_halation_below_none_is_refused(photos, tmp_path):
+    with pytest.raises(UserError, match=r"--halation is -1.0: it must be 0 or more"):
+        _prepare(photos, tmp_path / "out", halation=-1.0)
+
+
+@pytest.mark.parametrize("setting", [{"variants": 2}, {"grain": False}, {"halation": 0.0}])
 def test_pairs_have_no_variants_and_their_own_grain(tmp_path, rng, setting):
     for folder in ("input", "target"):
         _save(tmp_path / "pairs" / folder / "a.png", _photo(rng))
