@@ -97,7 +97,7 @@ def render(
       uint8 [h, w, 3], rounded.
     """
     picture: np.ndarray = photo.astype(np.float32) / 255
-    if halation:
+    if halation and look.halation_strength:
         picture = add_halation(picture, look.halation_radius, look.halation_strength)
     picture = np.asarray(apply_lut(look.lut, picture))
     if grain:
