@@ -1,0 +1,90 @@
+"""Photos scored by all devices of all processes, and the scores brought together again.
+
+Photos differ in size, so no photo is shared by devices: each process takes every n-th photo, and
+each of its devices the next one that waits.
+"""
+
+import json
+import queue
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+PIECE = 1 << 20
+"""Bytes of each process that a device holds at a time while they are gathered."""
+
+
+def own_indices(count: int) -> range:
+    """Which of `count` photos this process scores: by index modulo the number of processes."""
+    return range(jax.process_index(), count, jax.process_count())
+
+
+def map_on_devices(
+    score: Callable[[Item], Result],
+    items: Iterable[Item],
+    devices: Sequence[jax.Device] | None = None,
+) -> Iterator[Result]:
+    """The score of each item, in the order of the items; each device works on one at a time.
+
+    Args:
+        score: called in a thread whose default device is the free one. Programs are compiled once
+            for each device.
+        devices: to take the place of all those of this process.
+
+    Raises:
+        Exception: what `score` raised, in the turn of its item; no further ones are begun.
+    """
+    devices = devices or jax.local_devices()
+    free: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
+    for device in devices:
+        free.put(device)
+
+    def score_on_free_device(item: Item) -> Result:
+        device = free.get()
+        try:
+            with jax.default_device(device):
+                return score(item)
+        finally:
+            free.put(device)
+
+    with ThreadPoolExecutor(len(devices)) as threads:
+        yield from threads.map(score_on_free_device, items)
+
+
+def gather_rows(rows: Mapping[int, Any]) -> dict[int, Any]:
+    """The rows of all processes in the order of their photos' indices; all processes must ask.
+
+    Args:
+        rows: what this process has to say of a photo, by the photo's index. A row is whatever JSON
+            can hold, NaN and infinity included, and comes back as JSON gives it: tuples as lists.
+            Numbers keep every bit.
+    """
+    gathered: dict[int, Any] = {}
+    for text in gather_bytes(json.dumps(list(rows.items())).encode()):
+        gathered.update(json.loads(text))
+    return dict(sorted(gathered.items()))
+
+
+def gather_bytes(content: bytes) -> list[bytes]:
+    """What each process brings, in the order of the processes; all of them must ask.
+
+    Bytes, since arrays on a device would lose the lower half of each float64.
+    """
+    lengths = _gather(np.array([len(content)], np.int64).view(np.uint8)).view(np.int64)[:, 0]
+    padded = np.zeros(-(-int(lengths.max()) // PIECE) * PIECE, np.uint8)
+    padded[: len(content)] = np.frombuffer(content, np.uint8)
+    pieces = [_gather(piece) for piece in padded.reshape(-1, PIECE)]
+    whole = np.concatenate(pieces, axis=1) if pieces else np.zeros((len(lengths), 0), np.uint8)
+    return [row[:length].tobytes() for row, length in zip(whole, lengths, strict=True)]
+
+
+def _gather(array: np.ndarray) -> np.ndarray:
+    """uint8 [n] of each process as [processes, n]."""
+    return np.asarray(multihost_utils.process_allgather(array))
