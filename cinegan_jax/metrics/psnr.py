@@ -1,11 +1,15 @@
 """Peak signal-to-noise ratio."""
 
+import functools
+
 import dm_pix
 import jax
 
+from cinegan_jax.metrics.shapes import checked
 from cinegan_jax.types import Images
 
 
+@functools.partial(jax.jit, static_argnames="ignore_nans")
 def psnr(images: Images, references: Images, *, ignore_nans: bool = False) -> jax.Array:
     """PSNR of each picture in decibels, over all its pixels and channels, for a data range of 1.
 
@@ -18,5 +22,8 @@ def psnr(images: Images, references: Images, *, ignore_nans: bool = False) -> ja
 
     Returns:
         float [n].
+
+    Raises:
+        ValueError: as `checked`.
     """
-    return dm_pix.psnr(images, references, ignore_nans=ignore_nans)
+    return dm_pix.psnr(*checked("PSNR", images, references), ignore_nans=ignore_nans)

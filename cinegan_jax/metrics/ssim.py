@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import dm_pix
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from cinegan_jax.metrics.shapes import checked
 from cinegan_jax.types import Images
 
 WINDOW = 11
@@ -17,6 +17,7 @@ SIGMA = 1.5
 """Of the Gaussian window, in pixels."""
 
 
+@functools.partial(jax.jit, static_argnames="ignore_nans")
 def ssim(images: Images, references: Images, *, ignore_nans: bool = False) -> jax.Array:
     """SSIM of each picture: 11x11 Gaussian window of sigma 1.5, data range 1, mean over channels.
 
@@ -31,19 +32,10 @@ def ssim(images: Images, references: Images, *, ignore_nans: bool = False) -> ja
         float [n], at most 1.
 
     Raises:
-        ValueError: a side is shorter than the window.
+        ValueError: a side is shorter than the window, or as `checked`.
     """
-    height, width = images.shape[-3:-1]
-    if min(height, width) < WINDOW:
-        raise ValueError(
-            f"SSIM needs pictures of at least {WINDOW}x{WINDOW} pixels, got {height}x{width}"
-        )
-    return dm_pix.ssim(
-        jnp.asarray(images),
-        jnp.asarray(references),
-        filter_fn=_gaussian_means,
-        ignore_nans=ignore_nans,
-    )
+    pair = checked("SSIM", images, references, smallest_side=WINDOW)
+    return dm_pix.ssim(*pair, filter_fn=_gaussian_means, ignore_nans=ignore_nans)
 
 
 def _gaussian_means(images: jax.Array) -> jax.Array:
