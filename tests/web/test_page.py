@@ -46,6 +46,7 @@ def page(browser: object, darkroom: Darkroom) -> Iterator[Page]:
     page.route("**/v1/looks", lambda route: route.fulfill(json=looks))
     own = str(darkroom.client.base_url)
     page.goto(own)
+    expect(page.locator("#limits")).not_to_be_empty()  # from here on it takes photos
     yield page
     page.close()
     assert [error for error in errors if "422" not in error] == []  # what a bad photo is answered

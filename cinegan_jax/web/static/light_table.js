@@ -1,6 +1,6 @@
 // The photo that is shown: a preview at once, then the full size, again at every change.
 
-import { Compare } from "./compare.js";
+import { Compare } from "../shared/compare.js";
 import { byId, fail, pause, progress, say, wordsOf } from "./page.js";
 
 const SETTLE_MS = 450; // after a change, before the full size is developed

@@ -1,0 +1,3 @@
+// What Python wrote into the page for its scripts.
+
+export const data = JSON.parse(document.getElementById("data").textContent);

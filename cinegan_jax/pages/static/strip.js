@@ -1,0 +1,83 @@
+// Pictures through time: one is shown large, and a strip, a slider and a button lead through them.
+
+const FRAME_MS = 350;
+
+export class Strip {
+  #root;
+  #frames;
+  #image;
+  #slider;
+  #caption;
+  #play;
+  #thumbs;
+  #timer = 0;
+
+  /** @param {Object[]} frames `{picture, caption}` */
+  constructor(root, frames) {
+    this.#root = root;
+    this.#frames = frames;
+    this.#image = root.querySelector("img.shown");
+    this.#slider = root.querySelector("input");
+    this.#caption = root.querySelector("output");
+    this.#play = root.querySelector("button.play");
+    this.#thumbs = frames.map((frame, index) => this.#thumb(frame, index));
+    root.querySelector(".roll ol").append(...this.#thumbs.map((thumb) => thumb.parentElement));
+    this.#slider.max = frames.length - 1;
+    this.#slider.addEventListener("input", () => {
+      this.#stop();
+      this.show(Number(this.#slider.value));
+    });
+    this.#play.addEventListener("click", () => (this.#timer ? this.#stop() : this.#start()));
+    this.show(frames.length - 1);
+  }
+
+  show(index) {
+    const { picture, caption } = this.#frames[index];
+    this.#image.src = picture;
+    this.#image.alt = `Samples, ${caption}`;
+    this.#caption.textContent = caption;
+    this.#slider.value = index;
+    this.#slider.ariaValueText = caption;
+    for (const [i, thumb] of this.#thumbs.entries()) thumb.ariaCurrent = i === index;
+    const roll = this.#root.querySelector(".roll ol");
+    const frame = this.#thumbs[index].parentElement;
+    roll.scrollLeft = frame.offsetLeft - (roll.clientWidth - frame.clientWidth) / 2;
+  }
+
+  #thumb({ picture, caption }, index) {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    const image = document.createElement("img");
+    button.type = "button";
+    button.className = "frame";
+    button.ariaLabel = `Show ${caption}`;
+    button.addEventListener("click", () => {
+      this.#stop();
+      this.show(index);
+    });
+    Object.assign(image, { loading: "lazy", decoding: "async", alt: "", src: picture });
+    button.append(image);
+    item.append(button);
+    return button;
+  }
+
+  #start() {
+    const last = this.#frames.length - 1;
+    if (Number(this.#slider.value) === last) this.show(0);
+    this.#label("Pause");
+    this.#timer = setInterval(() => {
+      this.show(Number(this.#slider.value) + 1);
+      if (Number(this.#slider.value) === last) this.#stop();
+    }, FRAME_MS);
+  }
+
+  #stop() {
+    clearInterval(this.#timer);
+    this.#timer = 0;
+    this.#label("Play");
+  }
+
+  #label(word) {
+    this.#play.textContent = word;
+  }
+}
