@@ -13,11 +13,11 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
-import safetensors
+from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.typing import ArrayLike, DTypeLike
 
 from cinegan_jax.errors import UserError
-from cinegan_jax.storage import AnyPath, local_copy, open_path
+from cinegan_jax.nets.weights_file import check_shapes, read_weights
 from cinegan_jax.types import Images, Params
 
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 2))
@@ -25,6 +25,11 @@ BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 2))
 
 PREPROCESSINGS = ("keras", "torchvision")
 FORMAT, FORMAT_VERSION = "cinegan-vgg19", "1"
+_HOW_TO_MAKE = (
+    "Make the file with `cinegan convert vgg19 --download -o PATH`, or from Keras' or "
+    "torchvision's own file with `cinegan convert vgg19 FILE -o PATH`. "
+    "To train without it, set the weight of the perceptual loss to 0."
+)
 
 _KERAS_BGR_MEANS = (103.939, 116.779, 123.68)
 _TORCHVISION_MEANS, _TORCHVISION_DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -111,21 +116,16 @@ def weight_shapes() -> Vgg19Weights:
     return Vgg19Weights(variables["params"], "keras")
 
 
-def check_layers(layers: Mapping[str, Mapping[str, ArrayLike]], source: AnyPath) -> None:
+def check_layers(
+    layers: Mapping[str, Mapping[str, ArrayLike]], source: str | os.PathLike[str]
+) -> None:
     """Hold every array against VGG19's shapes.
 
     Raises:
         UserError: an array is missing or has another shape; the text names file, array and shapes.
     """
-    for name, parts in layer_shapes().items():
-        for part, wanted in parts.items():
-            array = layers.get(name, {}).get(part)
-            found = "missing" if array is None else f"of shape {jnp.shape(array)}"
-            if array is None or jnp.shape(array) != wanted:
-                raise UserError(
-                    f"{source}: {name}/{part} is {found}; VGG19 has {wanted}. "
-                    "This is not a VGG19 weights file, or it is damaged."
-                )
+    shapes = flatten_dict(layer_shapes(), sep="/")
+    check_shapes(flatten_dict(layers, sep="/"), shapes, "VGG19", source)
 
 
 def load_vgg19(path: str | os.PathLike[str]) -> Vgg19Weights:
@@ -135,44 +135,15 @@ def load_vgg19(path: str | os.PathLike[str]) -> Vgg19Weights:
         UserError: there is no such file, or it is not a whole file of that kind; the text says how
             to make one.
     """
-    source = open_path(path)
-    if not source.is_file():
-        raise UserError(f"No VGG19 weights at {source}. {_how_to_make(source)}")
-    try:
-        with local_copy(source) as copy, safetensors.safe_open(copy, framework="flax") as file:
-            metadata = file.metadata() or {}
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise UserError(f"{source} cannot be read ({error}). {_how_to_make(source)}") from error
-    _check_metadata(metadata, source)
-    layers: dict[str, dict[str, jax.Array]] = {}
-    for key, array in arrays.items():
-        name, _, part = key.partition("/")
-        layers.setdefault(name, {})[part] = array
-    check_layers(layers, source)
-    return Vgg19Weights(layers, metadata["preprocessing"])
-
-
-def _check_metadata(metadata: Mapping[str, str], path: AnyPath) -> None:
-    found = metadata.get("format"), metadata.get("format_version")
-    if found != (FORMAT, FORMAT_VERSION):
-        raise UserError(
-            f"{path} has format {found[0]} version {found[1]}, wanted {FORMAT} version "
-            f"{FORMAT_VERSION}. {_how_to_make(path)}"
-        )
+    arrays, metadata = read_weights(path, "VGG19", (FORMAT, FORMAT_VERSION), _HOW_TO_MAKE)
     preprocessing = metadata.get("preprocessing")
     if preprocessing not in PREPROCESSINGS:
         raise UserError(
             f"{path} asks for preprocessing {preprocessing!r}; known: {', '.join(PREPROCESSINGS)}"
         )
-
-
-def _how_to_make(path: AnyPath) -> str:
-    return (
-        f"Make the file with `cinegan convert vgg19 --download -o {path}`, or from Keras' or "
-        f"torchvision's own file with `cinegan convert vgg19 FILE -o {path}`. "
-        "To train without it, set the weight of the perceptual loss to 0."
-    )
+    layers = unflatten_dict(arrays, sep="/")
+    check_layers(layers, path)
+    return Vgg19Weights(layers, preprocessing)
 
 
 def _per_channel(values: tuple[float, ...]) -> jax.Array:
