@@ -36,6 +36,9 @@ def get_config() -> ml_collections.ConfigDict:
     c.generator.num_blocks = 9  # residual blocks
     c.generator.residual = False  # output = input + change
     c.generator.colour_path = 0  # channels of 1x1 convolutions past all normalisation; 0: none
+    c.generator.glow_path = 0  # channels of light that spreads, into the colour path; 0: none
+    c.generator.colour_table = 0  # nodes an axis of a LUT fitted before the first step; 0: none
+    c.generator.norm = "instance"  # instance: over the picture; layer: over a pixel's channels
 
     c.discriminator = ml_collections.ConfigDict()
     c.discriminator.width = 64  # channels of the first layer, in both critics
@@ -45,13 +48,16 @@ def get_config() -> ml_collections.ConfigDict:
     c.losses.feature_matching = 10.0
     c.losses.perceptual = 2.0  # needs vgg19_file
     c.losses.total_variation = 0.0
-    c.losses.l1 = 0.0
+    c.losses.l1 = 0.0  # of signed values
+    c.losses.lab = 0.0  # delta E 76; 1 weighs about as much as 70 of l1
+    c.losses.histogram = 0.0  # of each channel's values in a picture, wherever they are
     c.vgg19_file = "vgg19.safetensors"  # made by `cinegan convert vgg19`; may be gs://
 
     c.optimizers = ml_collections.ConfigDict()
     c.optimizers.generator = _adam(5e-5)
     c.optimizers.critics = _adam(1e-4)
     c.ema_decay = 0.0  # of the generator's average, which then makes the pictures; 0: none
+    c.ema_warmup = False  # its decay rises as (1 + step) / (10 + step), up to ema_decay
     c.max_nonfinite_steps = 10  # steps in a row with a NaN or infinity before the run stops
 
     c.log_every_steps = 50

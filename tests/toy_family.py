@@ -24,6 +24,9 @@ class ToyFamily:
         generator = {"matrix": weights, "bias": jnp.zeros(3)}
         return Variables({"generator": generator, "critics": {"weights": weights}}, jnp.zeros(3))
 
+    def fitted(self, pixels: Any, /) -> Mapping[str, Params]:
+        return {}
+
     def load_frozen(self) -> Any:
         return None
 

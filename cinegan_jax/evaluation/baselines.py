@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 import numpy as np
 
-from cinegan_jax.data.pairs import BrokenPair, PairSource
-from cinegan_jax.errors import UserError
+from cinegan_jax.data.pairs import PairSource
+from cinegan_jax.data.pixel_sample import sample_pixels
 from cinegan_jax.inference.generate import Generate, make_generate
 from cinegan_jax.ops.images import to_unit
 from cinegan_jax.ops.lut import apply_lut, fit_lut
@@ -17,10 +17,8 @@ def fit_lut_baseline(
     """A 33^3 LUT fitted to pixels of training pairs, the best that colour alone can do.
 
     Args:
-        pairs: the training split; broken ones are passed over.
-        seed: for the choice of pairs and pixels.
-        max_pairs: how many pairs are looked at.
-        pixels: how many pixels are taken in all, spread evenly over those pairs.
+        pairs: the training split.
+        seed, max_pairs, pixels: of `sample_pixels`.
 
     Returns:
         unit [33, 33, 33, 3] indexed [r, g, b].
@@ -28,27 +26,7 @@ def fit_lut_baseline(
     Raises:
         UserError: no pair could be read.
     """
-    rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(pairs))[:max_pairs]
-    inputs, targets = [], []
-    for index in map(int, chosen):
-        try:
-            pair = pairs[index]
-        except BrokenPair:
-            continue
-        picks = rng.integers(pair.input[..., 0].size, size=-(-pixels // len(chosen)))
-        inputs.append(pair.input.reshape(-1, 3)[picks])
-        targets.append(pair.target.reshape(-1, 3)[picks])
-    if not inputs:
-        raise UserError(
-            f"no LUT can be fitted: none of {len(chosen)} training pairs could be read; "
-            "check config.data.path"
-        )
-    return fit_lut(_unit(inputs), _unit(targets))
-
-
-def _unit(pixels: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(pixels) / np.float32(255)
+    return fit_lut(*sample_pixels(pairs, seed=seed, max_pairs=max_pairs, pixels=pixels))
 
 
 def lut_generate(lut: np.ndarray) -> Generate:

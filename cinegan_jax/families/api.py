@@ -4,12 +4,17 @@ A family owns its networks and *what* to minimise. The trainer owns *how*: gradi
 over devices, optimizers, EMA, keys, lowering and saving. A new family never edits the trainer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import numpy as np
 
 from cinegan_jax.types import Batch, Images, Params, Scalar
+
+
+PixelPairs = tuple[np.ndarray, np.ndarray]
+"""Pixels of photos and the same of their targets: unit float32 [p, 3] both."""
 
 
 class Variables(NamedTuple):
@@ -53,6 +58,17 @@ class GanFamily(Protocol):
 
     def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
         """Parameters and state for pictures of the shapes in `batch`."""
+        ...
+
+    def fitted(self, pixels: Callable[[], PixelPairs], /) -> Mapping[str, Params]:
+        """The parameters, if any, that are fitted to colours in closed form before the first step.
+
+        Args:
+          pixels: gives pixels of the training pairs; called only if something is fitted to them.
+
+        Returns:
+          For each player concerned the part of its parameters that takes other values.
+        """
         ...
 
     def load_frozen(self) -> Any:

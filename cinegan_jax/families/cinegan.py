@@ -1,19 +1,20 @@
 """CineGAN: a residual U-Net against two PatchGAN critics, at full and at half size."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from cinegan_jax import losses
-from cinegan_jax.families.api import Aux, Update, Variables
+from cinegan_jax.families.api import Aux, PixelPairs, Update, Variables
 from cinegan_jax.nets import spectral
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.nets.vgg19 import Features, load_vgg19, weight_shapes
 from cinegan_jax.ops.images import half_size, to_signed
+from cinegan_jax.ops.lut import fit_lut
 from cinegan_jax.types import Batch, Images, Params, Scalar
 
 SCALES = ("full", "half")
@@ -29,6 +30,8 @@ class LossWeights:
     perceptual: float = 2.0
     total_variation: float = 0.0
     l1: float = 0.0
+    lab: float = 0.0
+    histogram: float = 0.0
 
 
 class Verdict(NamedTuple):
@@ -76,6 +79,13 @@ class CineGan:
             },
         }
         return Variables({"generator": generator, "critics": critics}, vectors)
+
+    def fitted(self, pixels: Callable[[], PixelPairs], /) -> Mapping[str, Params]:
+        """The generator's colour table, where it has one."""
+        nodes = self.generator.colour_table
+        if not nodes:
+            return {}
+        return {"generator": {"colour_table": fit_lut(*pixels(), nodes)}}
 
     def load_frozen(self) -> Any:
         """VGG19's weights, or nothing when no term needs them."""
@@ -161,6 +171,10 @@ class CineGan:
             terms["total_variation"] = losses.total_variation(fake)
         if weights.l1:
             terms["l1"] = losses.l1(target, fake)
+        if weights.lab:
+            terms["lab"] = losses.lab(target, fake)
+        if weights.histogram:
+            terms["histogram"] = losses.histogram(target, fake)
         return terms
 
 

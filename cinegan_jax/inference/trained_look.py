@@ -130,8 +130,9 @@ def write_look(look: TrainedLook, path: Path, *, dtype: Any = np.float16) -> Non
 
 def architecture(generator: Generator) -> dict[str, Any]:
     """The fields that make a generator what it is, without its dtype."""
-    fields = ("width", "num_blocks", "residual", "colour_path")
-    return {field: getattr(generator, field) for field in fields}
+    fields = dataclasses.fields(Generator)
+    names = [f.name for f in fields if f.name not in ("dtype", "parent", "name")]
+    return {name: getattr(generator, name) for name in names}
 
 
 def _read(path: Path) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:

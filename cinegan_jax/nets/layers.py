@@ -4,7 +4,7 @@ Activations are [n, h, w, c] in the module's `dtype`. Parameters are stored in f
 use. Kernels start as Keras starts them: glorot uniform, biases zero.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -15,6 +15,9 @@ from jax.typing import DTypeLike
 from cinegan_jax.ops import images
 
 glorot = nn.initializers.glorot_uniform()
+
+Norm = Literal["instance", "layer"]
+"""What a block normalises by: `InstanceNorm` or `LayerNorm`."""
 
 
 def conv(
@@ -144,33 +147,62 @@ class InstanceNorm(nn.Module):
         return jnp.tile(values, self.parts)[None, None, None, :]
 
 
-class ConvBlock(nn.Module):
-    """Convolution, instance normalisation, ReLU."""
+class LayerNorm(nn.Module):
+    """The channels of each pixel to mean 0 and variance 1 (arXiv 1607.06450), as in ConvNeXt.
 
-    features: int
-    size: int = 3
-    stride: int = 1
+    It takes no statistics over the picture. Attributes as of `InstanceNorm`.
+    """
+
+    parts: int = 1
+    epsilon: float = 1e-3
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        parts = jnp.reshape(x, (*x.shape[:3], self.parts, -1))
+        norm = nn.LayerNorm(epsilon=self.epsilon, dtype=self.dtype, name="channels")
+        return jnp.reshape(norm(parts), x.shape)
+
+
+NORMS: dict[Norm, Any] = {"instance": InstanceNorm, "layer": LayerNorm}
+
+
+class ConvBlock(nn.Module):
+    """Convolution, normalisation, ReLU."""
+
+    features: int
+    size: int = 3
+    stride: int = 1
+    norm: Norm = "instance"
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        bias_goes = self.norm == "instance"
         x = conv(
-            self.features, self.size, self.stride, dtype=self.dtype, name="conv", before_norm=True
+            self.features,
+            self.size,
+            self.stride,
+            dtype=self.dtype,
+            name="conv",
+            before_norm=bias_goes,
         )(x)
-        return nn.relu(InstanceNorm(dtype=self.dtype, name="norm")(x))
+        return nn.relu(NORMS[self.norm](dtype=self.dtype, name="norm")(x))
 
 
 class ResidualBlock(nn.Module):
     """input + norm(conv(relu(norm(conv(input))))), without a ReLU after the sum."""
 
     features: int
+    norm: Norm = "instance"
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        y = ConvBlock(self.features, dtype=self.dtype, name="first")(x)
-        y = conv(self.features, 3, dtype=self.dtype, name="conv", before_norm=True)(y)
-        return x + InstanceNorm(dtype=self.dtype, name="norm")(y)
+        y = ConvBlock(self.features, norm=self.norm, dtype=self.dtype, name="first")(x)
+        bias_goes = self.norm == "instance"
+        y = conv(self.features, 3, dtype=self.dtype, name="conv", before_norm=bias_goes)(y)
+        return x + NORMS[self.norm](dtype=self.dtype, name="norm")(y)
 
 
 class SqueezeExcite(nn.Module):
@@ -203,14 +235,15 @@ class UpBlock(nn.Module):
     """
 
     features: int
+    norm: Norm = "instance"
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, skip: jax.Array) -> jax.Array:
         x = conv(4 * self.features, 3, dtype=self.dtype, name="conv")(x)
         # Normalised before the shuffle: a TPU pads 64 channels to 128 and would move twice as much.
-        x = nn.relu(InstanceNorm(parts=4, dtype=self.dtype, name="norm")(x))
+        x = nn.relu(NORMS[self.norm](parts=4, dtype=self.dtype, name="norm")(x))
         x = images.pixel_shuffle(x)
         skip = SqueezeExcite(dtype=self.dtype, name="gate")(skip)
         x = jnp.concatenate([x, skip], axis=-1)
-        return ConvBlock(self.features, dtype=self.dtype, name="join")(x)
+        return ConvBlock(self.features, norm=self.norm, dtype=self.dtype, name="join")(x)

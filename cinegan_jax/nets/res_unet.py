@@ -1,14 +1,25 @@
 """The generator: a U-Net with residual blocks at an eighth of the size."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from cinegan_jax.nets.layers import ConvBlock, ResidualBlock, ThinConv, UpBlock, conv, glorot
+from cinegan_jax.nets.layers import (
+    ConvBlock,
+    Norm,
+    ResidualBlock,
+    ThinConv,
+    UpBlock,
+    conv,
+    glorot,
+)
+from cinegan_jax.ops.blur import spread
+from cinegan_jax.ops.images import to_unit
+from cinegan_jax.ops.lut import apply_lut, identity_lut
 from cinegan_jax.types import Images
 
 
@@ -24,16 +35,25 @@ class Generator(nn.Module):
             through tanh. The result may leave signed range.
         colour_path: channels of a pointwise path beside the U-Net; 0: none. Instance normalisation
             removes a picture's absolute levels, and a film look is a function of absolute colour.
+        glow_path: channels of a path in which light spreads, into the colour path; 0: none.
+            Halation is a function of how bright the surroundings are, again in absolute terms.
+        colour_table: nodes an axis of a LUT that takes the place of the input in the sum of
+            `residual`; 0: none. It starts as the identity and has no gradient: the family fits it
+            to the training pairs before the first step, and the network learns what it lacks.
+        norm: `instance`, or `layer`: each pixel over its channels, which removes no levels.
         dtype: of the activations. The sum or tanh at the end is in float32.
 
     Raises:
-        ValueError: height or width is not a multiple of 8.
+        ValueError: height or width is not a multiple of 8, or a field needs another one.
     """
 
     width: int = 64
     num_blocks: int = 9
     residual: bool = False
     colour_path: int = 0
+    glow_path: int = 0
+    colour_table: int = 0
+    norm: Norm = "instance"
     dtype: DTypeLike = jnp.float32
 
     spectral_layers: ClassVar[tuple[str, ...]] = ("e2/conv", "e3/conv", "e4/conv")
@@ -42,12 +62,20 @@ class Generator(nn.Module):
     @nn.compact
     def __call__(self, images: Images) -> jax.Array:
         _check_shape(images.shape)
+        self._check_fields()
         images = jnp.asarray(images).astype(jnp.float32)
         features = self._unet(images)
         if self.colour_path:
             features = self._mix_colour(features, images)
         last = self._output()(features).astype(jnp.float32)
-        return images + last if self.residual else jnp.tanh(last)
+        return self._start(images) + last if self.residual else jnp.tanh(last)
+
+    def _start(self, images: jax.Array) -> jax.Array:
+        if not self.colour_table:
+            return images
+        identity = identity_lut(self.colour_table)
+        table = self.param("colour_table", lambda _: jnp.asarray(identity))
+        return 2 * jnp.asarray(apply_lut(jax.lax.stop_gradient(table), to_unit(images))) - 1
 
     def _output(self) -> Callable[[jax.Array], jax.Array]:
         init = nn.initializers.zeros if self.residual else glorot
@@ -56,24 +84,34 @@ class Generator(nn.Module):
         return ThinConv(3, 7, dtype=self.dtype, name="output", kernel_init=init)
 
     def _unet(self, images: jax.Array) -> jax.Array:
-        w, dtype = self.width, self.dtype
-        e1 = ConvBlock(w, size=7, dtype=dtype, name="e1")(images)
-        e2 = ConvBlock(2 * w, stride=2, dtype=dtype, name="e2")(e1)
-        e3 = ConvBlock(4 * w, stride=2, dtype=dtype, name="e3")(e2)
-        x = ConvBlock(8 * w, stride=2, dtype=dtype, name="e4")(e3)
+        w = self.width
+        kind: dict[str, Any] = {"norm": self.norm, "dtype": self.dtype}
+        e1 = ConvBlock(w, size=7, name="e1", **kind)(images)
+        e2 = ConvBlock(2 * w, stride=2, name="e2", **kind)(e1)
+        e3 = ConvBlock(4 * w, stride=2, name="e3", **kind)(e2)
+        x = ConvBlock(8 * w, stride=2, name="e4", **kind)(e3)
         for i in range(self.num_blocks):
-            x = ResidualBlock(8 * w, dtype=dtype, name=f"block{i + 1}")(x)
-        x = UpBlock(4 * w, dtype=dtype, name="up1")(x, e3)
-        x = UpBlock(2 * w, dtype=dtype, name="up2")(x, e2)
-        return UpBlock(w, dtype=dtype, name="up3")(x, e1)
+            x = ResidualBlock(8 * w, name=f"block{i + 1}", **kind)(x)
+        x = UpBlock(4 * w, name="up1", **kind)(x, e3)
+        x = UpBlock(2 * w, name="up2", **kind)(x, e2)
+        return UpBlock(w, name="up3", **kind)(x, e1)
 
     def _mix_colour(self, features: jax.Array, images: jax.Array) -> jax.Array:
         colour = self._pointwise(images, "colour1")
+        if self.glow_path:
+            light = nn.relu(conv(self.glow_path, 1, dtype=self.dtype, name="glow")(images))
+            colour = jnp.concatenate([colour, *spread(light)], axis=-1)
         colour = self._pointwise(colour, "colour2")
         return self._pointwise(jnp.concatenate([features, colour], axis=-1), "colour_mix")
 
     def _pointwise(self, x: jax.Array, name: str) -> jax.Array:
         return nn.relu(conv(self.colour_path, 1, dtype=self.dtype, name=name)(x))
+
+    def _check_fields(self) -> None:
+        if self.colour_table and not self.residual:
+            raise ValueError("a generator with a colour_table needs residual")
+        if self.glow_path and not self.colour_path:
+            raise ValueError("a generator with a glow_path needs a colour_path")
 
 
 def _check_shape(shape: tuple[int, ...]) -> None:

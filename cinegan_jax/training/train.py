@@ -10,6 +10,7 @@ from cinegan_jax.compilation_cache import keep_compilations
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.errors import UserError
 from cinegan_jax.storage import absolute, open_path
+from cinegan_jax.training.closed_form import with_fitted_parameters
 from cinegan_jax.training.fine_tuning import with_networks_of
 from cinegan_jax.training.held_out import HeldOut
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
@@ -102,7 +103,8 @@ def _start(
         done = restored.step >= run.total_steps
         print(f"{'nothing left to do after' if done else 'going on from'} step {restored.step}")
         return restored.state, restored.step
-    return with_networks_of(source, fresh) if source else fresh, 0
+    fresh = with_networks_of(source, fresh) if source else fresh
+    return with_fitted_parameters(run.family, run.train_pairs, run.config.seed, fresh), 0
 
 
 def _hooks(
