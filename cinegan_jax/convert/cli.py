@@ -42,6 +42,23 @@ def convert_vgg19(
     typer.echo(f"{source} -> {output}")
 
 
+@convert_app.command("inception")
+def convert_inception(
+    file: Annotated[Path, typer.Argument(help="pytorch-fid's pt_inception-2015-12-05-*.pth.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The safetensors file to write.")
+    ] = Path("inception.safetensors"),
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="Take a FILE with another checksum.")
+    ] = False,
+) -> None:
+    """Make the Inception weights file that FID and KID read."""
+    from cinegan_jax.convert import inception
+
+    inception.convert_inception(file, output, allow_unknown=allow_unknown)
+    typer.echo(f"{file} -> {output}")
+
+
 @convert_app.command("cinegan")
 def convert_cinegan(
     file: Annotated[Path, typer.Argument(help="The published generator.keras.")],

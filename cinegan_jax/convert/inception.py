@@ -1,0 +1,110 @@
+"""The weights of FID's Inception from pytorch-fid's file, as a safetensors file.
+
+Batch norm is folded into the convolutions, in float64. The classifier is left out. The metadata
+name the source and its SHA-256.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+
+from cinegan_jax.convert.torch_file import read_state_dict
+from cinegan_jax.convert.vgg19 import file_digests
+from cinegan_jax.errors import UserError
+from cinegan_jax.nets.inception import FORMAT, FORMAT_VERSION, NETWORK, weight_shapes
+from cinegan_jax.nets.weights_file import check_shapes
+from cinegan_jax.storage import write_whole
+
+SHA256_PREFIX = "6726825d"
+CLASSES = 1008
+BATCH_NORM_EPSILON = 1e-3
+
+_SOURCE = "pytorch-fid's pt_inception-2015-12-05-6726825d.pth"
+
+
+def convert_inception(source: Path, output: Path, *, allow_unknown: bool = False) -> None:
+    """Write the safetensors file `output` from pytorch-fid's or torch-fidelity's .pth file.
+
+    Args:
+        source: `pt_inception-2015-12-05-6726825d.pth`.
+        output: replaced whole, or left as it was if anything fails.
+        allow_unknown: also take a file of the same layout with another checksum.
+
+    Raises:
+        UserError: no such file, another checksum, a damaged or foreign file, or torch is needed
+            and not installed.
+    """
+    if not source.is_file():
+        raise UserError(f"No file {source}.")
+    sha256 = file_digests(source).sha256
+    if not allow_unknown and not sha256.startswith(SHA256_PREFIX):
+        raise UserError(
+            f"{source} is not {_SOURCE}: it has SHA-256 {sha256}, wanted {SHA256_PREFIX}... The "
+            "download may be incomplete. If you trust the file, add --allow-unknown."
+        )
+    state = read_state_dict(source, _SOURCE)
+    _check_classes(state, source)
+    check_shapes(state, _torch_shapes(), NETWORK, source)
+    arrays = _fold_batch_norm(state)
+    metadata = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "source": source.name,
+        "source_sha256": sha256,
+    }
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(output, safetensors.numpy.save(arrays, metadata))
+    except OSError as error:
+        raise UserError(f"Cannot write {output}: {error}") from error
+
+
+def _check_classes(state: Mapping[str, np.ndarray], source: Path) -> None:
+    """Torchvision's Inception has the same convolutions, but other weights and 1000 classes."""
+    classifier = state.get("fc.weight")
+    classes = "no" if classifier is None else classifier.shape[0]
+    if classes != CLASSES:
+        raise UserError(
+            f"{source} has {classes} classes, and the Inception of FID has {CLASSES}. Scores by "
+            f"another network, such as torchvision's with 1000, are no FID; take {_SOURCE}."
+        )
+
+
+def _fold_batch_norm(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Kernels [h, w, in, out] and biases [out] in float32, by the network's paths."""
+    arrays = {}
+    for path in _layers():
+        kernel, scale, bias, mean, variance = (
+            state[name].astype(np.float64) for name in _names(path)
+        )
+        scale = scale / np.sqrt(variance + BATCH_NORM_EPSILON)
+        folded = kernel.transpose(2, 3, 1, 0) * scale
+        arrays[f"{path}/kernel"] = np.ascontiguousarray(folded, np.float32)
+        arrays[f"{path}/bias"] = np.asarray(bias - mean * scale, np.float32)
+    return arrays
+
+
+def _torch_shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path, (height, width, inputs, outputs) in _layers().items():
+        kernel, *norms = _names(path)
+        shapes |= {kernel: (outputs, inputs, height, width), **dict.fromkeys(norms, (outputs,))}
+    return shapes
+
+
+def _layers() -> dict[str, tuple[int, ...]]:
+    """The shape of each convolution's kernel, by the convolution's path."""
+    return {
+        path.removesuffix("/kernel"): shape
+        for path, shape in weight_shapes().items()
+        if path.endswith("/kernel")
+    }
+
+
+def _names(path: str) -> list[str]:
+    """What PyTorch calls the kernel of a convolution, and its batch norm's four arrays."""
+    layer = path.replace("/", ".")
+    norms = ("weight", "bias", "running_mean", "running_var")
+    return [f"{layer}.conv.weight", *(f"{layer}.bn.{norm}" for norm in norms)]
