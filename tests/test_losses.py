@@ -2,6 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
+import skimage.color
 
 from cinegan_jax import losses
 
@@ -64,6 +66,45 @@ def test_total_variation_of_a_ramp():
     np.testing.assert_allclose(losses.total_variation(ramp), 0.1, rtol=1e-6)
 
 
+def test_lab_is_delta_e_76_of_scikit_image(rng):
+    target, fake = rng.uniform(-1, 1, (2, 2, 6, 5, 3)).astype(np.float32)
+    labs = [skimage.color.rgb2lab((x.astype(np.float64) + 1) / 2) for x in (target, fake)]
+    distance = skimage.color.deltaE_cie76(*labs)
+    rounded = np.sqrt(distance**2 + losses.LAB_ROUNDING**2) - losses.LAB_ROUNDING
+    found = jax.jit(losses.lab)(target, fake)
+    np.testing.assert_allclose(found, rounded.mean(), rtol=1e-3)
+    assert abs(found - distance.mean()) < losses.LAB_ROUNDING
+
+
+def test_lab_has_no_gradient_at_equal_colours_and_a_finite_one_out_of_range(rng):
+    slope = jax.jit(jax.grad(losses.lab, argnums=1))
+    images = rng.uniform(-1, 1, (1, 4, 4, 3)).astype(np.float32)
+    away = np.abs(slope(images, -images)).max()
+    np.testing.assert_allclose(slope(images, images), 0.0, atol=1e-3 * away)
+    beyond = np.float32([-1.5, -1.0, 1.0, 1.5])[None, :, None, None] * np.ones_like(images)
+    found = slope(images, beyond)
+    assert np.isfinite(found).all()
+    assert (found != 0).all()
+
+
+def test_histogram_is_the_wasserstein_distance_of_scipy(rng):
+    target, fake = normal(rng, 2, 7, 5, 3), 0.5 + normal(rng, 2, 7, 5, 3)
+    wanted = [
+        scipy.stats.wasserstein_distance(target[n, ..., c].ravel(), fake[n, ..., c].ravel())
+        for n in range(2)
+        for c in range(3)
+    ]
+    np.testing.assert_allclose(losses.histogram(target, fake), np.mean(wanted), rtol=1e-5)
+
+
+def test_histogram_is_blind_to_places_and_pulls_each_value_by_rank(rng):
+    target = normal(rng, 1, 4, 4, 3)
+    turned = target[:, ::-1, ::-1]
+    assert losses.histogram(target, turned) == 0
+    slope = jax.jit(jax.grad(losses.histogram, argnums=1))(target, turned + 0.25)
+    np.testing.assert_allclose(slope, 1 / target.size, rtol=1e-6)
+
+
 def test_bfloat16_is_computed_in_float32(rng):
     """A mean of many bfloat16 values keeps float32 precision."""
     x = jnp.asarray(normal(rng, 2, 64, 64, 3)).astype(jnp.bfloat16)
@@ -73,6 +114,7 @@ def test_bfloat16_is_computed_in_float32(rng):
         (losses.hinge_generator(x), -exact.mean()),
         (losses.hinge_critic(x, zeros), np.maximum(0, 1 - exact).mean() + 1),
         (losses.l1(x, zeros), np.abs(exact).mean()),
+        (losses.histogram(x, zeros), np.abs(exact).mean()),
         (losses.feature_matching([x], [zeros]), np.abs(exact).mean()),
         (
             losses.total_variation(x),

@@ -159,6 +159,7 @@ class Run:
         """The step of one replica; `lowering` says how replicas are averaged."""
         settings = StepSettings(
             ema_decay=self.config.ema_decay,
+            ema_warmup=self.config.ema_warmup,
             accumulate_steps=self.config.accumulate_steps,
             log_every_steps=self.config.log_every_steps,
         )

@@ -23,6 +23,8 @@ class StepSettings:
 
     ema_decay: float = 0.0
     """0 keeps no average."""
+    ema_warmup: bool = False
+    """See `ema_decay_at`."""
     accumulate_steps: int = 1
     """Slices of the device's batch that are run one after another to save memory."""
     log_every_steps: int = 100
@@ -58,7 +60,7 @@ def make_train_step(
             new, update_metrics = _apply(new, optimizers, *average(result))
             metrics |= update_metrics
         if settings.ema_decay:
-            new = replace(new, ema=_averaged(new, settings.ema_decay))
+            new = replace(new, ema=_averaged(new, ema_decay_at(state.step, settings)))
         broken = {name: ~jnp.isfinite(value) for name, value in metrics.items()}
         finite = ~jnp.stack(list(broken.values())).any()
         new = jax.tree.map(lambda kept, moved: jnp.where(finite, moved, kept), state, new)
@@ -159,7 +161,20 @@ def _apply(
     return replace(state, params=params, optimizers=opt_states, family=aux.state), metrics
 
 
-def _averaged(state: TrainState, decay: float) -> dict[str, Params]:
+def ema_decay_at(step: int | jax.Array, settings: StepSettings) -> float | jax.Array:
+    """The decay at a 0-based step.
+
+    With warm-up, min(decay, (1 + step) / (10 + step)), as TensorFlow's
+    `ExponentialMovingAverage(num_updates=step)`: the average then spans the last tenth of a young
+    run instead of remembering its start. Near enough what EDM does by a half-life of a twentieth
+    of the run so far (arXiv 2206.00364).
+    """
+    if not settings.ema_warmup:
+        return settings.ema_decay
+    return jnp.minimum(settings.ema_decay, (1.0 + step) / (10.0 + step))
+
+
+def _averaged(state: TrainState, decay: float | jax.Array) -> dict[str, Params]:
     moved = {player: state.params[player] for player in state.ema}
     return optax.incremental_update(moved, state.ema, 1.0 - decay)
 

@@ -141,6 +141,17 @@ def test_ema_in_closed_form(rng):
     assert largest_gap(states[2].ema, expected) < 1e-6
 
 
+def test_warm_ema_in_closed_form(rng):
+    """Decays 1/10, 2/11, 3/12, and then no more than 0.25."""
+    batch, settings = small_batch(rng), StepSettings(ema_decay=0.25, ema_warmup=True)
+    state, wanted = fresh(), fresh().params["generator"]
+    for decay in (1 / 10, 2 / 11, 0.25, 0.25):
+        state = jitted(settings)(state, None, batch)
+        moved = state.params["generator"]
+        wanted = jax.tree.map(lambda a, b, d=decay: d * a + (1 - d) * b, wanted, moved)
+    assert largest_gap(state.ema["generator"], wanted) < 1e-6
+
+
 def with_first_kernel(params, change):
     """The same parameters but for one number of the full-size critic."""
     flat = flatten_dict(params)
