@@ -52,6 +52,8 @@ def random_params(rng):
                 return 1 + 0.3 * noise
             case "bias":
                 return 0.3 * noise
+            case "colour_table":
+                return 0.5 + 0.3 * noise
 
     return make
 

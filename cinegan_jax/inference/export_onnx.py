@@ -5,7 +5,9 @@ order of axes, NCHW. Only standard operators are used.
 """
 
 import dataclasses
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from cinegan_jax.inference.trained_look import TrainedLook, architecture
 from cinegan_jax.nets.layers import InstanceNorm
+from cinegan_jax.ops.blur import B3_SPLINE, SCALES
 
 OPSET, IR_VERSION = 17, 8
 """Old enough for every onnxruntime since 1.12."""
@@ -76,7 +79,7 @@ class _Graph:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         kernels = flatten_dict(dict(look.kernels), sep="/")
-        self._parameters = {name: _oihw(np.asarray(kernels[name], dtype)) for name in kernels}
+        self._parameters = {name: _stored(name, kernels[name], dtype) for name in kernels}
 
     def add(self, operator: str, place: str, *inputs: str, **attributes: Any) -> str:
         """A node at a place, a path in the generator; returns the name of its result."""
@@ -96,12 +99,17 @@ class _Graph:
         """Pixels a side."""
         return int(self._parameters[name].shape[-1])
 
-    def constant(self, name: str, value: float) -> str:
-        return self._store(name, np.array(value, np.float32))
+    def constant(self, name: str, value: Any, dtype: DTypeLike = np.float32) -> str:
+        return self._store(name, np.array(value, dtype))
 
     def _store(self, name: str, array: np.ndarray) -> str:
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
+
+
+def _stored(name: str, array: Any, dtype: DTypeLike) -> np.ndarray:
+    array = np.asarray(array, dtype)
+    return array.reshape(-1, 3) if name == "colour_table" else _oihw(array)
 
 
 def _oihw(array: np.ndarray) -> np.ndarray:
@@ -126,7 +134,7 @@ def _generator(graph: _Graph, images: str) -> str:
         features = _mix_colour(graph, features, images)
     last = _conv(graph, "output", features)
     if graph.generator.residual:
-        return graph.add("Add", "output", images, last)
+        return graph.add("Add", "output", _through_table(graph, images), last)
     return graph.add("Tanh", "output", last)
 
 
@@ -143,9 +151,71 @@ def _unet(graph: _Graph, images: str) -> str:
 
 
 def _mix_colour(graph: _Graph, features: str, images: str) -> str:
-    colour = _pointwise(graph, "colour2", _pointwise(graph, "colour1", images))
+    colour = _pointwise(graph, "colour1", images)
+    if graph.generator.glow_path:
+        blurs = _spread(graph, _pointwise(graph, "glow", images), graph.generator.glow_path)
+        colour = graph.add("Concat", "glow", colour, *blurs, axis=1)
+    colour = _pointwise(graph, "colour2", colour)
     both = graph.add("Concat", "colour_mix", features, colour, axis=1)
     return _pointwise(graph, "colour_mix", both)
+
+
+def _spread(graph: _Graph, light: str, channels: int) -> Iterator[str]:
+    """The blurs of `ops.blur.spread`, as depthwise convolutions."""
+    taps = np.tile(B3_SPLINE, (channels, 1, 1, 1))
+    down = graph.constant("spread/down", taps.swapaxes(2, 3))
+    across = graph.constant("spread/across", taps)
+    for scale in range(SCALES):
+        place, apart = f"spread{scale}", 2**scale
+        reach = graph.constant(f"{place}/reach", [0, 0, *[2 * apart] * 2] * 2, np.int64)
+        light = graph.add("Pad", place, light, reach, mode="edge")
+        for axis, kernel in (("down", down), ("across", across)):
+            operator = {"dilations": [apart, 1] if axis == "down" else [1, apart]}
+            light = graph.add("Conv", f"{place}/{axis}", light, kernel, group=channels, **operator)
+        yield light
+
+
+def _through_table(graph: _Graph, images: str) -> str:
+    """Signed pictures through the colour table, as `ops.lut.apply_lut` interpolates."""
+    nodes = graph.generator.colour_table
+    if not nodes:
+        return images
+    last, below = graph.constant("table/last", nodes - 1), graph.constant("table/below", nodes - 2)
+    unit = graph.add("Mul", "table/half", graph.add("Add", "table/up", images, "one"), "half")
+    scaled = graph.add("Mul", "table/scaled", graph.add("Clip", "table", unit, "zero", "one"), last)
+    low = graph.add("Min", "table", graph.add("Floor", "table", scaled), below)
+    high_weight = graph.add("Sub", "table/high", scaled, low)
+    weights = (graph.add("Sub", "table/low", "one", high_weight), high_weight)
+    strides = graph.constant("table/strides", np.reshape([nodes**2, nodes, 1], (1, 3, 1, 1)))
+    start = graph.add("Mul", "table/start", low, strides)
+    start = graph.add("ReduceSum", "table", start, graph.constant("table/axis", [1], np.int64))
+    table, total = graph.parameter("colour_table"), ""
+    for corner in itertools.product((0, 1), repeat=3):
+        part = _corner(graph, corner, table, start, weights)
+        total = graph.add("Add", f"{part}/sum", total, part) if total else part
+    return graph.add("Sub", "table/signed", graph.add("Mul", "table/two", total, "two"), "one")
+
+
+def _corner(
+    graph: _Graph, corner: tuple[int, ...], table: str, start: str, weights: tuple[str, str]
+) -> str:
+    """One of the eight nodes round each colour, by its trilinear weight: [n, 3, h, w].
+
+    `start` is the flat index of the lowest node, [n, 1, h, w]; `weights` [n, 3, h, w] are those of
+    the lower and the upper node along each axis.
+    """
+    nodes, place = graph.generator.colour_table, "table/corner{}{}{}".format(*corner)
+    step = float(np.dot(corner, [nodes**2, nodes, 1]))
+    index = graph.add("Add", place, start, graph.constant(f"{place}/step", step))
+    index = graph.add("Cast", place, index, to=TensorProto.INT64)
+    colours = graph.add("Gather", place, table, index)  # [n, 1, h, w, 3]
+    colours = graph.add("Transpose", place, colours, perm=[0, 4, 2, 3, 1])
+    colours = graph.add("Squeeze", place, colours, graph.constant(f"{place}/last", [4], np.int64))
+    for axis, upper in enumerate(corner):
+        channel = graph.constant(f"{place}/channel{axis}", [axis], np.int64)
+        weight = graph.add("Gather", f"{place}/{axis}", weights[upper], channel, axis=1)
+        colours = graph.add("Mul", f"{place}/{axis}", colours, weight)
+    return colours
 
 
 def _pointwise(graph: _Graph, place: str, x: str) -> str:

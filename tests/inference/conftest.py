@@ -25,6 +25,7 @@ def unit_pictures(rng) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
 
     def make(look: TrainedLook, *shape: int) -> tuple[np.ndarray, np.ndarray]:
         photos = rng.uniform(0, 1, shape).astype(np.float32)
+        photos[0, 0, :2] = [[0.0] * 3, [1.0] * 3]  # the ends of the range are colours of their own
         signed = jax.jit(look.generator.apply)({"params": look.kernels}, 2 * photos - 1)
         return photos, np.clip((np.asarray(signed) + 1) / 2, 0, 1)
 

@@ -33,6 +33,15 @@ def test_onnxruntime_gives_the_generators_pictures(
         np.testing.assert_allclose(run(session, photos), wanted, atol=1e-4)
 
 
+def test_light_that_spreads_and_the_colour_table(random_look, unit_pictures):
+    look = random_look(Generator(8, 1, residual=True, colour_path=12, glow_path=3, colour_table=5))
+    session = session_of(look)
+    for shape in ((1, 64, 64, 3), (2, 24, 40, 3)):
+        photos, wanted = unit_pictures(look, *shape)
+        assert wanted.std() > 0.05
+        np.testing.assert_allclose(run(session, photos), wanted, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_the_published_generator(random_look, unit_pictures):
     look = random_look(Generator())
