@@ -31,6 +31,12 @@ class Aux(NamedTuple):
 
     state: Any
     metrics: Mapping[str, Scalar]
+    signals: Mapping[str, Scalar] = {}
+    """Signs of health, means over the batch, named `WHOSE/what/PART`: `critics/accuracy_real_full`.
+    Most steps leave them out, and then their computation too."""
+    generated: Images | None = None
+    """The pictures that the losses were computed of, signed; the trainer measures them now and
+    then, beside what the batch says that they should be."""
 
 
 class Objective(Protocol):

@@ -20,6 +20,9 @@ from cinegan_jax.types import Batch, Images, Params, Scalar
 SCALES = ("full", "half")
 """The critics: `full` sees the pictures as they are, `half` at half their size."""
 
+DISTANCES = ("feature_matching", "perceptual", "l1")
+"""The generator's terms that say how far its pictures are from their targets."""
+
 
 @dataclasses.dataclass(frozen=True)
 class LossWeights:
@@ -126,7 +129,7 @@ class CineGan:
         total = sum((factors[name] * term for name, term in terms.items()), jnp.zeros(()))
         metrics = terms | {f"critic_{scale}": loss for scale, loss in critics.items()}
         return {"generator": total, "critics": jnp.stack([*critics.values()]).sum()}, Aux(
-            vectors, metrics
+            vectors, metrics, _signals(params, vectors, verdicts, terms), generated=fake
         )
 
     def generate(
@@ -187,6 +190,28 @@ def _advance(params: Mapping[str, Params], vectors: Any) -> Any:
             for scale in SCALES
         },
     }
+
+
+def _signals(
+    params: Mapping[str, Params],
+    vectors: Any,
+    verdicts: Mapping[str, tuple[Verdict, Verdict]],
+    terms: Mapping[str, Scalar],
+) -> dict[str, Scalar]:
+    """Shares of patches judged right, mean margins, singular values, and terms that are distances.
+
+    A margin is how far a logit lies on its right side of 0; hinge losses ask for 1.
+    """
+    signals = {f"level/{name}": term for name, term in terms.items() if name in DISTANCES}
+    for scale, (real, made) in verdicts.items():
+        for kind, margin in {"real": real.logits, "fake": -made.logits}.items():
+            signals[f"critics/accuracy_{kind}_{scale}"] = (margin > 0).astype(jnp.float32).mean()
+            signals[f"critics/margin_{kind}_{scale}"] = margin.mean()
+        sigmas = spectral.singular_values(params["critics"][scale], vectors["critics"][scale])
+        signals |= {f"critics/sigma/{scale}/{layer}": sigma for layer, sigma in sigmas.items()}
+    sigmas = spectral.singular_values(params["generator"], vectors["generator"])
+    signals |= {f"generator/sigma/{layer}": sigma for layer, sigma in sigmas.items()}
+    return jax.lax.stop_gradient(signals)
 
 
 def _at_scale(scale: str, images: jax.Array) -> jax.Array:

@@ -66,6 +66,12 @@ def normalize(params: Params, state: SpectralState) -> Params:
     return unflatten_dict(flat, sep="/")
 
 
+def singular_values(params: Params, state: SpectralState) -> dict[str, Scalar]:
+    """The estimate of each layer's sigma, the largest singular value of its kernel as stored."""
+    flat = flatten_dict(params, sep="/")
+    return {layer: spectral_norm(flat[_kernel_name(layer)], u) for layer, u in state.items()}
+
+
 def spectral_norm(kernel: jax.Array, u: jax.Array) -> Scalar:
     """The estimate sigma = v^T W u of a kernel's largest singular value, given u [out]."""
     w = _matrix(kernel)

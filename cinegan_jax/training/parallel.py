@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import gcd
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cinegan_jax.errors import UserError
 from cinegan_jax.training.state import TrainState
-from cinegan_jax.training.step import TrainStep
+from cinegan_jax.training.step import MeasuredStep, TrainStep
 from cinegan_jax.types import Batch
 
 REPLICAS, DATA, SPATIAL = "replicas", "data", "spatial"
@@ -28,15 +28,18 @@ class Share:
     count: int
 
 
-class MakeStep(Protocol):
-    """`make_train_step` with everything but the lowering bound."""
+Step = TypeVar("Step", TrainStep, MeasuredStep, covariant=True)
+
+
+class MakeStep(Protocol[Step]):
+    """`make_train_step` or `make_measured_step` with everything but the lowering bound."""
 
     def __call__(
         self,
         *,
         average: Callable[[Any], Any] = ...,
         replica: Callable[[], int | jax.Array] = ...,
-    ) -> TrainStep: ...
+    ) -> Step: ...
 
 
 class Lowering(Protocol):
@@ -56,8 +59,14 @@ class Lowering(Protocol):
         """
         ...
 
-    def compile(self, make_step: MakeStep, state: TrainState) -> jax.stages.Wrapped:
+    def compile(self, make_step: MakeStep[TrainStep], state: TrainState) -> jax.stages.Wrapped:
         """The step over all devices; the buffers of the placed state are donated."""
+        ...
+
+    def compile_measured(
+        self, make_step: MakeStep[MeasuredStep], state: TrainState
+    ) -> jax.stages.Wrapped:
+        """The same of a step that also measures; `one` takes what it measured."""
         ...
 
     def shapes(self, state: TrainState, frozen: Any, batch: Batch) -> tuple[Any, Any, Any]:
@@ -146,9 +155,17 @@ class Pmap:
         """See `Lowering`."""
         return _divided(batch_size, len(self._every), slices)
 
-    def compile(self, make_step: MakeStep, state: TrainState) -> jax.stages.Wrapped:
+    def compile(self, make_step: MakeStep[TrainStep], state: TrainState) -> jax.stages.Wrapped:
         """See `Lowering`."""
-        del state
+        return self._mapped(make_step)
+
+    def compile_measured(
+        self, make_step: MakeStep[MeasuredStep], state: TrainState
+    ) -> jax.stages.Wrapped:
+        """See `Lowering`."""
+        return self._mapped(make_step)
+
+    def _mapped(self, make_step: MakeStep) -> jax.stages.Wrapped:
         step = make_step(
             average=partial(jax.lax.pmean, axis_name=REPLICAS),
             replica=partial(jax.lax.axis_index, REPLICAS),
@@ -257,9 +274,16 @@ class MeshJit:
         """See `Lowering`."""
         return _divided(batch_size, self._mesh.shape[DATA], slices)
 
-    def compile(self, make_step: MakeStep, state: TrainState) -> jax.stages.Wrapped:
+    def compile(self, make_step: MakeStep[TrainStep], state: TrainState) -> jax.stages.Wrapped:
         """See `Lowering`."""
         placed = self._shardings(state)
+        return jax.jit(make_step(), out_shardings=placed, donate_argnums=(0,))
+
+    def compile_measured(
+        self, make_step: MakeStep[MeasuredStep], state: TrainState
+    ) -> jax.stages.Wrapped:
+        """See `Lowering`."""
+        placed = (self._shardings(state), self._whole)
         return jax.jit(make_step(), out_shardings=placed, donate_argnums=(0,))
 
     def shapes(self, state: TrainState, frozen: Any, batch: Batch) -> tuple[Any, Any, Any]:

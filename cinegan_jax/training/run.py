@@ -20,7 +20,14 @@ from cinegan_jax.families.registry import build_family
 from cinegan_jax.training.optimizers import AdamSettings, make_adam
 from cinegan_jax.training.parallel import Lowering, make_lowering
 from cinegan_jax.training.state import Optimizers, TrainState, init_state
-from cinegan_jax.training.step import StepSettings, TrainStep, make_train_step, metric_names
+from cinegan_jax.training.step import (
+    MeasuredStep,
+    StepSettings,
+    TrainStep,
+    make_measured_step,
+    make_train_step,
+    metric_names,
+)
 
 AT_LEAST_ONE = (
     "accumulate_steps",
@@ -157,13 +164,20 @@ class Run:
 
     def make_step(self, **lowering: Any) -> TrainStep:
         """The step of one replica; `lowering` says how replicas are averaged."""
-        settings = StepSettings(
+        return make_train_step(self.family, self.optimizers, self._step_settings, **lowering)
+
+    def make_measured_step(self, **lowering: Any) -> MeasuredStep:
+        """The same with what it measures."""
+        return make_measured_step(self.family, self.optimizers, self._step_settings, **lowering)
+
+    @property
+    def _step_settings(self) -> StepSettings:
+        return StepSettings(
             ema_decay=self.config.ema_decay,
             ema_warmup=self.config.ema_warmup,
             accumulate_steps=self.config.accumulate_steps,
             log_every_steps=self.config.log_every_steps,
         )
-        return make_train_step(self.family, self.optimizers, settings, **lowering)
 
     def train_batches(self) -> Any:
         """This process' share of the shuffled training batches (see `data.pipeline`)."""

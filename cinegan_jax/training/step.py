@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,35 @@ import optax
 
 from cinegan_jax.families.api import Aux, GanFamily, Objective, Update
 from cinegan_jax.training.state import MetricWindow, NonFinite, Optimizers, TrainState
+from cinegan_jax.training.vitals import (
+    Vitals,
+    ema_vitals,
+    player_vitals,
+    with_vitals,
+    without_vitals,
+)
 from cinegan_jax.types import Batch, Params, Scalar
 
-TrainStep = Callable[[TrainState, Any, Batch], TrainState]
+RateScales = Mapping[str, jax.Array]
+"""Factors of players' learning rates."""
+
+
+class TrainStep(Protocol):
+    """From a state and a batch to the next state; without rate scales they are all 1."""
+
+    def __call__(
+        self, state: TrainState, frozen: Any, batch: Batch, rate_scales: RateScales | None = None, /
+    ) -> TrainState: ...
+
+
+class MeasuredStep(Protocol):
+    """The same step, which also tells how the players are (see `vitals`)."""
+
+    def __call__(
+        self, state: TrainState, frozen: Any, batch: Batch, rate_scales: RateScales | None = None, /
+    ) -> tuple[TrainState, Vitals]: ...
+
+
 Gradients = dict[str, Params]
 
 
@@ -47,31 +73,70 @@ def make_train_step(
       average: mean over replicas of every array in a tree.
       replica: this replica's number, folded into its random key.
     """
+    step = _make_step(family, optimizers, settings, average, replica, measured=False)
 
-    def train_step(state: TrainState, frozen: Any, batch: Batch) -> TrainState:
+    def train_step(
+        state: TrainState, frozen: Any, batch: Batch, rate_scales: RateScales | None = None, /
+    ) -> TrainState:
+        return step(state, frozen, batch, rate_scales)[0]
+
+    return train_step
+
+
+def make_measured_step(
+    family: GanFamily,
+    optimizers: Optimizers,
+    settings: StepSettings,
+    average: Callable[[Any], Any] = lambda tree: tree,
+    replica: Callable[[], int | jax.Array] = lambda: 0,
+) -> MeasuredStep:
+    """The step of `make_train_step`, which also measures."""
+    return _make_step(family, optimizers, settings, average, replica, measured=True)
+
+
+def _make_step(
+    family: GanFamily,
+    optimizers: Optimizers,
+    settings: StepSettings,
+    average: Callable[[Any], Any],
+    replica: Callable[[], int | jax.Array],
+    measured: bool,
+) -> MeasuredStep:
+    updates = tuple(map(with_vitals if measured else without_vitals, family.updates))
+
+    def step(
+        state: TrainState, frozen: Any, batch: Batch, rate_scales: RateScales | None = None, /
+    ) -> tuple[TrainState, Vitals]:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
         key = jax.random.fold_in(key, replica())
         new = state
         metrics: dict[str, Scalar] = {}
-        for number, update in enumerate(family.updates):
+        vitals: dict[str, Scalar] = {}
+        for number, update in enumerate(updates):
             result = accumulate(update, settings.accumulate_steps)(
                 new.params, new.family, frozen, batch, jax.random.fold_in(key, number)
             )
-            new, update_metrics = _apply(new, optimizers, *average(result))
+            new, update_metrics, update_vitals = _apply(
+                new, optimizers, rate_scales, measured, *average(result)
+            )
             metrics |= update_metrics
+            vitals |= update_vitals
         if settings.ema_decay:
             new = replace(new, ema=_averaged(new, ema_decay_at(state.step, settings)))
         broken = {name: ~jnp.isfinite(value) for name, value in metrics.items()}
         finite = ~jnp.stack(list(broken.values())).any()
         new = jax.tree.map(lambda kept, moved: jnp.where(finite, moved, kept), state, new)
-        return replace(
+        new = replace(
             new,
             step=state.step + 1,
             window=_extended(state, metrics, finite, settings.log_every_steps),
             nonfinite=_counted(state.nonfinite, broken, finite),
         )
+        if measured:
+            vitals |= ema_vitals(new.ema, new.params)
+        return new, vitals
 
-    return train_step
+    return step
 
 
 def gradients_of(
@@ -102,11 +167,12 @@ def accumulate(update: Update, slices: int) -> Callable[..., tuple[Gradients, An
     """`gradients_of` an update, as the mean over `slices` equal parts of the batch.
 
     Losses that are means over the batch make it equal to the whole batch at once. Every slice
-    starts from the same state, and the last one's is kept.
+    starts from the same state, and the last one's is kept. No generated pictures are.
     """
 
     def whole(params: Any, state: Any, frozen: Any, batch: Batch, rng: jax.Array) -> Any:
-        return gradients_of(*update, params, state, frozen, batch, rng)
+        gradients, losses, aux = gradients_of(*update, params, state, frozen, batch, rng)
+        return gradients, losses, aux._replace(generated=None)
 
     def sliced(params: Any, state: Any, frozen: Any, batch: Batch, rng: jax.Array) -> Any:
         parts = jax.tree.map(lambda x: x.reshape(slices, -1, *x.shape[1:]), dict(batch))
@@ -116,17 +182,17 @@ def accumulate(update: Update, slices: int) -> Callable[..., tuple[Gradients, An
             gradients, losses, aux = whole(
                 params, state, frozen, part, jax.random.fold_in(rng, number)
             )
-            summed = jax.tree.map(jnp.add, total, (gradients, losses, aux.metrics))
+            summed = jax.tree.map(jnp.add, total, (gradients, losses, aux.metrics, aux.signals))
             return summed, aux.state
 
         first = jax.tree.map(lambda x: x[0], parts)
         gradients, losses, aux = jax.eval_shape(whole, params, state, frozen, first, rng)
         zeros = jax.tree.map(
-            lambda x: jnp.zeros(x.shape, x.dtype), (gradients, losses, aux.metrics)
+            lambda x: jnp.zeros(x.shape, x.dtype), (gradients, losses, aux.metrics, aux.signals)
         )
         total, states = jax.lax.scan(add, zeros, (jnp.arange(slices), parts))
-        gradients, losses, metrics = jax.tree.map(lambda x: x / slices, total)
-        return gradients, losses, Aux(jax.tree.map(lambda x: x[-1], states), metrics)
+        gradients, losses, *means = jax.tree.map(lambda x: x / slices, total)
+        return gradients, losses, Aux(jax.tree.map(lambda x: x[-1], states), *means)
 
     return sliced if slices > 1 else whole
 
@@ -147,18 +213,29 @@ def metric_names(family: GanFamily, frozen: Any, batch: Batch) -> tuple[str, ...
 
 
 def _apply(
-    state: TrainState, optimizers: Optimizers, gradients: Gradients, losses: Any, aux: Aux
-) -> tuple[TrainState, dict[str, Scalar]]:
-    """All of an update's players moved together."""
-    params, opt_states = dict(state.params), dict(state.optimizers)
+    state: TrainState,
+    optimizers: Optimizers,
+    rate_scales: RateScales | None,
+    measured: bool,
+    gradients: Gradients,
+    losses: Any,
+    aux: Aux,
+) -> tuple[TrainState, dict[str, Scalar], dict[str, Scalar]]:
+    """All of an update's players moved together; with its metrics and its vitals."""
+    params, opt_states, vitals = dict(state.params), dict(state.optimizers), dict(aux.signals)
     metrics = {**aux.metrics, **{f"loss_{player}": loss for player, loss in losses.items()}}
     for player, gradient in gradients.items():
         metrics[f"gradient_norm_{player}"] = optax.tree.norm(gradient)
         updates, opt_states[player] = optimizers[player].update(
             gradient, opt_states[player], params[player]
         )
+        if rate_scales is not None:
+            updates = optax.tree.scale(rate_scales[player], updates)
+        if measured:
+            vitals |= player_vitals(player, gradient, updates, params[player])
         params[player] = optax.apply_updates(params[player], updates)
-    return replace(state, params=params, optimizers=opt_states, family=aux.state), metrics
+    new = replace(state, params=params, optimizers=opt_states, family=aux.state)
+    return new, metrics, vitals
 
 
 def ema_decay_at(step: int | jax.Array, settings: StepSettings) -> float | jax.Array:

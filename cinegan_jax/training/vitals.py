@@ -1,0 +1,120 @@
+"""What a step can tell of its players' health, beside moving them: scalars by name.
+
+Every value is a mean over the batch, or a norm of what has been averaged over replicas, so that
+the mean over replicas is the value of the whole batch, whatever the lowering. What is no mean
+(ratios, distances of colours) is made of them on the host by `health.signals`.
+
+Names are `WHOSE/what` or `WHOSE/what/PART`: `generator/gradient_norm/block1`, `output/variance`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from cinegan_jax.families.api import Aux, Objective, Update
+from cinegan_jax.ops.colour import srgb_to_lab
+from cinegan_jax.ops.images import to_signed
+from cinegan_jax.types import Batch, Images, Params, Scalar
+
+Vitals = Mapping[str, Scalar]
+
+SATURATED = 0.99
+"""Signed values at least so far from 0 count as saturated."""
+
+BURNT = 0.9
+"""Signed value that all channels of a burnt pixel reach: 242 of 255."""
+
+
+def with_vitals(update: Update) -> Update:
+    """The update whose objective also measures the pictures that it made."""
+
+    def measured(aux: Aux, batch: Batch) -> Aux:
+        pictures = {} if aux.generated is None else picture_vitals(aux.generated, batch)
+        return aux._replace(signals={**aux.signals, **pictures}, generated=None)
+
+    return update._replace(objective=_with_aux(update.objective, measured))
+
+
+def without_vitals(update: Update) -> Update:
+    """The update that measures nothing; the compiler drops what only its signals needed."""
+
+    def bare(aux: Aux, batch: Batch) -> Aux:
+        return aux._replace(signals={}, generated=None)
+
+    return update._replace(objective=_with_aux(update.objective, bare))
+
+
+def player_vitals(player: str, gradient: Params, updates: Params, params: Params) -> Vitals:
+    """Norms of a player's averaged gradient, of its update and of its parameters.
+
+    Each for the player as a whole and for each block, a top-level name of its parameters.
+    """
+    trees = {"gradient_norm": gradient, "update_norm": updates, "parameter_norm": params}
+    vitals = {}
+    for what, tree in trees.items():
+        vitals[f"{player}/{what}"] = optax.tree.norm(tree)
+        for block, part in tree.items():
+            vitals[f"{player}/{what}/{block}"] = optax.tree.norm(part)
+    return vitals
+
+
+def ema_vitals(averages: Mapping[str, Params], params: Mapping[str, Params]) -> Vitals:
+    """Each average's distance from its player's parameters, relative to these."""
+    return {
+        f"{player}/ema_gap": optax.tree.norm(optax.tree.sub(average, params[player]))
+        / optax.tree.norm(params[player])
+        for player, average in averages.items()
+    }
+
+
+def picture_vitals(generated: Images, batch: Batch) -> Vitals:
+    """What can be said of pictures, signed [n, h, w, 3], beside their `input` and `target`.
+
+    Either may be missing in `batch`. Distances are between the pictures 0 and 1, 2 and 3, ...: not
+    a number for one picture alone.
+    """
+    output = jax.lax.stop_gradient(jnp.asarray(generated).astype(jnp.float32))
+    known = {name: to_signed(batch[name]) for name in ("input", "target") if name in batch}
+    pictures = {"output": output, **known}
+    vitals = {
+        f"{whose}/pair_distance": jnp.mean(jnp.abs(_differences(images)))
+        for whose, images in pictures.items()
+    }
+    vitals["output/variance"] = jnp.mean(jnp.square(_differences(output))) / 2
+    for whose in ("output", "target"):
+        if whose in pictures:
+            colours = _colours(pictures[whose])
+            vitals |= {f"{whose}/{what}": value for what, value in colours.items()}
+    if "target" in known:
+        vitals["output/target_distance"] = jnp.mean(jnp.abs(output - known["target"]))
+    return vitals
+
+
+def _colours(images: jax.Array) -> Vitals:
+    unit = jnp.clip((images + 1) / 2, 0, 1)
+    _, a, b = jnp.moveaxis(jnp.asarray(srgb_to_lab(unit)).mean((0, 1, 2)), -1, 0)
+    return {
+        "saturated_share": jnp.mean((jnp.abs(images) >= SATURATED).astype(jnp.float32)),
+        "burnt_share": jnp.mean((images.min(-1) >= BURNT).astype(jnp.float32)),
+        "mean_a": a,
+        "mean_b": b,
+    }
+
+
+def _differences(images: jax.Array) -> jax.Array:
+    """Each even picture minus the odd one after it."""
+    pairs = len(images) // 2
+    return images[: 2 * pairs : 2] - images[1 : 2 * pairs : 2]
+
+
+def _with_aux(objective: Objective, change: Any) -> Objective:
+    def changed(
+        params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, rng: jax.Array, /
+    ) -> tuple[Mapping[str, Scalar], Aux]:
+        losses, aux = objective(params, state, frozen, batch, rng)
+        return losses, change(aux, batch)
+
+    return changed
