@@ -1,7 +1,7 @@
 """`cinegan convert`: weights from other frameworks' files. Heavy imports wait in the commands."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -56,6 +56,25 @@ def convert_inception(
     from cinegan_jax.convert import inception
 
     inception.convert_inception(file, output, allow_unknown=allow_unknown)
+    typer.echo(f"{file} -> {output}")
+
+
+@convert_app.command("lpips")
+def convert_lpips(
+    file: Annotated[
+        Path,
+        typer.Argument(help="torchvision's alexnet-owt-7be5be79.pth or vgg16-397923af.pth."),
+    ],
+    output: Annotated[Path, typer.Argument(help="The safetensors file to write.")],
+    net: Annotated[Literal["alex", "vgg"], typer.Option(help="The backbone that FILE holds.")],
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="Take a FILE with another checksum.")
+    ] = False,
+) -> None:
+    """Make the weights file that LPIPS reads: a backbone, and the published heads."""
+    from cinegan_jax.convert import lpips
+
+    lpips.convert_lpips(file, output, net, allow_unknown=allow_unknown)
     typer.echo(f"{file} -> {output}")
 
 

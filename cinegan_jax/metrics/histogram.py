@@ -13,7 +13,7 @@ from cinegan_jax.types import Images
 BINS_PER_UNIT = 64
 """Bins of the histograms in a unit of CIE Lab."""
 REACH = 160
-"""Every sRGB colour lies nearer than this to L* 50 and no chroma."""
+"""Of the histograms, to both sides of black; every sRGB colour lies within 140 units of it."""
 
 _GOLDEN = (1 + 5**0.5) / 2
 _VERTICES = (
@@ -63,11 +63,10 @@ def histogram_distance(
 
 def _cumulative(images: jax.Array, missing: jax.Array) -> jax.Array:
     """The share of pixels at or below each bin: [n, directions, bins], counted in integers."""
-    lab = jnp.asarray(srgb_to_lab(images)) - jnp.array([50.0, 0.0, 0.0])
     axes = jnp.asarray(DIRECTIONS, jnp.float32)
-    places = jnp.einsum("nhwc,dc->ndhw", lab, axes, precision="highest")
+    places = jnp.einsum("nhwc,dc->ndhw", srgb_to_lab(images), axes, precision="highest")
     count = 2 * REACH * BINS_PER_UNIT
-    bins = jnp.round((places + REACH) * BINS_PER_UNIT).astype(jnp.int32)
+    bins = jnp.clip(jnp.round((places + REACH) * BINS_PER_UNIT), 0, count - 1).astype(jnp.int32)
     bins = jnp.where(missing[:, None], count, bins).reshape(*bins.shape[:2], -1)
     picture, direction = jnp.indices(bins.shape[:2], sparse=True)
     empty = jnp.zeros((*bins.shape[:2], count), jnp.int32)

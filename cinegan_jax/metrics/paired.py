@@ -1,6 +1,7 @@
 """Every metric of a picture against its reference, by name."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from cinegan_jax.metrics.delta_e import delta_e_76, delta_e_2000
 from cinegan_jax.metrics.feature_distance import SMALLEST_SIDE, random_feature_distance
 from cinegan_jax.metrics.highlights import delta_e_highlights, psnr_highlights
 from cinegan_jax.metrics.histogram import histogram_distance
+from cinegan_jax.metrics.lpips import load_lpips
 from cinegan_jax.metrics.psnr import psnr
 from cinegan_jax.metrics.ssim import WINDOW, ssim
 from cinegan_jax.types import Images
@@ -79,3 +81,14 @@ PAIRED_METRICS: Mapping[str, PairedMetric] = {
     )
 }
 """In the order of tables."""
+
+
+def lpips_metric(path: str | os.PathLike[str]) -> PairedMetric:
+    """LPIPS by the weights file that `cinegan convert lpips` writes.
+
+    Raises:
+        UserError: as `load_lpips`.
+    """
+    lpips = load_lpips(path)
+    label = {"alex": "LPIPS (AlexNet)", "vgg": "LPIPS (VGG16)"}[lpips.net]
+    return PairedMetric(lpips.name, label, "", lpips, False, 4, smallest_side=lpips.smallest_side)

@@ -1,15 +1,17 @@
 """Safetensors files of frozen networks, as `cinegan convert` writes them."""
 
 import os
+import pathlib
 from collections.abc import Mapping
 
 import jax
 import numpy as np
 import safetensors
+import safetensors.numpy
 from jax.typing import ArrayLike
 
 from cinegan_jax.errors import UserError
-from cinegan_jax.storage import local_copy, open_path
+from cinegan_jax.storage import local_copy, open_path, write_whole
 
 Path = str | os.PathLike[str]
 
@@ -46,6 +48,32 @@ def read_weights(
             f"{wanted[1]}. {advice}"
         )
     return arrays, metadata
+
+
+def write_weights(
+    path: pathlib.Path,
+    arrays: Mapping[str, np.ndarray],
+    kind: tuple[str, str],
+    metadata: Mapping[str, str],
+) -> None:
+    """Replaces a weights file whole, its arrays in float32, or leaves it as it was.
+
+    Args:
+        path: to write; folders above it are made.
+        arrays: by name.
+        kind: for the metadata's `format` and `format_version`.
+        metadata: what else it is to say.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    ready = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+    marks = {"format": kind[0], "format_version": kind[1]}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, safetensors.numpy.save(ready, marks | dict(metadata)))
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error}") from error
 
 
 def check_shapes(

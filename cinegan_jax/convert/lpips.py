@@ -1,0 +1,109 @@
+"""LPIPS' weights from torchvision's own files of its backbones, as one safetensors file.
+
+The published linear heads, which ship with the package, go into the same file. The metadata name
+the backbone's source and its SHA-256.
+"""
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import safetensors.numpy
+
+from cinegan_jax.convert.torch_file import read_state_dict
+from cinegan_jax.convert.vgg19 import file_digests
+from cinegan_jax.errors import UserError
+from cinegan_jax.metrics.lpips import FORMAT, FORMAT_VERSION, weight_shapes
+from cinegan_jax.nets.vgg16 import BLOCKS
+from cinegan_jax.nets.weights_file import check_shapes, write_weights
+
+
+class TorchvisionFile(NamedTuple):
+    """A file of torchvision's: the network, its name, its checksums, and where layers lie in it."""
+
+    network: str
+    name: str
+    sha256_prefixes: tuple[str, ...]
+    features: Mapping[str, int]
+    """Our layers, and their places in the network's `features`."""
+
+
+_VGG16_LAYERS = [
+    f"block{block}_conv{i}"
+    for block, (_, convolutions) in enumerate(BLOCKS, start=1)
+    for i in range(1, convolutions + 1)
+]
+_VGG16_PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+
+FILES: Mapping[str, TorchvisionFile] = {
+    "alex": TorchvisionFile(
+        "torchvision AlexNet",
+        "alexnet-owt-7be5be79.pth",
+        ("7be5be79", "4df8aa71"),  # of the same weights: torchvision's file, and its older one
+        {"conv1": 0, "conv2": 3, "conv3": 6, "conv4": 8, "conv5": 10},
+    ),
+    "vgg": TorchvisionFile(
+        "torchvision VGG16",
+        "vgg16-397923af.pth",
+        ("397923af",),
+        dict(zip(_VGG16_LAYERS, _VGG16_PLACES, strict=True)),
+    ),
+}
+
+
+def convert_lpips(source: Path, output: Path, net: str, *, allow_unknown: bool = False) -> None:
+    """Write the safetensors file `output` from torchvision's file of a backbone.
+
+    Args:
+        source: `alexnet-owt-7be5be79.pth` for `alex`, `vgg16-397923af.pth` for `vgg`.
+        output: replaced whole, or left as it was if anything fails.
+        net: `alex` or `vgg`.
+        allow_unknown: also take a file of the same layout with another checksum.
+
+    Raises:
+        UserError: no such file, another checksum, a damaged or foreign file, or torch is needed
+            and not installed.
+    """
+    file = FILES[net]
+    if not source.is_file():
+        raise UserError(f"No file {source}.")
+    sha256 = file_digests(source).sha256
+    if not allow_unknown and not sha256.startswith(file.sha256_prefixes):
+        raise UserError(
+            f"{source} is not torchvision's {file.name}: it has SHA-256 {sha256}, wanted "
+            f"{' or '.join(f'{prefix}...' for prefix in file.sha256_prefixes)}. The download may "
+            "be incomplete, or it is of another network than --net says. If you trust the file, "
+            "add --allow-unknown."
+        )
+    state = read_state_dict(source, f"torchvision's {file.name}")
+    arrays = _backbone(state, net, source)
+    arrays |= {f"heads/{i}": head for i, head in enumerate(read_heads(net), start=1)}
+    metadata = {"net": net, "source": source.name, "source_sha256": sha256}
+    write_weights(output, arrays, (FORMAT, FORMAT_VERSION), metadata)
+
+
+def read_heads(net: str) -> list[np.ndarray]:
+    """The published weights of each layer's channels: float32 [channels], zero or more."""
+    file = resources.files("cinegan_jax.convert") / "lpips_heads" / "heads.safetensors"
+    arrays = safetensors.numpy.load(file.read_bytes())
+    return [arrays[name] for name in sorted(arrays) if name.startswith(f"{net}/")]
+
+
+def _backbone(state: Mapping[str, np.ndarray], net: str, source: Path) -> dict[str, np.ndarray]:
+    """The arrays by our names, kernels turned from OIHW to HWIO, once their shapes are found right.
+
+    Raises:
+        UserError: one is missing or has another shape.
+    """
+    shapes, arrays = weight_shapes(net), {}
+    for layer, place in FILES[net].features.items():
+        kernel, bias = f"backbone/{layer}/kernel", f"backbone/{layer}/bias"
+        height, width, inputs, outputs = shapes[kernel]
+        weight = f"features.{place}.weight"
+        wanted = {weight: (outputs, inputs, height, width), f"features.{place}.bias": (outputs,)}
+        check_shapes(state, wanted, FILES[net].network, source)
+        arrays[kernel] = state[weight].transpose(2, 3, 1, 0)
+        arrays[bias] = state[f"features.{place}.bias"]
+    return arrays

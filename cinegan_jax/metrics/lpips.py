@@ -1,0 +1,146 @@
+"""LPIPS: learned perceptual image patch similarity (arXiv 1801.03924), version 0.1.
+
+Its weights, a trained backbone and the published linear heads, come from a file made by
+`cinegan convert lpips`.
+"""
+
+import functools
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.metrics.shapes import checked
+from cinegan_jax.nets import alexnet, vgg16
+from cinegan_jax.nets.vgg19 import preprocess
+from cinegan_jax.nets.weights_file import check_shapes, read_weights
+from cinegan_jax.types import Images, Params
+
+
+class Backbone(NamedTuple):
+    """A network, and the shortest side of a picture that leaves a cell in its last features."""
+
+    network: nn.Module
+    smallest_side: int
+
+
+BACKBONES: Mapping[str, Backbone] = {
+    "alex": Backbone(alexnet.AlexNetFeatures(), alexnet.SMALLEST_SIDE),
+    "vgg": Backbone(vgg16.Vgg16Features(), vgg16.SMALLEST_SIDE),
+}
+"""By the names that LPIPS gives them."""
+
+FORMAT, FORMAT_VERSION = "cinegan-lpips", "1"
+_HOW_TO_MAKE = (
+    "Make the file from torchvision's own alexnet-owt-7be5be79.pth or vgg16-397923af.pth with "
+    "`cinegan convert lpips FILE PATH --net alex` or `--net vgg`."
+)
+
+
+@flax.struct.dataclass
+class Lpips:
+    """The metric with its weights; call it as any metric of pairs.
+
+    Attributes:
+        backbone: the network's parameters.
+        heads: the weights of each layer's channels, five float32 [channels], zero or more.
+        net: `alex` or `vgg`.
+    """
+
+    backbone: Params
+    heads: tuple[jax.Array, ...]
+    net: str = flax.struct.field(pytree_node=False)
+
+    @property
+    def name(self) -> str:
+        """`lpips_alex` or `lpips_vgg`."""
+        return f"lpips_{self.net}"
+
+    @property
+    def smallest_side(self) -> int:
+        """Of the pictures, in pixels."""
+        return BACKBONES[self.net].smallest_side
+
+    def __call__(
+        self, images: Images, references: Images, *, ignore_nans: bool = False
+    ) -> jax.Array:
+        """LPIPS of each picture: 0 for equal ones, mostly below 1.
+
+        Args:
+            images: unit [n, h, w, 3], sRGB-encoded, both sides at least 31 (alex) or 16 (vgg).
+            references: unit [n, h, w, 3], sRGB-encoded.
+            ignore_nans: take pixels that are NaN, at the bottom and right, for padding, which does
+                not change the score, instead of scoring NaN.
+
+        Returns:
+            float32 [n].
+
+        Raises:
+            ValueError: a side is too short, or as `checked`.
+        """
+        return _lpips(self, images, references, ignore_nans=ignore_nans)
+
+
+@functools.partial(jax.jit, static_argnames="ignore_nans")
+def _lpips(lpips: Lpips, images: Images, references: Images, *, ignore_nans: bool) -> jax.Array:
+    images, references = checked(lpips.name, images, references, smallest_side=lpips.smallest_side)
+    missing = jnp.isnan(images + references).any(axis=-1, keepdims=True)
+    network = BACKBONES[lpips.net].network
+    features = (
+        network.apply({"params": lpips.backbone}, _network_input(pictures, missing), ~missing)
+        for pictures in (images, references)
+    )
+    score = jnp.zeros(len(images))
+    for head, (one, inside), (other, _) in zip(lpips.heads, *features, strict=True):
+        squares = jnp.square(_unit(one) - _unit(other))
+        difference = jnp.einsum("nhwc,c->nhw", squares, head, precision="highest")
+        score += jnp.mean(difference, axis=(1, 2), where=inside[..., 0])
+    return score if ignore_nans else jnp.where(missing.any(axis=(1, 2, 3)), jnp.nan, score)
+
+
+def _network_input(images: jax.Array, missing: jax.Array) -> jax.Array:
+    """The scaling layer of LPIPS is torchvision's formula, written for signed pictures."""
+    return jnp.where(missing, 0, preprocess(2 * images - 1, "torchvision"))
+
+
+def _unit(features: jax.Array) -> jax.Array:
+    """Each cell's channels scaled to a norm of 1."""
+    norm = jnp.sqrt(jnp.sum(jnp.square(features), axis=-1, keepdims=True))
+    return features / (norm + 1e-10)
+
+
+def load_lpips(path: str | os.PathLike[str]) -> Lpips:
+    """Read the safetensors file that `cinegan convert lpips` writes.
+
+    Raises:
+        UserError: there is no such file, or it is not a whole file of that kind; the text says how
+            to make one.
+    """
+    arrays, metadata = read_weights(path, "LPIPS", (FORMAT, FORMAT_VERSION), _HOW_TO_MAKE)
+    net = metadata.get("net", "none")
+    if net not in BACKBONES:
+        raise UserError(f"{path} has the backbone {net!r}; known: {', '.join(BACKBONES)}")
+    check_shapes(arrays, weight_shapes(net), f"LPIPS {net}", path)
+    weights = unflatten_dict(arrays, sep="/")
+    heads = tuple(weights["heads"][str(i)] for i in range(1, len(weights["heads"]) + 1))
+    return Lpips(weights["backbone"], heads, net)
+
+
+def weight_shapes(net: str) -> dict[str, tuple[int, ...]]:
+    """The shapes of a file's arrays by their names, `backbone/...` and `heads/1` to `heads/5`."""
+    backbone = BACKBONES[net]
+    picture = jnp.zeros((1, backbone.smallest_side, backbone.smallest_side, 3))
+    (features, variables) = jax.eval_shape(
+        functools.partial(backbone.network.init_with_output, jax.random.key(0)),
+        picture,
+        picture[..., :1] == 0,
+    )
+    heads = {str(i): layer.shape[-1:] for i, (layer, _) in enumerate(features, start=1)}
+    layers = jax.tree.map(lambda leaf: leaf.shape, variables["params"])
+    return flatten_dict({"backbone": layers, "heads": heads}, sep="/")
