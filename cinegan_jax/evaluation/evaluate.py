@@ -1,94 +1,110 @@
-"""The evaluation of a generator on a test split."""
+"""The evaluation of methods on a test split, by all devices of all processes."""
 
-from collections import defaultdict
+import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-import numpy as np
+import jax
 from rich.console import Console
 from rich.progress import track
 
 from cinegan_jax.data.pairs import BrokenPair, Pair, PairSource
 from cinegan_jax.errors import UserError
-from cinegan_jax.evaluation.baselines import fit_lut_baseline, lut_generate
-from cinegan_jax.evaluation.compare import compare
-from cinegan_jax.evaluation.protocols import Prepare, protocols
-from cinegan_jax.evaluation.result import Evaluation, Score
-from cinegan_jax.inference.generate import Generate
+from cinegan_jax.evaluation.methods import Method
+from cinegan_jax.evaluation.protocols import FILMNET_SIZE, Prepare, protocols
+from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
+from cinegan_jax.evaluation.score import score_pictures
+from cinegan_jax.metrics.spread import gather_rows, map_on_devices, own_indices
 from cinegan_jax.metrics.ssim import WINDOW
 
-Key = tuple[str, str, str]
-"""Protocol, reference and method."""
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """What is scored.
+
+    Attributes:
+        protocols: their names.
+        size: side of the `filmnet` protocol's squashed pictures.
+        limit: so many pairs, spread evenly over the split; None: all.
+    """
+
+    protocols: tuple[str, ...] = ("filmnet", "native")
+    size: int = FILMNET_SIZE
+    limit: int | None = None
 
 
 def evaluate(
-    test: PairSource,
-    train: PairSource,
-    generate: Generate | None,
-    *,
-    size: int = 512,
-    seed: int = 0,
+    pairs: PairSource, methods: Mapping[str, Method], about: About, scope: Scope = Scope()
 ) -> Evaluation:
-    """Scores input, fitted LUT and generator on every test pair, by every protocol.
+    """Scores each method on every pair by every protocol; all processes call it together.
 
-    Pairs are read one at a time. One that is broken or too small is skipped and named in the
-    result. All pictures are compared as 8-bit ones, as they would be saved.
+    Pairs are read one at a time. One that is broken or too small is left out and named in the
+    result. All pictures are compared as 8-bit ones, as they would be saved. The result is the same
+    on every process, and the same for any number of them.
 
     Args:
-        test: the pairs to score on.
-        train: the pairs to fit the LUT to.
-        generate: the generator; without one only the baselines are scored.
-        size: side of the `filmnet` protocol's squashed pictures.
-        seed: for the pixels the LUT is fitted to.
+        pairs: the pairs to score on.
+        methods: by a name in `methods.LABELS`.
+        about: what is evaluated.
+        scope: which protocols and pairs.
 
     Raises:
-        UserError: not one pair could be scored.
+        UserError: not one pair could be scored, or there is no such protocol.
     """
-    methods: dict[str, Generate] = {"input": lambda photo: photo}
-    methods["lut"] = lut_generate(fit_lut_baseline(train, seed=seed))
-    if generate is not None:
-        methods["generator"] = generate
-    return score_methods(test, methods, size)
+    prepares = protocols(scope.size, scope.protocols)
+    indices = _chosen(len(pairs), scope.limit)
 
+    def score(place: int) -> tuple[int, dict[str, Any]]:
+        return place, _row(pairs, indices[place], methods, prepares)
 
-def score_methods(pairs: PairSource, methods: Mapping[str, Generate], size: int) -> Evaluation:
-    """Scores each method on every pair by every protocol; see `evaluate`."""
-    found: dict[Key, list[np.ndarray]] = defaultdict(list)
-    skipped: dict[str, str] = {}
-    for pair in _readable(pairs, skipped):
-        for protocol, prepare in protocols(size).items():
-            for (reference, method), scores in _score_pair(pair, methods, prepare):
-                found[protocol, reference, method].append(scores)
-    if not found:
+    done = map_on_devices(score, own_indices(len(indices)))
+    total = len(own_indices(len(indices)))
+    console = Console(stderr=True, quiet=jax.process_index() != 0)
+    rows = gather_rows(dict(track(done, "evaluate", total, console=console)))
+    scores = tuple(PhotoScore(**score) for row in rows.values() for score in row["scores"])
+    skipped = {row["name"]: row["reason"] for row in rows.values() if row["reason"]}
+    if not scores:
         raise UserError(f"no test pair could be scored; left out: {skipped}")
-    return Evaluation(tuple(_mean(*item) for item in found.items()), skipped, size)
+    return Evaluation(scores, (), skipped, scope.size, about)
 
 
-def _readable(pairs: PairSource, skipped: dict[str, str]) -> Iterator[Pair]:
-    """The pairs that can be scored, one at a time; the others go into `skipped`."""
-    for index in track(range(len(pairs)), "evaluate", console=Console(stderr=True)):
-        try:
-            pair = pairs[index]
-        except BrokenPair as broken:
-            skipped[broken.name] = broken.reason
-            continue
+def _chosen(count: int, limit: int | None) -> range | list[int]:
+    if limit is None or limit >= count:
+        return range(count)
+    return [index * count // limit for index in range(limit)]
+
+
+def _row(
+    pairs: PairSource, index: int, methods: Mapping[str, Method], prepares: Mapping[str, Prepare]
+) -> dict[str, Any]:
+    """What is to be told of one pair: its scores, or why it has none."""
+    try:
+        pair = pairs[index]
         if min(pair.input.shape[:2]) < WINDOW:
-            skipped[pair.name] = f"smaller than SSIM's window of {WINDOW}x{WINDOW} pixels"
-        else:
-            yield pair
+            reason = f"smaller than SSIM's window of {WINDOW}x{WINDOW} pixels"
+            raise BrokenPair(pair.name, reason)
+        scores = [score for item in prepares.items() for score in _scores(pair, methods, *item)]
+    except BrokenPair as broken:
+        return {"name": broken.name, "reason": broken.reason, "scores": []}
+    return {"name": pair.name, "reason": "", "scores": scores}
 
 
-def _score_pair(
-    pair: Pair, methods: Mapping[str, Generate], prepare: Prepare
-) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
-    """((reference, method), scores) of one pair."""
-    photo = prepare(pair.input)
-    pictures = [generate(photo) for generate in methods.values()]
-    for reference, picture in (("target", pair.target), ("clean", pair.clean)):
-        if picture is not None:
-            scores = compare(pictures, prepare(picture))
-            yield from zip([(reference, method) for method in methods], scores, strict=True)
+def _scores(
+    pair: Pair, methods: Mapping[str, Method], protocol: str, prepare: Prepare
+) -> Iterator[dict[str, Any]]:
+    """The fields of each `PhotoScore` of one pair by one protocol."""
+    prepared = prepare_pair(pair, prepare)
+    pictures = [method(prepared, prepare) for method in methods.values()]
+    for reference, picture in (("target", prepared.target), ("clean", prepared.clean)):
+        if picture is None:
+            continue
+        for method, scores in zip(methods, score_pictures(pictures, picture), strict=True):
+            fields = (pair.name, protocol, reference, method, scores)
+            names = (field.name for field in dataclasses.fields(PhotoScore))
+            yield dict(zip(names, fields, strict=True))
 
 
-def _mean(key: Key, scores: list[np.ndarray]) -> Score:
-    psnr, ssim, delta_e = np.stack(scores).astype(np.float64).mean(axis=0).tolist()
-    return Score(*key, pictures=len(scores), psnr=psnr, ssim=ssim, delta_e=delta_e)
+def prepare_pair(pair: Pair, prepare: Prepare) -> Pair:
+    """The pair with all its pictures prepared."""
+    clean = None if pair.clean is None else prepare(pair.clean)
+    return Pair(pair.name, prepare(pair.input), prepare(pair.target), clean)

@@ -1,20 +1,37 @@
 """How pictures are prepared before they are compared."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from cinegan_jax.data.geometry import squash
+from cinegan_jax.errors import UserError
 
 Prepare = Callable[[np.ndarray], np.ndarray]
 """A picture as stored to the picture that is compared: uint8 [h, w, 3] to uint8 [h', w', 3]."""
 
+PROTOCOLS = ("filmnet", "native")
+FILMNET_SIZE = 512
+"""Side of the squashed pictures that FilmNet's authors compare, in pixels."""
 
-def protocols(size: int = 512) -> Mapping[str, Prepare]:
+
+def protocols(size: int = FILMNET_SIZE, names: Iterable[str] = PROTOCOLS) -> Mapping[str, Prepare]:
     """The ways to compare, by name.
 
     - `filmnet`: every picture squashed to size x size before anything else, the aspect lost, as
       FilmNet (Li et al., IJCAI 2023) and the methods in its table are compared, at 512;
     - `native`: size and aspect as stored.
+
+    Raises:
+        UserError: there is no protocol of a name.
     """
-    return {"filmnet": lambda picture: squash(picture, size), "native": lambda picture: picture}
+    known = dict(zip(PROTOCOLS, (lambda picture: squash(picture, size), as_stored), strict=True))
+    for name in names:
+        if name not in known:
+            raise UserError(f"protocol {name!r} is not one of {', '.join(PROTOCOLS)}")
+    return {name: known[name] for name in names}
+
+
+def as_stored(picture: np.ndarray) -> np.ndarray:
+    """The picture itself."""
+    return picture

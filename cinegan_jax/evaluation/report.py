@@ -1,66 +1,147 @@
-"""An evaluation as a person reads it."""
+"""An evaluation as a person reads it: a table for the terminal, a line, Markdown."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator, Sequence
 
+from rich import box
 from rich.table import Table
 
-from cinegan_jax.evaluation.result import Evaluation, Score
+from cinegan_jax.evaluation.methods import LABELS
+from cinegan_jax.evaluation.metric_facts import METRICS, facts
+from cinegan_jax.evaluation.result import Evaluation, Summary
 
-HEADINGS = ("protocol", "against", "method", "PSNR dB", "SSIM", "delta E", "photos")
-METHODS = {"input": "input", "lut": "fitted LUT", "generator": "generator"}
+MAIN = ("psnr", "ssim", "delta_e_76", "delta_e_2000")
+"""The metrics that the terminal shows."""
+ORACLE = (
+    "*per-photo affine* is an oracle: for each photo the affine map of colours that was fitted to "
+    "the target itself."
+)
+NAMED = 10
+"""Of the photos left out, so many are named to people; the file names all."""
 
 
-def to_table(evaluation: Evaluation) -> Table:
-    """A table for the terminal, at most 80 columns wide."""
-    table = Table(caption=_skipped(evaluation) or None)
-    for position, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if position < 3 else "right")
-    before = None
-    for score in evaluation.scores:
-        group = (score.protocol, score.reference)
-        if before not in (None, group):
-            table.add_section()
-        before = group
-        table.add_row(*_cells(score, evaluation.size))
-    return table
+def to_tables(evaluation: Evaluation) -> Iterator[Table]:
+    """For each group the means of the main metrics, with interval and median of the first.
+
+    At most 80 columns wide.
+    """
+    for title, protocol, reference in groups(evaluation):
+        found = evaluation.summaries(protocol=protocol, reference=reference)
+        table = Table(box=box.SIMPLE, padding=0, title=f"[bold]{title}", title_justify="left")
+        table.add_column("", no_wrap=True)
+        labels = [facts(metric).label for metric in MAIN]
+        for heading in (labels[0], "95 % of mean", "median", *labels[1:]):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for method, row in _by_method(found):
+            first, *others = ({s.metric: s for s in row}[metric] for metric in MAIN)
+            means = [shown(other.metric, other.mean) for other in others]
+            median = shown(first.metric, first.median)
+            mean = shown(first.metric, first.mean)
+            table.add_row(LABELS[method], mean, interval(first), median, *means)
+        yield table
 
 
 def to_markdown(evaluation: Evaluation) -> str:
-    """The same table in Markdown."""
-    rules = ["---"] * 3 + ["---:"] * (len(HEADINGS) - 3)
-    rows = [HEADINGS, rules, *(_cells(s, evaluation.size) for s in evaluation.scores)]
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    skipped = _skipped(evaluation)
-    return "\n".join([*lines, *(["", skipped] if skipped else [])]) + "\n"
+    """All metrics: means by method, then every number of each summary; then the worst photos."""
+    lines = [f"# Evaluation of {evaluation.about.target}", "", _about(evaluation), ""]
+    for title, protocol, reference in groups(evaluation):
+        found = evaluation.summaries(protocol=protocol, reference=reference)
+        lines += [f"## {title}", "", *_means(found), "", *_details(found), ""]
+    lines += [ORACLE, "", skipped_line(evaluation)]
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def summary_line(evaluation: Evaluation, protocol: str = "native") -> str:
+def summary_line(evaluation: Evaluation) -> str:
     """PSNR and delta E 76 of every method against each reference, in one line."""
-    clean = evaluation.select(protocol=protocol, reference="clean")
-    target = evaluation.select(protocol=protocol, reference="target")
+    protocol = "native" if evaluation.select(protocol="native") else "filmnet"
+    clean, target = (
+        evaluation.summaries(protocol=protocol, reference=name) for name in ("clean", "target")
+    )
     parts = [f"against the clean target: {_listed(clean)}"] if clean else []
     parts.append(f"against the {'grainy ' if clean else ''}target: {_listed(target)}")
     return f"held-out PSNR / delta E 76 {'; '.join(parts)}"
 
 
-def _listed(scores: Iterable[Score]) -> str:
-    return ", ".join(f"{METHODS[s.method]} {s.psnr:.2f} dB / {s.delta_e:.2f}" for s in scores)
+def groups(evaluation: Evaluation) -> Iterator[tuple[str, str, str]]:
+    """Title, protocol and reference of each group of scores that are to be compared."""
+    for protocol, reference in dict.fromkeys((s.protocol, s.reference) for s in evaluation.photos):
+        method = next(iter(evaluation.select(protocol=protocol, reference=reference))).method
+        count = len(evaluation.select(protocol=protocol, reference=reference, method=method))
+        size = f" {evaluation.size}" if protocol == "filmnet" else ""
+        against = "the target without grain" if reference == "clean" else "the target"
+        photos = "photo" if count == 1 else "photos"
+        yield f"{protocol}{size}, against {against}: {count} {photos}", protocol, reference
 
 
-def _cells(score: Score, size: int) -> tuple[str, ...]:
-    return (
-        f"filmnet {size}" if score.protocol == "filmnet" else score.protocol,
-        score.reference,
-        METHODS[score.method],
-        f"{score.psnr:.2f}",
-        f"{score.ssim:.4f}",
-        f"{score.delta_e:.2f}",
-        str(score.pictures),
-    )
+def shown(metric: str, value: float) -> str:
+    """A value with as many decimals as are worth showing; a dash where there is none."""
+    return "–" if math.isnan(value) else f"{value:.{facts(metric).decimals}f}"
 
 
-def _skipped(evaluation: Evaluation) -> str:
-    if not evaluation.skipped:
+def interval(summary: Summary) -> str:
+    """The interval of the mean; a dash where there is none."""
+    if math.isnan(summary.low):
+        return "–"
+    return f"{shown(summary.metric, summary.low)} … {shown(summary.metric, summary.high)}"
+
+
+def skipped_line(evaluation: Evaluation) -> str:
+    """How many pairs were left out, and some of them by name; empty where none was."""
+    named = [f"{name} ({reason})" for name, reason in evaluation.skipped.items()]
+    if not named:
         return ""
-    named = "; ".join(f"{name} ({reason})" for name, reason in evaluation.skipped.items())
-    return f"{len(evaluation.skipped)} left out: {named}"
+    more = f"; and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return f"{len(named)} left out: {'; '.join(named[:NAMED])}{more}"
+
+
+def _by_method(found: Sequence[Summary]) -> Iterator[tuple[str, list[Summary]]]:
+    for method in dict.fromkeys(summary.method for summary in found):
+        yield method, [summary for summary in found if summary.method == method]
+
+
+def _means(found: Sequence[Summary]) -> list[str]:
+    metrics = [metric for metric in METRICS if any(s.metric == metric for s in found)]
+    rows = []
+    for method, row in _by_method(found):
+        means = {summary.metric: summary.mean for summary in row}
+        rows.append([LABELS[method], *(shown(m, means.get(m, math.nan)) for m in metrics)])
+    return _markdown_table(["mean", *(facts(metric).label for metric in metrics)], rows)
+
+
+def _details(found: Sequence[Summary]) -> list[str]:
+    headings = ["metric", "method", "mean", "95 % of mean", "median", "std", "photos"]
+    rows = [
+        [
+            facts(s.metric).label,
+            LABELS[s.method],
+            shown(s.metric, s.mean),
+            interval(s),
+            shown(s.metric, s.median),
+            shown(s.metric, s.std),
+            str(s.photos),
+        ]
+        for s in sorted(found, key=lambda summary: list(METRICS).index(summary.metric))
+    ]
+    return _markdown_table(headings, rows, texts=2)
+
+
+def _markdown_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1
+) -> list[str]:
+    """The first columns hold texts, the others numbers."""
+    rules = [*["---"] * texts, *["---:"] * (len(headings) - texts)]
+    return [f"| {' | '.join(row)} |" for row in (headings, rules, *rows)]
+
+
+def _about(evaluation: Evaluation) -> str:
+    about = evaluation.about
+    step = "" if about.step is None else f", step {about.step}"
+    return f"Split `{about.split}` of `{about.data}`, look `{about.look}`{step}."
+
+
+def _listed(found: Iterable[Summary]) -> str:
+    parts = []
+    for method, row in _by_method(list(found)):
+        means = {summary.metric: shown(summary.metric, summary.mean) for summary in row}
+        parts.append(f"{LABELS[method]} {means['psnr']} dB / {means['delta_e_76']}")
+    return ", ".join(parts)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cinegan_jax.data.pairs import Pair
-from cinegan_jax.inference.generate import Generate
 from cinegan_jax.storage import AnyPath
 
 COLUMNS = ("photo", "generated", "target")
@@ -32,21 +30,6 @@ def grid(photos: np.ndarray, generated: np.ndarray, targets: np.ndarray) -> np.n
     rows, columns, height, width, channels = framed.shape
     sheet = framed.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
     return np.pad(sheet, [(0, GUTTER), (0, GUTTER), (0, 0)], constant_values=PAPER[0])
-
-
-def before_after(
-    pairs: Iterable[Pair], generate: Generate, path: AnyPath, *, width: int = 320
-) -> None:
-    """Writes a sheet of one row a pair, photo | generated | target.
-
-    Args:
-        pairs: what to show, in this order; at least one. The generator sees them at full size.
-        generate: the generator.
-        path: the file to write.
-        width: of a box, in pixels.
-    """
-    rows = ((pair.input, generate(pair.input), pair.target) for pair in pairs)
-    contact_sheet(COLUMNS, rows, path, width=width)
 
 
 def contact_sheet(

@@ -1,5 +1,4 @@
 import weakref
-from functools import partial
 
 import numpy as np
 import pytest
@@ -7,55 +6,49 @@ from scipy.interpolate import RegularGridInterpolator
 
 from cinegan_jax.data.pairs import BrokenPair, Pair
 from cinegan_jax.errors import UserError
-from cinegan_jax.evaluation import baselines
-from cinegan_jax.evaluation import evaluate as module
-from cinegan_jax.evaluation.baselines import fit_lut_baseline, lut_generate
-from cinegan_jax.evaluation.evaluate import evaluate, score_methods
-from cinegan_jax.evaluation.result import Score
-from cinegan_jax.ops.lut import fit_lut
+from cinegan_jax.evaluation.baselines import lut_generate
+from cinegan_jax.evaluation.evaluate import Scope, evaluate
+from cinegan_jax.evaluation.methods import of_photo, unchanged
+from cinegan_jax.evaluation.result import About
 
 SIZE = 32
+ABOUT = About("run", "pairs", "Look")
 
 
 def _photo(rng, height=24, width=40, high=200):
     return rng.integers(0, high, (height, width, 3), dtype=np.uint8)
 
 
-def _identity(photo):
-    return photo
+def _evaluate(pairs, methods=None, **scope):
+    methods = methods or {"input": unchanged}
+    return evaluate(pairs, methods, ABOUT, Scope(size=SIZE, **scope))
 
 
-@pytest.fixture
-def coarse_lut(monkeypatch):
-    """A small LUT fitted to few pixels, which is quick."""
-    monkeypatch.setattr(baselines, "fit_lut", partial(fit_lut, size=5))
-    monkeypatch.setattr(module, "fit_lut_baseline", partial(fit_lut_baseline, pixels=1000))
+def _mean(evaluation, metric="psnr", **fields):
+    (summary,) = evaluation.summaries(metric=metric, **fields)
+    return summary.mean
 
 
-def _one(evaluation, **fields) -> Score:
-    (score,) = evaluation.select(**fields)
-    return score
-
-
-def test_scores_are_means_over_pictures_of_closed_forms(rng, listed_pairs):
+def test_each_photo_has_the_score_of_a_closed_form(rng, listed_pairs):
     """Offsets of 10 and 50 levels: the mean of two PSNRs is not the PSNR of the mean error."""
     photos = {10: _photo(rng), 50: _photo(rng, 70, 20)}
     pairs = [Pair(str(k), photo, photo + np.uint8(k)) for k, photo in photos.items()]
-    evaluation = score_methods(listed_pairs(pairs), {"input": _identity}, SIZE)
-    expected = 20 * np.log10(255 / np.array([10, 50])).mean()
+    evaluation = _evaluate(listed_pairs(pairs))
+    expected = {str(k): pytest.approx(20 * np.log10(255 / k), abs=1e-3) for k in photos}
     for protocol in ("filmnet", "native"):
-        score = _one(evaluation, protocol=protocol)
-        assert score.pictures == 2
-        assert score.psnr == pytest.approx(expected, abs=1e-3)
+        scores = {s.name: s.scores["psnr"] for s in evaluation.select(protocol=protocol)}
+        assert scores == expected
+        mean = 20 * np.log10(255 / np.array([10, 50])).mean()
+        assert _mean(evaluation, protocol=protocol) == pytest.approx(mean, abs=1e-3)
 
 
-def test_an_identity_generator_scores_as_the_input(rng, listed_pairs, coarse_lut):
+def test_an_identity_generator_scores_as_the_input(rng, listed_pairs):
     pairs = listed_pairs([Pair(str(i), _photo(rng), _photo(rng)) for i in range(2)])
-    evaluation = evaluate(pairs, pairs, _identity, size=SIZE)
-    for protocol in ("filmnet", "native"):
-        given = _one(evaluation, protocol=protocol, method="input")
-        made = _one(evaluation, protocol=protocol, method="generator")
-        assert (made.psnr, made.ssim, made.delta_e) == (given.psnr, given.ssim, given.delta_e)
+    methods = {"input": unchanged, "generator": of_photo(lambda photo: photo)}
+    evaluation = _evaluate(pairs, methods)
+    given, made = (evaluation.select(method=method) for method in methods)
+    assert len(given) == 4
+    assert [score.scores for score in made] == [score.scores for score in given]
 
 
 def test_a_generator_that_is_a_lut_scores_as_that_lut(rng, listed_pairs):
@@ -65,21 +58,14 @@ def test_a_generator_that_is_a_lut_scores_as_that_lut(rng, listed_pairs):
     def generate(photo):
         return np.rint(255 * interpolate(photo / 255)).astype(np.uint8)
 
-    methods = {"lut": lut_generate(lut), "generator": generate}
+    methods = {"lut": of_photo(lut_generate(lut)), "generator": of_photo(generate)}
     pairs = listed_pairs([Pair("one", _photo(rng), _photo(rng))])
-    evaluation = score_methods(pairs, methods, SIZE)
+    evaluation = _evaluate(pairs, methods)
     for protocol in ("filmnet", "native"):
-        ours = _one(evaluation, protocol=protocol, method="lut")
-        theirs = _one(evaluation, protocol=protocol, method="generator")
-        assert ours.psnr == pytest.approx(theirs.psnr, abs=1e-2)
-        assert ours.ssim == pytest.approx(theirs.ssim, abs=1e-3)
-        assert ours.delta_e == pytest.approx(theirs.delta_e, abs=2e-2)
-
-
-def test_without_a_generator_only_the_baselines_are_scored(rng, listed_pairs, coarse_lut):
-    pairs = listed_pairs([Pair("one", _photo(rng), _photo(rng))])
-    evaluation = evaluate(pairs, pairs, None, size=SIZE)
-    assert [score.method for score in evaluation.select(protocol="native")] == ["input", "lut"]
+        for metric, tolerance in (("psnr", 1e-2), ("ssim", 1e-3), ("delta_e_76", 2e-2)):
+            ours = _mean(evaluation, metric, protocol=protocol, method="lut")
+            theirs = _mean(evaluation, metric, protocol=protocol, method="generator")
+            assert ours == pytest.approx(theirs, abs=tolerance)
 
 
 def test_the_clean_target_is_scored_where_it_is_known(rng, listed_pairs):
@@ -88,11 +74,11 @@ def test_the_clean_target_is_scored_where_it_is_known(rng, listed_pairs):
         Pair("known", photo, photo + np.uint8(50), photo + np.uint8(10)),
         Pair("unknown", photo, photo + np.uint8(50)),
     ]
-    evaluation = score_methods(listed_pairs(pairs), {"input": _identity}, SIZE)
-    clean = _one(evaluation, protocol="native", reference="clean")
-    assert clean.pictures == 1
-    assert clean.psnr == pytest.approx(20 * np.log10(255 / 10), abs=1e-3)
-    assert _one(evaluation, protocol="native", reference="target").pictures == 2
+    evaluation = _evaluate(listed_pairs(pairs), protocols=("native",))
+    (clean,) = evaluation.select(reference="clean")
+    assert clean.name == "known"
+    assert clean.scores["psnr"] == pytest.approx(20 * np.log10(255 / 10), abs=1e-3)
+    assert len(evaluation.select(reference="target")) == 2
 
 
 def test_pairs_that_cannot_be_scored_are_named_and_skipped(rng, listed_pairs):
@@ -102,16 +88,35 @@ def test_pairs_that_cannot_be_scored_are_named_and_skipped(rng, listed_pairs):
         Pair("whole.png", photo, photo + np.uint8(10)),
         Pair("tiny.png", photo[:10], photo[:10]),
     ]
-    evaluation = score_methods(listed_pairs(pairs), {"input": _identity}, SIZE)
+    evaluation = _evaluate(listed_pairs(pairs))
     assert evaluation.skipped["torn.png"] == "truncated"
     assert "11x11" in evaluation.skipped["tiny.png"]
-    assert all(score.pictures == 1 for score in evaluation.scores)
+    assert {score.name for score in evaluation.photos} == {"whole.png"}
+
+
+def test_a_method_without_a_picture_leaves_the_pair_out_for_all(rng, listed_pairs):
+    photo = _photo(rng)
+
+    def generate(pair, prepare):
+        if pair.name == "b":
+            raise BrokenPair("b", "there is no result")
+        return pair.input
+
+    pairs = listed_pairs([Pair(name, photo, photo) for name in "abc"])
+    evaluation = _evaluate(pairs, {"input": unchanged, "generator": generate})
+    assert {score.name for score in evaluation.photos} == {"a", "c"}
+    assert evaluation.skipped == {"b": "there is no result"}
 
 
 def test_no_pair_to_score_is_an_error_that_names_them(listed_pairs):
-    pairs = listed_pairs([BrokenPair("torn.png", "truncated")])
     with pytest.raises(UserError, match=r"torn\.png.*truncated"):
-        score_methods(pairs, {"input": _identity}, SIZE)
+        _evaluate(listed_pairs([BrokenPair("torn.png", "truncated")]))
+
+
+def test_an_unknown_protocol_is_an_error_that_lists_them(rng, listed_pairs):
+    pairs = listed_pairs([Pair("one", _photo(rng), _photo(rng))])
+    with pytest.raises(UserError, match="'square' is not one of filmnet, native"):
+        _evaluate(pairs, protocols=("square",))
 
 
 def test_the_squashed_protocol_squashes_before_the_generator_runs(rng, listed_pairs):
@@ -121,15 +126,27 @@ def test_the_squashed_protocol_squashes_before_the_generator_runs(rng, listed_pa
         seen.append(photo.shape)
         return photo
 
-    score_methods(listed_pairs([Pair("one", _photo(rng), _photo(rng))]), {"input": generate}, SIZE)
+    pairs = listed_pairs([Pair("one", _photo(rng), _photo(rng))])
+    _evaluate(pairs, {"generator": of_photo(generate)})
     assert seen == [(SIZE, SIZE, 3), (24, 40, 3)]
+
+
+def test_a_limit_takes_pairs_from_all_over_the_split(rng, listed_pairs):
+    pairs = listed_pairs([Pair(str(i), _photo(rng), _photo(rng)) for i in range(9)])
+
+    def names(limit):
+        evaluation = _evaluate(pairs, protocols=("native",), limit=limit)
+        return [score.name for score in evaluation.photos]
+
+    assert names(3) == ["0", "3", "6"]
+    assert names(20) == [str(i) for i in range(9)]
 
 
 def test_pairs_are_not_kept(rng):
     read, alive = [], []
 
     class Source:
-        names = tuple(map(str, range(6)))
+        names = tuple(map(str, range(20)))
 
         def __len__(self):
             return len(self.names)
@@ -140,6 +157,6 @@ def test_pairs_are_not_kept(rng):
             read.append(weakref.ref(pair.input))
             return pair
 
-    score_methods(Source(), {"input": _identity}, SIZE)
-    assert len(alive) == 6
-    assert max(alive) <= 1
+    _evaluate(Source(), protocols=("native",))
+    assert len(alive) == 20
+    assert max(alive) < 10  # one for each of 8 devices, and what is just being dropped

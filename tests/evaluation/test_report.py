@@ -3,60 +3,107 @@ import io
 import pytest
 from rich.console import Console
 
-from cinegan_jax.evaluation.report import summary_line, to_markdown, to_table
-from cinegan_jax.evaluation.result import Evaluation, Score
+from cinegan_jax.evaluation.report import skipped_line, summary_line, to_markdown, to_tables
+from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
+
+METHODS = ("input", "lut", "affine", "generator")
+ABOUT = About("runs/a", "FilmSet", "Velvia", step=1200)
+
+
+def _photos(protocol, reference, offset):
+    for name, change in (("one", 0.0), ("two", 1.0), ("three", 5.0)):
+        for place, method in enumerate(METHODS):
+            scores = {
+                "psnr": 20 + 5 * place + change + offset,
+                "ssim": 0.9 + place / 100,
+                "delta_e_76": 10.125 - 3 * place - offset / 10,
+                "delta_e_2000": 8.5 - 2 * place,
+            }
+            yield PhotoScore(name, protocol, reference, method, scores)
 
 
 @pytest.fixture
 def evaluation():
-    scores = (
-        Score("filmnet", "target", "input", 2, psnr=21.25, ssim=0.9, delta_e=11.0),
-        Score("native", "target", "input", 2, psnr=22.5, ssim=0.91234, delta_e=10.0),
-        Score("native", "clean", "input", 2, psnr=23.75, ssim=0.95, delta_e=9.5),
-        Score("native", "clean", "lut", 2, psnr=34.5, ssim=0.98, delta_e=2.125),
-        Score("native", "clean", "generator", 2, psnr=35.625, ssim=0.99, delta_e=1.5),
-    )
-    return Evaluation(scores, {"torn.png": "truncated"}, size=512)
+    groups = [("filmnet", "target", 0), ("native", "target", 0.5), ("native", "clean", 2)]
+    photos = tuple(photo for group in groups for photo in _photos(*group))
+    return Evaluation(photos, (), {"torn.png": "truncated"}, 512, ABOUT)
 
 
-def test_markdown_is_a_table_of_every_score(evaluation):
-    lines = to_markdown(evaluation).splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:7]]
-    assert {len(row) for row in cells} == {7}
-    assert cells[2] == ["filmnet 512", "target", "input", "21.25", "0.9000", "11.00", "2"]
-    assert cells[6][:5] == ["native", "clean", "generator", "35.62", "0.9900"]
-    assert lines[-1] == "1 left out: torn.png (truncated)"
+def _rows(lines, first):
+    """Cells of the table that begins with a heading."""
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {first} |"))
+    rows = []
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
 
 
-def test_the_terminal_shows_every_score_and_what_was_left_out(evaluation):
-    console = Console(file=io.StringIO(), width=80)
-    console.print(to_table(evaluation))
-    text = console.file.getvalue()
-    assert "torn.png" in text
-    for score in evaluation.scores:
-        assert f"{score.psnr:.2f}" in text
-    rows = [line for line in text.splitlines() if line.startswith("│")]
-    assert len(rows) == len(evaluation.scores)
+def test_markdown_has_means_and_all_numbers_of_every_group(evaluation):
+    text = to_markdown(evaluation)
+    assert text.count("\n## ") == 3
+    section = text.split("## native, against the target without grain: 3 photos")[1].splitlines()
+    means = _rows(section, "mean")
+    assert means[0] == ["mean", "PSNR dB", "SSIM", "delta E 76", "delta E 2000"]
+    assert means[2] == ["input", "24.00", "0.9000", "9.93", "8.50"]
+    assert means[5][:2] == ["generator", "39.00"]
+    details = _rows(section, "metric")
+    assert {len(row) for row in details} == {7}
+    generator = next(row for row in details if row[:2] == ["PSNR dB", "generator"])
+    assert generator[2] == "39.00"
+    assert generator[4:] == ["38.00", "2.16", "3"]
+    low, high = map(float, generator[3].split(" … "))
+    assert 37 <= low < 39 < high <= 42
+
+
+def test_markdown_says_what_was_evaluated_and_left_out(evaluation):
+    text = to_markdown(evaluation)
+    assert "# Evaluation of runs/a" in text
+    assert "Split `test` of `FilmSet`, look `Velvia`, step 1200." in text
+    assert "filmnet 512" in text
+    assert "fitted to the target itself" in text
+    assert text.rstrip().endswith("1 left out: torn.png (truncated)")
+
+
+def test_the_terminal_shows_every_method_within_80_columns(evaluation):
+    console = Console(file=io.StringIO(), width=200)
+    for table in to_tables(evaluation):
+        console.print(table)
+    lines = console.file.getvalue().splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= 80
+    text = "\n".join(lines)
+    for title in ("filmnet 512, against the target: 3 photos", "native, against the target: 3"):
+        assert title in text
+    for summary in evaluation.summaries(metric="psnr"):
+        assert f"{summary.mean:.2f}" in text
+    assert text.count("fitted LUT") == 3
 
 
 def test_nothing_is_said_of_pairs_left_out_when_there_are_none(evaluation):
-    whole = Evaluation(evaluation.scores, {}, size=512)
+    whole = Evaluation(evaluation.photos, (), {}, 512, ABOUT)
     assert "left out" not in to_markdown(whole)
-    assert to_table(whole).caption is None
+    assert skipped_line(whole) == ""
+
+
+def test_of_many_pairs_left_out_some_are_named(evaluation):
+    skipped = {f"photo{number:03}": "torn" for number in range(25)}
+    text = to_markdown(Evaluation(evaluation.photos, (), skipped, 512, ABOUT))
+    assert "25 left out: photo000 (torn); " in text
+    assert text.rstrip().endswith("and 15 more")
 
 
 def test_the_summary_is_one_line_with_both_references(evaluation):
     line = summary_line(evaluation)
     assert "\n" not in line
-    assert "fitted LUT 34.50 dB / 2.12" in line
-    assert "generator 35.62 dB / 1.50" in line
     clean, grainy = line.split("against the grainy target")
-    assert "against the clean target: input 23.75 dB / 9.50" in clean
-    assert "input 22.50 dB / 10.00" in grainy
+    assert "against the clean target: input 24.00 dB / 9.93, fitted LUT 29.00 dB" in clean
+    assert "input 22.50 dB / 10.07" in grainy
+    assert "generator 37.50 dB / 1.07" in grainy
 
 
 def test_the_summary_leaves_out_a_reference_that_is_not_known(evaluation):
-    line = summary_line(evaluation, protocol="filmnet")
+    line = summary_line(Evaluation(evaluation.select(protocol="filmnet"), (), {}, 512, ABOUT))
     assert "clean" not in line
     assert "grainy" not in line
-    assert "input 21.25 dB / 11.00" in line
+    assert "input 22.00 dB" in line

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cinegan_jax.data.pairs import Pair
-from cinegan_jax.inference.sheet import GUTTER, before_after, grid
+from cinegan_jax.inference.sheet import COLUMNS, GUTTER, contact_sheet, grid
 
 
 def test_grid_puts_each_picture_in_its_cell(rng):
@@ -25,22 +24,15 @@ def test_grid_refuses_pictures_that_do_not_match():
         grid(*(np.zeros((1, 4, width, 3), np.uint8) for width in (4, 4, 5)))
 
 
-def test_before_after_shows_full_size_results_side_by_side(rng, tmp_path):
-    photo = np.full((60, 80, 3), (200, 40, 40), np.uint8)
-    target = np.full((60, 80, 3), (40, 40, 200), np.uint8)
-    seen = []
-
-    def generate(image):
-        seen.append(image.shape)
-        return np.full_like(image, (40, 200, 40))
-
-    tall = Pair("tall", photo.transpose(1, 0, 2), target.transpose(1, 0, 2))
+def test_a_contact_sheet_shows_rows_of_any_shape_under_captions(tmp_path):
+    colours = [(200, 40, 40), (40, 200, 40), (40, 40, 200)]
+    wide = [np.full((60, 80, 3), colour, np.uint8) for colour in colours]
+    tall = [picture.transpose(1, 0, 2) for picture in wide]
     path = tmp_path / "before_after.png"
-    before_after([Pair("wide", photo, target), tall], generate, path, width=40)
-    assert seen == [(60, 80, 3), (80, 60, 3)]
+    contact_sheet(COLUMNS, [wide, tall], path, width=40)
     sheet = np.asarray(Image.open(path))
     assert sheet.shape[1] == 3 * (40 + GUTTER) + GUTTER
-    for column, colour in enumerate([(200, 40, 40), (40, 200, 40), (40, 40, 200)]):
+    for column, colour in enumerate(colours):
         here = np.all(sheet == colour, axis=-1)
         left = GUTTER + column * (40 + GUTTER)
         assert np.all(np.flatnonzero(here.any(0)) == np.arange(left, left + 40))
@@ -51,7 +43,7 @@ def test_before_after_shows_full_size_results_side_by_side(rng, tmp_path):
 def test_small_pictures_are_not_enlarged(rng, tmp_path):
     photo = rng.integers(0, 256, (12, 20, 3), dtype=np.uint8)
     path = tmp_path / "sheet.png"
-    before_after([Pair("small", photo, photo)], lambda image: image, path, width=40)
+    contact_sheet(COLUMNS, [[photo] * 3], path, width=40)
     sheet = np.asarray(Image.open(path))
     bottom = sheet.shape[0] - GUTTER
     left = GUTTER + 10

@@ -127,7 +127,7 @@ def test_a_bucket_serves_fine_tuning_and_evaluation(
     assert params
     assert all(kept[path] == given[path] for path in params)
     assert evaluate(Run(runs.config_of(toy | small_pairs)), bucket / "run") == 0
-    assert json.loads((bucket / "run" / "evaluation.json").read_text())["scores"]
+    assert json.loads((bucket / "run" / "evaluation.json").read_text())["photos"]
     assert (bucket / "run" / "before_after.png").read_bytes().startswith(b"\x89PNG")
 
 

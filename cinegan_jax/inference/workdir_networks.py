@@ -1,0 +1,63 @@
+"""The networks of a training run's workdir."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from cinegan_jax.checkpointing.pretrained import restore_networks
+from cinegan_jax.errors import UserError
+from cinegan_jax.families.api import GanFamily
+from cinegan_jax.storage import absolute
+from cinegan_jax.types import Params
+
+
+class WorkdirNetworks(NamedTuple):
+    """What a family's `generate` takes."""
+
+    params: Mapping[str, Params]
+    """By player; averages in the place of those of which the run kept one."""
+    state: Any
+    step: int
+    """That they were saved at."""
+
+
+def read_config(workdir: str | os.PathLike[str]) -> ml_collections.ConfigDict:
+    """The config that a run wrote down; may be in a bucket.
+
+    Raises:
+      UserError: the folder holds no run.
+    """
+    file = absolute(workdir) / "config.json"
+    if not file.exists():
+        raise UserError(f"{workdir} is no workdir of a run: it has no config.json")
+    return ml_collections.ConfigDict(json.loads(file.read_text()))
+
+
+def read_networks(workdir: str | os.PathLike[str], family: GanFamily, size: int) -> WorkdirNetworks:
+    """The newest networks of a run; of several processes all read them together.
+
+    Args:
+      workdir: the run's folder; may be in a bucket.
+      family: that was trained.
+      size: of the pictures that it was trained on, in pixels.
+
+    Raises:
+      UserError: there is no good checkpoint, or one of other networks.
+    """
+    picture = jax.ShapeDtypeStruct((1, size, size, 3), np.uint8)
+    shapes = jax.eval_shape(family.init, jax.random.key(0), {"input": picture, "target": picture})
+    wanted = {
+        "step": jax.ShapeDtypeStruct((), jnp.int32),
+        "params": shapes.params,
+        "family": shapes.state,
+        "ema": {player: shapes.params[player] for player in family.averaged},
+    }
+    found = restore_networks(workdir, wanted, optional=("ema",))
+    params = {**found["params"], **found.get("ema", {})}
+    return WorkdirNetworks(params, found["family"], int(found["step"]))

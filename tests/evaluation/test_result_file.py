@@ -1,0 +1,70 @@
+import json
+import math
+
+import pytest
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore
+from cinegan_jax.evaluation.result_file import load, save
+
+
+@pytest.fixture
+def evaluation():
+    photos = (
+        PhotoScore("DSCF1 iso1600", "native", "target", "input", {"psnr": 22.5, "ssim": 0.1 + 0.2}),
+        PhotoScore("été", "native", "clean", "generator", {"psnr": math.inf, "ssim": 1.0}),
+    )
+    sets = (SetScore("filmnet", "target", "lut", 2, {"fid": 12.25}),)
+    about = About("runs/a", "gs://b/FilmSet", "Velvia", step=500, versions={"jax": "0.10"})
+    return Evaluation(photos, sets, {"torn": "truncated – très"}, 512, about)
+
+
+@pytest.fixture
+def path(evaluation, tmp_path):
+    save(evaluation, tmp_path / "evaluation.json")
+    return tmp_path / "evaluation.json"
+
+
+def test_json_brings_everything_back(evaluation, path):
+    assert load(path) == evaluation
+
+
+def test_a_score_that_is_not_there_comes_back_as_nan(evaluation, tmp_path):
+    photo = PhotoScore("a", "native", "target", "input", {"psnr_highlights": math.nan})
+    save(Evaluation((photo,), (), {}, 64, evaluation.about), tmp_path / "nan.json")
+    assert math.isnan(load(tmp_path / "nan.json").photos[0].scores["psnr_highlights"])
+
+
+def test_the_file_is_strict_json_with_summaries(path):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    content = json.loads(path.read_text(), parse_constant=refuse)
+    assert content["photos"][0]["scores"]["psnr"] == 22.5
+    assert content["photos"][1]["scores"]["psnr"] == "inf"
+    means = {(s["method"], s["metric"]): s["mean"] for s in content["summaries"]}
+    assert means["input", "psnr"] == 22.5
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"size": 512, "scores": [{"psnr": 20.0}], "skipped": {}}, "means only.*run the eval"),
+        ({"format": "cinegan-evaluation", "version": 99}, "version 99, needed is .* version 2"),
+        ({"format": "cinegan-evaluation", "version": 2}, "damaged.*photos.*run the evaluation"),
+        ([1, 2], "format None"),
+    ],
+)
+def test_other_files_are_told_apart(tmp_path, content, message):
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=message):
+        load(path)
+
+
+def test_a_file_that_is_missing_or_no_json_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"none\.json cannot be read"):
+        load(tmp_path / "none.json")
+    (tmp_path / "torn.json").write_text('{"format": ')
+    with pytest.raises(UserError, match=r"torn\.json is no JSON"):
+        load(tmp_path / "torn.json")

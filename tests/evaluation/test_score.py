@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from skimage.color import deltaE_cie76, deltaE_ciede2000, rgb2lab
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from cinegan_jax.evaluation import score as module
+from cinegan_jax.evaluation.score import score_pictures
+
+
+def _expected(picture, reference):
+    ssim = structural_similarity(
+        picture / 255,
+        reference / 255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=1,
+        channel_axis=-1,
+    )
+    labs = rgb2lab(picture), rgb2lab(reference)
+    return {
+        "psnr": peak_signal_noise_ratio(reference, picture),
+        "ssim": ssim,
+        "delta_e_76": deltaE_cie76(*labs).mean(),
+        "delta_e_2000": deltaE_ciede2000(*labs).mean(),
+    }
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (23, 41), (11, 90)])
+def test_agrees_with_scikit_image_at_every_size(rng, shape):
+    reference = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    pictures = [
+        np.clip(reference + rng.integers(-amount, amount, reference.shape), 0, 255).astype(np.uint8)
+        for amount in (5, 20, 90)
+    ]
+    for scores, picture in zip(score_pictures(pictures, reference), pictures, strict=True):
+        for metric, expected in _expected(picture, reference).items():
+            assert scores[metric] == pytest.approx(expected, rel=1e-3, abs=1e-3), metric
+
+
+def test_sizes_of_one_bucket_share_one_program(rng):
+    module._score.clear_cache()
+    for shape in [(20, 30), (64, 64), (33, 11)]:
+        score_pictures([np.zeros((*shape, 3), np.uint8)], np.ones((*shape, 3), np.uint8))
+    assert module._score._cache_size() == 1
