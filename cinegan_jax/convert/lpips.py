@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import safetensors.numpy
 
-from cinegan_jax.convert.torch_file import read_state_dict
+from cinegan_jax.convert.torch_file import convolution_arrays, read_state_dict
 from cinegan_jax.convert.vgg19 import file_digests
 from cinegan_jax.errors import UserError
 from cinegan_jax.metrics.lpips import FORMAT, FORMAT_VERSION, weight_shapes
 from cinegan_jax.nets.vgg16 import BLOCKS
-from cinegan_jax.nets.weights_file import check_shapes, write_weights
+from cinegan_jax.nets.weights_file import write_weights
 
 
 class TorchvisionFile(NamedTuple):
@@ -78,7 +78,8 @@ def convert_lpips(source: Path, output: Path, net: str, *, allow_unknown: bool =
             "add --allow-unknown."
         )
     state = read_state_dict(source, f"torchvision's {file.name}")
-    arrays = _backbone(state, net, source)
+    modules = {f"backbone/{layer}": f"features.{place}" for layer, place in file.features.items()}
+    arrays = convolution_arrays(state, modules, weight_shapes(net), file.network, source)
     arrays |= {f"heads/{i}": head for i, head in enumerate(read_heads(net), start=1)}
     metadata = {"net": net, "source": source.name, "source_sha256": sha256}
     write_weights(output, arrays, (FORMAT, FORMAT_VERSION), metadata)
@@ -89,21 +90,3 @@ def read_heads(net: str) -> list[np.ndarray]:
     file = resources.files("cinegan_jax.convert") / "lpips_heads" / "heads.safetensors"
     arrays = safetensors.numpy.load(file.read_bytes())
     return [arrays[name] for name in sorted(arrays) if name.startswith(f"{net}/")]
-
-
-def _backbone(state: Mapping[str, np.ndarray], net: str, source: Path) -> dict[str, np.ndarray]:
-    """The arrays by our names, kernels turned from OIHW to HWIO, once their shapes are found right.
-
-    Raises:
-        UserError: one is missing or has another shape.
-    """
-    shapes, arrays = weight_shapes(net), {}
-    for layer, place in FILES[net].features.items():
-        kernel, bias = f"backbone/{layer}/kernel", f"backbone/{layer}/bias"
-        height, width, inputs, outputs = shapes[kernel]
-        weight = f"features.{place}.weight"
-        wanted = {weight: (outputs, inputs, height, width), f"features.{place}.bias": (outputs,)}
-        check_shapes(state, wanted, FILES[net].network, source)
-        arrays[kernel] = state[weight].transpose(2, 3, 1, 0)
-        arrays[bias] = state[f"features.{place}.bias"]
-    return arrays

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 import pooch
-import safetensors.numpy
+from flax.traverse_util import flatten_dict, unflatten_dict
 
-from cinegan_jax.errors import UserError, how_to_install
-from cinegan_jax.nets.vgg19 import BLOCKS, FORMAT, FORMAT_VERSION, check_layers
-from cinegan_jax.storage import write_whole
+from cinegan_jax.convert.torch_file import convolution_arrays, read_state_dict
+from cinegan_jax.errors import UserError
+from cinegan_jax.nets.vgg19 import BLOCKS, FORMAT, FORMAT_VERSION, check_layers, layer_shapes
+from cinegan_jax.nets.weights_file import write_weights
 
 KERAS_URL = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
@@ -68,13 +69,11 @@ def convert_vgg19(source: Path, output: Path, *, allow_unknown: bool = False) ->
     layers = read_keras(source) if keras else read_torchvision(source)
     check_layers(layers, source)
     metadata = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
         "source": source.name,
         "source_sha256": digests.sha256,
         "preprocessing": "keras" if keras else "torchvision",
     }
-    _save(layers, metadata, output)
+    write_weights(output, flatten_dict(layers, sep="/"), (FORMAT, FORMAT_VERSION), metadata)
 
 
 def download_keras() -> Path:
@@ -122,24 +121,11 @@ def read_torchvision(path: Path) -> Layers:
     Raises:
         UserError: torch is not installed, or the file is damaged or not a VGG19 state dict.
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise UserError(f"Reading {path} needs torch: {how_to_install('torch')}") from error
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        return {
-            name: {
-                "kernel": state[f"features.{i}.weight"].numpy().transpose(2, 3, 1, 0),
-                "bias": state[f"features.{i}.bias"].numpy(),
-            }
-            for name, i in zip(LAYER_NAMES, TORCHVISION_FEATURES, strict=True)
-        }
-    except Exception as error:  # torch's reader raises whatever a damaged file leads it to
-        reason = str(error).partition("\n")[0]
-        raise UserError(
-            f"{path} is damaged, or neither Keras' .h5 nor torchvision's VGG19 .pth: {reason}"
-        ) from error
+    places = zip(LAYER_NAMES, TORCHVISION_FEATURES, strict=True)
+    modules = {name: f"features.{place}" for name, place in places}
+    shapes = flatten_dict(layer_shapes(), sep="/")
+    state = read_state_dict(path, "Keras' .h5 or torchvision's VGG19 .pth")
+    return unflatten_dict(convolution_arrays(state, modules, shapes, "VGG19", path), sep="/")
 
 
 def file_digests(path: Path) -> Digests:
@@ -167,16 +153,3 @@ def _read_keras_layer(group: h5py.Group) -> dict[str, np.ndarray]:
     names = [n.decode() if isinstance(n, bytes) else n for n in group.attrs["weight_names"]]
     kernel, bias = (np.asarray(group[name][()], np.float32) for name in names)
     return {"kernel": kernel, "bias": bias}
-
-
-def _save(layers: Layers, metadata: Mapping[str, str], output: Path) -> None:
-    arrays = {
-        f"{name}/{part}": np.ascontiguousarray(layers[name][part], np.float32)
-        for name in LAYER_NAMES
-        for part in ("kernel", "bias")
-    }
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(output, safetensors.numpy.save(arrays, dict(metadata)))
-    except OSError as error:
-        raise UserError(f"Cannot write {output}: {error}") from error
