@@ -12,6 +12,7 @@ from cinegan_jax.data.cli import prepare
 from cinegan_jax.errors import UserError
 from cinegan_jax.inference.export_cli import export
 from cinegan_jax.preflight.cli import PASS_CONFIG_KEYS_ON, preflight
+from cinegan_jax.report.cli import report
 from cinegan_jax.web.cli import serve
 
 USE, TRAIN = "Use a look", "Train one"
@@ -36,6 +37,7 @@ for command in (apply, serve, looks, lut, export):
 app.command(rich_help_panel=TRAIN)(prepare)
 app.add_typer(convert_app, name="convert", rich_help_panel=TRAIN)
 app.command(rich_help_panel=TRAIN, context_settings=PASS_CONFIG_KEYS_ON)(preflight)
+app.command(rich_help_panel=TRAIN)(report)
 
 
 @app.callback()

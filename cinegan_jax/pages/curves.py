@@ -7,7 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 MOST_POINTS = 2000
-"""Of a curve on a page."""
+"""Of a curve."""
+LEAST_POINTS = 300
+"""That a curve may always have."""
+PAGE_POINTS = 150_000
+"""Of all curves of a page together, which take some 20 bytes each."""
 
 GAP = 2.5
 """Times the usual distance of two records; where they lie further apart, the curve breaks."""
@@ -33,8 +37,13 @@ class Chart:
     log: bool = False
     """Begin with a logarithmic axis."""
 
+    @property
+    def longest(self) -> int:
+        """The points of its longest curve."""
+        return max((len(curve.steps) for curve in self.curves), default=0)
 
-def thin(curve: Curve, most: int = MOST_POINTS) -> Curve:
+
+def thin(curve: Curve, most: int) -> Curve:
     """At most `most` points that look the same as all.
 
     The points are cut into `most / 3` stretches of equal numbers; of each the least and the
@@ -67,10 +76,17 @@ def with_gaps(curve: Curve) -> Curve:
     return Curve(curve.name, steps, values)
 
 
-def to_data(chart: Chart) -> dict[str, object]:
-    """What `charts.js` reads: values to six digits."""
-    curves = [thin(with_gaps(curve)) for curve in chart.curves]
+def points_each(charts: Sequence[Chart]) -> int:
+    """How many points a curve may have on a page with all these charts."""
+    curves = sum(len(chart.curves) for chart in charts)
+    return min(MOST_POINTS, max(LEAST_POINTS, PAGE_POINTS // max(curves, 1)))
+
+
+def to_data(id: str, chart: Chart, most: int) -> dict[str, object]:
+    """What `charts.js` reads: values to six digits, curves of at most `most` points."""
+    curves = [thin(with_gaps(curve), most) for curve in chart.curves]
     return {
+        "id": id,
         "unit": chart.unit,
         "log": chart.log,
         "curves": [

@@ -20,7 +20,7 @@ _MODULE_SYNTAX = re.compile(r"^import .*?;\n|^export (?=class|function|const)", 
 
 
 def render(
-    folder: Path,
+    folders: Sequence[Path],
     template: str,
     values: Mapping[str, Any],
     *,
@@ -34,20 +34,20 @@ def render(
     stands in a value. Values are escaped.
 
     Args:
-      folder: holds the template and files that this page alone uses.
-      template: a file there, which extends `base.html`.
+      folders: hold the template and other files; the shared ones are searched after them.
+      template: a file's name, which extends `base.html`.
       values: what the template shows. All under `data` is what scripts read.
-      styles: CSS files in `folder` or `SHARED`, in order, after `base.css` and `page.css`.
+      styles: CSS files, in order, after `base.css` and `page.css`.
       libraries: classic scripts, each run by itself.
       scripts: ES modules, in the order of their imports; they become one module.
     """
-    read = _Reader(folder)
+    read = _Reader(folders)
     css = [read(name) for name in ("base.css", "page.css", *styles)]
     classic = [read(name) for name in libraries]
     module = "\n".join(_MODULE_SYNTAX.sub("", read(name)) for name in scripts)
     sheet = "\n".join(css)
     return (
-        _environment(folder)
+        _environment(folders)
         .get_template(template)
         .render(
             values,
@@ -59,9 +59,9 @@ def render(
     )
 
 
-def _environment(folder: Path) -> jinja2.Environment:
+def _environment(folders: Sequence[Path]) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, _TEMPLATES]),
+        loader=jinja2.FileSystemLoader([*folders, _TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -74,10 +74,10 @@ def _environment(folder: Path) -> jinja2.Environment:
 
 
 class _Reader:
-    """The text of a file in the page's own folder, else in the shared one."""
+    """The text of a file in the first folder that has it, `SHARED` last."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folders = (folder, SHARED)
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = (*folders, SHARED)
 
     def __call__(self, name: str) -> str:
         path = next(f / name for f in self._folders if (f / name).exists())

@@ -1,9 +1,7 @@
 """The page in a browser: Chromium, headless, as a person uses it."""
 
 import io
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,20 +13,8 @@ from PIL import Image
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect, Page = sync_api.expect, sync_api.Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-
 PATIENCE_MS = 60_000
 WIDTH, HEIGHT = 80, 60
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -80,7 +80,8 @@ class Chart {
       const output = document.createElement("output");
       button.type = "button";
       button.ariaPressed = true;
-      colour.style.background = `var(${colourOf(index)})`;
+      colour.style.borderColor = `var(${colourOf(index)})`;
+      colour.classList.toggle("dashed", isDashed(index));
       button.append(colour, curve.name, output);
       button.addEventListener("click", () => this.#toggle(index, button));
       item.append(button);
@@ -133,6 +134,7 @@ class Chart {
       stroke,
       alpha,
       width: 1.6,
+      dash: isDashed(index) ? [5, 3] : undefined,
       points: { size: 5, fill: stroke },
     };
   }
@@ -177,7 +179,7 @@ class Chart {
 
 const MARKS = {
   restart: (ctx, x, box, pixel) => line(ctx, x, box, css("--soft"), pixel, [3 * pixel, 3 * pixel]),
-  best: (ctx, x, box, pixel) => line(ctx, x, box, css("--amber"), 1.5 * pixel, []),
+  best: (ctx, x, box, pixel) => line(ctx, x, box, css("--ink"), 1.5 * pixel, []),
   warn: (ctx, x, box, pixel) => triangle(ctx, x, box, css("--amber"), pixel),
   act: (ctx, x, box, pixel) => triangle(ctx, x, box, css("--red"), pixel),
 };
@@ -236,6 +238,10 @@ function short(value) {
 
 function colourOf(index) {
   return `--c${(index % COLOURS) + 1}`;
+}
+
+function isDashed(index) {
+  return index % (2 * COLOURS) >= COLOURS;
 }
 
 function css(name) {

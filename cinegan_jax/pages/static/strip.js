@@ -8,17 +8,19 @@ export class Strip {
   #image;
   #slider;
   #caption;
+  #facts;
   #play;
   #thumbs;
   #timer = 0;
 
-  /** @param {Object[]} frames `{picture, caption}` */
+  /** @param {Object[]} frames `{picture, caption, facts: [[name, value]]}` */
   constructor(root, frames) {
     this.#root = root;
     this.#frames = frames;
     this.#image = root.querySelector("img.shown");
     this.#slider = root.querySelector("input");
     this.#caption = root.querySelector("output");
+    this.#facts = root.querySelector("dl");
     this.#play = root.querySelector("button.play");
     this.#thumbs = frames.map((frame, index) => this.#thumb(frame, index));
     root.querySelector(".roll ol").append(...this.#thumbs.map((thumb) => thumb.parentElement));
@@ -32,7 +34,8 @@ export class Strip {
   }
 
   show(index) {
-    const { picture, caption } = this.#frames[index];
+    const { picture, caption, facts } = this.#frames[index];
+    this.#facts.replaceChildren(...facts.map(term));
     this.#image.src = picture;
     this.#image.alt = `Samples, ${caption}`;
     this.#caption.textContent = caption;
@@ -80,4 +83,11 @@ export class Strip {
   #label(word) {
     this.#play.textContent = word;
   }
+}
+
+function term([name, value]) {
+  const item = document.createElement("div");
+  item.append(Object.assign(document.createElement("dt"), { textContent: name }));
+  item.append(Object.assign(document.createElement("dd"), { textContent: value }));
+  return item;
 }

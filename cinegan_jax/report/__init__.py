@@ -1,0 +1,1 @@
+"""`cinegan report`: a run's workdir as one HTML page."""

@@ -1,0 +1,145 @@
+"""The charts of a run: its metrics, speed and health, each with the curves that belong together."""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cinegan_jax.pages.curves import Chart, Curve
+from cinegan_jax.report.run_files import RunFiles
+
+LOG_RANGE = 30.0
+"""Greatest to least value of a chart's curves from which its axis begins logarithmic."""
+HELD_OUT = "heldout/"
+LOSSES = ("Losses", "Gradient norms", "Terms of the generator's loss", "Critics' losses")
+"""Charts of the metrics records, in their order."""
+_CRITICS_AND_SCALES = re.compile(r"_?(?:real|fake|full|half).*$")
+_NO_CURVES = ("epoch", "step", "skipped_steps")
+
+
+def loss_charts(files: RunFiles) -> list[Chart]:
+    """Losses and gradient norms of the metrics records."""
+    curves = _curves(files.metrics, lambda record: record)
+    titles: dict[str, list[Curve]] = defaultdict(list)
+    for name, curve in curves.items():
+        if name not in _NO_CURVES and not name.startswith(HELD_OUT):
+            title, label = _loss_title(name)
+            titles[title].append(Curve(label, curve.steps, curve.values))
+    skipped = curves.get("skipped_steps")
+    if skipped and any(skipped.values):
+        titles["Skipped steps, so far"].append(skipped)
+    known = [title for title in LOSSES if title in titles]
+    return [_chart(title, titles[title]) for title in dict.fromkeys([*known, *titles])]
+
+
+def held_out_charts(files: RunFiles) -> list[Chart]:
+    """Scores on held-out pairs: one chart a metric, with and without the target's grain."""
+    titles: dict[str, list[Curve]] = defaultdict(list)
+    for name, curve in _curves(files.metrics, lambda record: record).items():
+        if name.startswith(HELD_OUT):
+            metric = name.removeprefix(HELD_OUT)
+            against = "the clean target" if metric.endswith("_clean") else "the target"
+            titles[metric.removesuffix("_clean")].append(
+                Curve(f"against {against}", curve.steps, curve.values)
+            )
+    return [
+        Chart(score_label(metric), curves, unit="dB" if metric == "psnr" else "")
+        for metric, curves in titles.items()
+    ]
+
+
+def speed_charts(files: RunFiles) -> list[Chart]:
+    """Pairs a second, and the share of time in which devices waited for data."""
+    found = _curves(files.metrics, lambda record: record.get("timing"))
+    charts = []
+    if "pairs_per_second" in found:
+        charts.append(Chart("Pairs a second", [_named(found["pairs_per_second"], "all devices")]))
+    if "data_wait_share" in found:
+        waits = found["data_wait_share"]
+        percent = [None if value is None else 100 * value for value in waits.values]
+        charts.append(
+            Chart("Time spent waiting for data", [Curve("share", waits.steps, percent)], unit="%")
+        )
+    return charts
+
+
+def health_charts(files: RunFiles) -> dict[str, list[Chart]]:
+    """Signals of health by the part of the run they tell of, the first word of their names."""
+    charts: dict[str, dict[str, list[Curve]]] = defaultdict(lambda: defaultdict(list))
+    for name, curve in _curves(files.checks, lambda record: record["signals"]).items():
+        part, title, label = _signal_title(name)
+        charts[part][title].append(Curve(label, curve.steps, curve.values))
+    return {
+        part: [_chart(title, _alone(curves)) for title, curves in titles.items()]
+        for part, titles in charts.items()
+    }
+
+
+def score_label(metric: str) -> str:
+    """A held-out metric for people."""
+    names = {"psnr": "PSNR", "delta_e": "Delta E 76"}
+    plain = metric.removesuffix("_clean")
+    label = names.get(plain, _words(plain))
+    return label if plain == metric else f"{label}, clean target"
+
+
+def _curves(records: Iterable[Mapping[str, Any]], values: Any) -> dict[str, Curve]:
+    """A curve for each name with a number; of two values at one step the later one."""
+    points: dict[str, dict[int, float | None]] = defaultdict(dict)
+    for record in records:
+        found = values(record)
+        for name, value in found.items() if isinstance(found, Mapping) else ():
+            if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+                points[name][record["step"]] = value
+    return {
+        name: Curve(name, *zip(*sorted(found.items()), strict=True))
+        for name, found in points.items()
+        if any(value is not None for value in found.values())
+    }
+
+
+def _loss_title(name: str) -> tuple[str, str]:
+    """The chart that a metric belongs to, and its name there."""
+    for prefix, title in (("loss_", "Losses"), ("gradient_norm_", "Gradient norms")):
+        if name.startswith(prefix):
+            return title, _words(name.removeprefix(prefix))
+    if name.startswith("critic_"):
+        return "Critics' losses", _words(name.removeprefix("critic_"))
+    return "Terms of the generator's loss", _words(name)
+
+
+def _signal_title(name: str) -> tuple[str, str, str]:
+    """Part, chart and curve of a signal such as `critics/accuracy_real_full`.
+
+    The critics' scales and what they saw are curves of one chart, as blocks of a network are
+    (`generator/gradient_norm/block1`).
+    """
+    part, _, rest = name.partition("/")
+    if not rest:
+        return "run", _words(name), _words(name)
+    title, _, label = rest.partition("/")
+    if not label:
+        stem = _CRITICS_AND_SCALES.sub("", title)
+        title, label = (stem, title.removeprefix(f"{stem}_")) if stem else (title, title)
+        label = "all" if label == title else label
+    return part, _words(title), _words(label)
+
+
+def _chart(title: str, curves: list[Curve]) -> Chart:
+    values = [v for c in curves for v in c.values if v is not None and math.isfinite(v)]
+    log = bool(values) and min(values) > 0 and max(values) > LOG_RANGE * min(values)
+    return Chart(title, curves, log=log)
+
+
+def _alone(curves: list[Curve]) -> list[Curve]:
+    """The curves; a single one needs no name beside its chart's title."""
+    return [_named(curves[0], "")] if len(curves) == 1 else curves
+
+
+def _named(curve: Curve, name: str) -> Curve:
+    return Curve(name, curve.steps, curve.values)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

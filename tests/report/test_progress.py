@@ -1,0 +1,60 @@
+"""How far a run is, read off its records."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from etils import epath
+from made_runs import ALARM, NOW, loss_record, write_lines
+
+from cinegan_jax.report.progress import Progress, progress_of
+from cinegan_jax.report.run_files import read_run
+
+
+def progress_at(workdir: Path, step: int, silence: float, **alarm: object) -> Progress:
+    """Of a run of 400 steps whose last record is that of `step`, so many seconds ago."""
+    write_lines(workdir / "metrics.jsonl", [loss_record(s) for s in range(10, step + 1, 10)])
+    write_lines(workdir / "health.jsonl", [ALARM | alarm] if alarm else [])
+    for name in ("metrics.jsonl", "health.jsonl"):
+        os.utime(workdir / name, (NOW - silence, NOW - silence))
+    return progress_of(read_run(epath.Path(workdir)), NOW)
+
+
+def test_a_run_at_its_last_step_is_finished(workdir: Path) -> None:
+    found = progress_at(workdir, 400, 10)
+    assert (found.step, found.total, found.state, found.kind) == (400, 400, "finished", "good")
+    assert found.seconds == pytest.approx(400 * 4 / 8)
+
+
+def test_a_run_that_wrote_a_moment_ago_is_running(workdir: Path) -> None:
+    assert progress_at(workdir, 200, 300).state == "running"
+
+
+def test_a_silent_run_is_not_running(workdir: Path) -> None:
+    assert progress_at(workdir, 200, 7200).state == "not running: silent for 2 h"
+
+
+def test_a_slow_run_may_be_silent_for_longer(workdir: Path) -> None:
+    slow = [loss_record(s) | {"timing": {"pairs_per_second": 0.01}} for s in (10, 20)]
+    write_lines(workdir / "metrics.jsonl", slow)  # 4000 s between records
+    (workdir / "health.jsonl").unlink()
+    os.utime(workdir / "metrics.jsonl", (NOW - 7200, NOW - 7200))
+    files = read_run(epath.Path(workdir))
+    assert progress_of(files, NOW).state == "running"
+
+
+def test_an_alarm_that_stops_is_named(workdir: Path) -> None:
+    found = progress_at(workdir, 300, 10, action="stop")
+    assert (found.state, found.kind) == ("stopped by an alarm: critic_overpowers", "bad")
+
+
+def test_a_run_that_went_on_after_its_alarm_is_running(workdir: Path) -> None:
+    assert progress_at(workdir, 350, 10, action="stop").state == "running"
+
+
+def test_epochs_tell_the_length_where_steps_do_not(workdir: Path) -> None:
+    config = json.loads((workdir / "config.json").read_text())
+    config |= {"num_steps": 0, "num_epochs": 15.0}
+    (workdir / "config.json").write_text(json.dumps(config))
+    assert progress_at(workdir, 200, 10).total == 15 * 40
