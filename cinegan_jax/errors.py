@@ -1,5 +1,7 @@
 """The error that a person reads."""
 
+from typing import ClassVar
+
 USER_ERROR_EXIT_CODE = 2
 
 
@@ -8,8 +10,10 @@ class UserError(Exception):
 
     The text names the file or key, shows both values and says what to do.
 
-    Entry points print the text alone, without a traceback, and exit with code 2.
+    Entry points print the text alone, without a traceback, and exit with `exit_code`.
     """
+
+    exit_code: ClassVar[int] = USER_ERROR_EXIT_CODE
 
 
 def how_to_install(extra: str) -> str:

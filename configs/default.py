@@ -69,8 +69,36 @@ def get_config() -> ml_collections.ConfigDict:
     c.best_metric = "psnr"  # psnr (higher is better) or delta_e (lower is better)
     c.on_disk_full = "continue"  # continue: train on without that checkpoint; stop: end the run, as
     # several processes always do
+    c.health = _health()
     c.profile_steps = 0  # steps traced into WORKDIR/profile, after 10 of warm-up; 0: none
     return c
+
+
+def _health() -> ml_collections.ConfigDict:
+    """Signs of failure (docs/health.md): a check measures one step, and rules look at it."""
+    health = ml_collections.ConfigDict()
+    health.every_steps = 20  # how often; 0: never
+    health.grace_steps = 200  # at the start, in which most rules see nothing
+    health.lower_rate_factor = 0.5  # of a player's learning rate, at each action lower_rate
+    health.max_rollbacks = 2  # actions rollback of a run, before it is stopped instead
+    # A rule's action is off, warn, lower_rate, rollback (to the last healthy checkpoint) or stop;
+    # its patience is the number of checks in a row that must show it.
+    health.critic_overpowers = _rule(5, accuracy=0.98)  # share of right answers, or more
+    health.critic_misled = _rule(5, accuracy=0.2)  # or less
+    health.generator_gradient_vanishes = _rule(5, gradient_to_start=0.01, update_ratio=1e-9)
+    health.collapse = _rule(3, distance_to_targets=0.3)  # of outputs, over that of targets, or less
+    health.oscillation = _rule(2, ahead=0.9, behind=0.5, turns=4)  # of a critic's accuracy
+    health.saturation = _rule(3, excess=0.2)  # share of values, beyond that of targets
+    health.blooming = _rule(3, excess=0.03)  # share of burnt pixels, beyond that of targets
+    health.colour_cast = _rule(5, delta=8.0)  # of a* and b*
+    health.divergence = _rule(3, level_to_start=3.0, gradient_to_start=100.0)
+    health.stalled_input = _rule(3, wait_share=0.3)  # of the time
+    health.non_finite = _rule(1, steps=1)  # skipped since the check before
+    return health
+
+
+def _rule(patience: int, action: str = "warn", **limits: float) -> ml_collections.ConfigDict:
+    return ml_collections.ConfigDict({"action": action, "patience": patience, **limits})
 
 
 def _adam(learning_rate: float) -> ml_collections.ConfigDict:

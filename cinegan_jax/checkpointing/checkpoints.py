@@ -9,7 +9,7 @@ import logging as std_logging
 import math
 import operator
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
@@ -195,6 +195,20 @@ class Checkpoints:
         if data_iterator is not None:
             data_iterator.set_state(restored["data"]["position"])
         return Restored(step, restored["state"], header["meta"])
+
+    def newest_where(self, accepts: Callable[[Mapping[str, Any]], bool]) -> int | None:
+        """The newest step whose `meta` is accepted; None if there is none."""
+        self.wait()
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            if accepts(read_header(self._folder / str(step))["meta"]):
+                return step
+        return None
+
+    def drop_after(self, step: int) -> None:
+        """Deletes the steps past `step`; call it on every process."""
+        self.wait()
+        for later in [s for s in self._manager.all_steps() if s > step]:
+            self._manager.delete(later)
 
     def _header(self, state: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
         return {

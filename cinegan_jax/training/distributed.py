@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from cinegan_jax.errors import USER_ERROR_EXIT_CODE, UserError
+from cinegan_jax.errors import UserError
 
 CRASH_EXIT_CODE = 1
 """Exit code after what another start may mend, as Python's own after an exception."""
@@ -32,6 +32,8 @@ _WEEK = 7 * 24 * 3600
 
 class CoordinatorSilent(UserError):
     """Process 0 is not there, which a start on other machines may mend."""
+
+    exit_code = CRASH_EXIT_CODE
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,7 @@ def fail(error: Exception) -> int:
     """
     if isinstance(error, UserError):
         print(f"error: {error}", file=sys.stderr)
-        silent = isinstance(error, CoordinatorSilent)
-        code = CRASH_EXIT_CODE if silent else USER_ERROR_EXIT_CODE
+        code = error.exit_code
     else:
         traceback.print_exception(error)
         code = CRASH_EXIT_CODE

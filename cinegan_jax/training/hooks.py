@@ -5,7 +5,7 @@ import datetime
 import io
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -35,6 +35,7 @@ class Progress:
       batch_size: pairs a step, over all devices.
       devices: how many share them.
       waited: seconds the devices have waited for data since the start of the process.
+      alarms: the names of those that are not over.
       one: takes the first replica.
       log: where records go.
     """
@@ -46,6 +47,7 @@ class Progress:
     batch_size: int
     devices: int
     waited: Callable[[], float]
+    alarms: Callable[[], Sequence[str]]
     one: Callable[[Any], Any]
     log: MetricsLog
     console: Console = dataclasses.field(default_factory=lambda: Console(soft_wrap=True))
@@ -96,6 +98,8 @@ class Progress:
         ]
         if skipped:
             parts.append(f"{skipped} non-finite steps skipped")
+        if alarms := self.alarms():
+            parts.append(f"ALARM: {', '.join(alarms)}")
         return "  ".join(parts)
 
 

@@ -12,7 +12,7 @@ from cinegan_jax.checkpointing.checkpoints import Checkpoints
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.training.preemption import PreemptionGuard
 from cinegan_jax.training.state import TrainState
-from cinegan_jax.training.step import TrainStep
+from cinegan_jax.types import Batch
 
 
 class Hook(Protocol):
@@ -30,16 +30,16 @@ class Loop:
     """A run in flight.
 
     Attributes:
-      step_fn: moves the state over all devices.
+      step_fn: moves the state over all devices; it is told the step's number.
       frozen: arrays on the devices that nothing trains.
       batches: device batches; their iterator's state is saved with each checkpoint.
       to_save: a placed state as a checkpoint takes it.
       hooks: carried out in order, before the checkpoint of the same step.
       upload_records: called before each checkpoint, with what the hooks have written.
-      meta: saved with each checkpoint.
+      meta: gives what is saved with each checkpoint.
     """
 
-    step_fn: TrainStep
+    step_fn: Callable[[int, TrainState, Any, Batch], TrainState]
     frozen: Any
     batches: DevicePrefetch
     to_save: Callable[[TrainState], TrainState]
@@ -47,19 +47,20 @@ class Loop:
     upload_records: Callable[[], None]
     checkpoints: Checkpoints
     checkpoint_every_steps: int
-    meta: Mapping[str, Any]
+    meta: Callable[[], Mapping[str, Any]]
 
     def run(self, state: TrainState, start: int, last: int, guard: PreemptionGuard) -> bool:
         """Steps `start` + 1 to `last`; whether it came that far before the guard said stop.
 
         Raises:
-          UserError: the losses stay non-finite, too many pairs cannot be read, or the disk is full
-            and the run is to stop then.
+          UserError: the losses stay non-finite, too many pairs cannot be read, the disk is full
+            and the run is to stop then, or an alarm ends the run.
+          RollBack: an alarm takes the run back.
         """
         for step in range(start + 1, last + 1):
             with jax.profiler.StepTraceAnnotation("train", step_num=step):
                 batch = self.batches.next_while(partial(_in_flight, state))
-                state = self.step_fn(state, self.frozen, batch)
+                state = self.step_fn(step, state, self.frozen, batch)
             measured: dict[str, float] = {}
             for hook in self.hooks:
                 if _due(step, hook.every_steps, last):
@@ -69,7 +70,7 @@ class Loop:
                 # The batches' state is that after the last batch drawn: it belongs to this step.
                 saved = self.to_save(state)
                 self.upload_records()
-                self.checkpoints.save(step, saved, self.batches, self.meta, measured or None)
+                self.checkpoints.save(step, saved, self.batches, self.meta(), measured or None)
             if stop and step < last:
                 logging.warning("Told to stop: saving step %d; start again to go on.", step)
                 return False

@@ -1,19 +1,15 @@
-"""The run's records: `metrics.jsonl`, one JSON object a line, and the same for TensorBoard."""
+"""The run's records: `metrics.jsonl` and `health.jsonl`, and the same for TensorBoard."""
 
 import contextlib
-import errno
-import json
 import math
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import jax
 import numpy as np
-from absl import logging
 from etils import epath
 from tensorboardX import summary
 from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -22,10 +18,11 @@ from tensorboardX.record_writer import RecordWriter
 
 from cinegan_jax.disk import is_disk_full
 from cinegan_jax.training.growing_files import GrowingFiles
+from cinegan_jax.training.json_lines import JsonLines, say_full
 
 
 class MetricsLog:
-    """Appends to `WORKDIR/metrics.jsonl` and to TensorBoard events in `WORKDIR/tensorboard`.
+    """Appends to `metrics.jsonl`, `health.jsonl` and TensorBoard's events, all in the workdir.
 
     Every record is with the operating system before the call returns, so a kill loses none that
     came before a checkpoint. Opening drops the records past `start`, which the run writes again.
@@ -45,9 +42,8 @@ class MetricsLog:
         if not self._writes:
             return
         self._files = GrowingFiles(workdir)
-        records = self._files.fetch("metrics.jsonl")
-        drop_records_after(records, start)
-        self._records = records.open("ab", buffering=0)
+        self._records = JsonLines(self._files.fetch("metrics.jsonl"), start)
+        self._health = JsonLines(self._files.fetch("health.jsonl"), start)
         self._events = _Events(self._files.folder / "tensorboard", purge_from=start + 1)
 
     def __enter__(self) -> Self:
@@ -61,6 +57,7 @@ class MetricsLog:
     ) -> None:
         if self._writes:
             self._records.close()
+            self._health.close()
             self._events.close()
             self._files.close()
 
@@ -86,9 +83,24 @@ class MetricsLog:
         record = {"step": step, **_finite(scalars)}
         if timing:
             record["timing"] = _finite(timing)
-        self._append((json.dumps(record) + "\n").encode())
+        self._records.append(record)
         shown = {**scalars, **{f"timing/{name}": value for name, value in timing.items()}}
         self._events.write(step, [summary.scalar(n, float(v)) for n, v in shown.items()])
+
+    def write_health(
+        self, step: int, records: Sequence[Mapping[str, Any]], scalars: Mapping[str, float]
+    ) -> None:
+        """Appends records to `health.jsonl`, and shows scalars of the step in TensorBoard."""
+        if self._writes:
+            for record in records:
+                self._health.append(record)
+            self._events.write(step, [summary.scalar(f"health/{n}", v) for n, v in scalars.items()])
+
+    def rewind(self, step: int) -> None:
+        """Drops what was measured past `step`; the record of the run's health stays."""
+        if self._writes:
+            self._records.drop_after(step)
+            self._events.purge(step + 1)
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
         """Shows pictures, uint8 [h, w, 3], in TensorBoard."""
@@ -96,18 +108,6 @@ class MetricsLog:
             self._events.write(
                 step, [summary.image(n, i, dataformats="HWC") for n, i in images.items()]
             )
-
-    def _append(self, line: bytes) -> None:
-        """Writes the whole line, or nothing where the disk is full."""
-        end = self._records.seek(0, os.SEEK_END)
-        try:
-            if self._records.write(line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            if not is_disk_full(error):
-                raise
-            self._records.truncate(end)
-            _say_full("a record is missing from", self._records.name)
 
 
 class _Events:
@@ -121,9 +121,12 @@ class _Events:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._file: RecordWriter | None = None
-        # TensorBoard hides what earlier files say of this step and later ones.
+        self.purge(purge_from)
+
+    def purge(self, step: int) -> None:
+        """Makes TensorBoard hide what was said so far of this step and later ones."""
         start = SessionLog(status=SessionLog.START)
-        self._write(Event(wall_time=time.time(), step=purge_from, session_log=start))
+        self._write(Event(wall_time=time.time(), step=step, session_log=start))
 
     def write(self, step: int, values: list[Summary]) -> None:
         """Writes summaries of one step."""
@@ -148,46 +151,13 @@ class _Events:
             if not is_disk_full(error):
                 raise
             self.begin_another_file()
-            _say_full("an event is missing from", self._folder)
+            say_full("an event is missing from", self._folder)
 
     def begin_another_file(self) -> None:
         """Leaves the file as it is; on a full disk it may end in half a record."""
         with contextlib.suppress(OSError):
             self.close()
         self._file = None
-
-
-def drop_records_after(path: Path, step: int) -> None:
-    """Removes from a `metrics.jsonl` the records past `step` and a line that was cut short.
-
-    The file is replaced whole or not at all; a missing one is left missing.
-    """
-    if not path.exists():
-        return
-    before = path.read_bytes()
-    kept = [line for line in before.splitlines() if _belongs(line, step, path)]
-    after = b"".join(line + b"\n" for line in kept)
-    if after == before:
-        return
-    draft = path.with_suffix(".jsonl.tmp")
-    with draft.open("wb") as file:
-        file.write(after)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def _belongs(line: bytes, step: int, path: Path) -> bool:
-    try:
-        return json.loads(line)["step"] <= step
-    except (ValueError, KeyError, TypeError):
-        logging.warning("Dropped a broken line from %s: %r.", path, line[:80])
-        return False
-
-
-def _say_full(what: str, path: str | Path) -> None:
-    """Says so now and then: every record meets the same full disk."""
-    logging.log_every_n_seconds(logging.ERROR, "The disk is full: %s %s.", 60, what, path)
 
 
 def _now() -> str:

@@ -17,6 +17,8 @@ from cinegan_jax.data.pipeline import train_batches
 from cinegan_jax.errors import UserError
 from cinegan_jax.families.api import GanFamily, Variables
 from cinegan_jax.families.registry import build_family
+from cinegan_jax.health.monitor import Monitor
+from cinegan_jax.health.rules import RULES, make_rules
 from cinegan_jax.training.optimizers import AdamSettings, make_adam
 from cinegan_jax.training.parallel import Lowering, make_lowering
 from cinegan_jax.training.state import Optimizers, TrainState, init_state
@@ -178,6 +180,16 @@ class Run:
             accumulate_steps=self.config.accumulate_steps,
             log_every_steps=self.config.log_every_steps,
         )
+
+    def make_monitor(self) -> Monitor:
+        """Watches the signals of this run.
+
+        Raises:
+          UserError: see `make_rules`.
+        """
+        health = self.config.health
+        rules = make_rules({name: dict(health[name]) for name in RULES})
+        return Monitor(rules, health.grace_steps)
 
     def train_batches(self) -> Any:
         """This process' share of the shuffled training batches (see `data.pipeline`)."""

@@ -1,17 +1,21 @@
 """Training mode: put a run's parts together, resume where it stopped, and let the loop go."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
+import jax
 from etils import epath
 
 from cinegan_jax.checkpointing.checkpoints import BestMode, Checkpoints
 from cinegan_jax.compilation_cache import keep_compilations
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.errors import UserError
+from cinegan_jax.health.alarm import Alarm, RollBack
 from cinegan_jax.storage import absolute, open_path
 from cinegan_jax.training.closed_form import with_fitted_parameters
 from cinegan_jax.training.fine_tuning import with_networks_of
+from cinegan_jax.training.health_hook import HealthHook
 from cinegan_jax.training.held_out import HeldOut
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
 from cinegan_jax.training.loop import Hook, Loop
@@ -19,8 +23,10 @@ from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.preemption import PreemptionGuard
 from cinegan_jax.training.profiler import Profiler
 from cinegan_jax.training.provenance import write_provenance
+from cinegan_jax.training.roll_back import roll_back
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState, networks_of
+from cinegan_jax.training.watched_step import WatchedStep
 
 BEST_MODES: dict[str, BestMode] = {
     "psnr": "max",
@@ -30,6 +36,14 @@ BEST_MODES: dict[str, BestMode] = {
 }
 """Scores that can say which checkpoint is best; `_clean` is measured where the target is known
 without its grain."""
+
+
+class Start(NamedTuple):
+    """Where steps begin: the state, steps behind it, and what was known of its health."""
+
+    state: TrainState
+    step: int
+    health: Mapping[str, Any] | None = None
 
 
 def train(run: Run, workdir: epath.Path) -> int:
@@ -51,25 +65,35 @@ def train(run: Run, workdir: epath.Path) -> int:
         open_checkpoints(run, workdir) as checkpoints,
     ):
         keep_compilations(workdir)
-        state, start = _start(run, workdir, checkpoints, batches)
+        start = _start(run, workdir, checkpoints, batches)
         write_provenance(workdir, config)
         with (
-            MetricsLog(workdir, start) as log,
-            Profiler(workdir, config.profile_steps, start, run.total_steps) as profiler,
+            MetricsLog(workdir, start.step) as log,
+            Profiler(workdir, config.profile_steps, start.step, run.total_steps) as profiler,
         ):
-            loop = Loop(
-                step_fn=parallel.compile(run.make_step, state),
-                frozen=frozen,
-                batches=batches,
-                to_save=parallel.to_save,
-                hooks=[profiler, *_hooks(run, workdir, batches, checkpoints, log, start)],
-                upload_records=log.upload,
-                checkpoints=checkpoints,
-                checkpoint_every_steps=config.checkpoint_every_steps,
-                meta={"config": config.to_dict()},
-            )
-            finished = loop.run(parallel.place_state(state), start, run.total_steps, guard)
-    return 0 if finished else guard.exit_code
+            health = _health(run, batches, log, start)
+            while True:
+                loop = Loop(
+                    step_fn=health.step,
+                    frozen=frozen,
+                    batches=batches,
+                    to_save=parallel.to_save,
+                    hooks=[
+                        profiler,
+                        *_hooks(run, workdir, batches, checkpoints, log, health, start.step),
+                    ],
+                    upload_records=log.upload,
+                    checkpoints=checkpoints,
+                    checkpoint_every_steps=config.checkpoint_every_steps,
+                    meta=lambda: {"config": config.to_dict(), "health": health.memory()},
+                )
+                try:
+                    state = parallel.place_state(start.state)
+                    finished = loop.run(state, start.step, run.total_steps, guard)
+                    return 0 if finished else guard.exit_code
+                except RollBack as asked:
+                    start = _rolled_back(run, asked.alarm, health, checkpoints)
+                    log.rewind(start.step)
 
 
 def open_checkpoints(run: Run, workdir: epath.Path) -> Checkpoints:
@@ -92,8 +116,8 @@ def open_checkpoints(run: Run, workdir: epath.Path) -> Checkpoints:
 
 def _start(
     run: Run, workdir: epath.Path, checkpoints: Checkpoints, batches: DevicePrefetch
-) -> tuple[TrainState, int]:
-    """The newest checkpoint's state or a fresh one, and the steps it has behind it."""
+) -> Start:
+    """From the newest checkpoint, or afresh."""
     source = open_path(run.config.restore_from) if run.config.restore_from else None
     if source and absolute(source) == absolute(workdir):
         raise UserError(f"restore_from={source} is the workdir; fine-tune in another one")
@@ -102,9 +126,36 @@ def _start(
     if restored is not None:
         done = restored.step >= run.total_steps
         print(f"{'nothing left to do after' if done else 'going on from'} step {restored.step}")
-        return restored.state, restored.step
+        return Start(restored.state, restored.step, restored.meta.get("health"))
     fresh = with_networks_of(source, fresh) if source else fresh
-    return with_fitted_parameters(run.family, run.train_pairs, run.config.seed, fresh), 0
+    return Start(with_fitted_parameters(run.family, run.train_pairs, run.config.seed, fresh), 0)
+
+
+def _rolled_back(run: Run, alarm: Alarm, health: HealthHook, checkpoints: Checkpoints) -> Start:
+    template = run.parallel.to_restore(jax.eval_shape(run.init_state))
+    return Start(*roll_back(alarm, health, checkpoints, template, run.config.health.max_rollbacks))
+
+
+def _health(run: Run, batches: DevicePrefetch, log: MetricsLog, start: Start) -> HealthHook:
+    parallel, settings = run.parallel, run.config.health
+    health = HealthHook(
+        every_steps=settings.every_steps,
+        monitor=run.make_monitor(),
+        step=WatchedStep(
+            plain=parallel.compile(run.make_step, start.state),
+            measured=parallel.compile_measured(run.make_measured_step, start.state),
+            every_steps=settings.every_steps,
+            replicate=parallel.replicate,
+        ),
+        players=tuple(run.optimizers),
+        lower_rate_factor=settings.lower_rate_factor,
+        waited=lambda: batches.waited,
+        one=parallel.one,
+        log=log,
+    )
+    if start.health is not None:
+        health.recall(start.health)
+    return health
 
 
 def _hooks(
@@ -113,12 +164,15 @@ def _hooks(
     batches: DevicePrefetch,
     checkpoints: Checkpoints,
     log: MetricsLog,
+    health: HealthHook,
     start: int,
 ) -> Iterator[Hook]:
-    """In this order at each step: guard, progress, samples, scores."""
+    """In this order at each step: guard, health, progress, samples, scores."""
     config, one = run.config, run.parallel.one
     held_out = HeldOut(run.family, run.test_pairs, config.evaluate_pairs, config.data.size)
     yield NonFiniteGuard(config.max_nonfinite_steps, one, lambda: checkpoints.latest_step)
+    if health.every_steps:
+        yield health
     yield Progress(
         every_steps=config.log_every_steps,
         start_step=start,
@@ -127,6 +181,7 @@ def _hooks(
         batch_size=config.batch_size,
         devices=config.batch_size // run.device_batch * config.spatial,
         waited=lambda: batches.waited,
+        alarms=lambda: health.monitor.active,
         one=one,
         log=log,
     )

@@ -41,7 +41,9 @@ def records(workdir: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
-def make_progress(log: MetricsLog, waited: Any = lambda: 0.0) -> tuple[Progress, io.StringIO]:
+def make_progress(
+    log: MetricsLog, waited: Any = lambda: 0.0, alarms: tuple[str, ...] = ()
+) -> tuple[Progress, io.StringIO]:
     said = io.StringIO()
     progress = Progress(
         every_steps=10,
@@ -51,6 +53,7 @@ def make_progress(log: MetricsLog, waited: Any = lambda: 0.0) -> tuple[Progress,
         batch_size=16,
         devices=4,
         waited=waited,
+        alarms=lambda: alarms,
         one=lambda tree: tree,
         log=log,
         console=Console(file=said, soft_wrap=True),
@@ -89,6 +92,13 @@ def test_a_slow_loader_is_named(
         for step in (30, 40, 50):
             progress(step, state_with())
     assert [r.getMessage()[:22] for r in caplog.records] == ["The loader is too slow"]
+
+
+def test_active_alarms_are_on_the_line(tmp_path: Path) -> None:
+    with MetricsLog(tmp_path, 20) as log:
+        progress, said = make_progress(log, alarms=("collapse", "blooming"))
+        progress(30, state_with({"l1": 1.0}))
+    assert said.getvalue().endswith("l1 1  ALARM: collapse, blooming\n")
 
 
 def test_an_eta_of_days_names_the_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

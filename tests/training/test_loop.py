@@ -25,7 +25,8 @@ class Diary:
     def get_state(self) -> int:
         return self.drawn
 
-    def step(self, state: Any, frozen: Any, batch: int) -> Any:
+    def step(self, step: int, state: Any, frozen: Any, batch: int) -> Any:
+        assert step == state + 1
         self.lines.append(f"step on batch {batch}")
         return state + 1
 
@@ -62,7 +63,7 @@ def run(diary: Diary, hooks: list[Any], every: int, start: int, last: int) -> bo
         upload_records=lambda: diary.lines.append("upload"),
         checkpoints=diary,
         checkpoint_every_steps=every,
-        meta={},
+        meta=dict,
     )
     return loop.run(np.int32(start), start, last, diary)
 

@@ -1,0 +1,113 @@
+"""Checks a run's health every so many steps, says what it found, and does what alarms ask for."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+from jax.experimental import multihost_utils
+
+from cinegan_jax.health.alarm import Alarm, RollBack, UnhealthyRun
+from cinegan_jax.health.monitor import Monitor
+from cinegan_jax.health.records import alarm_record, check_record
+from cinegan_jax.health.rules import ACTIONS
+from cinegan_jax.training.metrics_log import MetricsLog
+from cinegan_jax.training.state import TrainState
+from cinegan_jax.training.watched_step import WatchedStep
+
+
+@dataclass
+class HealthHook:
+    """A hook of the loop; with several processes each finds and does the same.
+
+    Attributes:
+      every_steps: how often; the same as of `step`.
+      monitor: raises the alarms.
+      step: measures, and takes the rate scales.
+      players: those whose learning rates can be lowered.
+      lower_rate_factor: of one lowering.
+      waited: seconds this process' devices have waited for data since it began.
+      one: takes the first replica.
+      log: where records go.
+      rollbacks: how often the run was taken back so far.
+    """
+
+    every_steps: int
+    monitor: Monitor
+    step: WatchedStep
+    players: Sequence[str]
+    lower_rate_factor: float
+    waited: Callable[[], float]
+    one: Callable[[Any], Any]
+    log: MetricsLog
+    rollbacks: int = 0
+    _skipped: int = field(default=0, repr=False)
+
+    def __post_init__(self) -> None:
+        self._before = (time.perf_counter(), self.waited())
+        self._scale_rates(dict.fromkeys(self.players, 1.0))
+
+    def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
+        if step % self.every_steps:
+            return {}  # the last step of the run, which was not measured
+        signals, alarms = self.monitor.check(step, self._measured(state))
+        records = [check_record(step, signals), *map(alarm_record, alarms)]
+        scalars = {name: value for name, value in signals.items() if value is not None}
+        raised = {f"alarm/{alarm.name}": 1.0 for alarm in alarms}
+        self.log.write_health(step, records, scalars | raised)
+        for alarm in alarms:
+            logging.warning("Step %d: ALARM %s: %s", step, alarm.name, alarm.message)
+        if alarms:
+            self._act(max(alarms, key=lambda alarm: ACTIONS.index(alarm.rule.action)))
+        return {}
+
+    def memory(self) -> dict[str, Any]:
+        """What a checkpoint is to keep of it, as JSON can hold it."""
+        return {
+            "healthy": self.monitor.healthy,
+            "monitor": self.monitor.memory(),
+            "rate_scales": dict(self._scales),
+            "rollbacks": self.rollbacks,
+            "skipped": self._skipped,
+        }
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Goes on from what `memory` gave."""
+        self.monitor.recall(memory["monitor"])
+        self.rollbacks, self._skipped = memory["rollbacks"], memory["skipped"]
+        self._scale_rates(self._scales | memory["rate_scales"])
+
+    def _measured(self, state: TrainState) -> dict[str, float]:
+        vitals, skipped = jax.device_get(self.one((self.step.vitals, state.nonfinite.total)))
+        steps, self._skipped = int(skipped) - self._skipped, int(skipped)
+        scales = {f"{player}/rate_scale": scale for player, scale in self._scales.items()}
+        told = {name: float(value) for name, value in vitals.items()}
+        return {**told, **scales, "steps/non_finite": steps, "data/wait_share": self._wait_share()}
+
+    def _wait_share(self) -> float:
+        """Of the time since the last check; that of the process which waited longest."""
+        (clock, waited), self._before = self._before, (time.perf_counter(), self.waited())
+        share = (self._before[1] - waited) / max(self._before[0] - clock, 1e-9)
+        if jax.process_count() == 1:
+            return share
+        return float(multihost_utils.process_allgather(np.float32(share)).max())
+
+    def _act(self, alarm: Alarm) -> None:
+        match alarm.rule.action:
+            case "lower_rate":
+                known = alarm.rule.player in self._scales
+                lowered = (alarm.rule.player,) if known else self.players
+                factors = dict.fromkeys(lowered, self.lower_rate_factor)
+                self._scale_rates({p: s * factors.get(p, 1.0) for p, s in self._scales.items()})
+            case "rollback":
+                raise RollBack(alarm)
+            case "stop":
+                raise UnhealthyRun(f"step {alarm.step}: {alarm.name}: {alarm.message}")
+
+    def _scale_rates(self, scales: Mapping[str, float]) -> None:
+        self._scales = dict(scales)
+        if self.monitor.lowers_rates or set(scales.values()) != {1.0}:
+            self.step.scale_rates(scales)
