@@ -1,7 +1,8 @@
 """The evaluation of methods on a test split, by all devices of all processes."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from cinegan_jax.evaluation.methods import Method
 from cinegan_jax.evaluation.protocols import FILMNET_SIZE, Prepare, protocols
 from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
 from cinegan_jax.evaluation.score import score_pictures
+from cinegan_jax.metrics.paired import PAIRED_METRICS, PairedMetric
 from cinegan_jax.metrics.spread import gather_rows, map_on_devices, own_indices
 from cinegan_jax.metrics.ssim import WINDOW
 
@@ -26,15 +28,32 @@ class Scope:
         protocols: their names.
         size: side of the `filmnet` protocol's squashed pictures.
         limit: so many pairs, spread evenly over the split; None: all.
+        metrics: names in `PAIRED_METRICS`.
+        learned: further metrics of single pictures, with weights of their own.
     """
 
     protocols: tuple[str, ...] = ("filmnet", "native")
     size: int = FILMNET_SIZE
     limit: int | None = None
+    metrics: tuple[str, ...] = tuple(PAIRED_METRICS)
+    learned: tuple[PairedMetric, ...] = ()
+
+    @cached_property
+    def prepares(self) -> Mapping[str, Prepare]:
+        """What prepares pictures, by protocol.
+
+        Raises:
+            UserError: there is no protocol of a name.
+        """
+        return protocols(self.size, self.protocols)
 
 
 def evaluate(
-    pairs: PairSource, methods: Mapping[str, Method], about: About, scope: Scope = Scope()
+    pairs: PairSource,
+    methods: Mapping[str, Method],
+    about: About,
+    scope: Scope = Scope(),
+    devices: Sequence[jax.Device] | None = None,
 ) -> Evaluation:
     """Scores each method on every pair by every protocol; all processes call it together.
 
@@ -46,18 +65,18 @@ def evaluate(
         pairs: the pairs to score on.
         methods: by a name in `methods.LABELS`.
         about: what is evaluated.
-        scope: which protocols and pairs.
+        scope: by which protocols and metrics, and which pairs.
+        devices: to take the place of all those of this process.
 
     Raises:
         UserError: not one pair could be scored, or there is no such protocol.
     """
-    prepares = protocols(scope.size, scope.protocols)
     indices = _chosen(len(pairs), scope.limit)
 
     def score(place: int) -> tuple[int, dict[str, Any]]:
-        return place, _row(pairs, indices[place], methods, prepares)
+        return place, _row(pairs, indices[place], methods, scope)
 
-    done = map_on_devices(score, own_indices(len(indices)))
+    done = map_on_devices(score, own_indices(len(indices)), devices)
     total = len(own_indices(len(indices)))
     console = Console(stderr=True, quiet=jax.process_index() != 0)
     rows = gather_rows(dict(track(done, "evaluate", total, console=console)))
@@ -75,7 +94,7 @@ def _chosen(count: int, limit: int | None) -> range | list[int]:
 
 
 def _row(
-    pairs: PairSource, index: int, methods: Mapping[str, Method], prepares: Mapping[str, Prepare]
+    pairs: PairSource, index: int, methods: Mapping[str, Method], scope: Scope
 ) -> dict[str, Any]:
     """What is to be told of one pair: its scores, or why it has none."""
     try:
@@ -83,22 +102,28 @@ def _row(
         if min(pair.input.shape[:2]) < WINDOW:
             reason = f"smaller than SSIM's window of {WINDOW}x{WINDOW} pixels"
             raise BrokenPair(pair.name, reason)
-        scores = [score for item in prepares.items() for score in _scores(pair, methods, *item)]
+        scores = [
+            score
+            for protocol in scope.prepares
+            for score in _scores(pair, methods, protocol, scope)
+        ]
     except BrokenPair as broken:
         return {"name": broken.name, "reason": broken.reason, "scores": []}
     return {"name": pair.name, "reason": "", "scores": scores}
 
 
 def _scores(
-    pair: Pair, methods: Mapping[str, Method], protocol: str, prepare: Prepare
+    pair: Pair, methods: Mapping[str, Method], protocol: str, scope: Scope
 ) -> Iterator[dict[str, Any]]:
     """The fields of each `PhotoScore` of one pair by one protocol."""
+    prepare = scope.prepares[protocol]
     prepared = prepare_pair(pair, prepare)
     pictures = [method(prepared, prepare) for method in methods.values()]
     for reference, picture in (("target", prepared.target), ("clean", prepared.clean)):
         if picture is None:
             continue
-        for method, scores in zip(methods, score_pictures(pictures, picture), strict=True):
+        found = score_pictures(pictures, picture, scope.metrics, scope.learned)
+        for method, scores in zip(methods, found, strict=True):
             fields = (pair.name, protocol, reference, method, scores)
             names = (field.name for field in dataclasses.fields(PhotoScore))
             yield dict(zip(names, fields, strict=True))

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.metrics.paired import PAIRED_METRICS, PairedMetric
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +22,15 @@ class MetricFacts:
     decimals: int
 
 
+def _facts(metric: PairedMetric) -> MetricFacts:
+    label = f"{metric.label} {metric.unit}".strip()
+    return MetricFacts(label, metric.higher_is_better, metric.decimals)
+
+
 METRICS: Mapping[str, MetricFacts] = {
-    "psnr": MetricFacts("PSNR dB", True, 2),
-    "ssim": MetricFacts("SSIM", True, 4),
-    "delta_e_76": MetricFacts("delta E 76", False, 2),
-    "delta_e_2000": MetricFacts("delta E 2000", False, 2),
+    **{name: _facts(metric) for name, metric in PAIRED_METRICS.items()},
+    "lpips_alex": MetricFacts("LPIPS (AlexNet)", False, 4),
+    "lpips_vgg": MetricFacts("LPIPS (VGG16)", False, 4),
 }
 """By the name in files and options, in the order of tables."""
 

@@ -1,9 +1,11 @@
 """A generator as a plain function from photo to picture, at any size."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from cinegan_jax.ops.images import to_uint8
@@ -31,13 +33,17 @@ def make_generate(
 
     Args:
         apply: (params, uint8 [n, h, w, 3]) -> signed [n, h, w, 3]; traced by `jax.jit`.
-        params: a tree of arrays, what `apply` takes first; kept on the device.
+        params: a tree of arrays, what `apply` takes first; kept on each device that is used.
         bucket: a multiple of the network's stride, in pixels.
 
     Returns:
-        A function of one photo. It rounds on the device, so that only uint8 crosses the wire.
+        A function of one photo. It runs on the default device (`jax.default_device`) and rounds
+        there, so that only uint8 crosses the wire.
     """
-    params = jax.device_put(params)
+
+    @functools.cache
+    def params_on(device: jax.Device) -> Any:
+        return jax.device_put(params, device)
 
     @jax.jit
     def develop(params: Any, photos: jax.Array) -> jax.Array:
@@ -45,8 +51,8 @@ def make_generate(
 
     def generate(photo: np.ndarray) -> np.ndarray:
         height, width = photo.shape[:2]
-        padded = pad_to_multiple(photo, bucket)
-        return np.asarray(develop(params, padded[None])[0])[:height, :width]
+        padded = jnp.asarray(pad_to_multiple(photo, bucket)[None])
+        return np.asarray(develop(params_on(padded.device), padded)[0])[:height, :width]
 
     return generate
 

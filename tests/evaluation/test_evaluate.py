@@ -1,5 +1,6 @@
 import weakref
 
+import jax
 import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
@@ -19,9 +20,10 @@ def _photo(rng, height=24, width=40, high=200):
     return rng.integers(0, high, (height, width, 3), dtype=np.uint8)
 
 
-def _evaluate(pairs, methods=None, **scope):
+def _evaluate(pairs, methods=None, devices=1, **scope):
     methods = methods or {"input": unchanged}
-    return evaluate(pairs, methods, ABOUT, Scope(size=SIZE, **scope))
+    scope = {"size": SIZE, "metrics": ("psnr", "ssim", "delta_e_76")} | scope
+    return evaluate(pairs, methods, ABOUT, Scope(**scope), jax.local_devices()[:devices])
 
 
 def _mean(evaluation, metric="psnr", **fields):
@@ -157,6 +159,13 @@ def test_pairs_are_not_kept(rng):
             read.append(weakref.ref(pair.input))
             return pair
 
-    _evaluate(Source(), protocols=("native",))
+    _evaluate(Source(), protocols=("native",), devices=2)
     assert len(alive) == 20
-    assert max(alive) < 10  # one for each of 8 devices, and what is just being dropped
+    assert max(alive) <= 3  # one for each device, and what is just being dropped
+
+
+def test_several_devices_find_what_one_does(rng, listed_pairs):
+    pairs = listed_pairs([Pair(str(i), _photo(rng), _photo(rng)) for i in range(5)])
+    alone, together = (_evaluate(pairs, protocols=("native",), devices=n) for n in (1, 2))
+    assert together == alone
+    assert [score.name for score in together.photos] == list("01234")

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -66,3 +67,16 @@ def test_odd_shapes_of_one_bucket_share_one_program(rng):
     assert traces == [(1, 64, 128, 3)]
     generate(_photo(rng, 65, 128))
     assert traces == [(1, 64, 128, 3), (1, 128, 128, 3)]
+
+
+def test_each_device_that_is_used_keeps_the_parameters(rng):
+    """Parameters that were restored to one device do not draw the work there."""
+    first, other = jax.local_devices()[:2]
+    gains = jax.device_put(rng.random((1, 64, 64, 3), np.float32), first)
+    generate = make_generate(lambda params, images: params * to_signed(images), gains)
+    photo = _photo(rng, 64, 64)
+    expected = generate(photo)
+    with jax.default_device(other):
+        np.testing.assert_array_equal(generate(photo), expected)
+    copies = [array for array in jax.live_arrays() if array.shape == gains.shape]
+    assert {array.device for array in copies} == {first, other}
