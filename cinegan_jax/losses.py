@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from cinegan_jax.ops.colour import srgb_to_lab
 from cinegan_jax.ops.images import to_unit
@@ -31,6 +32,42 @@ def hinge_critic(real_logits: jax.Array, fake_logits: jax.Array) -> Scalar:
 def hinge_generator(fake_logits: jax.Array) -> Scalar:
     """-mean D(fake), the generator's side of the hinge loss (arXiv 1705.02894)."""
     return -jnp.mean(_float32(fake_logits))
+
+
+def least_squares(logits: jax.Array, labels: jax.Array) -> Scalar:
+    """Half the mean of (D - label)**2 (LSGAN, arXiv 1611.04076, eq. 9).
+
+    Args:
+        logits: patch logits [n, ...].
+        labels: what each picture's are to be, [n].
+    """
+    return jnp.mean(jnp.square(_float32(logits) - _of_patches(labels, logits))) / 2
+
+
+def logistic(logits: jax.Array, labels: jax.Array) -> Scalar:
+    """Mean cross-entropy of sigmoid(D) against labels of 0 to 1 (arXiv 1406.2661).
+
+    Args:
+        logits: patch logits [n, ...].
+        labels: the probability that each picture is real, [n].
+    """
+    logits = _float32(logits)
+    return jnp.mean(optax.sigmoid_binary_cross_entropy(logits, _of_patches(labels, logits)))
+
+
+def _of_patches(labels: jax.Array, logits: jax.Array) -> jax.Array:
+    """[n] as [n, 1, ...] of the logits' rank, float32."""
+    return jnp.broadcast_to(
+        jnp.expand_dims(_float32(labels), tuple(range(1, logits.ndim))), logits.shape
+    )
+
+
+def squared_slope(slopes: jax.Array) -> Scalar:
+    """Mean over pictures of |slope|**2, of gradients [n, ...] of a critic's logits by its input.
+
+    With the weight gamma / 2 it is R1 (arXiv 1801.04406, eq. 9).
+    """
+    return jnp.sum(jnp.square(_float32(slopes))) / len(slopes)
 
 
 def feature_matching(

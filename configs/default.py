@@ -16,7 +16,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.parallelism = "pmap"  # pmap; pjit: one program over a mesh of all devices; jit: one device
     c.spatial = 1  # pjit: devices that share each picture's rows, for pictures too large for one
     c.shard_optimizer = False  # pjit: spread moments and EMA over the devices instead of copying
-    c.batch_size = 64  # pairs a step, over all devices
+    c.batch_size = 64  # pairs a minibatch, over all devices; a step has one, see c.adversarial
     c.accumulate_steps = 1  # parts a device's batch is run in, one after another, to save memory
     c.num_epochs = 50.0  # passes over the training pairs
     c.num_steps = 0  # length of the run in steps; 0: as num_epochs says
@@ -52,6 +52,24 @@ def get_config() -> ml_collections.ConfigDict:
     c.losses.lab = 0.0  # delta E 76; 1 weighs about as much as 70 of l1
     c.losses.histogram = 0.0  # of each channel's values in a picture, wherever they are
     c.vgg19_file = "vgg19.safetensors"  # made by `cinegan convert vgg19`; may be gs://
+
+    c.perceptual_layers = ml_collections.ConfigDict()  # weights of VGG19's layers; 0: left out
+    for block, convolutions in enumerate((2, 2, 4, 2), start=1):
+        for i in range(1, convolutions + 1):
+            c.perceptual_layers[f"block{block}_conv{i}"] = 0.0
+    c.perceptual_layers.block4_conv2 = 1.0
+
+    c.adversarial = ml_collections.ConfigDict()  # see docs/stabilisers.md
+    c.adversarial.loss = "hinge"  # hinge, least_squares, logistic (the non-saturating one)
+    c.adversarial.label_smoothing = 0.0  # critics' label of real pairs is 1 less this; not of hinge
+    c.adversarial.label_flips = 0.0  # share of pairs labelled the wrong way round; not of hinge
+    c.adversarial.noise = 0.0  # deviation of the noise on what critics judge, in signed range
+    c.adversarial.noise_steps = 0  # steps in which it falls to zero; 0: it stays
+    c.adversarial.augment = ""  # what changes what critics see: "colour,translation,cutout"
+    c.adversarial.r1 = 0.0  # weight of the critics' squared slope at real pairs
+    c.adversarial.r1_every = 16  # steps from one such update to the next
+    c.adversarial.critic_updates = 1  # a step; each draws batch_size pairs of its own
+    c.adversarial.generator_updates = 1  # a step; with more than 1 of either, players move in turn
 
     c.optimizers = ml_collections.ConfigDict()
     c.optimizers.generator = _adam(5e-5)

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cinegan_jax.families.api import Aux, Update, Variables
+from cinegan_jax.families.api import Aux, Moment, Update, Variables
 from cinegan_jax.ops.images import to_signed
 from cinegan_jax.types import Batch, Images, Params, Scalar
 
@@ -39,11 +39,12 @@ class ToyFamily:
         state: Any,
         frozen: Any,
         batch: Batch,
-        rng: jax.Array,
+        moment: Moment,
         /,
     ) -> tuple[Mapping[str, Scalar], Aux]:
         photo, target = to_signed(batch["input"]), to_signed(batch["target"])
-        noisy = photo + 0.1 * jax.random.normal(rng, photo.shape)
+        noise = jax.vmap(lambda key: jax.random.normal(key, photo.shape[1:]))(moment.keys)
+        noisy = photo + 0.1 * noise
         fake = _coloured(params["generator"], noisy)
         weights = params["critics"]["weights"]
         score = jnp.mean((fake @ weights) ** 2) - jnp.mean((target @ weights) ** 2)

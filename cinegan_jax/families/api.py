@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from cinegan_jax.types import Batch, Images, Params, Scalar
-
 
 PixelPairs = tuple[np.ndarray, np.ndarray]
 """Pixels of photos and the same of their targets: unit float32 [p, 3] both."""
@@ -39,11 +39,29 @@ class Aux(NamedTuple):
     then, beside what the batch says that they should be."""
 
 
+class Moment(NamedTuple):
+    """When an objective is asked: what its schedules and its randomness follow."""
+
+    step: int | jax.Array
+    """Steps taken before this one."""
+    keys: jax.Array
+    """One random key a pair of the batch, [n]: what is drawn for a pair does not depend on how
+    pairs are spread over devices or parts."""
+
+
+def moment_at(
+    step: int | jax.Array, key: jax.Array, pairs: int, first: int | jax.Array = 0
+) -> Moment:
+    """The moment of so many pairs of a batch, the first of them being the batch's `first`."""
+    fold = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
+    return Moment(step, fold(key, first + jnp.arange(pairs)))
+
+
 class Objective(Protocol):
     """Pure: one scalar loss for each player it moves, all from one forward pass."""
 
     def __call__(
-        self, params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, rng: jax.Array, /
+        self, params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, moment: Moment, /
     ) -> tuple[Mapping[str, Scalar], Aux]: ...
 
 
@@ -52,6 +70,13 @@ class Update(NamedTuple):
 
     objective: Objective
     players: tuple[str, ...]
+    repeats: int = 1
+    """Times in a step, each on a minibatch of its own."""
+    every: int = 1
+    """Only at steps that this divides; in the others its metrics are zero and it costs nothing
+    (lazy regularisation, arXiv 1912.04958)."""
+    name: str = ""
+    """Ends the names of its losses and gradient norms: updates that share a player differ in it."""
 
 
 class GanFamily(Protocol):

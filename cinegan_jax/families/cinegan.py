@@ -1,21 +1,33 @@
 """CineGAN: a residual U-Net against two PatchGAN critics, at full and at half size."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from cinegan_jax import losses
-from cinegan_jax.families.api import Aux, PixelPairs, Update, Variables
+from cinegan_jax.families.adversarial import (
+    Adversarial,
+    augmented,
+    critic_loss,
+    generator_loss,
+    noisy,
+    stream,
+)
+from cinegan_jax.families.api import Aux, Moment, PixelPairs, Update, Variables
 from cinegan_jax.nets import spectral
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
-from cinegan_jax.nets.vgg19 import Features, load_vgg19, weight_shapes
+from cinegan_jax.nets.vgg19 import PUBLISHED_LAYER, Features, load_vgg19, weight_shapes
 from cinegan_jax.ops.images import half_size, to_signed
 from cinegan_jax.ops.lut import fit_lut
 from cinegan_jax.types import Batch, Images, Params, Scalar
+
+PLAYERS = ("generator", "critics")
 
 SCALES = ("full", "half")
 """The critics: `full` sees the pictures as they are, `half` at half their size."""
@@ -37,6 +49,9 @@ class LossWeights:
     histogram: float = 0.0
 
 
+PUBLISHED_GAME = Adversarial()
+
+
 class Verdict(NamedTuple):
     """What a critic says of one set of pictures."""
 
@@ -45,7 +60,11 @@ class Verdict(NamedTuple):
 
 
 class CineGan:
-    """The published system's family (see `GanFamily`): both players move from one forward pass."""
+    """The published system's family (see `GanFamily`): both players move from one forward pass.
+
+    With more updates a step of one player than of the other, critics move first, and then the
+    generator, each from passes of its own.
+    """
 
     averaged: tuple[str, ...] = ("generator",)
 
@@ -55,14 +74,33 @@ class CineGan:
         discriminator: Discriminator,
         weights: LossWeights,
         vgg19_file: str,
+        adversarial: Adversarial = PUBLISHED_GAME,
+        perceptual_layers: Mapping[str, float] = MappingProxyType({PUBLISHED_LAYER: 1.0}),
     ):
+        """`perceptual_layers`: weights of VGG19's layers; those of weight 0 are left out."""
         self.generator = generator
         self.discriminator = discriminator
         self.weights = weights
         self.vgg19_file = vgg19_file
-        self.updates: tuple[Update, ...] = (
-            Update(self.objective, players=("generator", "critics")),
-        )
+        self.adversarial = adversarial
+        self.perceptual_layers = {
+            name: weight for name, weight in perceptual_layers.items() if weight
+        }
+        self.updates: tuple[Update, ...] = tuple(self._updates())
+
+    def _updates(self) -> Iterator[Update]:
+        game = self.adversarial
+        if game.together:
+            yield Update(self.objective, PLAYERS)
+        else:
+            for player, repeats in (
+                ("critics", game.critic_updates),
+                ("generator", game.generator_updates),
+            ):
+                objective = functools.partial(self.objective, players=(player,))
+                yield Update(objective, (player,), repeats)
+        if game.r1:
+            yield Update(self.r1_objective, ("critics",), every=game.r1_every, name="r1")
 
     def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
         """Fresh networks; the shapes of `batch` fix nothing but are run through once."""
@@ -106,31 +144,61 @@ class CineGan:
         state: Any,
         frozen: Any,
         batch: Batch,
-        rng: jax.Array,
+        moment: Moment,
+        /,
+        players: Sequence[str] = PLAYERS,
+    ) -> tuple[Mapping[str, Scalar], Aux]:
+        """The losses of the players who move."""
+        photo, target = to_signed(batch["input"]), to_signed(batch["target"])
+        vectors = _advance(params, state, players)
+        fake = self._generate(params, vectors, photo)
+        shown = self._shown(photo, (target, fake), moment)
+        verdicts = {
+            scale: self._judge(params, vectors, scale, pairs) for scale, pairs in shown.items()
+        }
+        terms: dict[str, Scalar] = {}
+        wanted: dict[str, Scalar] = {}
+        metrics: dict[str, Scalar] = {}
+        if "generator" in players:
+            terms = self._generator_terms(verdicts, target, fake, frozen)
+            factors = dataclasses.asdict(self.weights)
+            wanted["generator"] = sum(
+                (factors[name] * term for name, term in terms.items()), jnp.zeros(())
+            )
+        if "critics" in players:
+            critics = self._critics_losses(verdicts, moment)
+            wanted["critics"] = jnp.stack([*critics.values()]).sum()
+            metrics = {f"critic_{scale}": loss for scale, loss in critics.items()}
+        signals = _signals(params, vectors, verdicts, terms)
+        return wanted, Aux(vectors, terms | metrics, signals, generated=fake)
+
+    def r1_objective(
+        self,
+        params: Mapping[str, Params],
+        state: Any,
+        frozen: Any,
+        batch: Batch,
+        moment: Moment,
         /,
     ) -> tuple[Mapping[str, Scalar], Aux]:
-        """Both players' losses. `rng` is unused: nothing in this family is random."""
+        """R1 of both critics, times the steps from one such update to the next.
+
+        A critic's verdict on a picture is the mean of its patches' logits. It is differentiated by
+        the real target as that critic sees it (augmented, noisy, at its size); the photo beside it
+        is held, as it is the condition and not a sample.
+        """
         photo, target = to_signed(batch["input"]), to_signed(batch["target"])
-        vectors = _advance(params, state)
-        fake = self._generate(params, vectors, photo)
-        verdicts = {
-            scale: self._judge(
-                spectral.normalize(params["critics"][scale], vectors["critics"][scale]),
-                *(_at_scale(scale, images) for images in (photo, target, fake)),
-            )
-            for scale in SCALES
-        }
-        critics = {
-            scale: losses.hinge_critic(real.logits, generated.logits)
-            for scale, (real, generated) in verdicts.items()
-        }
-        terms = self._generator_terms(verdicts, target, fake, frozen)
-        factors = dataclasses.asdict(self.weights)
-        total = sum((factors[name] * term for name, term in terms.items()), jnp.zeros(()))
-        metrics = terms | {f"critic_{scale}": loss for scale, loss in critics.items()}
-        return {"generator": total, "critics": jnp.stack([*critics.values()]).sum()}, Aux(
-            vectors, metrics, _signals(params, vectors, verdicts, terms), generated=fake
-        )
+        penalties = []
+        for scale, (seen, (real,)) in self._shown(photo, (target,), moment).items():
+            critic = self._critic(params, state, scale)
+
+            def verdict(real: jax.Array, seen: jax.Array = seen, critic: Any = critic) -> Scalar:
+                return jnp.sum(jnp.mean(critic(seen, real).logits, axis=(1, 2, 3)))
+
+            penalties.append(losses.squared_slope(jax.grad(verdict)(real)))
+        game = self.adversarial
+        loss = game.r1 / 2 * game.r1_every * jnp.stack(penalties).sum()
+        return {"critics": loss}, Aux(state, {})
 
     def generate(
         self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
@@ -142,14 +210,51 @@ class CineGan:
         kernels = spectral.normalize(params["generator"], vectors["generator"])
         return jnp.asarray(self.generator.apply({"params": kernels}, photo))
 
-    def _judge(
-        self, critic: Params, photo: Images, target: Images, fake: Images
-    ) -> tuple[Verdict, Verdict]:
-        def judge(images: Images) -> Verdict:
-            pair = jnp.concatenate([photo, images], axis=-1)
-            return Verdict(*self.discriminator.apply({"params": critic}, pair))
+    def _shown(
+        self, photo: jax.Array, pictures: Sequence[jax.Array], moment: Moment
+    ) -> dict[str, tuple[jax.Array, list[jax.Array]]]:
+        """What each critic sees: the photo, and the pictures that go with it."""
+        game = self.adversarial
+        photo, *pictures = (augmented(game, images, moment) for images in (photo, *pictures))
+        return {
+            scale: (
+                _at_scale(scale, photo),
+                [noisy(game, _at_scale(scale, images), moment, scale) for images in pictures],
+            )
+            for scale in SCALES
+        }
 
-        return judge(target), judge(fake)
+    def _critic(
+        self, params: Mapping[str, Params], vectors: Any, scale: str
+    ) -> Callable[[jax.Array, jax.Array], Verdict]:
+        """The critic as a function of photos and what goes with them."""
+        kernels = spectral.normalize(params["critics"][scale], vectors["critics"][scale])
+
+        def judge(photo: jax.Array, images: jax.Array) -> Verdict:
+            pair = jnp.concatenate([photo, images], axis=-1)
+            return Verdict(*self.discriminator.apply({"params": kernels}, pair))
+
+        return judge
+
+    def _judge(
+        self,
+        params: Mapping[str, Params],
+        vectors: Any,
+        scale: str,
+        shown: tuple[jax.Array, Sequence[jax.Array]],
+    ) -> tuple[Verdict, Verdict]:
+        """One critic's verdicts on the real and on the generated pictures."""
+        critic, (photo, (real, fake)) = self._critic(params, vectors, scale), shown
+        return critic(photo, real), critic(photo, fake)
+
+    def _critics_losses(
+        self, verdicts: Mapping[str, tuple[Verdict, Verdict]], moment: Moment
+    ) -> dict[str, Scalar]:
+        keys = stream(moment.keys, "labels")
+        return {
+            scale: critic_loss(self.adversarial, real.logits, made.logits, keys)
+            for scale, (real, made) in verdicts.items()
+        }
 
     def _generator_terms(
         self,
@@ -161,15 +266,13 @@ class CineGan:
         weights, pairs = self.weights, tuple(verdicts.values())
         terms: dict[str, Scalar] = {}
         if weights.adversarial:
-            scores = [losses.hinge_generator(made.logits) for _, made in pairs]
+            scores = [generator_loss(self.adversarial, made.logits) for _, made in pairs]
             terms["adversarial"] = jnp.stack(scores).mean()
         if weights.feature_matching:
             gaps = [losses.feature_matching(real.features, made.features) for real, made in pairs]
             terms["feature_matching"] = jnp.stack(gaps).mean()
         if weights.perceptual:
-            features = Features(frozen, dtype=self.generator.dtype)
-            wanted = jax.lax.stop_gradient(features(target))
-            terms["perceptual"] = losses.perceptual(wanted, features(fake))
+            terms["perceptual"] = self._perceptual(target, fake, frozen)
         if weights.total_variation:
             terms["total_variation"] = losses.total_variation(fake)
         if weights.l1:
@@ -180,16 +283,28 @@ class CineGan:
             terms["histogram"] = losses.histogram(target, fake)
         return terms
 
+    def _perceptual(self, target: jax.Array, fake: jax.Array, frozen: Any) -> Scalar:
+        layers = tuple(self.perceptual_layers)
+        features = Features(frozen, self.generator.dtype, layers)
+        wanted, found = jax.lax.stop_gradient(features(target)), features(fake)
+        gaps = (
+            weight * losses.perceptual(wanted[name], found[name])
+            for name, weight in self.perceptual_layers.items()
+        )
+        return sum(gaps, jnp.zeros(()))
 
-def _advance(params: Mapping[str, Params], vectors: Any) -> Any:
-    """One power iteration for each spectrally normalised kernel."""
-    return {
-        "generator": spectral.power_iteration(params["generator"], vectors["generator"]),
-        "critics": {
+
+def _advance(params: Mapping[str, Params], vectors: Any, players: Sequence[str]) -> Any:
+    """One power iteration for each spectrally normalised kernel of the players who move."""
+    moved = dict(vectors)
+    if "generator" in players:
+        moved["generator"] = spectral.power_iteration(params["generator"], vectors["generator"])
+    if "critics" in players:
+        moved["critics"] = {
             scale: spectral.power_iteration(params["critics"][scale], vectors["critics"][scale])
             for scale in SCALES
-        },
-    }
+        }
+    return moved
 
 
 def _signals(

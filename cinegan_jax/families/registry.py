@@ -1,11 +1,13 @@
 """Families by name, built from a run's config."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import jax.numpy as jnp
 import ml_collections
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.families.cinegan import CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
@@ -45,7 +47,22 @@ def _cinegan(config: ml_collections.ConfigDict) -> GanFamily:
         Discriminator(**config.discriminator, dtype=dtype),
         LossWeights(**config.losses),
         config.vgg19_file,
+        *_later_settings(config),
     )
+
+
+def _later_settings(config: ml_collections.ConfigDict) -> Iterator[Any]:
+    """Of sections that configs of older runs, which are read still, do not have."""
+    if "adversarial" in config:
+        yield Adversarial(**config.adversarial)
+    if "perceptual_layers" in config:
+        layers = config.perceptual_layers.to_dict()
+        if config.losses.perceptual and not any(layers.values()):
+            raise UserError(
+                f"config.losses.perceptual={config.losses.perceptual} needs a weight that is not 0 "
+                f"in config.perceptual_layers ({', '.join(layers)})"
+            )
+        yield layers
 
 
 FAMILIES: Mapping[str, Callable[[ml_collections.ConfigDict], GanFamily]] = {"cinegan": _cinegan}

@@ -23,6 +23,16 @@ from cinegan_jax.types import Images, Params
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 2))
 """Channels and number of convolutions of each block, as far as block4_conv2."""
 
+LAYERS = tuple(
+    f"block{block}_conv{i}"
+    for block, (_, convolutions) in enumerate(BLOCKS, start=1)
+    for i in range(1, convolutions + 1)
+)
+"""The convolutions' names, in the order of the network."""
+
+PUBLISHED_LAYER = "block4_conv2"
+"""The layer that CineGAN compares pictures in."""
+
 PREPROCESSINGS = ("keras", "torchvision")
 FORMAT, FORMAT_VERSION = "cinegan-vgg19", "1"
 _HOW_TO_MAKE = (
@@ -49,41 +59,51 @@ class Vgg19Weights:
     preprocessing: str = flax.struct.field(pytree_node=False)
 
 
-class Block4Conv2(nn.Module):
-    """Pictures [n, h, w, 3] signed to features [n, h/8, w/8, 512] after block4_conv2's ReLU.
+class Vgg19(nn.Module):
+    """Pictures [n, h, w, 3] signed to features after the ReLUs of some layers, by layer.
+
+    Block b's are [n, h / 2**(b-1), w / 2**(b-1), c]. Nothing is computed past the deepest one.
 
     Attributes:
         preprocessing: the input formula, `keras` or `torchvision`; applied in float32.
+        layers: names in `LAYERS`.
         dtype: of the activations.
     """
 
     preprocessing: str
+    layers: tuple[str, ...] = (PUBLISHED_LAYER,)
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, images: Images) -> jax.Array:
-        x = preprocess(images, self.preprocessing)
+    def __call__(self, images: Images) -> dict[str, jax.Array]:
+        x, found = preprocess(images, self.preprocessing), {}
         for block, (channels, convolutions) in enumerate(BLOCKS, start=1):
             for i in range(1, convolutions + 1):
                 name = f"block{block}_conv{i}"
                 x = nn.Conv(channels, (3, 3), dtype=self.dtype, name=name)(x)
+                if name in self.layers:
+                    found[name] = nn.relu(x)
+                if len(found) == len(self.layers):
+                    return found
                 if i == convolutions and block < len(BLOCKS):
                     # Before the ReLU: the same result, and less to keep for the gradient.
                     x = nn.max_pool(x, (2, 2), strides=(2, 2))
                 x = nn.relu(x)
-        return x
+        raise ValueError(f"layers {self.layers} are not all among {', '.join(LAYERS)}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """`Block4Conv2` with its weights: call it with pictures [n, h, w, 3] signed."""
+    """`Vgg19` with its weights: call it with pictures [n, h, w, 3] signed."""
 
     weights: Vgg19Weights
     dtype: DTypeLike = jnp.float32
+    layers: tuple[str, ...] = (PUBLISHED_LAYER,)
 
-    def __call__(self, images: Images) -> jax.Array:
-        network = Block4Conv2(self.weights.preprocessing, self.dtype)
-        return cast(jax.Array, network.apply({"params": self.weights.layers}, images))
+    def __call__(self, images: Images) -> dict[str, jax.Array]:
+        network = Vgg19(self.weights.preprocessing, self.layers, self.dtype)
+        features = network.apply({"params": self.weights.layers}, images)
+        return cast(dict[str, jax.Array], features)
 
 
 def preprocess(images: Images, formula: str) -> jax.Array:
@@ -110,9 +130,7 @@ def layer_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
 
 def weight_shapes() -> Vgg19Weights:
     """Shapes that stand in for the weights, with Keras' input formula."""
-    variables = jax.eval_shape(
-        Block4Conv2("keras").init, jax.random.key(0), jnp.zeros((1, 8, 8, 3))
-    )
+    variables = jax.eval_shape(Vgg19("keras").init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
     return Vgg19Weights(variables["params"], "keras")
 
 

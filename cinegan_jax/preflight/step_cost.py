@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
-from cinegan_jax.families.api import Objective
+from cinegan_jax.families.api import Objective, moment_at
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState
 from cinegan_jax.types import Batch
@@ -100,7 +100,7 @@ def cost_of(compiled: jax.stages.Compiled, loops: float = 1.0) -> StepCost:
 
 def step_shapes(run: Run, state: TrainState) -> tuple[Any, Any, Any]:
     """What the placed step takes, as shapes with shardings."""
-    batch = run.batch_shapes(run.config.batch_size)
+    batch = run.batch_shapes(run.pairs_per_step)
     return run.parallel.shapes(state, run.frozen_shapes(), batch)
 
 
@@ -109,11 +109,13 @@ def residual_bytes(run: Run, state: TrainState) -> int:
 
     An upper bound before the compiler fuses and rematerialises.
     """
-    batch = run.batch_shapes(run.device_batch // run.config.accumulate_steps)
+    batch = run.batch_shapes(run.device_minibatch // run.config.accumulate_steps)
 
     def pullback(objective: Objective, state: TrainState, frozen: Any, batch: Batch) -> Any:
-        key = jax.random.key(0)
-        return jax.vjp(lambda p: objective(p, state.family, frozen, batch, key)[0], state.params)[1]
+        moment = moment_at(state.step, jax.random.key(0), len(batch["input"]))
+        return jax.vjp(
+            lambda p: objective(p, state.family, frozen, batch, moment)[0], state.params
+        )[1]
 
     kept = [
         jax.eval_shape(partial(pullback, update.objective), state, run.frozen_shapes(), batch)

@@ -1,10 +1,13 @@
 """One optax optimizer a player."""
 
 import dataclasses
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import optax
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.families.api import Update
 
 SCHEDULES = ("constant", "linear", "cosine")
 
@@ -22,6 +25,26 @@ class AdamSettings:
     warmup_steps: int = 0
     clip_norm: float = 0.0
     """Largest global gradient norm; 0 clips nothing."""
+
+
+class Cadence(NamedTuple):
+    """How often a player moves in a step, on average."""
+
+    plain: float = 1.0
+    lazy: float = 0.0
+    """Updates that are not carried out at every step."""
+
+
+ONCE = Cadence()
+
+
+def cadence_of(player: str, updates: Iterable[Update]) -> Cadence:
+    """A player's cadence under a family's updates."""
+    mine = [update for update in updates if player in update.players]
+    return Cadence(
+        plain=sum(update.repeats for update in mine if update.every == 1),
+        lazy=sum(update.repeats / update.every for update in mine if update.every > 1),
+    )
 
 
 def make_schedule(settings: AdamSettings, total_steps: int) -> optax.Schedule:
@@ -48,10 +71,28 @@ def make_schedule(settings: AdamSettings, total_steps: int) -> optax.Schedule:
     return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), main], [warmup])
 
 
-def make_adam(settings: AdamSettings, total_steps: int) -> optax.GradientTransformation:
-    """Adam as `settings` say, gradients clipped first where asked."""
+def make_adam(
+    settings: AdamSettings, total_steps: int, cadence: Cadence = ONCE
+) -> optax.GradientTransformation:
+    """Adam as `settings` say, gradients clipped first where asked.
+
+    The schedule goes by steps, however many updates a step has. Lazy updates come on top of the
+    plain ones: with c the plain share of all, rate and betas become rate * c and beta ** c, so that
+    a step moves as far and remembers as long as without them (arXiv 1912.04958, appendix B).
+    """
+    share = cadence.plain / (cadence.plain + cadence.lazy)
+    settings = dataclasses.replace(
+        settings,
+        learning_rate=settings.learning_rate * share,
+        beta1=settings.beta1**share,
+        beta2=settings.beta2**share,
+    )
+    schedule = make_schedule(settings, total_steps)
     adam = optax.adam(
-        make_schedule(settings, total_steps), settings.beta1, settings.beta2, settings.epsilon
+        lambda count: schedule(count / (cadence.plain + cadence.lazy)),
+        settings.beta1,
+        settings.beta2,
+        settings.epsilon,
     )
     if settings.clip_norm <= 0:
         return adam

@@ -19,7 +19,7 @@ from cinegan_jax.families.api import GanFamily, Variables
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.health.monitor import Monitor
 from cinegan_jax.health.rules import RULES, make_rules
-from cinegan_jax.training.optimizers import AdamSettings, make_adam
+from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
 from cinegan_jax.training.parallel import Lowering, make_lowering
 from cinegan_jax.training.state import Optimizers, TrainState, init_state
 from cinegan_jax.training.step import (
@@ -29,6 +29,7 @@ from cinegan_jax.training.step import (
     make_measured_step,
     make_train_step,
     metric_names,
+    minibatch_count,
 )
 
 AT_LEAST_ONE = (
@@ -101,7 +102,8 @@ class Run:
 
     @cached_property
     def optimizers(self) -> Optimizers:
-        players = [player for update in self.family.updates for player in update.players]
+        updates = self.family.updates
+        players = list(dict.fromkeys(player for update in updates for player in update.players))
         unknown = set(self.config.optimizers) ^ set(players)
         if unknown:
             raise UserError(
@@ -109,17 +111,21 @@ class Run:
                 f"family {self.config.family!r} has the players {', '.join(players)}"
             )
         return {
-            player: make_adam(AdamSettings(**self.config.optimizers[player]), self.total_steps)
+            player: make_adam(
+                AdamSettings(**self.config.optimizers[player]),
+                self.total_steps,
+                cadence_of(player, updates),
+            )
             for player in players
         }
 
     @property
     def steps_per_epoch(self) -> int:
         pairs = len(self.train_pairs) if self.num_pairs is None else self.num_pairs
-        steps = pairs // self.config.batch_size
+        steps = pairs // self.pairs_per_step
         if not steps:
             raise UserError(
-                f"batch_size={self.config.batch_size} is more than the {pairs} "
+                f"batch_size={self._step_in_words} is more than the {pairs} "
                 f"training pairs in {self.config.data.path!r}; choose a smaller one"
             )
         return steps
@@ -136,8 +142,24 @@ class Run:
         return steps
 
     @property
+    def pairs_per_step(self) -> int:
+        """Pairs a step draws, over all devices: a batch for each of its minibatches."""
+        return self.config.batch_size * minibatch_count(self.family)
+
+    @property
+    def _step_in_words(self) -> str:
+        count = minibatch_count(self.family)
+        minibatches = f" x {count} minibatches a step" if count > 1 else ""
+        return f"{self.config.batch_size}{minibatches}"
+
+    @property
     def device_batch(self) -> int:
         """Pairs a device gets each step."""
+        return self.device_minibatch * minibatch_count(self.family)
+
+    @property
+    def device_minibatch(self) -> int:
+        """Pairs a device gets of each minibatch."""
         return self.parallel.per_device(self.config.batch_size, self.config.accumulate_steps)
 
     def batch_shapes(self, pairs: int) -> dict[str, Any]:
@@ -198,7 +220,7 @@ class Run:
             self.train_pairs,
             size=data.size,
             crop=data.crop,
-            batch_size=self.config.batch_size // share.count,
+            batch_size=self.pairs_per_step // share.count,
             seed=self.config.seed,
             process_index=share.index,
             process_count=share.count,

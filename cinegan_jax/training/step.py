@@ -1,6 +1,6 @@
 """The train step: a pure function from state and batch to state."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cinegan_jax.families.api import Aux, GanFamily, Objective, Update
+from cinegan_jax.families.api import Aux, GanFamily, Moment, Objective, Update, moment_at
 from cinegan_jax.training.state import MetricWindow, NonFinite, Optimizers, TrainState
 from cinegan_jax.training.vitals import (
     Vitals,
@@ -41,6 +41,8 @@ class MeasuredStep(Protocol):
 
 
 Gradients = dict[str, Params]
+Moved = tuple[TrainState, dict[str, Scalar], dict[str, Scalar]]
+"""A state after an update, and the update's metrics and vitals."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def make_train_step(
       optimizers: one for each player.
       settings: see `StepSettings`.
       average: mean over replicas of every array in a tree.
-      replica: this replica's number, folded into its random key.
+      replica: this replica's number: it says which pairs of the batch it has.
     """
     step = _make_step(family, optimizers, settings, average, replica, measured=False)
 
@@ -108,17 +110,24 @@ def _make_step(
         state: TrainState, frozen: Any, batch: Batch, rate_scales: RateScales | None = None, /
     ) -> tuple[TrainState, Vitals]:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
-        key = jax.random.fold_in(key, replica())
+        parts = minibatches(batch, minibatch_count(family))
+
+        def move(update: Update, state: TrainState, part: Batch, key: jax.Array) -> Moved:
+            pairs = len(part["input"])
+            moment = moment_at(state.step, key, pairs, first=replica() * pairs)
+            result = accumulate(update, settings.accumulate_steps)(
+                state.params, state.family, frozen, part, moment
+            )
+            return _apply(state, update, optimizers, rate_scales, measured, *average(result))
+
         new = state
         metrics: dict[str, Scalar] = {}
         vitals: dict[str, Scalar] = {}
         for number, update in enumerate(updates):
-            result = accumulate(update, settings.accumulate_steps)(
-                new.params, new.family, frozen, batch, jax.random.fold_in(key, number)
+            carry_out = partial(
+                _repeated, update, partial(move, update), parts, jax.random.fold_in(key, number)
             )
-            new, update_metrics, update_vitals = _apply(
-                new, optimizers, rate_scales, measured, *average(result)
-            )
+            new, update_metrics, update_vitals = _lazily(update, carry_out, new)
             metrics |= update_metrics
             vitals |= update_vitals
         if settings.ema_decay:
@@ -146,12 +155,12 @@ def gradients_of(
     state: Any,
     frozen: Any,
     batch: Batch,
-    rng: jax.Array,
+    moment: Moment,
 ) -> tuple[Gradients, dict[str, Scalar], Aux]:
     """Each player's gradient of its own loss: one forward pass, one pullback a player."""
 
     def losses_of(moved: Mapping[str, Params]) -> tuple[dict[str, Scalar], Aux]:
-        losses, aux = objective({**params, **moved}, state, frozen, batch, rng)
+        losses, aux = objective({**params, **moved}, state, frozen, batch, moment)
         return dict(losses), aux
 
     losses, pullback, aux = jax.vjp(losses_of, {p: params[p] for p in players}, has_aux=True)
@@ -170,31 +179,52 @@ def accumulate(update: Update, slices: int) -> Callable[..., tuple[Gradients, An
     starts from the same state, and the last one's is kept. No generated pictures are.
     """
 
-    def whole(params: Any, state: Any, frozen: Any, batch: Batch, rng: jax.Array) -> Any:
-        gradients, losses, aux = gradients_of(*update, params, state, frozen, batch, rng)
+    def whole(params: Any, state: Any, frozen: Any, batch: Batch, moment: Moment) -> Any:
+        gradients, losses, aux = gradients_of(
+            update.objective, update.players, params, state, frozen, batch, moment
+        )
         return gradients, losses, aux._replace(generated=None)
 
-    def sliced(params: Any, state: Any, frozen: Any, batch: Batch, rng: jax.Array) -> Any:
-        parts = jax.tree.map(lambda x: x.reshape(slices, -1, *x.shape[1:]), dict(batch))
+    def sliced(params: Any, state: Any, frozen: Any, batch: Batch, moment: Moment) -> Any:
+        parts = jax.tree.map(
+            lambda x: x.reshape(slices, -1, *x.shape[1:]), (dict(batch), moment.keys)
+        )
 
-        def add(total: Any, numbered: Any) -> tuple[Any, Any]:
-            number, part = numbered
-            gradients, losses, aux = whole(
-                params, state, frozen, part, jax.random.fold_in(rng, number)
-            )
+        def of_part(part: Any) -> Any:
+            batch, keys = part
+            return whole(params, state, frozen, batch, moment._replace(keys=keys))
+
+        def add(total: Any, part: Any) -> tuple[Any, Any]:
+            gradients, losses, aux = of_part(part)
             summed = jax.tree.map(jnp.add, total, (gradients, losses, aux.metrics, aux.signals))
             return summed, aux.state
 
         first = jax.tree.map(lambda x: x[0], parts)
-        gradients, losses, aux = jax.eval_shape(whole, params, state, frozen, first, rng)
+        gradients, losses, aux = jax.eval_shape(of_part, first)
         zeros = jax.tree.map(
             lambda x: jnp.zeros(x.shape, x.dtype), (gradients, losses, aux.metrics, aux.signals)
         )
-        total, states = jax.lax.scan(add, zeros, (jnp.arange(slices), parts))
+        total, states = jax.lax.scan(add, zeros, parts)
         gradients, losses, *means = jax.tree.map(lambda x: x / slices, total)
         return gradients, losses, Aux(jax.tree.map(lambda x: x[-1], states), *means)
 
     return sliced if slices > 1 else whole
+
+
+def minibatch_count(family: GanFamily) -> int:
+    """Minibatches that a step draws: as many as its most repeated update needs."""
+    return max(update.repeats for update in family.updates)
+
+
+def minibatches(batch: Batch, count: int) -> list[Batch]:
+    """A step's pairs as `count` minibatches: pair i goes to minibatch i modulo count.
+
+    So each consists of the same pairs, in the same order, however many replicas share the step.
+    """
+    if count == 1:
+        return [batch]
+    columns = {name: x.reshape(-1, count, *x.shape[1:]) for name, x in batch.items()}
+    return [{name: x[:, part] for name, x in columns.items()} for part in range(count)]
 
 
 def metric_names(family: GanFamily, frozen: Any, batch: Batch) -> tuple[str, ...]:
@@ -202,36 +232,88 @@ def metric_names(family: GanFamily, frozen: Any, batch: Batch) -> tuple[str, ...
 
     def terms(update: Update, frozen: Any, batch: Batch) -> Mapping[str, Scalar]:
         key = jax.random.key(0)
-        return update.objective(*family.init(key, batch), frozen, batch, key)[1].metrics
+        moment = moment_at(0, key, len(batch["input"]))
+        return update.objective(*family.init(key, batch), frozen, batch, moment)[1].metrics
 
     names: list[str] = []
     for update in family.updates:
         names += jax.eval_shape(partial(terms, update), frozen, batch)
         for player in update.players:
-            names += [f"loss_{player}", f"gradient_norm_{player}"]
+            names += [_named("loss", player, update), _named("gradient_norm", player, update)]
     return tuple(names)
+
+
+def _named(what: str, player: str, update: Update) -> str:
+    return "_".join(filter(None, (what, player, update.name)))
+
+
+def _repeated(
+    update: Update,
+    move: Callable[[TrainState, Batch, jax.Array], Moved],
+    parts: Sequence[Batch],
+    key: jax.Array,
+    state: TrainState,
+) -> Moved:
+    """An update as often as it is repeated; with the means of its metrics and the last vitals."""
+    found = []
+    for repeat, part in enumerate(parts[: update.repeats]):
+        state, metrics, vitals = move(state, part, jax.random.fold_in(key, repeat))
+        found.append(metrics)
+    means = jax.tree.map(lambda *values: jnp.stack(values).mean(), *found)
+    return state, means, vitals
+
+
+def _lazily(update: Update, carry_out: Callable[[TrainState], Moved], state: TrainState) -> Moved:
+    """An update at its own steps; at the others nothing moves, and its metrics are zero."""
+    if update.every == 1:
+        return carry_out(state)
+
+    def moving(state: TrainState) -> dict[str, Any]:
+        params, optimizers = (
+            {player: parts[player] for player in update.players}
+            for parts in (state.params, state.optimizers)
+        )
+        return {"params": params, "optimizers": optimizers, "family": state.family}
+
+    def moved() -> Any:
+        after, *told = carry_out(state)
+        return moving(after), told
+
+    def rested() -> Any:
+        told = jax.eval_shape(moved)[1]
+        return moving(state), jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), told)
+
+    parts, (metrics, vitals) = jax.lax.cond(state.step % update.every == 0, moved, rested)
+    for whole in ("params", "optimizers"):
+        parts[whole] = {**getattr(state, whole), **parts[whole]}
+    return replace(state, **parts), metrics, vitals
 
 
 def _apply(
     state: TrainState,
+    update: Update,
     optimizers: Optimizers,
     rate_scales: RateScales | None,
     measured: bool,
     gradients: Gradients,
     losses: Any,
     aux: Aux,
-) -> tuple[TrainState, dict[str, Scalar], dict[str, Scalar]]:
-    """All of an update's players moved together; with its metrics and its vitals."""
+) -> Moved:
+    """All of an update's players moved together.
+
+    The vitals of players are those of their main update, which has no name.
+    """
     params, opt_states, vitals = dict(state.params), dict(state.optimizers), dict(aux.signals)
-    metrics = {**aux.metrics, **{f"loss_{player}": loss for player, loss in losses.items()}}
+    metrics = dict(aux.metrics)
     for player, gradient in gradients.items():
-        metrics[f"gradient_norm_{player}"] = optax.tree.norm(gradient)
+        metrics[_named("loss", player, update)] = losses[player]
+        metrics[_named("gradient_norm", player, update)] = optax.tree.norm(gradient)
         updates, opt_states[player] = optimizers[player].update(
             gradient, opt_states[player], params[player]
         )
         if rate_scales is not None:
             updates = optax.tree.scale(rate_scales[player], updates)
-        if measured:
+        if measured and not update.name:
             vitals |= player_vitals(player, gradient, updates, params[player])
         params[player] = optax.apply_updates(params[player], updates)
     new = replace(state, params=params, optimizers=opt_states, family=aux.state)

@@ -56,7 +56,7 @@ def train(run: Run, workdir: epath.Path) -> int:
       UserError: see `Loop.run`, and whatever the parts of the run find wanting.
     """
     config, parallel = run.config, run.parallel
-    print(f"{run.total_steps} steps of {config.batch_size} pairs, {run.device_batch} a device")
+    print(f"{run.total_steps} steps of {run.pairs_per_step} pairs, {run.device_batch} a device")
     frozen = parallel.replicate(run.frozen)
     batches = DevicePrefetch(run.train_batches(), parallel.place_batch)
     with (
@@ -178,8 +178,8 @@ def _hooks(
         start_step=start,
         total_steps=run.total_steps,
         steps_per_epoch=run.steps_per_epoch,
-        batch_size=config.batch_size,
-        devices=config.batch_size // run.device_batch * config.spatial,
+        batch_size=run.pairs_per_step,
+        devices=run.pairs_per_step // run.device_batch * config.spatial,
         waited=lambda: batches.waited,
         alarms=lambda: health.monitor.active,
         one=one,

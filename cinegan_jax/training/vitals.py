@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cinegan_jax.families.api import Aux, Objective, Update
+from cinegan_jax.families.api import Aux, Moment, Objective, Update
 from cinegan_jax.ops.colour import srgb_to_lab
 from cinegan_jax.ops.images import to_signed
 from cinegan_jax.types import Batch, Images, Params, Scalar
@@ -112,9 +112,9 @@ def _differences(images: jax.Array) -> jax.Array:
 
 def _with_aux(objective: Objective, change: Any) -> Objective:
     def changed(
-        params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, rng: jax.Array, /
+        params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, moment: Moment, /
     ) -> tuple[Mapping[str, Scalar], Aux]:
-        losses, aux = objective(params, state, frozen, batch, rng)
+        losses, aux = objective(params, state, frozen, batch, moment)
         return losses, change(aux, batch)
 
     return changed

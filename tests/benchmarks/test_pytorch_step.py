@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cinegan_jax.families.api import moment_at
 from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
@@ -108,9 +109,10 @@ def test_losses_and_gradients_agree(rng: np.random.Generator) -> None:
     batch = {n: rng.integers(0, 256, (2, 32, 32, 3), np.uint8) for n in ("input", "target")}
     family, vgg = ours(), vgg19(rng)
     params, vectors = jax.jit(family.init)(jax.random.key(1), batch)
+    moment = moment_at(0, jax.random.key(0), 2)
     slopes, losses, _ = jax.jit(
         lambda p, s, f, b: gradients_of(
-            family.objective, ("generator", "critics"), p, s, f, b, jax.random.key(0)
+            family.objective, ("generator", "critics"), p, s, f, b, moment
         )
     )(params, vectors, vgg, batch)
 
