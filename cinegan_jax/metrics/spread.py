@@ -6,8 +6,9 @@ each of its devices the next one that waits.
 
 import json
 import queue
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import jax
@@ -17,6 +18,8 @@ from jax.experimental import multihost_utils
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+AHEAD = 2
+"""Scores for each device that may wait for their turn, so that memory stays bounded."""
 PIECE = 1 << 20
 """Bytes of each process that a device holds at a time while they are gathered."""
 
@@ -54,8 +57,18 @@ def map_on_devices(
         finally:
             free.put(device)
 
+    begun: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(len(devices)) as threads:
-        yield from threads.map(score_on_free_device, items)
+        try:
+            for item in items:
+                begun.append(threads.submit(score_on_free_device, item))
+                if len(begun) > AHEAD * len(devices):
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()
 
 
 def gather_rows(rows: Mapping[int, Any]) -> dict[int, Any]:

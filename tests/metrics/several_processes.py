@@ -6,11 +6,12 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import jax
-import runs
 
 
 def in_processes(function: Callable[[], Any], processes: int = 2, devices: int = 2) -> list[Any]:
     """What a function of a module returns in each of so many processes."""
+    import runs  # not in those processes, which it would only delay
+
     address = runs.free_address()
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=spawn) as pool:

@@ -52,6 +52,15 @@ def test_an_error_ends_the_scoring_in_its_turn():
     assert len(begun) < 100
 
 
+def test_few_scores_wait_for_a_slow_reader():
+    begun = []
+    results = spread.map_on_devices(begun.append, range(100), jax.devices()[:2])
+    next(results)
+    time.sleep(0.05)
+    assert len(begun) <= 2 * spread.AHEAD + 2
+    assert len(list(results)) == 99
+
+
 def test_rows_of_one_process_come_back_in_order():
     rows = {5: {"name": "b", "psnr": math.inf}, 1: {"name": "ä", "psnr": 1 / 3}}
     assert list(spread.gather_rows(rows).items()) == [(1, rows[1]), (5, rows[5])]

@@ -1,0 +1,152 @@
+"""Sets of pictures, against the metrics of their features all at once."""
+
+import jax
+import numpy as np
+import pytest
+from several_processes import in_processes
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.metrics.frechet import frechet_distance
+from cinegan_jax.metrics.kid import kid
+from cinegan_jax.metrics.on_devices import OnDevices
+from cinegan_jax.metrics.patches import cut_patches
+from cinegan_jax.metrics.sets import (
+    SET_METRICS,
+    PictureSet,
+    SetFeatures,
+    inception_on_devices,
+    set_scores,
+    small_set_notes,
+)
+from cinegan_jax.metrics.spread import own_indices
+from cinegan_jax.metrics.streaming import Moments
+from cinegan_jax.nets.inception import InceptionPool3, resize, weight_shapes
+
+COUNT = 13
+
+
+def blurred(_, images):
+    """Twelve features, the means of four quarters: of numpy arrays in float64."""
+    xp = images.__array_namespace__()
+    kind = xp.float64 if xp is np else xp.float32
+    halves = (slice(0, 150), slice(150, 299))
+    means = [images[:, i, j].mean((1, 2), dtype=kind) for i in halves for j in halves]
+    return xp.concatenate(means, -1)
+
+
+def photos(noise: float) -> dict[str, np.ndarray]:
+    """Unit pictures of many sizes by name, in no order of names."""
+    rng = np.random.default_rng(2)
+    sizes = rng.integers(290, 340, (COUNT, 2))
+    pictures = {}
+    for index, (height, width) in enumerate(sizes):
+        slope = rng.uniform(0.1, 0.8, (1, 1, 3)) + np.linspace(0, 0.2, width)[None, :, None]
+        pictures[f"{index * 7 % COUNT:02}"] = np.repeat(slope, height, 0).astype(np.float32)
+    other = np.random.default_rng(3)
+    return {
+        name: np.clip(picture + noise * other.normal(size=(1, 1, 3)), 0, 1).astype(np.float32)
+        for name, picture in pictures.items()
+    }
+
+
+def gathered(pictures, devices=None, seed=0):
+    network = OnDevices(blurred, per_device=3, devices=devices)
+    pictures_set = PictureSet(network, dimensions=12, patches=2, seed=seed)
+    for name, picture in pictures.items():
+        pictures_set.add(name, picture)
+    return pictures_set.gather()
+
+
+@pytest.fixture(scope="module")
+def sets():
+    return gathered(photos(0.2)), gathered(photos(0))
+
+
+def test_scores_are_those_of_all_features_at_once(sets):
+    whole, patches = [], []
+    for pictures in (photos(0.2), photos(0)):
+        ordered = sorted(pictures.items())
+        whole.append(blurred(None, np.stack([resize(picture) for _, picture in ordered])))
+        cut = [cut_patches(picture, name, 2) for name, picture in ordered]
+        patches.append(blurred(None, np.concatenate(cut)))
+    expected = {
+        "fid": frechet_distance(*map(Moments.of, whole)),
+        "patch_fid": frechet_distance(*map(Moments.of, patches)),
+        "kid": kid(*whole).mean,
+    }
+    scores = set_scores(*sets)
+    assert list(scores) == list(SET_METRICS)
+    assert np.isnan(scores.pop("kid_std"))
+    assert scores == pytest.approx(expected, rel=1e-4)
+    assert min(map(abs, scores.values())) > 1e-2
+
+
+def test_features_are_in_order_of_names(sets):
+    ordered = np.stack([resize(picture) for _, picture in sorted(photos(0).items())])
+    np.testing.assert_allclose(sets[1].features, blurred(None, ordered), atol=1e-6)
+    assert sets[1].patch_moments.count == 2 * COUNT
+
+
+def test_one_device_finds_what_eight_find(sets):
+    one = gathered(photos(0.2), jax.devices()[:1])
+    np.testing.assert_array_equal(one.features, sets[0].features)
+    np.testing.assert_allclose(one.patch_moments.scatter, sets[0].patch_moments.scatter, atol=1e-6)
+
+
+def test_levels_are_taken_as_unit_pictures():
+    levels = {name: np.round(255 * p).astype(np.uint8) for name, p in photos(0.2).items()}
+    unit = gathered({name: (p / 255).astype(np.float32) for name, p in levels.items()})
+    np.testing.assert_allclose(gathered(levels).features, unit.features, atol=1e-6)
+
+
+def test_a_set_scores_nothing_against_itself(sets):
+    scores = set_scores(sets[0], sets[0])
+    assert scores["fid"] < 1e-9
+    assert scores["patch_fid"] < 1e-9
+    assert scores["kid"] <= 0
+
+
+def of_size(count: int, patches: int) -> SetFeatures:
+    features = np.zeros((count, 3), np.float32)
+    return SetFeatures(features, Moments.of(features), Moments.of(np.zeros((patches, 3))))
+
+
+def test_small_sets_are_named():
+    assert small_set_notes(of_size(2048, 4096), of_size(3000, 4096)) == []
+    fid, patch_fid, kid_note = small_set_notes(of_size(628, 5000), of_size(5000, 2047))
+    assert "FID of 628 pictures" in fid
+    assert "Patch-FID of 2,047 patches" in patch_fid
+    assert "KID of 628 pictures: fewer than a subset of 1,000" in kid_note
+    assert len(small_set_notes(of_size(1000, 2048), of_size(1000, 2048))) == 1
+
+
+def test_sets_too_small_for_any_score(sets):
+    with pytest.raises(UserError, match="two pictures or more; there is 1"):
+        set_scores(of_size(1, 4), of_size(9, 36))
+    assert len(gathered({}).features) == 0
+
+
+def own_set():
+    """In a process: the features of every other photo, gathered."""
+    named = list(photos(0.2).items())
+    return gathered({named[i][0]: named[i][1] for i in own_indices(COUNT)})
+
+
+@pytest.mark.slow
+def test_two_processes_find_what_one_finds(sets):
+    for found in in_processes(own_set):
+        np.testing.assert_array_equal(found.features, sets[0].features)
+        np.testing.assert_array_equal(found.moments.scatter, sets[0].moments.scatter)
+        scatter = found.patch_moments.scatter
+        np.testing.assert_allclose(scatter, sets[0].patch_moments.scatter, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_inception_on_eight_devices_gives_the_features_of_one(random_params, rng):
+    params = random_params(InceptionPool3(), np.zeros((1, 299, 299, 3), np.float32))
+    assert len(jax.tree.leaves(params)) == len(weight_shapes())
+    images = rng.uniform(size=(9, 299, 299, 3)).astype(np.float32)
+    got = inception_on_devices(params, per_device=1)(images)
+    expected = inception_on_devices(params, per_device=1, devices=jax.devices()[:1])(images)
+    assert got.shape == (9, 2048)
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5 * expected.std())
