@@ -28,18 +28,10 @@ def frechet_distance(moments: Moments, others: Moments) -> float:
         raise ValueError(
             f"features of {len(moments.mean)} and {len(others.mean)} dimensions have no distance"
         )
-    fewer, more = sorted((moments, others), key=lambda m: m.count)
-    root = _root(fewer)
-    squares = scipy.linalg.eigvalsh(root @ more.covariance @ root.T)
+    # The root of the smaller set has fewer rows; that of a reference serves all sets held to it.
+    fewer, more = (moments, others) if moments.count < others.count else (others, moments)
+    squares = scipy.linalg.eigvalsh(fewer.root @ more.covariance @ fewer.root.T)
     cross = np.sqrt(np.maximum(squares, 0)).sum()
     spread = np.trace(moments.covariance) + np.trace(others.covariance) - 2 * cross
     step = moments.mean - others.mean
     return max(0.0, float(step @ step + spread))
-
-
-def _root(moments: Moments) -> np.ndarray:
-    """R [rank, d] with R^T R = the covariance, whose rank is less than the number of vectors."""
-    d = len(moments.mean)
-    rank = min(d, moments.count - 1)
-    values, vectors = scipy.linalg.eigh(moments.covariance, subset_by_index=(d - rank, d - 1))
-    return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T

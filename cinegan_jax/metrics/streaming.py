@@ -6,11 +6,12 @@ They take the room of one batch, and those of several processes merge into the s
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 
 import jax
 import numpy as np
+import scipy.linalg
 
 from cinegan_jax.metrics.on_devices import OnDevices
 from cinegan_jax.metrics.paired import Measure
@@ -53,6 +54,14 @@ class Moments:
         if self.count < 2:
             raise ValueError(f"a covariance needs two vectors or more, there is {self.count}")
         return self.scatter / (self.count - 1)
+
+    @cached_property
+    def root(self) -> np.ndarray:
+        """R [rank, d] with R^T R = the covariance, whose rank is less than the count."""
+        d = len(self.mean)
+        rank = min(d, self.count - 1)
+        values, vectors = scipy.linalg.eigh(self.covariance, subset_by_index=(d - rank, d - 1))
+        return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
 
     def __add__(self, other: "Moments") -> "Moments":
         """Those of the vectors of both (Chan, Golub and LeVeque, Stanford STAN-CS-79-773, 1979)."""
