@@ -11,6 +11,8 @@ from cinegan_jax.evaluation.result import Evaluation, Summary
 
 HTML = Path(__file__).with_name("html")
 """`tables.html` has the macros that show them."""
+ORACLES = ("affine",)
+"""Methods that saw the target."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Cell:
     order: str
     """The mean for sorting; empty where there is none."""
     best: bool
-    """Of the table's methods."""
+    """Of the table's methods, but for oracles."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +62,16 @@ class WorstTable:
     """Name of a photo, and (text, order) of each metric."""
 
 
+@dataclasses.dataclass(frozen=True)
+class SetTable:
+    """Scores of all pictures of a method together."""
+
+    title: str
+    headings: tuple[Heading, ...]
+    rows: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...]
+    """Label of a method, (text, order) of each metric, and the number of photos."""
+
+
 def score_tables(evaluation: Evaluation) -> list[ScoreTable]:
     """A table for each protocol and reference, a row for each method."""
     return [
@@ -82,6 +94,25 @@ def worst_table(evaluation: Evaluation, metric: str = "psnr") -> WorstTable | No
     )
     headings = tuple(map(heading, metrics))
     return WorstTable(label(method), title, facts(metric).label, headings, rows)
+
+
+def set_tables(evaluation: Evaluation) -> list[SetTable]:
+    """A table of the scores of whole sets for each protocol and reference, such as FID."""
+    tables = []
+    for protocol, reference in dict.fromkeys((s.protocol, s.reference) for s in evaluation.sets):
+        found = [s for s in evaluation.sets if (s.protocol, s.reference) == (protocol, reference)]
+        metrics = list(dict.fromkeys(metric for score in found for metric in score.scores))
+        rows = tuple(
+            (
+                label(score.method),
+                tuple(_text_and_order(m, score.scores.get(m, math.nan)) for m in metrics),
+                score.photos,
+            )
+            for score in found
+        )
+        title = f"Whole sets, {protocol}, against the set of the {reference}"
+        tables.append(SetTable(title, tuple(map(heading, metrics)), rows))
+    return tables
 
 
 def heading(metric: str) -> Heading:
@@ -109,7 +140,7 @@ def _score_table(title: str, summaries: tuple[Summary, ...]) -> ScoreTable:
 
 
 def _best(summaries: list[Summary]) -> Summary | None:
-    known = [s for s in summaries if not math.isnan(s.mean)]
+    known = [s for s in summaries if not math.isnan(s.mean) and s.method not in ORACLES]
     if len(known) < 2:
         return None
     sign = -1 if facts(known[0].metric).higher_is_better else 1

@@ -69,6 +69,7 @@ def to_html(files: RunFiles, now: float) -> str:
         "health": [name for name in panels if name not in CHARTS],
         "most_points": most_points,
         "tables": page_tables.score_tables(files.evaluation) if files.evaluation else [],
+        "sets": page_tables.set_tables(files.evaluation) if files.evaluation else [],
         "worst": page_tables.worst_table(files.evaluation) if files.evaluation else None,
         "differences": differences(files.config),
         "config_text": json.dumps(files.config, indent=2),

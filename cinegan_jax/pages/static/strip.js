@@ -58,7 +58,7 @@ export class Strip {
       this.#stop();
       this.show(index);
     });
-    Object.assign(image, { loading: "lazy", decoding: "async", alt: "", src: picture });
+    Object.assign(image, { decoding: "async", alt: "", src: picture });
     button.append(image);
     item.append(button);
     return button;
