@@ -67,10 +67,10 @@ class OnDevices:
             A tree of numpy arrays [n, ...].
         """
         count = len(pictures[0])
-        parts = [
-            self._run(self._constants, tuple(self._batch(array, start) for array in pictures))
-            for start in range(0, count, self.batch_size)
-        ]
+        parts = []
+        for start in range(0, count, self.batch_size):
+            batch = tuple(self._batch(array, start) for array in pictures)
+            parts.append(jax.device_get(self._run(self._constants, batch)))
         return jax.tree.map(lambda *arrays: np.concatenate(arrays)[:count], *parts)
 
     def _batch(self, array: Array, start: int) -> jax.Array:
