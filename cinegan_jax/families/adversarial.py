@@ -74,6 +74,11 @@ class Adversarial:
         return tuple(filter(None, (name.strip() for name in self.augment.split(","))))
 
     @property
+    def boundary(self) -> float:
+        """The logit midway between what the loss asks for of real and of fake."""
+        return 0.5 if self.loss == "least_squares" else 0.0
+
+    @property
     def together(self) -> bool:
         """Whether both players move from one forward pass."""
         return self.critic_updates == self.generator_updates == 1

@@ -32,7 +32,7 @@ PLAYERS = ("generator", "critics")
 SCALES = ("full", "half")
 """The critics: `full` sees the pictures as they are, `half` at half their size."""
 
-DISTANCES = ("feature_matching", "perceptual", "l1")
+DISTANCES = ("feature_matching", "perceptual", "l1", "lab", "histogram")
 """The generator's terms that say how far its pictures are from their targets."""
 
 
@@ -169,7 +169,7 @@ class CineGan:
             critics = self._critics_losses(verdicts, moment)
             wanted["critics"] = jnp.stack([*critics.values()]).sum()
             metrics = {f"critic_{scale}": loss for scale, loss in critics.items()}
-        signals = _signals(params, vectors, verdicts, terms)
+        signals = _signals(params, vectors, verdicts, terms, self.adversarial.boundary)
         return wanted, Aux(vectors, terms | metrics, signals, generated=fake)
 
     def r1_objective(
@@ -312,14 +312,16 @@ def _signals(
     vectors: Any,
     verdicts: Mapping[str, tuple[Verdict, Verdict]],
     terms: Mapping[str, Scalar],
+    boundary: float,
 ) -> dict[str, Scalar]:
     """Shares of patches judged right, mean margins, singular values, and terms that are distances.
 
-    A margin is how far a logit lies on its right side of 0; hinge losses ask for 1.
+    A margin is how far a logit lies on its right side of the boundary; hinge losses ask for 1.
     """
     signals = {f"level/{name}": term for name, term in terms.items() if name in DISTANCES}
     for scale, (real, made) in verdicts.items():
-        for kind, margin in {"real": real.logits, "fake": -made.logits}.items():
+        margins = {"real": real.logits - boundary, "fake": boundary - made.logits}
+        for kind, margin in margins.items():
             signals[f"critics/accuracy_{kind}_{scale}"] = (margin > 0).astype(jnp.float32).mean()
             signals[f"critics/margin_{kind}_{scale}"] = margin.mean()
         sigmas = spectral.singular_values(params["critics"][scale], vectors["critics"][scale])
