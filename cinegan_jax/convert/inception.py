@@ -8,17 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import safetensors.numpy
 
 from cinegan_jax.convert.torch_file import read_state_dict
 from cinegan_jax.convert.vgg19 import file_digests
 from cinegan_jax.errors import UserError
 from cinegan_jax.nets.inception import FORMAT, FORMAT_VERSION, NETWORK, weight_shapes
-from cinegan_jax.nets.weights_file import check_shapes
-from cinegan_jax.storage import write_whole
+from cinegan_jax.nets.weights_file import check_shapes, write_weights
 
 SHA256_PREFIX = "6726825d"
-CLASSES = 1008
+CLASSIFIER = (1008, 2048)
 BATCH_NORM_EPSILON = 1e-3
 
 _SOURCE = "pytorch-fid's pt_inception-2015-12-05-6726825d.pth"
@@ -47,42 +45,31 @@ def convert_inception(source: Path, output: Path, *, allow_unknown: bool = False
     state = read_state_dict(source, _SOURCE)
     _check_classes(state, source)
     check_shapes(state, _torch_shapes(), NETWORK, source)
-    arrays = _fold_batch_norm(state)
-    metadata = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "source": source.name,
-        "source_sha256": sha256,
-    }
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(output, safetensors.numpy.save(arrays, metadata))
-    except OSError as error:
-        raise UserError(f"Cannot write {output}: {error}") from error
+    metadata = {"source": source.name, "source_sha256": sha256}
+    write_weights(output, _fold_batch_norm(state), (FORMAT, FORMAT_VERSION), metadata)
 
 
 def _check_classes(state: Mapping[str, np.ndarray], source: Path) -> None:
     """Torchvision's Inception has the same convolutions, but other weights and 1000 classes."""
     classifier = state.get("fc.weight")
-    classes = "no" if classifier is None else classifier.shape[0]
-    if classes != CLASSES:
+    found = "no classifier" if classifier is None else f"a classifier of shape {classifier.shape}"
+    if classifier is None or classifier.shape != CLASSIFIER:
         raise UserError(
-            f"{source} has {classes} classes, and the Inception of FID has {CLASSES}. Scores by "
-            f"another network, such as torchvision's with 1000, are no FID; take {_SOURCE}."
+            f"{source} has {found}, and the Inception of FID one of {CLASSIFIER}. Scores by "
+            f"another network, such as torchvision's with 1000 classes, are no FID; take {_SOURCE}."
         )
 
 
 def _fold_batch_norm(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Kernels [h, w, in, out] and biases [out] in float32, by the network's paths."""
+    """Kernels [h, w, in, out] and biases [out] in float64, by the network's paths."""
     arrays = {}
     for path in _layers():
         kernel, scale, bias, mean, variance = (
             state[name].astype(np.float64) for name in _names(path)
         )
         scale = scale / np.sqrt(variance + BATCH_NORM_EPSILON)
-        folded = kernel.transpose(2, 3, 1, 0) * scale
-        arrays[f"{path}/kernel"] = np.ascontiguousarray(folded, np.float32)
-        arrays[f"{path}/bias"] = np.asarray(bias - mean * scale, np.float32)
+        arrays[f"{path}/kernel"] = kernel.transpose(2, 3, 1, 0) * scale
+        arrays[f"{path}/bias"] = bias - mean * scale
     return arrays
 
 

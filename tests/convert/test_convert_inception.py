@@ -91,13 +91,15 @@ def test_unknown_checksum_is_refused_with_both(tmp_path):
 def test_known_checksum_is_taken(monkeypatch, tmp_path):
     path = saved({"a": torch.zeros(3)}, tmp_path)
     monkeypatch.setattr(convert, "SHA256_PREFIX", hashlib.sha256(path.read_bytes()).hexdigest()[:8])
-    with pytest.raises(UserError, match="has no classes"):  # and not: another checksum
+    with pytest.raises(UserError, match="has no classifier"):  # and not: another checksum
         convert.convert_inception(path, tmp_path / "out")
 
 
 def test_inception_of_torchvision_is_refused(tmp_path):
     other = {"fc.weight": torch.zeros(1000, 2048)}
-    refuse(saved(other, tmp_path), tmp_path, "has 1000 classes, and the Inception of FID has 1008")
+    message = r"shape \(1000, 2048\), and .* FID one of \(1008, 2048\)"
+    refuse(saved(other, tmp_path), tmp_path, message)
+    refuse(saved({"fc.weight": torch.tensor(3.0)}, tmp_path), tmp_path, r"shape \(\)")
 
 
 def test_other_layers_are_refused(state, tmp_path):
@@ -105,7 +107,7 @@ def test_other_layers_are_refused(state, tmp_path):
     for other, message in [
         (short, r"Mixed_7c.branch_pool.bn.bias is of shape \(3,\); Inception has \(192,\)"),
         ({"fc.weight": state["fc.weight"]}, r"Conv2d_1a_3x3.conv.weight is missing"),
-        ({"a": torch.zeros(3)}, "has no classes"),
+        ({"a": torch.zeros(3)}, "has no classifier"),
     ]:
         refuse(saved(other, tmp_path), tmp_path, message)
 
