@@ -10,6 +10,7 @@ from cinegan_jax.darkroom.looks_cli import looks
 from cinegan_jax.darkroom.lut_cli import lut
 from cinegan_jax.data.cli import prepare
 from cinegan_jax.errors import UserError
+from cinegan_jax.evaluation.cli import compare, evaluate
 from cinegan_jax.inference.export_cli import export
 from cinegan_jax.preflight.cli import PASS_CONFIG_KEYS_ON, preflight
 from cinegan_jax.report.cli import report
@@ -37,6 +38,8 @@ for command in (apply, serve, looks, lut, export):
 app.command(rich_help_panel=TRAIN)(prepare)
 app.add_typer(convert_app, name="convert", rich_help_panel=TRAIN)
 app.command(rich_help_panel=TRAIN, context_settings=PASS_CONFIG_KEYS_ON)(preflight)
+app.command(rich_help_panel=TRAIN)(evaluate)
+app.command(rich_help_panel=TRAIN)(compare)
 app.command(rich_help_panel=TRAIN)(report)
 
 

@@ -1,8 +1,9 @@
 """The evaluation of methods on a test split, by all devices of all processes."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,10 +13,11 @@ from rich.progress import track
 from cinegan_jax.data.pairs import BrokenPair, Pair, PairSource
 from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.methods import Method
-from cinegan_jax.evaluation.protocols import FILMNET_SIZE, Prepare, protocols
+from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
+from cinegan_jax.evaluation.protocols import FILMNET_SIZE, PROTOCOLS, Prepare, protocols
 from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
 from cinegan_jax.evaluation.score import score_pictures
-from cinegan_jax.metrics.paired import PAIRED_METRICS, PairedMetric
+from cinegan_jax.metrics.paired import PAIRED_METRICS, PairedMetric, lpips_metric
 from cinegan_jax.metrics.spread import gather_rows, map_on_devices, own_indices
 from cinegan_jax.metrics.ssim import WINDOW
 
@@ -32,7 +34,7 @@ class Scope:
         learned: further metrics of single pictures, with weights of their own.
     """
 
-    protocols: tuple[str, ...] = ("filmnet", "native")
+    protocols: tuple[str, ...] = PROTOCOLS
     size: int = FILMNET_SIZE
     limit: int | None = None
     metrics: tuple[str, ...] = tuple(PAIRED_METRICS)
@@ -48,11 +50,40 @@ class Scope:
         return protocols(self.size, self.protocols)
 
 
+EVERYTHING = Scope()
+
+
+def make_scope(
+    protocol: str, limit: int | None, without: Iterable[str], lpips: Path | None
+) -> Scope:
+    """The scope that options ask for.
+
+    Args:
+        protocol: one protocol, or `all`.
+        limit: as `Scope`.
+        without: metrics to leave out; those of the main table cannot be.
+        lpips: file to score LPIPS by.
+
+    Raises:
+        UserError: there is no such metric to leave out, or the file cannot be used.
+    """
+    optional = [name for name in PAIRED_METRICS if name not in MAIN_METRICS]
+    for name in without:
+        if name not in optional:
+            raise UserError(f"--without {name}: it is not one of {', '.join(optional)}")
+    return Scope(
+        protocols=PROTOCOLS if protocol == "all" else (protocol,),
+        limit=limit,
+        metrics=tuple(name for name in PAIRED_METRICS if name not in without),
+        learned=(lpips_metric(lpips),) if lpips else (),
+    )
+
+
 def evaluate(
     pairs: PairSource,
     methods: Mapping[str, Method],
     about: About,
-    scope: Scope = Scope(),
+    scope: Scope = EVERYTHING,
     devices: Sequence[jax.Device] | None = None,
 ) -> Evaluation:
     """Scores each method on every pair by every protocol; all processes call it together.

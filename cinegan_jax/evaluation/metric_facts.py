@@ -33,6 +33,8 @@ METRICS: Mapping[str, MetricFacts] = {
     "lpips_vgg": MetricFacts("LPIPS (VGG16)", False, 4),
 }
 """By the name in files and options, in the order of tables."""
+MAIN_METRICS = ("psnr", "ssim", "delta_e_76", "delta_e_2000")
+"""Which the terminal shows, and every evaluation has."""
 
 
 def facts(metric: str) -> MetricFacts:

@@ -1,34 +1,68 @@
 """The files that an evaluation leaves, and what it says."""
 
-from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
+from etils import epath
 from rich.console import Console
 
-from cinegan_jax.data.pairs import BrokenPair
-from cinegan_jax.evaluation.protocols import as_stored
-from cinegan_jax.evaluation.report import skipped_line, summary_line, to_markdown, to_tables
+from cinegan_jax.evaluation.pictures import PhotoPictures, difference, make_pictures
+from cinegan_jax.evaluation.protocols import protocols
+from cinegan_jax.evaluation.report import (
+    skipped_line,
+    summary_line,
+    to_markdown,
+    to_tables,
+    worst_photos,
+)
 from cinegan_jax.evaluation.result import Evaluation
-from cinegan_jax.evaluation.result_file import save
+from cinegan_jax.evaluation.result_file import RESULT_FILE, save
 from cinegan_jax.evaluation.target import Target
 from cinegan_jax.inference.sheet import COLUMNS, contact_sheet
-from cinegan_jax.storage import AnyPath
+from cinegan_jax.storage import AnyPath, open_path
 
-FILE = "evaluation.json"
 SHEET_ROWS = 4
+WORST_COLUMNS = (*COLUMNS, "difference (20 delta E: white)")
+
+
+def default_folder(target: str) -> epath.Path:
+    """A run's own workdir, and for others a new folder beside where the command is given."""
+    path = open_path(target)
+    if (path / "config.json").exists():
+        return path
+    return epath.Path(f"{path.name.removesuffix('.safetensors')}-evaluation")
 
 
 def write_outputs(evaluation: Evaluation, target: Target, folder: AnyPath) -> None:
-    """Writes `evaluation.json`, `evaluation.md` and `before_after.png` into a folder that exists.
+    """Writes everything there is to see into a folder that exists.
+
+    `evaluation.json` has every score, `evaluation.md` the tables, `before_after.png` the first
+    photos, and `worst.jpg` those that the generator fails most.
 
     Raises:
         OSError: they cannot be written.
     """
-    save(evaluation, folder / FILE)
+    save(evaluation, folder / RESULT_FILE)
     (folder / "evaluation.md").write_text(to_markdown(evaluation), encoding="utf-8")
-    rows = list(_first_rows(target, SHEET_ROWS))
-    if rows:
-        contact_sheet(COLUMNS, rows, folder / "before_after.png")
+    protocol = evaluation.photos[-1].protocol  # native, where that was scored
+    prepare = protocols(evaluation.size)[protocol]
+    pictures = partial(make_pictures, target.test_pairs, target.methods, prepare)
+    names = dict.fromkeys(photo.name for photo in evaluation.photos)
+    first = [_before_after(found) for found in pictures(list(names)[:SHEET_ROWS])]
+    contact_sheet(COLUMNS, first, folder / "before_after.png")
+    worst = [_with_difference(f) for f in pictures(p.name for p in worst_photos(evaluation))]
+    contact_sheet(WORST_COLUMNS, worst, folder / "worst.jpg")
+
+
+def _before_after(found: PhotoPictures) -> list[np.ndarray]:
+    return [found.photo, found.results["generator"], found.target]
+
+
+def _with_difference(found: PhotoPictures) -> list[np.ndarray]:
+    result, reference = found.results["generator"], found.target
+    if found.clean is not None:
+        reference = found.clean
+    return [found.photo, result, reference, difference(result, reference)]
 
 
 def print_result(evaluation: Evaluation) -> None:
@@ -37,16 +71,3 @@ def print_result(evaluation: Evaluation) -> None:
     for part in (*to_tables(evaluation), skipped_line(evaluation), summary_line(evaluation)):
         if part:
             console.print(part)
-
-
-def _first_rows(target: Target, count: int) -> Iterator[tuple[np.ndarray, ...]]:
-    """Photo, generated picture and target of the first pairs that have all three."""
-    for index in range(len(target.test_pairs)):
-        if not count:
-            return
-        try:
-            pair = target.test_pairs[index]
-            yield pair.input, target.method(pair, as_stored), pair.target
-        except BrokenPair:
-            continue
-        count -= 1

@@ -7,11 +7,9 @@ from rich import box
 from rich.table import Table
 
 from cinegan_jax.evaluation.methods import LABELS
-from cinegan_jax.evaluation.metric_facts import METRICS, facts
-from cinegan_jax.evaluation.result import Evaluation, Summary
+from cinegan_jax.evaluation.metric_facts import MAIN_METRICS, METRICS, facts
+from cinegan_jax.evaluation.result import Evaluation, PhotoScore, Summary
 
-MAIN = ("psnr", "ssim", "delta_e_76", "delta_e_2000")
-"""The metrics that the terminal shows."""
 ORACLE = (
     "*per-photo affine* is an oracle: for each photo the affine map of colours that was fitted to "
     "the target itself."
@@ -29,11 +27,11 @@ def to_tables(evaluation: Evaluation) -> Iterator[Table]:
         found = evaluation.summaries(protocol=protocol, reference=reference)
         table = Table(box=box.SIMPLE, padding=0, title=f"[bold]{title}", title_justify="left")
         table.add_column("", no_wrap=True)
-        labels = [facts(metric).label for metric in MAIN]
+        labels = [facts(metric).label for metric in MAIN_METRICS]
         for heading in (labels[0], "95 % of mean", "median", *labels[1:]):
             table.add_column(heading, justify="right", no_wrap=True)
         for method, row in _by_method(found):
-            first, *others = ({s.metric: s for s in row}[metric] for metric in MAIN)
+            first, *others = ({s.metric: s for s in row}[metric] for metric in MAIN_METRICS)
             means = [shown(other.metric, other.mean) for other in others]
             median = shown(first.metric, first.median)
             mean = shown(first.metric, first.mean)
@@ -47,7 +45,7 @@ def to_markdown(evaluation: Evaluation) -> str:
     for title, protocol, reference in groups(evaluation):
         found = evaluation.summaries(protocol=protocol, reference=reference)
         lines += [f"## {title}", "", *_means(found), "", *_details(found), ""]
-    lines += [ORACLE, "", skipped_line(evaluation)]
+    lines += [*_worst(evaluation), ORACLE, "", skipped_line(evaluation)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -71,6 +69,13 @@ def groups(evaluation: Evaluation) -> Iterator[tuple[str, str, str]]:
         against = "the target without grain" if reference == "clean" else "the target"
         photos = "photo" if count == 1 else "photos"
         yield f"{protocol}{size}, against {against}: {count} {photos}", protocol, reference
+
+
+def worst_photos(evaluation: Evaluation) -> tuple[PhotoScore, ...]:
+    """The ten photos with the generator's worst PSNR, by the last group: native and without grain,
+    where that was scored."""
+    _, protocol, reference = list(groups(evaluation))[-1]
+    return evaluation.worst(protocol, reference, "generator", "psnr")
 
 
 def shown(metric: str, value: float) -> str:
@@ -123,6 +128,18 @@ def _details(found: Sequence[Summary]) -> list[str]:
         for s in sorted(found, key=lambda summary: list(METRICS).index(summary.metric))
     ]
     return _markdown_table(headings, rows, texts=2)
+
+
+def _worst(evaluation: Evaluation) -> list[str]:
+    worst = worst_photos(evaluation)
+    if not worst:
+        return []
+    metrics = [metric for metric in METRICS if metric in worst[0].scores]
+    rows = [[photo.name, *(shown(m, photo.scores[m]) for m in metrics)] for photo in worst]
+    title = list(groups(evaluation))[-1][0].partition(":")[0]
+    heading = f"## The generator's worst photos by PSNR ({title})"
+    table = _markdown_table(["photo", *(facts(metric).label for metric in metrics)], rows)
+    return [heading, "", *table, ""]
 
 
 def _markdown_table(

@@ -10,6 +10,7 @@ from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore
 from cinegan_jax.storage import AnyPath, write_whole
 
+RESULT_FILE = "evaluation.json"
 FORMAT = "cinegan-evaluation"
 VERSION = 2
 """Version 1 had means only."""

@@ -3,6 +3,7 @@
 from etils import epath
 
 from cinegan_jax.compilation_cache import keep_compilations
+from cinegan_jax.evaluation.evaluate import EVERYTHING, Scope
 from cinegan_jax.evaluation.evaluate import evaluate as score
 from cinegan_jax.evaluation.outputs import print_result, write_outputs
 from cinegan_jax.evaluation.target import workdir_target
@@ -10,7 +11,7 @@ from cinegan_jax.training.distributed import on_first_process
 from cinegan_jax.training.run import Run
 
 
-def evaluate(run: Run, workdir: epath.Path) -> int:
+def evaluate(run: Run, workdir: epath.Path, scope: Scope = EVERYTHING) -> int:
     """What `cinegan evaluate` does, by several processes where there are, with this config.
 
     Raises:
@@ -18,7 +19,7 @@ def evaluate(run: Run, workdir: epath.Path) -> int:
     """
     target = workdir_target(workdir, run.config)
     keep_compilations(workdir)
-    result = score(target.test_pairs, target.methods, target.about)
+    result = score(target.test_pairs, target.methods, target.about, scope)
 
     def report() -> None:
         write_outputs(result, target, workdir)

@@ -42,7 +42,7 @@ def _rows(lines, first):
 
 def test_markdown_has_means_and_all_numbers_of_every_group(evaluation):
     text = to_markdown(evaluation)
-    assert text.count("\n## ") == 3
+    assert text.count(" photos\n") == 3
     section = text.split("## native, against the target without grain: 3 photos")[1].splitlines()
     means = _rows(section, "mean")
     assert means[0] == ["mean", "PSNR dB", "SSIM", "delta E 76", "delta E 2000"]
@@ -64,6 +64,16 @@ def test_markdown_says_what_was_evaluated_and_left_out(evaluation):
     assert "filmnet 512" in text
     assert "fitted to the target itself" in text
     assert text.rstrip().endswith("1 left out: torn.png (truncated)")
+
+
+def test_markdown_lists_the_worst_photos_first(evaluation):
+    section = to_markdown(evaluation).split("## The generator's worst photos")[1].splitlines()
+    assert section[0] == " by PSNR (native, against the target without grain)"
+    assert [row[:2] for row in _rows(section, "photo")[2:]] == [
+        ["one", "37.00"],
+        ["two", "38.00"],
+        ["three", "42.00"],
+    ]
 
 
 def test_the_terminal_shows_every_method_within_80_columns(evaluation):
