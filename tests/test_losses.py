@@ -25,6 +25,27 @@ def test_hinge_against_numpy(rng):
     np.testing.assert_allclose(losses.hinge_generator(fake), -fake.mean(), rtol=1e-6)
 
 
+def test_least_squares_and_logistic_against_numpy(rng):
+    logits, labels = 3 * normal(rng, 4, 5, 5, 1), np.float32([0, 1, 0.9, 0.3])
+    wide, sides = np.float64(logits), labels[:, None, None, None]
+    squares = ((wide - sides) ** 2).mean() / 2
+    np.testing.assert_allclose(losses.least_squares(logits, labels), squares, rtol=1e-6)
+    real = 1 / (1 + np.exp(-wide))
+    entropy = -(sides * np.log(real) + (1 - sides) * np.log(1 - real)).mean()
+    np.testing.assert_allclose(losses.logistic(logits, labels), entropy, rtol=1e-6)
+
+
+def test_logistic_of_huge_logits_is_finite():
+    logits = np.float32([[1e4], [-1e4]])
+    np.testing.assert_allclose(losses.logistic(logits, np.float32([0, 1])), 1e4, rtol=1e-6)
+
+
+def test_squared_slope_is_summed_over_a_picture_and_averaged_over_pictures(rng):
+    slopes = normal(rng, 3, 4, 4, 3)
+    wanted = np.mean([np.linalg.norm(slope) ** 2 for slope in slopes])
+    np.testing.assert_allclose(losses.squared_slope(slopes), wanted, rtol=1e-6)
+
+
 def test_critic_beyond_the_margin_has_no_loss_and_no_gradient(rng):
     real, fake = 1.1 + abs(normal(rng, 8)), -1.1 - abs(normal(rng, 8))
     loss, gradients = jax.value_and_grad(losses.hinge_critic, argnums=(0, 1))(real, fake)

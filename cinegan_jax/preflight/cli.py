@@ -92,19 +92,20 @@ class _Asking:
         """The largest batch a device that fits, after the one that the config has."""
         from cinegan_jax.preflight.preflight import MANY_BATCHES, largest_batch
 
-        groups = first.plan.batch_size // first.plan.device_batch
+        plan = first.plan
+        groups = plan.batch_size // plan.device_batch
 
         @functools.cache
         def fits(pairs: int) -> bool:
             found = first
-            if pairs != first.plan.device_batch:
-                batch = pairs * groups
+            if pairs != plan.device_batch:
+                batch = pairs * groups // plan.minibatches
                 more = f"--config.batch_size={batch}", f"--pairs={batch * MANY_BATCHES}"
                 found = self.estimate(f"{pairs} pairs a device", *more)
             self.console.print(f"{pairs} pairs a device: {found.memory}")
             return bool(found.fits)
 
-        return largest_batch(fits, first.plan.device_batch, first.plan.accumulate_steps)
+        return largest_batch(fits, plan.device_batch, plan.accumulate_steps * plan.minibatches)
 
 
 def _print(title: str, rows: list[tuple[str, str]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from cinegan_jax.preflight.chips import GIB, Chip
 from cinegan_jax.preflight.step_cost import StepCost
 from cinegan_jax.training.run import Run
+from cinegan_jax.training.step import minibatch_count
 
 HOUR = 3600.0
 
@@ -24,6 +25,7 @@ class Plan:
       pairs: training pairs; None when not known.
       total_steps: of the run; None when not known.
       cost: of one step on one device.
+      minibatches: that the pairs of a step are.
     """
 
     device_kind: str
@@ -34,6 +36,7 @@ class Plan:
     pairs: int | None
     total_steps: int | None
     cost: StepCost
+    minibatches: int = 1
 
 
 def plan_of(run: Run, cost: StepCost, *, pairs: int | None, steps: int | None) -> Plan:
@@ -48,6 +51,7 @@ def plan_of(run: Run, cost: StepCost, *, pairs: int | None, steps: int | None) -
         pairs=pairs,
         total_steps=steps,
         cost=cost,
+        minibatches=minibatch_count(run.family),
     )
 
 

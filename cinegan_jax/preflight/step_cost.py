@@ -75,7 +75,7 @@ def cost_when_compiled(run: Run) -> StepCost:
         arguments = device_bytes(shapes)
         flops = step_flops(run, state) / run.config.spatial
         return StepCost(arguments, needed - arguments, flops, compiled=True)
-    return cost_of(compiled, loop_factor(traced_step(run, state).jaxpr))
+    return cost_of(compiled, loop_factor(traced_step(run, state).jaxpr, lazy_share(run)))
 
 
 def cost_of(compiled: jax.stages.Compiled, loops: float = 1.0) -> StepCost:
@@ -128,7 +128,12 @@ def step_flops(run: Run, state: TrainState) -> float:
     """Floating-point operations of a step of one device's pairs, as traced, not yet optimised."""
     traced = traced_step(run, state)
     counted = (traced.lower().cost_analysis() or {}).get("flops", math.nan)
-    return loop_factor(traced.jaxpr) * float(counted)
+    return loop_factor(traced.jaxpr, lazy_share(run)) * float(counted)
+
+
+def lazy_share(run: Run) -> float:
+    """Of all steps, those at which lazy updates are carried out; the most frequent one's."""
+    return max((1 / update.every for update in run.family.updates if update.every > 1), default=1.0)
 
 
 def traced_step(run: Run, state: TrainState) -> jax.stages.Traced:
@@ -137,23 +142,29 @@ def traced_step(run: Run, state: TrainState) -> jax.stages.Traced:
     return jax.jit(run.make_step()).trace(state, run.frozen_shapes(), batch)
 
 
-def loop_factor(program: ClosedJaxpr) -> float:
+def loop_factor(program: ClosedJaxpr, taken: float = 1.0) -> float:
     """FLOPs of a program over those that XLA counts, which takes the body of a loop for one turn.
 
     Convolutions and matrix products stand for all operations. 1 where there is no loop.
+
+    Args:
+      program: as traced.
+      taken: how often, on average, a branch that XLA counts as always taken is.
     """
-    once = _product_flops(program.jaxpr, turns=False)
-    return _product_flops(program.jaxpr, turns=True) / once if once else 1.0
+    once = _product_flops(program.jaxpr, turns=False, taken=1.0)
+    return _product_flops(program.jaxpr, turns=True, taken=taken) / once if once else 1.0
 
 
-def _product_flops(program: Jaxpr, turns: bool) -> float:
+def _product_flops(program: Jaxpr, turns: bool, taken: float) -> float:
     """FLOPs of convolutions and matrix products, with loops' bodies once or at all their turns."""
     total = 0.0
     equations: Any = program.eqns
     for equation in equations:
         name, params = equation.primitive.name, equation.params
-        inner = sum(_product_flops(part, turns) for part in _inner_programs(params))
-        total += inner * (params["length"] if turns and name == "scan" else 1)
+        inner = sum(_product_flops(part, turns, taken) for part in _inner_programs(params))
+        if name == "scan" and turns:
+            inner *= params["length"]
+        total += inner * (taken if name == "cond" else 1)
         if name in ("conv_general_dilated", "dot_general"):
             left, right, output = (v.aval.shape for v in (*equation.invars, *equation.outvars))
             if name == "dot_general":

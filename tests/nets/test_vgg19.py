@@ -69,6 +69,37 @@ def test_parity_with_torch_functions(layers, pictures):
     assert_same_features(got, x.permute(0, 2, 3, 1).numpy())
 
 
+def test_several_layers_are_those_of_keras(layers, pictures):
+    names = ("block1_conv2", "block2_conv1", "block3_conv4")
+    whole = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3))
+    outputs = [whole.get_layer(name).output for name in names]
+    model = keras.Model(whole.input, outputs)
+    for layer in model.layers:
+        if layer.name in layers:
+            parts = layers[layer.name]
+            layer.set_weights([parts["kernel"], parts["bias"]])
+    ready = keras.applications.vgg19.preprocess_input(pictures.astype(np.float32))
+    network = jax.jit(lambda w, x: vgg19.Features(w, layers=names)(x))
+    found = network(vgg19.Vgg19Weights(layers, "keras"), signed(pictures))
+    assert found.keys() == set(names)
+    for name, wanted in zip(names, model.predict_on_batch(ready), strict=True):
+        scale = np.abs(wanted).max()
+        np.testing.assert_allclose(found[name] / scale, wanted / scale, atol=1e-4)
+
+
+@pytest.mark.parametrize(("deepest", "convolutions"), [("block1_conv2", 2), ("block4_conv2", 10)])
+def test_nothing_is_computed_past_the_deepest_layer(layers, deepest, convolutions):
+    network = vgg19.Features(vgg19.Vgg19Weights(layers, "keras"), layers=("block1_conv1", deepest))
+    program = str(jax.make_jaxpr(network)(-np.ones((1, 32, 32, 3), np.float32)))
+    assert program.count("conv_general_dilated[") == convolutions
+
+
+def test_a_layer_that_is_not_there_is_named(layers):
+    network = vgg19.Features(vgg19.Vgg19Weights(layers, "keras"), layers=("block5_conv1",))
+    with pytest.raises(ValueError, match=r"block5_conv1.*block1_conv1, .*block4_conv2"):
+        network(-np.ones((1, 8, 8, 3), np.float32))
+
+
 def test_weights_pass_through_jit_as_an_argument(layers):
     weights = vgg19.Vgg19Weights(layers, "torchvision")
     black = -np.ones((1, 8, 8, 3), np.float32)

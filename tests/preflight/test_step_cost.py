@@ -9,8 +9,10 @@ import pytest
 import runs
 from toy_family import ToyFamily
 
+from cinegan_jax.errors import UserError
 from cinegan_jax.families.api import Aux, Variables
 from cinegan_jax.preflight import step_cost
+from cinegan_jax.preflight.estimate import plan_of
 from cinegan_jax.preflight.step_cost import residual_bytes, step_flops
 from cinegan_jax.training.run import Run
 from cinegan_jax.types import Batch, Params, Scalar
@@ -76,6 +78,31 @@ def test_loops_count_all_their_turns() -> None:
     # One product outside of the loops and one in them, which has 15 turns.
     assert step_cost.loop_factor(jax.make_jaxpr(program)(square)) == (15 + 1) / 2
     assert step_cost.loop_factor(jax.make_jaxpr(jnp.sum)(square)) == 1
+
+
+def test_a_branch_counts_as_often_as_it_is_taken() -> None:
+    square = jnp.zeros((8, 8))
+
+    def program(x: jax.Array) -> jax.Array:
+        y = x @ square
+        return jax.lax.cond(y.sum() > 0, lambda: y @ square @ square, lambda: y)
+
+    # One product always, and two now and then; XLA counts three.
+    assert step_cost.loop_factor(jax.make_jaxpr(program)(square), taken=1 / 4) == 1.5 / 3
+
+
+def test_a_step_of_several_updates_draws_pairs_for_each() -> None:
+    settings = {**runs.TINY, "adversarial.critic_updates": 3, "batch_size": 16, "num_steps": 0}
+    run = Run(runs.config_of({**settings, "num_epochs": 2.0}), num_pairs=100)
+    assert (run.pairs_per_step, run.device_batch, run.device_minibatch) == (48, 6, 2)
+    assert (run.steps_per_epoch, run.total_steps) == (2, 4)
+    plan = plan_of(run, step_cost.StepCost(0, 0, 1.0), pairs=100, steps=4)
+    assert (plan.batch_size, plan.device_batch, plan.minibatches, plan.devices) == (48, 6, 3, 8)
+    shapes = step_cost.step_shapes(run, jax.eval_shape(run.init_state))
+    assert shapes[2]["input"].shape == (8, 6, 32, 32, 3)
+    run.num_pairs = 47
+    with pytest.raises(UserError, match="batch_size=16 x 3 minibatches a step is more than the 47"):
+        _ = run.steps_per_epoch
 
 
 def test_convolutions_and_products_weigh_as_their_flops() -> None:

@@ -2,11 +2,21 @@
 
 import math
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import runs
 
 from cinegan_jax.errors import UserError
-from cinegan_jax.training.optimizers import AdamSettings, make_adam, make_schedule
+from cinegan_jax.families.api import Update
+from cinegan_jax.training.optimizers import (
+    AdamSettings,
+    Cadence,
+    cadence_of,
+    make_adam,
+    make_schedule,
+)
+from cinegan_jax.training.run import Run
 
 STEPS = 100
 
@@ -35,6 +45,61 @@ def test_warm_up_rises_in_a_line_to_the_peak(schedule):
     found = rates(schedule=schedule, warmup_steps=20)
     np.testing.assert_allclose(found[:21], 2e-4 * np.arange(21) / 20, atol=1e-10)
     assert found[-1] == pytest.approx(2e-4 if schedule == "constant" else 0.0, abs=1e-10)
+
+
+def test_schedules_go_by_steps_however_often_a_player_moves():
+    """Rates of plain Adam steps of gradient 1, with beta1 = beta2 = epsilon = 0: the moves."""
+    settings = AdamSettings(1e-2, beta1=0.0, beta2=0.0, epsilon=0.0, schedule="linear")
+    adam = make_adam(settings, STEPS, Cadence(plain=3.0))
+    value, one = jnp.zeros(()), jnp.ones(())
+    state, found = adam.init(value), []
+    for _ in range(3 * 4):
+        move, state = adam.update(one, state)
+        found.append(-float(move))
+    np.testing.assert_allclose(found, 1e-2 * (1 - np.arange(12) / 3 / STEPS), rtol=1e-5)
+
+
+def test_lazy_updates_shrink_rate_and_betas():
+    """As StyleGAN2 has it for R1 at every 16th step: c = 16 / 17."""
+    c, gradient = 16 / 17, np.float32(3.0)
+    adam = make_adam(AdamSettings(1e-2, beta1=0.5), STEPS, Cadence(plain=1.0, lazy=1 / 16))
+    _, state = adam.update(gradient, adam.init(gradient))
+    np.testing.assert_allclose(state[0].mu, (1 - 0.5**c) * 3, rtol=1e-6)
+    np.testing.assert_allclose(state[0].nu, (1 - 0.9**c) * 9, rtol=1e-6)
+    move, _ = adam.update(gradient, adam.init(gradient))
+    np.testing.assert_allclose(move, -1e-2 * c, rtol=1e-5)
+
+
+def test_cadence_counts_a_players_updates():
+    objective = object()
+    updates = [
+        Update(objective, ("critics",), repeats=3),
+        Update(objective, ("generator",)),
+        Update(objective, ("critics",), every=16, name="r1"),
+    ]
+    assert cadence_of("critics", updates) == Cadence(3, 1 / 16)
+    assert cadence_of("generator", updates) == Cadence(1, 0)
+
+
+def test_players_have_rates_and_decays_of_their_own(small_pairs):
+    """Two time scales, and a decay for the critics alone."""
+    config = runs.config_of(
+        {
+            **runs.TOY,
+            **small_pairs,
+            "optimizers.generator.learning_rate": 1e-4,
+            "optimizers.critics.learning_rate": 4e-4,
+            "optimizers.critics.schedule": "linear",
+        }
+    )
+    value, one = jnp.zeros(()), jnp.ones(())
+    for player, wanted in {"generator": [1e-4] * 4, "critics": [4e-4, 3e-4, 2e-4, 1e-4]}.items():
+        adam, found = Run(config).optimizers[player], []
+        state = adam.init(value)
+        for _ in range(4):
+            move, state = adam.update(one, state)
+            found.append(-float(move))
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, err_msg=player)
 
 
 def test_clipping_limits_the_global_norm():

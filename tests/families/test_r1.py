@@ -1,0 +1,124 @@
+"""R1 against double back-propagation in PyTorch."""
+
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cinegan_jax.families.adversarial import Adversarial
+from cinegan_jax.families.api import moment_at
+from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
+from cinegan_jax.nets.patchgan import Discriminator
+from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.training.step import gradients_of
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+GAMMA, EVERY = 10.0, 4
+STRIDES = {"conv1": 2, "conv2": 2, "conv3": 2, "conv4": 1, "logits": 1}
+
+
+def family(dtype: Any) -> CineGan:
+    return CineGan(
+        Generator(width=2, num_blocks=1, dtype=dtype),
+        Discriminator(width=2, dtype=dtype),
+        LossWeights(perceptual=0.0),
+        "",
+        Adversarial(r1=GAMMA, r1_every=EVERY),
+    )
+
+
+@cache
+def batch() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(7)
+    return {name: rng.integers(0, 256, (2, 32, 32, 3), np.uint8) for name in ("input", "target")}
+
+
+@cache
+def networks() -> Any:
+    return jax.jit(family(jnp.float32).init)(jax.random.key(2), batch())
+
+
+@cache
+def ours(dtype: Any) -> tuple[Any, float]:
+    """Slopes in the critics' parameters, and the loss."""
+    gan, moment = family(dtype), moment_at(0, jax.random.key(0), 2)
+    (update,) = [update for update in gan.updates if update.name == "r1"]
+    assert (update.players, update.every) == (("critics",), EVERY)
+    slopes, losses, _ = jax.jit(
+        lambda p, s, b: gradients_of(update.objective, update.players, p, s, None, b, moment)
+    )(*networks(), batch())
+    return slopes["critics"], float(losses["critics"])
+
+
+def kernel_over_sigma(kernel: Any, u: np.ndarray) -> Any:
+    """u and v are constants; sigma = v W u is not."""
+    matrix, right = kernel.reshape(-1, kernel.shape[-1]), torch.tensor(np.asarray(u))
+    left = torch.nn.functional.normalize((matrix @ right).detach(), dim=0)
+    return kernel / (left @ matrix @ right)
+
+
+def logits(params: Any, vectors: Any, pair: Any) -> Any:
+    """The critic, convolutions padded as TensorFlow's 'same'; statistics of each picture."""
+    x = pair
+    for name, stride in STRIDES.items():
+        kernel = kernel_over_sigma(params[name]["kernel"], vectors[name]).permute(3, 2, 0, 1)
+        x = torch.nn.functional.pad(x, (1, 1, 1, 1) if stride == 2 else (1, 2, 1, 2))
+        x = torch.nn.functional.conv2d(x, kernel, params[name]["bias"], stride)
+        if name in ("conv2", "conv3", "conv4"):
+            norm = params[name.replace("conv", "norm")]
+            variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+            x = (x - mean) / torch.sqrt(variance + 1e-3)
+            x = x * norm["scale"][:, None, None] + norm["bias"][:, None, None]
+        if name != "logits":
+            x = torch.nn.functional.leaky_relu(x, 0.2)
+    return x
+
+
+def theirs() -> tuple[dict[str, Any], float]:
+    params, vectors = networks()
+    photo, target = (
+        torch.tensor(np.moveaxis(batch()[name] / np.float32(127.5) - 1, -1, 1))
+        for name in ("input", "target")
+    )
+    leaves, penalty = {}, torch.zeros(())
+    for scale, factor in zip(SCALES, (1, 2), strict=True):
+        leaves[scale] = jax.tree.map(
+            lambda a: torch.tensor(np.asarray(a), requires_grad=True),
+            dict(params["critics"][scale]),
+        )
+        seen, real = (torch.nn.functional.avg_pool2d(x, factor) for x in (photo, target))
+        real.requires_grad_()
+        verdict = logits(leaves[scale], vectors["critics"][scale], torch.cat([seen, real], 1))
+        (slope,) = torch.autograd.grad(verdict.mean((1, 2, 3)).sum(), real, create_graph=True)
+        penalty = penalty + slope.square().sum((1, 2, 3)).mean()
+    loss = GAMMA / 2 * EVERY * penalty
+    loss.backward()
+    return leaves, float(loss.detach())
+
+
+def test_the_loss_and_its_slopes_are_those_of_pytorch() -> None:
+    slopes, loss = ours(jnp.float32)
+    leaves, wanted = theirs()
+    assert loss == pytest.approx(wanted, rel=1e-4)
+    for scale in SCALES:
+        for name, parts in leaves[scale].items():
+            for part, leaf in parts.items():
+                found = np.asarray(slopes[scale][name][part])
+                expected = np.zeros_like(found) if leaf.grad is None else leaf.grad.numpy()
+                np.testing.assert_allclose(
+                    found, expected, rtol=2e-3, atol=1e-4 * loss, err_msg=f"{scale} {name} {part}"
+                )
+    assert max(np.abs(slope).max() for slope in jax.tree.leaves(slopes)) > 1e-2 * loss
+
+
+def test_in_bfloat16_it_is_nearly_the_same() -> None:
+    (exact, loss), (rounded, near) = ours(jnp.float32), ours(jnp.bfloat16)
+    assert near == pytest.approx(loss, rel=0.05)
+    flat, about = (jax.flatten_util.ravel_pytree(slopes)[0] for slopes in (exact, rounded))
+    assert about.dtype == jnp.float32
+    cosine = flat @ about / jnp.linalg.norm(flat) / jnp.linalg.norm(about)
+    assert cosine > 0.98

@@ -1,0 +1,160 @@
+"""Updates that are repeated, lazy, or both players' own, on a family whose steps are sums."""
+
+from functools import cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from agreement import largest_gap
+from toy_family import ToyFamily
+
+from cinegan_jax.families.api import Aux, Update, Variables
+from cinegan_jax.ops.images import to_signed
+from cinegan_jax.training.parallel import Lowering, MeshJit, Pmap, make_lowering
+from cinegan_jax.training.state import TrainState, init_state
+from cinegan_jax.training.step import (
+    StepSettings,
+    make_measured_step,
+    make_train_step,
+    metric_names,
+    minibatch_count,
+    minibatches,
+)
+
+PAIRS = 32
+SHAPES = dict.fromkeys(("input", "target"), jax.ShapeDtypeStruct((PAIRS, 32, 8, 3), np.uint8))
+OPTIMIZERS = {player: optax.sgd(1.0) for player in ("generator", "critics")}
+
+
+class Turns(ToyFamily):
+    """Critics move twice, then the generator once; at every second step the critics shrink.
+
+    Each player is a number: with plain gradient descent its moves are means over the batch.
+    """
+
+    averaged = ()
+
+    def __init__(self) -> None:
+        self.updates = (
+            Update(self.critic, ("critics",), repeats=2),
+            Update(self.generator, ("generator",)),
+            Update(self.shrink, ("critics",), every=2, name="shrink"),
+        )
+
+    def init(self, *_: Any) -> Variables:
+        player = {"y": jnp.zeros(())}
+        return Variables({"generator": player, "critics": player}, {"calls": jnp.zeros(())})
+
+    def critic(self, params: Any, state: Any, frozen: Any, batch: Any, moment: Any, /) -> Any:
+        loss = params["critics"]["y"] * to_signed(batch["target"]).mean()
+        return {"critics": loss}, Aux({"calls": state["calls"] + 1}, {})
+
+    def generator(self, params: Any, state: Any, frozen: Any, batch: Any, moment: Any, /) -> Any:
+        noise = jax.vmap(jax.random.normal)(moment.keys)
+        seen = to_signed(batch["input"]).mean((1, 2, 3))
+        slope = params["critics"]["y"] + moment.step + (noise * seen).mean()
+        return {"generator": params["generator"]["y"] * slope}, Aux(state, {"noise": noise.mean()})
+
+    def shrink(self, params: Any, state: Any, frozen: Any, batch: Any, moment: Any, /) -> Any:
+        return {"critics": params["critics"]["y"] ** 2 / 4}, Aux(state, {})
+
+
+FAMILY = Turns()
+
+
+@cache
+def fresh() -> TrainState:
+    names = metric_names(FAMILY, None, SHAPES)
+    return jax.jit(partial(init_state, FAMILY, OPTIMIZERS, names, 0, SHAPES, False))()
+
+
+@pytest.fixture
+def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Two minibatches of unlike brightness."""
+    pictures = {name: rng.integers(0, 120, like.shape, np.uint8) for name, like in SHAPES.items()}
+    pictures["target"][1::2] += 100
+    return pictures
+
+
+def stepped(lowering: Lowering, batch: Any, parts: int = 1, count: int = 2) -> list[TrainState]:
+    settings = StepSettings(accumulate_steps=parts, log_every_steps=1)
+    make = partial(make_train_step, FAMILY, OPTIMIZERS, settings)
+    step, state = lowering.compile(make, fresh()), lowering.place_state(fresh())
+    states = []
+    for _ in range(count):
+        state = step(state, None, lowering.place_batch(batch))
+        states.append(jax.device_get(lowering.to_save(state)))
+    return states
+
+
+def alone(batch: Any, **settings: int) -> list[TrainState]:
+    return stepped(make_lowering("jit", 1, False), batch, **settings)
+
+
+def test_each_repeat_has_pairs_of_its_own(batch: Any) -> None:
+    first, second = alone(batch)
+    moves = [(batch["target"][part::2] / 127.5 - 1).mean() for part in (0, 1)]
+    assert moves[0] != pytest.approx(moves[1], abs=0.1)
+    moved = -sum(moves)
+    assert first.params["critics"]["y"] == pytest.approx(moved / 2, rel=1e-4)  # shrunk after
+    assert second.params["critics"]["y"] == pytest.approx(moved / 2 + moved, rel=1e-4)
+    assert first.family["calls"] == 2
+    sums = first.window.sums
+    assert sums["loss_critics"] == pytest.approx(-moves[0] * moves[1] / 2, rel=1e-4)  # 0, then this
+    assert sums["gradient_norm_critics"] == pytest.approx(np.mean(np.abs(moves)), rel=1e-4)
+
+
+def test_a_player_meets_the_other_as_it_has_moved(batch: Any) -> None:
+    """The generator's slope is the critic's number after both its moves, and its own noise."""
+    sums, params = alone(batch, count=1)[0].window.sums, alone(batch, count=1)[0].params
+    moved = -sum((batch["target"][part::2] / 127.5 - 1).mean() for part in (0, 1))
+    assert abs(float(params["generator"]["y"]) + moved) < 0.5  # the noise's share is a mean of 16
+    assert abs(float(sums["noise"])) > 1e-3
+
+
+def test_a_lazy_update_rests_between_its_steps(batch: Any) -> None:
+    first, second = (state.window.sums for state in alone(batch))
+    moved = -sum((batch["target"][part::2] / 127.5 - 1).mean() for part in (0, 1))
+    assert first["loss_critics_shrink"] == pytest.approx(moved**2 / 4, rel=1e-4)
+    assert first["gradient_norm_critics_shrink"] == pytest.approx(abs(moved) / 2, rel=1e-4)
+    assert second["loss_critics_shrink"] == second["gradient_norm_critics_shrink"] == 0
+
+
+@pytest.mark.parametrize(
+    "lowering",
+    [lambda: Pmap(), lambda: Pmap(jax.devices()[:2]), lambda: MeshJit(spatial=2)],
+    ids=["pmap 8", "pmap 2", "pjit rows"],
+)
+def test_all_lowerings_take_the_same_steps_with_the_same_noise(lowering: Any, batch: Any) -> None:
+    for found, wanted in zip(stepped(lowering(), batch), alone(batch), strict=True):
+        assert largest_gap(found.params, wanted.params) < 1e-5
+        assert largest_gap(found.window, wanted.window) < 1e-5
+        assert largest_gap(found.family, wanted.family) == 0
+
+
+def test_parts_of_a_batch_take_the_same_steps_with_the_same_noise(batch: Any) -> None:
+    found, wanted = alone(batch, parts=4)[-1], alone(batch)[-1]
+    assert largest_gap(found.params, wanted.params) < 5e-5
+    assert largest_gap(found.window, wanted.window) < 5e-5
+
+
+def test_vitals_are_those_of_the_main_updates(batch: Any) -> None:
+    step = jax.jit(make_measured_step(FAMILY, OPTIMIZERS, StepSettings(log_every_steps=1)))
+    state, vitals = step(fresh(), None, batch)
+    second = (batch["target"][1::2] / 127.5 - 1).mean()  # of the last repeat, not of the shrinking
+    assert vitals["critics/gradient_norm"] == pytest.approx(abs(second), rel=1e-4)
+    assert largest_gap(state.params, alone(batch)[0].params) < 1e-6
+
+
+def test_a_minibatch_has_the_same_pairs_on_any_number_of_devices() -> None:
+    assert minibatch_count(FAMILY) == 2
+    pairs = {"input": np.arange(PAIRS)}
+    whole = [part["input"] for part in minibatches(pairs, 4)]
+    halves = [minibatches({"input": half}, 4) for half in np.split(pairs["input"], 2)]
+    for number, part in enumerate(whole):
+        split = np.concatenate([half[number]["input"] for half in halves])
+        np.testing.assert_array_equal(split, part)
+    assert sorted(np.concatenate(whole)) == list(range(PAIRS))
