@@ -1,0 +1,104 @@
+import io
+from importlib import resources
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage, signal
+
+from cinegan_jax.metrics.feature_distance import random_feature_distance
+
+
+def _first_principles(image, reference):
+    """The definition in the module, in float64 by scipy, for one pair [h, w, 3]."""
+    state = np.random.RandomState(0)
+    first = state.standard_normal((5, 5, 3, 32)) * np.sqrt(2 / 75)
+    second = state.standard_normal((3, 3, 32, 32)) * np.sqrt(2 / 288)
+    first -= 0.8 * first.mean((0, 1))
+    total = 0
+    for _ in range(4):
+        one, other = 2 * image - 1, 2 * reference - 1
+        for kernel in (first, second):
+            one, other = (_relu_of_convolution(x, kernel) for x in (one, other))
+            units = [x / np.sqrt((x**2).sum(-1, keepdims=True) + 0.01) for x in (one, other)]
+            total += ((units[0] - units[1]) ** 2).sum(-1).mean() / 8
+        image, reference = (_half(x) for x in (image, reference))
+    return total
+
+
+def _relu_of_convolution(x, kernel):
+    maps = [signal.correlate(x, kernel[..., i], "valid")[..., 0] for i in range(kernel.shape[-1])]
+    return np.maximum(np.stack(maps, -1), 0)
+
+
+def _half(x):
+    height, width = (side - side % 2 for side in x.shape[:2])
+    return sum(x[i:height:2, j:width:2] for i in (0, 1) for j in (0, 1)) / 4
+
+
+def test_agrees_with_its_definition_in_scipy(rng):
+    images = rng.random((2, 61, 75, 3))
+    references = np.clip(images + rng.normal(0, [[[[0.02]]], [[[0.2]]]], images.shape), 0, 1)
+    expected = [_first_principles(*pair) for pair in zip(images, references, strict=True)]
+    actual = random_feature_distance(images.astype(np.float32), references.astype(np.float32))
+    np.testing.assert_allclose(actual, expected, rtol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def photos():
+    """Crops of two photos, unit [2, 96, 96, 3]."""
+    folder = resources.files("cinegan_jax.data") / "sample_photos"
+    crops = []
+    for name in ("owl.jpg", "berlin-cathedral.jpg"):
+        with (folder / name).open("rb") as file, Image.open(file) as photo:
+            crops.append(np.asarray(photo.convert("RGB"), np.float32)[80:176, 120:216] / 255)
+    return np.stack(crops)
+
+
+def _blurred(photos, sigma):
+    return ndimage.gaussian_filter(photos, (0, sigma, sigma, 0))
+
+
+def _noisy(photos, sigma):
+    return np.clip(photos + sigma * np.random.default_rng(1).normal(size=photos.shape), 0, 1)
+
+
+def _compressed(photos, quality):
+    pictures = []
+    for photo in photos:
+        file = io.BytesIO()
+        Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+        pictures.append(np.asarray(Image.open(file)) / 255)
+    return np.stack(pictures)
+
+
+def _cast(photos, shift):
+    return np.clip(photos + shift * np.array([1, 0, -1]), 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("disturb", "strengths"),
+    [
+        (_blurred, (0, 0.4, 0.6, 0.8, 1.2, 2)),
+        (_noisy, (0, 0.005, 0.01, 0.02, 0.04, 0.08)),
+        (_compressed, (98, 90, 70, 50, 30, 10)),
+        (_cast, (0, 0.01, 0.02, 0.04, 0.08, 0.16)),
+    ],
+)
+def test_grows_with_every_disturbance(photos, disturb, strengths):
+    found = [
+        random_feature_distance(disturb(photos, strength).astype(np.float32), photos)
+        for strength in strengths
+    ]
+    assert (np.diff(found, axis=0) > 0).all()
+
+
+def test_lost_detail_costs_more_than_a_colour_cast_of_equal_psnr(photos):
+    """What it is for: delta E and PSNR see the cast more than the blur."""
+    blurred = _blurred(photos, 1.2).astype(np.float32)
+    level = np.sqrt(1.5 * np.square(blurred - photos).mean((1, 2, 3), keepdims=True))
+    cast = (photos + level * np.array([1, 0, -1])).astype(np.float32)
+    errors = [np.square(x - photos).mean((1, 2, 3)) for x in (blurred, cast)]
+    np.testing.assert_allclose(*errors, rtol=1e-4)
+    lost, moved = (random_feature_distance(x, photos) for x in (blurred, cast))
+    assert (lost > 2 * moved).all()
