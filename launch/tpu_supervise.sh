@@ -31,7 +31,7 @@ training_state() {
   answer=$(on_workers all \
     'bash cinegan/launch/worker_state.sh 2>/dev/null || echo "training: absent"') || return 1
   states=$(sed -n 's/^.*training: //p' <<<"$answer")
-  for deciding in '2|130' absent 'stopped|75' running '[1-9][0-9]*' 0; do
+  for deciding in '2|3|130' absent 'stopped|75' running '[1-9][0-9]*' 0; do
     grep -xEm 1 "$deciding" <<<"$states" && return
   done
 }

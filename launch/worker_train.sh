@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run on a worker: train, and start training again where that helps.
 #   75            preempted, and saved: again
-#   0, 2, 130     finished, a mistake to mend, Ctrl-C: stop
+#   0, 2, 3, 130  finished, a mistake to mend, stopped by an alarm, Ctrl-C: stop
 #   another code  a crash: again, but after MAX_CRASHES in a row stop. An hour of training ends the
 #                 row.
 # All workers of a slice run the same command; where one crashes, all leave and start again together.
@@ -49,7 +49,7 @@ while true; do
   code=$?
   echo "Training left with exit code $code after $((SECONDS - started)) s."
   case $code in
-    0 | 2 | 130) break ;;
+    0 | 2 | 3 | 130) break ;;
     75) ;;
     *)
       [ -z "$told_to_stop" ] || continue

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cinegan_jax.health.alarm import UNHEALTHY_EXIT_CODE
 from cinegan_jax.main import USER_ERROR_EXIT_CODE
 from cinegan_jax.training.preemption import INTERRUPTED_EXIT_CODE, PREEMPTED_EXIT_CODE
 
@@ -214,6 +215,7 @@ def action(jobset: dict[str, Any], reason: str, message: str) -> str:
     ("code", "expected"),
     [
         (USER_ERROR_EXIT_CODE, "FailJobSet"),
+        (UNHEALTHY_EXIT_CODE, "FailJobSet"),
         (INTERRUPTED_EXIT_CODE, "FailJobSet"),
         (PREEMPTED_EXIT_CODE, "RestartJobSetAndIgnoreMaxRestarts"),
         (None, "RestartJobSetAndIgnoreMaxRestarts"),

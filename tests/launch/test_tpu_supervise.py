@@ -78,7 +78,7 @@ def test_a_preempted_slice_is_recreated_and_training_goes_on_from_the_bucket(
     assert steps_in(cloud / "gs/bucket/look")[-1] == max(*after, 6)
 
 
-@pytest.mark.parametrize("code", [2, 130])
+@pytest.mark.parametrize("code", [2, 3, 130])
 def test_a_mistake_to_mend_ends_it_with_the_log_kept(
     launch, cloud: Path, tmp_path: Path, code: int
 ):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cinegan_jax.health.alarm import UNHEALTHY_EXIT_CODE
 from cinegan_jax.main import USER_ERROR_EXIT_CODE
 from cinegan_jax.training.preemption import INTERRUPTED_EXIT_CODE, PREEMPTED_EXIT_CODE
 
@@ -75,7 +76,9 @@ def worker(tmp_path: Path, project: Path, tools: Path, cloud: Path) -> Worker:
     return Worker(project, environment | {"RESTART_SECONDS": "0"}, cloud)
 
 
-@pytest.mark.parametrize("code", [0, USER_ERROR_EXIT_CODE, INTERRUPTED_EXIT_CODE])
+@pytest.mark.parametrize(
+    "code", [0, USER_ERROR_EXIT_CODE, UNHEALTHY_EXIT_CODE, INTERRUPTED_EXIT_CODE]
+)
 def test_stops_when_starting_again_would_not_help(worker: Worker, code: int):
     assert worker.leave_with(code, 0) == code
     assert worker.starts == [f"--config=a --workdir={worker.project}/run"]
