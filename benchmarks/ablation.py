@@ -21,7 +21,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,14 +131,18 @@ class Case(NamedTuple):
 def train(case: Case) -> float:
     """The case's held-out PSNR at its last step; trains it where it is not trained yet."""
     if (score := last_score(case.workdir)) is None:
-        cache = {"JAX_COMPILATION_CACHE_DIR": str(Path(str(RUNS.value)).absolute() / "compiled")}
-        subprocess.run(
-            case.command(), check=True, stdout=subprocess.DEVNULL, env=os.environ | cache
-        )
+        run_quietly(case.command())
         score = last_score(case.workdir)
     if score is None:
         raise RuntimeError(f"{case.workdir} has no score of its last step")
     return score
+
+
+def run_quietly(command: Sequence[str]) -> None:
+    """A program of its own; all share what they compile."""
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(Path(str(RUNS.value)).absolute() / "compiled")}
+    quiet = subprocess.DEVNULL
+    subprocess.run(command, check=True, stdout=quiet, stderr=quiet, env=os.environ | cache)
 
 
 def last_score(workdir: Path) -> float | None:
@@ -214,8 +218,7 @@ def photo_scores(workdir: Path) -> dict[tuple[str, str, str], np.ndarray]:
     file = workdir / "evaluation.json"
     if not file.exists():
         command = [sys.executable, "-m", "cinegan_jax.cli", "evaluate", str(workdir)]
-        quiet = subprocess.DEVNULL
-        subprocess.run([*command, "--protocol=native"], check=True, stdout=quiet, stderr=quiet)
+        run_quietly([*command, "--protocol=native"])
     photos = load(file).select(protocol="native")
     return {
         (reference, method, metric): np.array(
