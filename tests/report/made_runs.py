@@ -87,6 +87,10 @@ def evaluation_of(names: list[str], seed: int = 1) -> Evaluation:
     )
 
 
+def _signals(step: int) -> dict[str, float]:
+    return {name: (number + 1) * step / 400 for number, name in enumerate(SIGNALS)}
+
+
 def write_workdir(folder: Path, rng: np.random.Generator) -> Path:
     """A finished run of 400 steps with a checkpoint at 200 and 400."""
     (folder / "samples").mkdir(parents=True)
@@ -100,7 +104,7 @@ def write_workdir(folder: Path, rng: np.random.Generator) -> Path:
         grid.save(folder / "samples" / f"{step:07d}.png")
     write_lines(folder / "metrics.jsonl", [r for records in losses.values() for r in records])
     checks = [
-        {"step": step, "kind": "check", "signals": dict.fromkeys(SIGNALS, step / 400)}
+        {"step": step, "kind": "check", "signals": _signals(step)}
         for step in range(50, 401, 50)
     ]
     write_lines(folder / "health.jsonl", [*checks, ALARM])
