@@ -66,8 +66,11 @@ def test_greys_have_a_closed_form():
     np.testing.assert_allclose(delta_e_76(images, black), expected, rtol=1e-3)
 
 
-def test_agrees_with_scikit_image(rng):
+@pytest.mark.parametrize("levels", [None, 255], ids=["float", "8 bit"])
+def test_agrees_with_scikit_image(rng, levels):
     images, references = rng.random((2, 3, 11, 7, 3))
+    if levels:
+        images, references = (np.rint(x * levels) / levels for x in (images, references))
     expected = deltaE_cie76(rgb2lab(images), rgb2lab(references)).mean((1, 2))
     actual = delta_e_76(images.astype(np.float32), references.astype(np.float32))
     np.testing.assert_allclose(actual, expected, rtol=1e-3)

@@ -12,12 +12,24 @@ def test_constant_offset_has_a_closed_form(rng):
     np.testing.assert_allclose(psnr(images, references), [20, 40, 6.0206], atol=1e-3)
 
 
-def test_agrees_with_scikit_image(rng):
-    images, references = rng.random((2, 4, 17, 23, 3)).astype(np.float32)
-    expected = [
-        peak_signal_noise_ratio(a, b, data_range=1) for a, b in zip(references, images, strict=True)
-    ]
-    np.testing.assert_allclose(psnr(images, references), expected, atol=1e-4)
+@pytest.mark.parametrize("levels", [None, 255], ids=["float", "8 bit"])
+def test_agrees_with_scikit_image(rng, levels):
+    for height, width in rng.integers(1, 50, (3, 2)):
+        images, references = rng.random((2, 4, height, width, 3))
+        if levels:
+            images, references = (np.rint(x * levels) / levels for x in (images, references))
+        pairs = zip(references, images, strict=True)
+        expected = [peak_signal_noise_ratio(*pair, data_range=1) for pair in pairs]
+        found = psnr(images.astype(np.float32), references.astype(np.float32))
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_of_a_large_picture(rng):
+    """Sums in float32 do not drown small errors."""
+    references = rng.random((1, 1200, 1800, 3), np.float32)
+    images = references + np.float32(0.001)
+    exact = np.square(images.astype(np.float64) - references).mean()
+    np.testing.assert_allclose(psnr(images, references), -10 * np.log10(exact), atol=1e-3)
 
 
 def test_equal_pictures_score_infinity(rng):

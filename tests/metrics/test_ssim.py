@@ -26,8 +26,14 @@ def _similar_pictures(rng, n, height, width):
     return images.astype(np.float32), np.clip(images + noise, 0, 1).astype(np.float32)
 
 
-def test_agrees_with_scikit_image_on_the_valid_region(rng):
-    images, references = _similar_pictures(rng, 4, 37, 29)
+@pytest.mark.parametrize("levels", [None, 255], ids=["float", "8 bit"])
+@pytest.mark.parametrize(("height", "width"), [(37, 29), (11, 64)])
+def test_agrees_with_scikit_image_on_the_valid_region(rng, height, width, levels):
+    images, references = _similar_pictures(rng, 4, height, width)
+    if levels:
+        images, references = (
+            np.rint(x * levels) / np.float32(levels) for x in (images, references)
+        )
     expected = [_reference_ssim(a, b) for a, b in zip(images, references, strict=True)]
     assert np.ptp(expected) > 0.3
     np.testing.assert_allclose(ssim(images, references), expected, atol=1e-4)
