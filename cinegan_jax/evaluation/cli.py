@@ -1,5 +1,6 @@
 """`cinegan evaluate` and `cinegan compare`. Heavy imports wait in the commands."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -44,6 +45,10 @@ def evaluate(
     lpips: Annotated[
         Path | None, typer.Option(help="Score LPIPS too, by a file of `cinegan convert lpips`.")
     ] = None,
+    inception: Annotated[
+        Path | None,
+        typer.Option(help="Score FID, KID too, by a file of `cinegan convert inception`."),
+    ] = None,
 ) -> None:
     """Score pictures on held-out pairs, beside the photos, a fitted LUT and an oracle.
 
@@ -51,20 +56,24 @@ def evaluate(
     """
     from cinegan_jax.compilation_cache import keep_compilations_for_user
     from cinegan_jax.evaluation.evaluate import evaluate as score
-    from cinegan_jax.evaluation.evaluate import make_scope
     from cinegan_jax.evaluation.outputs import default_folder, print_result, write_outputs
+    from cinegan_jax.evaluation.scope import make_scope
+    from cinegan_jax.evaluation.sets import open_sets
     from cinegan_jax.evaluation.target import open_target
     from cinegan_jax.storage import make_folder, open_path
 
     keep_compilations_for_user()
     scope = make_scope(protocol, limit, without or (), lpips)
     opened = open_target(target, data, look)
+    sets = open_sets(inception, scope.protocols, opened.methods) if inception else None
     folder = open_path(output) if output else default_folder(target)
     make_folder(folder)
-    result = score(opened.test_pairs, opened.methods, opened.about, scope)
-    write_outputs(result, opened, folder)
+    weights = {name: str(file) for name, file in (("lpips", lpips), ("fid", inception)) if file}
+    about = dataclasses.replace(opened.about, weights=weights)
+    result = score(opened.test_pairs, opened.methods, about, scope, sets)
+    written = write_outputs(result, opened, folder)
     print_result(result)
-    typer.echo(f"{folder}: evaluation.json, evaluation.md, before_after.png, worst.jpg")
+    typer.echo(f"{folder}: {', '.join(written)}")
 
 
 def compare(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from cinegan_jax.errors import UserError
 from cinegan_jax.metrics.paired import PAIRED_METRICS, PairedMetric
+from cinegan_jax.metrics.sets import SET_METRICS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +32,10 @@ METRICS: Mapping[str, MetricFacts] = {
     **{name: _facts(metric) for name, metric in PAIRED_METRICS.items()},
     "lpips_alex": MetricFacts("LPIPS (AlexNet)", False, 4),
     "lpips_vgg": MetricFacts("LPIPS (VGG16)", False, 4),
+    **{
+        name: MetricFacts(metric.label, metric.higher_is_better, metric.decimals)
+        for name, metric in SET_METRICS.items()
+    },
 }
 """By the name in files and options, in the order of tables."""
 MAIN_METRICS = ("psnr", "ssim", "delta_e_76", "delta_e_2000")

@@ -10,7 +10,7 @@ from PIL import Image
 from cinegan_jax.data.pairs import BrokenPair, PairSource
 from cinegan_jax.evaluation.methods import Method
 from cinegan_jax.evaluation.metric_facts import METRICS
-from cinegan_jax.evaluation.protocols import as_stored
+from cinegan_jax.evaluation.protocols import Prepare, as_stored, prepare_pair
 from cinegan_jax.evaluation.result import Evaluation
 from cinegan_jax.pages.inline_picture import data_uri, to_jpeg
 
@@ -32,25 +32,29 @@ class PhotoPictures(NamedTuple):
     target: np.ndarray
     results: Mapping[str, np.ndarray]
     """By method."""
+    clean: np.ndarray | None = None
+    """The target without its grain, where it is known."""
 
 
 Pictures = Callable[[Iterable[str]], Iterator[PhotoPictures]]
 """Makes the pictures of the named photos, one photo at a time; one that has none is left out."""
 
 
-def pictures_of(pairs: PairSource, methods: Mapping[str, Method]) -> Pictures:
-    """Makes pictures as they are stored, by every method but the one that changes nothing."""
+def pictures_of(
+    pairs: PairSource, methods: Mapping[str, Method], prepare: Prepare = as_stored
+) -> Pictures:
+    """Makes pictures, prepared by a protocol, by every method but the one that changes nothing."""
     indices = {name: index for index, name in enumerate(pairs.names)}
     making = {name: method for name, method in methods.items() if name != UNCHANGED}
 
     def pictures(names: Iterable[str]) -> Iterator[PhotoPictures]:
         for name in names:
             try:
-                pair = pairs[indices[name]]
-                made = {method: make(pair, as_stored) for method, make in making.items()}
+                pair = prepare_pair(pairs[indices[name]], prepare)
+                made = {method: make(pair, prepare) for method, make in making.items()}
             except BrokenPair:
                 continue
-            yield PhotoPictures(name, pair.input, pair.target, made)
+            yield PhotoPictures(name, pair.input, pair.target, made, pair.clean)
 
     return pictures
 

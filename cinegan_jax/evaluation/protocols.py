@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from cinegan_jax.data.geometry import squash
+from cinegan_jax.data.pairs import Pair
 from cinegan_jax.errors import UserError
 
 Prepare = Callable[[np.ndarray], np.ndarray]
@@ -35,3 +36,9 @@ def protocols(size: int = FILMNET_SIZE, names: Iterable[str] = PROTOCOLS) -> Map
 def as_stored(picture: np.ndarray) -> np.ndarray:
     """The picture itself."""
     return picture
+
+
+def prepare_pair(pair: Pair, prepare: Prepare) -> Pair:
+    """The pair with all its pictures prepared."""
+    clean = None if pair.clean is None else prepare(pair.clean)
+    return Pair(pair.name, prepare(pair.input), prepare(pair.target), clean)

@@ -45,7 +45,7 @@ def to_markdown(evaluation: Evaluation) -> str:
     for title, protocol, reference in groups(evaluation):
         found = evaluation.summaries(protocol=protocol, reference=reference)
         lines += [f"## {title}", "", *_means(found), "", *_details(found), ""]
-    lines += [*_worst(evaluation), ORACLE, "", skipped_line(evaluation)]
+    lines += [*_sets(evaluation), *_worst(evaluation), ORACLE, "", skipped_line(evaluation)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -128,6 +128,35 @@ def _details(found: Sequence[Summary]) -> list[str]:
         for s in sorted(found, key=lambda summary: list(METRICS).index(summary.metric))
     ]
     return _markdown_table(headings, rows, texts=2)
+
+
+def _sets(evaluation: Evaluation) -> list[str]:
+    if not evaluation.sets:
+        return []
+    metrics = list(dict.fromkeys(metric for score in evaluation.sets for metric in score.scores))
+    rows = [
+        [
+            f"{score.protocol}, {score.reference}",
+            LABELS[score.method],
+            *(shown(metric, score.scores[metric]) for metric in metrics),
+            str(score.photos),
+        ]
+        for score in evaluation.sets
+    ]
+    headings = ["against", "method", *(facts(metric).label for metric in metrics), "photos"]
+    notes = dict.fromkeys(note for score in evaluation.sets for note in score.notes)
+    table = _markdown_table(headings, rows, texts=2)
+    return ["## Whole sets", "", *table, "", *(line for note in notes for line in (note, ""))]
+
+
+def set_lines(evaluation: Evaluation) -> list[str]:
+    """FID and KID of each method in a line, and what is to be said of small sets."""
+    lines = []
+    for score in evaluation.sets:
+        values = ", ".join(f"{facts(m).label} {shown(m, v)}" for m, v in score.scores.items())
+        against = f"{score.protocol}, {score.reference}"
+        lines.append(f"{LABELS[score.method]} ({against}): {values}")
+    return lines + list(dict.fromkeys(note for score in evaluation.sets for note in score.notes))
 
 
 def _worst(evaluation: Evaluation) -> list[str]:

@@ -39,6 +39,9 @@ class SetScore:
     photos: int
     """How many there were."""
     scores: Mapping[str, float]
+    """By metric, a name in `SET_METRICS`."""
+    notes: tuple[str, ...] = ()
+    """What is to be said beside the scores, of sets that are too small."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,7 +45,9 @@ def load(path: AnyPath) -> Evaluation:
     try:
         return Evaluation(
             tuple(_scored(PhotoScore, row) for row in content["photos"]),
-            tuple(_scored(SetScore, row) for row in content["sets"]),
+            tuple(
+                _scored(SetScore, {**row, "notes": tuple(row["notes"])}) for row in content["sets"]
+            ),
             content["skipped"],
             content["size"],
             About(**content["about"]),

@@ -3,9 +3,9 @@
 from etils import epath
 
 from cinegan_jax.compilation_cache import keep_compilations
-from cinegan_jax.evaluation.evaluate import EVERYTHING, Scope
 from cinegan_jax.evaluation.evaluate import evaluate as score
 from cinegan_jax.evaluation.outputs import print_result, write_outputs
+from cinegan_jax.evaluation.scope import EVERYTHING, Scope
 from cinegan_jax.evaluation.target import workdir_target
 from cinegan_jax.training.distributed import on_first_process
 from cinegan_jax.training.run import Run

@@ -8,9 +8,14 @@ from scipy.interpolate import RegularGridInterpolator
 from cinegan_jax.data.pairs import BrokenPair, Pair
 from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.baselines import lut_generate
-from cinegan_jax.evaluation.evaluate import Scope, evaluate
+from cinegan_jax.evaluation.evaluate import evaluate
 from cinegan_jax.evaluation.methods import of_photo, unchanged
 from cinegan_jax.evaluation.result import About
+from cinegan_jax.evaluation.scope import Scope
+from cinegan_jax.evaluation.sets import SetScorer
+from cinegan_jax.metrics.frechet import frechet_distance
+from cinegan_jax.metrics.on_devices import OnDevices
+from cinegan_jax.metrics.streaming import Moments
 
 SIZE = 32
 ABOUT = About("run", "pairs", "Look")
@@ -20,10 +25,12 @@ def _photo(rng, height=24, width=40, high=200):
     return rng.integers(0, high, (height, width, 3), dtype=np.uint8)
 
 
-def _evaluate(pairs, methods=None, devices=1, **scope):
+def _evaluate(pairs, methods=None, devices=1, sets=None, **scope):
     methods = methods or {"input": unchanged}
     scope = {"size": SIZE, "metrics": ("psnr", "ssim", "delta_e_76")} | scope
-    return evaluate(pairs, methods, ABOUT, Scope(**scope), jax.local_devices()[:devices])
+    return evaluate(
+        pairs, methods, ABOUT, Scope(**scope), sets, devices=jax.local_devices()[:devices]
+    )
 
 
 def _mean(evaluation, metric="psnr", **fields):
@@ -169,3 +176,42 @@ def test_several_devices_find_what_one_does(rng, listed_pairs):
     alone, together = (_evaluate(pairs, protocols=("native",), devices=n) for n in (1, 2))
     assert together == alone
     assert [score.name for score in together.photos] == list("01234")
+
+
+class TestSets:
+    """Colours' means stand for the network's features: the sets' parts are tested on their own."""
+
+    def _sets(self, methods):
+        network = OnDevices(lambda _, images: images.mean((1, 2)), devices=jax.local_devices()[:1])
+        return SetScorer(network, ("native",), methods, dimensions=3)
+
+    def _pairs(self, rng, known=5):
+        pairs = []
+        for i in range(5):
+            photo = _photo(rng, 299, 299, high=40 * (i + 1))
+            pairs.append(Pair(str(i), photo, photo + np.uint8(50), photo + np.uint8(9)))
+            if i >= known:
+                pairs[-1] = pairs[-1]._replace(clean=None)
+        return pairs
+
+    def test_each_method_is_compared_with_each_reference(self, rng, listed_pairs):
+        pairs = self._pairs(rng)
+        methods = {"input": unchanged, "generator": of_photo(lambda photo: photo + np.uint8(50))}
+        found = _evaluate(
+            listed_pairs(pairs), methods, sets=self._sets(methods), protocols=("native",)
+        )
+        fid = {(score.reference, score.method): score.scores["fid"] for score in found.sets}
+        assert fid["target", "generator"] == pytest.approx(0, abs=1e-6)
+        means = {
+            side: np.stack([getattr(pair, side).mean((0, 1)) / 255 for pair in pairs])
+            for side in ("input", "clean")
+        }
+        expected = frechet_distance(Moments.of(means["input"]), Moments.of(means["clean"]))
+        assert fid["clean", "input"] == pytest.approx(expected, rel=1e-3)
+        assert all(score.photos == 5 and score.notes for score in found.sets)
+
+    def test_a_reference_that_some_photos_lack_is_left_out(self, rng, listed_pairs):
+        methods = {"input": unchanged}
+        pairs = listed_pairs(self._pairs(rng, known=3))
+        found = _evaluate(pairs, methods, sets=self._sets(methods), protocols=("native",))
+        assert [score.reference for score in found.sets] == ["target"]

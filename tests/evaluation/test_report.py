@@ -3,8 +3,14 @@ import io
 import pytest
 from rich.console import Console
 
-from cinegan_jax.evaluation.report import skipped_line, summary_line, to_markdown, to_tables
-from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
+from cinegan_jax.evaluation.report import (
+    set_lines,
+    skipped_line,
+    summary_line,
+    to_markdown,
+    to_tables,
+)
+from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore
 
 METHODS = ("input", "lut", "affine", "generator")
 ABOUT = About("runs/a", "FilmSet", "Velvia", step=1200)
@@ -88,6 +94,18 @@ def test_the_terminal_shows_every_method_within_80_columns(evaluation):
     for summary in evaluation.summaries(metric="psnr"):
         assert f"{summary.mean:.2f}" in text
     assert text.count("fitted LUT") == 3
+
+
+def test_scores_of_sets_are_shown_with_what_small_sets_lack(evaluation):
+    scores = {"fid": 12.345, "kid": 0.00123}
+    sets = tuple(SetScore("native", "target", m, 3, scores, ("Too few.",)) for m in METHODS)
+    whole = Evaluation(evaluation.photos, sets, {}, 512, ABOUT)
+    rows = _rows(to_markdown(whole).splitlines(), "against")
+    assert rows[0] == ["against", "method", "FID", "KID", "photos"]
+    assert rows[3] == ["native, target", "fitted LUT", "12.35", "0.00123", "3"]
+    lines = set_lines(whole)
+    assert lines[1] == "fitted LUT (native, target): FID 12.35, KID 0.00123"
+    assert lines.count("Too few.") == to_markdown(whole).count("Too few.") == 1
 
 
 def test_nothing_is_said_of_pairs_left_out_when_there_are_none(evaluation):

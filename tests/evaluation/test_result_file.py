@@ -14,7 +14,7 @@ def evaluation():
         PhotoScore("DSCF1 iso1600", "native", "target", "input", {"psnr": 22.5, "ssim": 0.1 + 0.2}),
         PhotoScore("été", "native", "clean", "generator", {"psnr": math.inf, "ssim": 1.0}),
     )
-    sets = (SetScore("filmnet", "target", "lut", 2, {"fid": 12.25}),)
+    sets = (SetScore("filmnet", "target", "lut", 2, {"fid": 12.25}, ("Too few.",)),)
     about = About("runs/a", "gs://b/FilmSet", "Velvia", step=500, versions={"jax": "0.10"})
     return Evaluation(photos, sets, {"torn": "truncated – très"}, 512, about)
 
