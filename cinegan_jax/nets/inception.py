@@ -8,8 +8,9 @@ Its weights come from a file made by `cinegan convert inception`. Batch norm is 
 kernels there.
 """
 
+import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import flax.linen as nn
@@ -231,7 +232,8 @@ def _between(first: Array, second: Array, share: np.ndarray) -> Array:
     return first + (second - first) * share
 
 
-def weight_shapes() -> dict[str, tuple[int, ...]]:
+@functools.cache
+def weight_shapes() -> Mapping[str, tuple[int, ...]]:
     """The shape of every array by its path, such as `Mixed_5b/branch1x1/kernel`."""
     picture = jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), jnp.float32)
     params = jax.eval_shape(InceptionPool3().init, jax.random.key(0), picture)["params"]
