@@ -150,7 +150,7 @@ class CineGan:
     ) -> tuple[Mapping[str, Scalar], Aux]:
         """The losses of the players who move."""
         photo, target = to_signed(batch["input"]), to_signed(batch["target"])
-        vectors = _advance(params, state, players)
+        vectors = advance(params, state, players)
         fake = self._generate(params, vectors, photo)
         shown = self._shown(photo, (target, fake), moment)
         verdicts = {
@@ -294,7 +294,7 @@ class CineGan:
         return sum(gaps, jnp.zeros(()))
 
 
-def _advance(params: Mapping[str, Params], vectors: Any, players: Sequence[str]) -> Any:
+def advance(params: Mapping[str, Params], vectors: Any, players: Sequence[str]) -> Any:
     """One power iteration for each spectrally normalised kernel of the players who move."""
     moved = dict(vectors)
     if "generator" in players:

@@ -10,10 +10,11 @@ import pytest
 from agreement import largest_gap
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.cinegan import CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
-from cinegan_jax.training.optimizers import AdamSettings, make_adam
+from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
 from cinegan_jax.training.parallel import MeshJit, Pmap, make_lowering
 from cinegan_jax.training.state import TrainState, init_state, networks_of
 from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
@@ -106,6 +107,51 @@ def test_three_lowerings_one_answer(name):
     assert largest_gap(state.family, reference().family) < 1e-5
     assert largest_gap(state.window, reference().window) < 1e-5
     np.testing.assert_allclose(generated(state), generated(reference()), atol=1e-5)
+
+
+EVERYTHING = Adversarial(
+    loss="logistic",
+    label_smoothing=0.1,
+    label_flips=0.2,
+    noise=0.1,
+    noise_steps=10,
+    augment="colour,translation,cutout",
+    r1=1.0,
+    r1_every=2,
+    critic_updates=2,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pmap, 2", "pjit, 4 x 2 rows, optimizer spread"])
+def test_all_stabilisers_together_are_the_same_on_all_lowerings(name):
+    weights = LossWeights(feature_matching=1.0, perceptual=0.0, lab=0.1, histogram=1.0)
+    family = CineGan(
+        Generator(width=4, num_blocks=1), Discriminator(width=4), weights, "", EVERYTHING
+    )
+    shapes = {n: jax.ShapeDtypeStruct((2 * PAIRS, SIZE, SIZE, 3), np.uint8) for n in SHAPES}
+    optimizers = {
+        player: make_adam(AdamSettings(5e-5), 10, cadence_of(player, family.updates))
+        for player in OPTIMIZERS
+    }
+    names = metric_names(family, None, shapes)
+    init = partial(init_state, family, optimizers, names, 0, shapes, True)
+    fresh = jax.jit(init)()
+    settings = StepSettings(ema_decay=0.9, ema_warmup=True)
+    rng, ends = np.random.default_rng(1), []
+    pairs = [{n: rng.integers(0, 256, x.shape, np.uint8) for n, x in shapes.items()} for _ in "123"]
+    for lowering in (make_lowering("jit", 1, False), LOWERINGS[name]()):
+        step = lowering.compile(partial(make_train_step, family, optimizers, settings), fresh)
+        state = lowering.place_state(fresh)
+        for batch in pairs:
+            state = step(state, None, lowering.place_batch(batch))
+        ends.append(jax.device_get(lowering.to_save(state)))
+    alone, spread = ends
+    assert largest_gap(alone.params, fresh.params) > 1e-5
+    for part in ("params", "ema", "family"):
+        assert largest_gap(getattr(spread, part), getattr(alone, part)) < 1e-4, part
+    for metric, value in alone.window.sums.items():
+        assert spread.window.sums[metric] == pytest.approx(float(value), rel=1e-3, abs=1e-4), metric
 
 
 def test_five_steps_go_somewhere():
