@@ -11,12 +11,12 @@ from cinegan_jax.checkpointing.step_folder import finished_steps
 from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation import result_file
 from cinegan_jax.evaluation.result import Evaluation
+from cinegan_jax.evaluation.result_file import RESULT_FILE
 from cinegan_jax.report.alarms import Alarm, read_alarm
 from cinegan_jax.report.starts import Start, read_starts
 
 METRICS, HEALTH = "metrics.jsonl", "health.jsonl"
 CONFIG, VERSIONS = "config.json", "versions.json"
-EVALUATION = "evaluation.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,8 @@ class RunFiles:
     """When a record was last written, in seconds since the epoch."""
     watched: bool
     """Whether there is a file of health."""
+    pictured: bool
+    """Whether the evaluation has a page of its own beside it."""
     notes: tuple[str, ...]
     """What is missing or could not be read, in words."""
 
@@ -83,6 +85,7 @@ def read_run(workdir: epath.Path) -> RunFiles:
         starts=read_starts(workdir / "tensorboard"),
         updated=reader.updated(METRICS, HEALTH),
         watched=HEALTH in present,
+        pictured="evaluation.html" in present,
         notes=tuple(reader.notes),
     )
 
@@ -132,10 +135,10 @@ class _Reader:
 
     def evaluation(self) -> Evaluation | None:
         """The evaluation, where it has every photo's scores."""
-        if EVALUATION not in self.present:
+        if RESULT_FILE not in self.present:
             return None
         try:
-            return result_file.load(self.workdir / EVALUATION)
+            return result_file.load(self.workdir / RESULT_FILE)
         except UserError as error:
             self.notes.append(f"{error}.")
             return None

@@ -24,6 +24,7 @@ ALARM = {
     "severity": "act",
     "message": "The critics are right too often.",
     "evidence": {"critics/accuracy_real_full": 0.998},
+    "limits": {"critics/accuracy_real_full": 0.98},
     "action": "lower_rate",
 }
 
@@ -104,8 +105,7 @@ def write_workdir(folder: Path, rng: np.random.Generator) -> Path:
         grid.save(folder / "samples" / f"{step:07d}.png")
     write_lines(folder / "metrics.jsonl", [r for records in losses.values() for r in records])
     checks = [
-        {"step": step, "kind": "check", "signals": _signals(step)}
-        for step in range(50, 401, 50)
+        {"step": step, "kind": "check", "signals": _signals(step)} for step in range(50, 401, 50)
     ]
     write_lines(folder / "health.jsonl", [*checks, ALARM])
     result_file.save(evaluation_of([f"photo {n}" for n in range(12)]), folder / "evaluation.json")

@@ -77,7 +77,7 @@ def test_every_section_tells_its_part(workdir: Path) -> None:
     health = text_of(page, "health")
     assert "1 alarm in 8 checks." in health
     assert f"critic overpowers {ALARM['message']}" in health
-    assert "critics/accuracy_real_full 0.998 learning rate lowered" in health
+    assert "critics/accuracy_real_full 0.998 limit 0.98 learning rate lowered" in health
     evaluation = text_of(page, "evaluation")
     assert "native, against the target: 12 photos" in evaluation
     assert "The 10 photos on which the generator scores worst by PSNR dB" in evaluation
