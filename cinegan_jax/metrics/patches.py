@@ -1,8 +1,8 @@
 """Squares of photos at full resolution, for distances of sets that see what squashing hides.
 
 Sets of photos are compared by patches in HiFiC (Mentzer, Toderici, Tschannen and Agustsson, arXiv
-2006.09965) and in any-resolution training (Chai et al., arXiv 2204.07156), both of 256 pixels. Here
-they have the 299 pixels of Inception's input, so that nothing is resized.
+2006.09965) and in any-resolution training (Chai et al., arXiv 2204.07156). Here they have the 299
+pixels of Inception's input, so that nothing is resized.
 """
 
 import zlib
