@@ -1,5 +1,6 @@
 """Updates that are repeated, lazy, or both players' own, on a family whose steps are sums."""
 
+import contextlib
 from functools import cache, partial
 from typing import Any
 
@@ -8,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import runs
 from agreement import largest_gap
 from toy_family import ToyFamily
 
 from cinegan_jax.families.api import Aux, Update, Variables
 from cinegan_jax.ops.images import to_signed
 from cinegan_jax.training.parallel import Lowering, MeshJit, Pmap, make_lowering
+from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState, init_state
 from cinegan_jax.training.step import (
     StepSettings,
@@ -147,6 +150,19 @@ def test_vitals_are_those_of_the_main_updates(batch: Any) -> None:
     second = (batch["target"][1::2] / 127.5 - 1).mean()  # of the last repeat, not of the shrinking
     assert vitals["critics/gradient_norm"] == pytest.approx(abs(second), rel=1e-4)
     assert largest_gap(state.params, alone(batch)[0].params) < 1e-6
+
+
+def test_a_run_draws_all_pairs_of_a_step_at_once(small_pairs: dict[str, Any]) -> None:
+    settings = {**runs.TINY, **small_pairs, "adversarial.critic_updates": 2, "num_epochs": 3.0}
+    run = Run(runs.config_of({**settings, "num_steps": 0}))
+    with contextlib.closing(run.train_batches()) as batches:
+        assert next(batches)["input"].shape == (16, 32, 32, 3)
+        second = next(batches)
+        assert batches.get_state()["batches"] == 2  # the steps so far
+        assert batches.batches_per_epoch == run.steps_per_epoch == 40 // 16
+        assert run.total_steps == 6
+        batches.set_state({**batches.get_state(), "batches": 1})
+        np.testing.assert_array_equal(next(batches)["target"], second["target"])
 
 
 def test_a_minibatch_has_the_same_pairs_on_any_number_of_devices() -> None:
