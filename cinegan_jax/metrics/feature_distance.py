@@ -50,7 +50,7 @@ def random_feature_distance(
             what meets them, instead of scoring NaN.
 
     Returns:
-        float32 [n], 0 for equal pictures, below 2.
+        float32 [n], below 2; 0 for equal pictures but for rounding.
 
     Raises:
         ValueError: a side is too short, or as `checked`.
