@@ -56,14 +56,7 @@ def evaluate(
         UserError: not one pair could be scored, or there is no such protocol.
     """
     indices = _chosen(len(pairs), scope.limit)
-
-    def score(place: int) -> tuple[int, dict[str, Any]]:
-        return place, _row(pairs, indices[place], methods, scope, sets)
-
-    done = map_on_devices(score, own_indices(len(indices)), devices)
-    total = len(own_indices(len(indices)))
-    console = Console(stderr=True, quiet=jax.process_index() != 0)
-    rows = gather_rows(dict(track(done, "evaluate", total, console=console)))
+    rows = gather_rows(_own_rows(pairs, indices, methods, scope, sets, devices))
     scores = tuple(PhotoScore(**score) for row in rows.values() for score in row["scores"])
     skipped = {row["name"]: row["reason"] for row in rows.values() if row["reason"]}
     if not scores:
@@ -71,29 +64,47 @@ def evaluate(
     return Evaluation(scores, sets.scores() if sets else (), skipped, scope.size, about)
 
 
-def _chosen(count: int, limit: int | None) -> range | list[int]:
+def _own_rows(
+    pairs: PairSource,
+    indices: Sequence[int],
+    methods: Mapping[str, Method],
+    scope: Scope,
+    sets: SetScorer | None,
+    devices: Sequence[jax.Device] | None,
+) -> dict[int, dict[str, Any]]:
+    """What this process has to tell of its share of the pairs, by their place among all."""
+
+    def score(place: int) -> tuple[int, dict[str, Any], dict[str, Made]]:
+        row, made = _row(pairs, indices[place], methods, scope)
+        return place, row, made if sets else {}
+
+    own, rows = own_indices(len(indices)), {}
+    console = Console(stderr=True, quiet=jax.process_index() != 0)
+    done = map_on_devices(score, own, devices)
+    for place, row, made in track(done, "evaluate", len(own), console=console):
+        rows[place] = row
+        if sets:
+            for protocol, (pair, pictures) in made.items():
+                sets.add(protocol, pair, pictures)
+    return rows
+
+
+def _chosen(count: int, limit: int | None) -> Sequence[int]:
     if limit is None or limit >= count:
         return range(count)
     return [index * count // limit for index in range(limit)]
 
 
 def _row(
-    pairs: PairSource,
-    index: int,
-    methods: Mapping[str, Method],
-    scope: Scope,
-    sets: SetScorer | None,
-) -> dict[str, Any]:
-    """What is to be told of one pair: its scores, or why it has none."""
+    pairs: PairSource, index: int, methods: Mapping[str, Method], scope: Scope
+) -> tuple[dict[str, Any], dict[str, Made]]:
+    """What is to be told of one pair: its scores, or why it has none; and its pictures."""
     try:
         made = _make(pairs[index], methods, scope)
     except BrokenPair as broken:
-        return {"name": broken.name, "reason": broken.reason, "scores": []}
-    if sets:
-        for protocol, (pair, pictures) in made.items():
-            sets.add(protocol, pair, pictures)
+        return {"name": broken.name, "reason": broken.reason, "scores": []}, {}
     scores = [score for item in made.items() for score in _scores(*item, scope)]
-    return {"name": pairs.names[index], "reason": "", "scores": scores}
+    return {"name": pairs.names[index], "reason": "", "scores": scores}, made
 
 
 def _make(pair: Pair, methods: Mapping[str, Method], scope: Scope) -> dict[str, Made]:

@@ -1,7 +1,6 @@
 """Scores of all pictures of a method together: FID, KID and patch-FID."""
 
 import os
-import threading
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -16,7 +15,7 @@ REFERENCES = ("target", "clean")
 
 
 class SetScorer:
-    """Takes the pictures of one photo after another; threads may add at once.
+    """Takes the pictures of one photo after another.
 
     Where several processes share the photos, each adds its own.
     """
@@ -38,7 +37,6 @@ class SetScorer:
             dimensions: of the network's features.
         """
         self._methods = tuple(methods)
-        self._lock = threading.Lock()
         self._sets = {  # the same on every process, since all gather one after another
             protocol: {
                 name: PictureSet(network, dimensions=dimensions)
@@ -50,10 +48,9 @@ class SetScorer:
     def add(self, protocol: str, pair: Pair, pictures: Mapping[str, np.ndarray]) -> None:
         """Takes one photo's pictures by method, beside its prepared pair."""
         references = {"target": pair.target, "clean": pair.clean}
-        with self._lock:
-            for name, picture in {**references, **pictures}.items():
-                if picture is not None:
-                    self._sets[protocol][name].add(pair.name, picture)
+        for name, picture in {**references, **pictures}.items():
+            if picture is not None:
+                self._sets[protocol][name].add(pair.name, picture)
 
     def scores(self) -> tuple[SetScore, ...]:
         """Of each method against each reference that all photos have; all processes must ask.
