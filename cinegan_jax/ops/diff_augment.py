@@ -42,13 +42,10 @@ def colour(image: jax.Array, key: jax.Array) -> jax.Array:
 
 def translation(image: jax.Array, key: jax.Array) -> jax.Array:
     """Moved by whole pixels along both sides, up to `SHIFT` of them."""
-    height, width, channels = image.shape
-    reach = jnp.array([round(height * SHIFT), round(width * SHIFT)])
-    moved = jax.random.randint(key, (2,), -reach, reach + 1)
-    down, right = round(height * SHIFT), round(width * SHIFT)
-    padded = jnp.pad(image, ((down, down), (right, right), (0, 0)))
-    start = (*(reach + moved), 0)
-    return jax.lax.dynamic_slice(padded, start, (height, width, channels))
+    reach = [round(side * SHIFT) for side in image.shape[:2]]
+    padded = jnp.pad(image, [*((pixels, pixels) for pixels in reach), (0, 0)])
+    first = jax.random.randint(key, (2,), 0, 2 * jnp.array(reach) + 1)
+    return jax.lax.dynamic_slice(padded, (*first, 0), image.shape)
 
 
 def cutout(image: jax.Array, key: jax.Array) -> jax.Array:
