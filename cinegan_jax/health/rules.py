@@ -15,6 +15,7 @@ from cinegan_jax.errors import UserError
 from cinegan_jax.health.signals import Signals
 
 ACTIONS = ("off", "warn", "lower_rate", "rollback", "stop")
+"""From the weakest to the strongest."""
 
 CRITIC_ACCURACY = re.compile(r"critics/accuracy(?!_real|_fake)\w*")
 """Each critic's share of right answers, real and generated pictures counted alike."""

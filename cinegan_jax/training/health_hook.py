@@ -60,8 +60,8 @@ class HealthHook:
         self.log.write_health(step, records, scalars | raised)
         for alarm in alarms:
             logging.warning("Step %d: ALARM %s: %s", step, alarm.name, alarm.message)
-        if alarms:
-            self._act(max(alarms, key=lambda alarm: ACTIONS.index(alarm.rule.action)))
+        for alarm in sorted(alarms, key=_strength, reverse=True):
+            self._act(alarm)
         return {}
 
     def memory(self) -> dict[str, Any]:
@@ -111,3 +111,7 @@ class HealthHook:
         self._scales = dict(scales)
         if self.monitor.lowers_rates or set(scales.values()) != {1.0}:
             self.step.scale_rates(scales)
+
+
+def _strength(alarm: Alarm) -> int:
+    return ACTIONS.index(alarm.rule.action)

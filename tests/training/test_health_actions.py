@@ -158,6 +158,23 @@ def test_without_a_healthy_checkpoint_there_is_no_way_back(
         start(tmp_path / "run", settings)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("parallelism", ["pmap", "pjit"])
+def test_several_processes_act_alike(tmp_path: Path, toy: dict[str, Any], parallelism: str) -> None:
+    """Taken back to step 6 twice, then stopped: whichever did otherwise would hang the others."""
+    settings = {**toy, **ALWAYS, "health.divergence.action": "rollback"}
+    settings |= {"parallelism": parallelism, "health.max_rollbacks": 2}
+    hosts = runs.Hosts(tmp_path / "run", settings, count=2, devices=2)
+    assert hosts.exit_codes() == [3, 3], hosts.said()
+    assert [alarm["step"] for alarm in lines(tmp_path / "run", "alarm")] == [10, 10, 10]
+    assert [record["step"] for record in lines(tmp_path / "run", "check")] == [
+        *(2, 4, 6, 8, 10),
+        *(8, 10),
+        *(8, 10),
+    ]
+    assert runs.saved_steps(tmp_path / "run") == [4, 6, 8]
+
+
 def test_a_checkpoint_from_before_there_was_health_is_taken_up(
     tmp_path: Path, toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

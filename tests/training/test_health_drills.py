@@ -1,0 +1,177 @@
+"""Each failure, driven in a really trained small CineGAN: its alarm is raised; in health, none."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import runs
+from PIL import Image
+
+from cinegan_jax import losses
+from cinegan_jax.data.pipeline import TrainBatches
+from cinegan_jax.families.cinegan import CineGan
+from cinegan_jax.training.run import Run
+from cinegan_jax.training.train import train
+
+SMALL = {
+    **runs.TINY,
+    "parallelism": "jit",
+    "num_steps": 30,
+    "generator.residual": True,
+    "generator.colour_path": 8,
+    "losses.l1": 20.0,
+    "optimizers.generator.learning_rate": 4e-3,
+    "optimizers.generator.warmup_steps": 5,
+    "optimizers.generator.beta1": 0.5,
+    "optimizers.critics.beta1": 0.5,
+    "ema_decay": 0.9,
+    "log_every_steps": 10,
+    "evaluate_every_steps": 30,
+    "sample_every_steps": 30,
+    "checkpoint_every_steps": 30,
+    "health.every_steps": 1,  # so that only one program is compiled
+    "health.grace_steps": 10,
+}
+
+
+@pytest.fixture(scope="module")
+def look(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Settings that name pairs of smooth pictures and the same in warm, dark tones."""
+    folder, rng = tmp_path_factory.mktemp("look"), np.random.default_rng(5)
+    for split, count in (("train", 48), ("test", 2)):
+        for side in ("input", "Warm"):
+            (folder / split / side).mkdir(parents=True)
+        for number in range(count):
+            blocks = Image.fromarray(rng.integers(0, 256, (4, 4, 3), np.uint8))
+            photo = np.asarray(blocks.resize((40, 36), Image.Resampling.BICUBIC)) / 255
+            for side, picture in {"input": photo, "Warm": photo ** [1.0, 1.3, 1.6]}.items():
+                saved = Image.fromarray(np.uint8(np.round(255 * picture)))
+                saved.save(folder / split / side / f"{number:03}.png")
+    return {**SMALL, "data.path": str(folder), "data.look": "Warm"}
+
+
+def alarms(workdir: Path, settings: dict[str, Any]) -> set[str]:
+    """The rules whose alarms a run raises."""
+    assert train(Run(runs.config_of(settings)), workdir) == 0
+    lines = (workdir / "health.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [r["step"] for r in records if r["kind"] == "check"] == list(range(1, 31))
+    return {record["rule"] for record in records if record["kind"] == "alarm"}
+
+
+def test_a_healthy_run_raises_none(tmp_path: Path, look: dict[str, Any]) -> None:
+    assert alarms(tmp_path / "run", look) == set()
+
+
+def test_a_slow_disk_is_a_stalled_input(
+    tmp_path: Path, look: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = TrainBatches.__next__
+
+    def slow(batches: TrainBatches) -> Any:
+        time.sleep(0.3)
+        return draw(batches)
+
+    monkeypatch.setattr(TrainBatches, "__next__", slow)
+    assert alarms(tmp_path / "run", look) == {"stalled_input"}
+
+
+@pytest.mark.slow
+def test_a_critic_of_a_hundred_times_the_rate_overpowers(
+    tmp_path: Path, look: dict[str, Any]
+) -> None:
+    rate = 100 * look["optimizers.critics.learning_rate"]
+    settings = {**look, "optimizers.critics.learning_rate": rate}
+    assert "critic_overpowers" in alarms(tmp_path / "run", settings)
+
+
+@pytest.mark.slow
+def test_a_generator_that_stands_still_is_seen(tmp_path: Path, look: dict[str, Any]) -> None:
+    settings = {**look, "optimizers.generator.learning_rate": 0.0}
+    found = alarms(tmp_path / "run", settings)
+    assert "generator_gradient_vanishes" in found
+    assert found <= {"generator_gradient_vanishes", "critic_overpowers", "colour_cast"}
+
+
+@pytest.mark.slow
+def test_a_constant_generator_has_collapsed(
+    tmp_path: Path, look: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last kernel is zero for good, and so only its last bias, a tint, can move."""
+    monkeypatch.setattr(CineGan, "_generate", _constant(CineGan._generate))
+    settings = {**look, "generator.residual": False}
+    found = alarms(tmp_path / "run", settings)
+    assert "collapse" in found
+    assert found <= {"collapse", "critic_overpowers"}
+
+
+def _constant(generate: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    def constant(family: CineGan, params: Any, vectors: Any, photo: jax.Array) -> jax.Array:
+        generator = dict(params["generator"])
+        generator["output"] = {**generator["output"]}
+        generator["output"]["kernel"] = jnp.zeros_like(generator["output"]["kernel"])
+        return generate(family, {**params, "generator": generator}, vectors, photo)
+
+    return constant
+
+
+@pytest.mark.slow
+def test_flipped_labels_mislead_the_critics(
+    tmp_path: Path, look: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = losses.hinge_critic
+    monkeypatch.setattr(losses, "hinge_critic", lambda real, fake: right(fake, real))
+    found = alarms(tmp_path / "run", look)
+    assert "critic_misled" in found
+    assert "critic_overpowers" not in found
+
+
+@pytest.mark.slow
+def test_an_infinity_in_a_batch_is_non_finite(
+    tmp_path: Path, look: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the batch of one step, which moves nothing; the run goes on."""
+    objective = CineGan.objective
+
+    def broken(family: CineGan, *arguments: Any, **settings: Any) -> Any:
+        found, aux = objective(family, *arguments, **settings)
+        bad = jnp.where(arguments[4].step == 20, jnp.inf, 0.0)
+        return {name: loss + bad for name, loss in found.items()}, aux
+
+    monkeypatch.setattr(CineGan, "objective", broken)
+    assert alarms(tmp_path / "run", look) == {"non_finite"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rule", "spoil"),
+    [
+        ("saturation", lambda x: jnp.clip(4 * x, -1, 1)),
+        ("blooming", lambda x: jnp.clip(x + 0.8 * jax.nn.sigmoid(20 * (x - 0.1)), -1, 1)),
+        ("colour_cast", lambda x: x + jnp.array([0.3, -0.3, 0.0])[None, None, None]),
+    ],
+)
+def test_pictures_that_go_wrong_are_named(
+    tmp_path: Path,
+    look: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    rule: str,
+    spoil: Callable[[jax.Array], jax.Array],
+) -> None:
+    """The generator's output is spoilt past what it can undo: its rate is small."""
+    generate = CineGan._generate
+    monkeypatch.setattr(CineGan, "_generate", lambda *arguments: spoil(generate(*arguments)))
+    settings = {**look, "optimizers.generator.learning_rate": 1e-5}
+    assert rule in alarms(tmp_path / "run", settings)
+
+
+@pytest.mark.slow
+def test_a_generator_that_leaves_its_targets_diverges(tmp_path: Path, look: dict[str, Any]) -> None:
+    settings = {**look, "optimizers.generator.learning_rate": 1.0}
+    assert "divergence" in alarms(tmp_path / "run", settings)
