@@ -3,7 +3,9 @@ import weakref
 import jax
 import numpy as np
 import pytest
+from listed_pairs import ListedPairs
 from scipy.interpolate import RegularGridInterpolator
+from several_processes import in_processes
 
 from cinegan_jax.data.pairs import BrokenPair, Pair
 from cinegan_jax.errors import UserError
@@ -176,6 +178,20 @@ def test_several_devices_find_what_one_does(rng, listed_pairs):
     alone, together = (_evaluate(pairs, protocols=("native",), devices=n) for n in (1, 2))
     assert together == alone
     assert [score.name for score in together.photos] == list("01234")
+
+
+def evaluated():
+    """Of five pairs, in this process' share and all others'."""
+    rng = np.random.default_rng(6)
+    pairs = [Pair(str(i), _photo(rng), _photo(rng)) for i in range(5)]
+    found = _evaluate(ListedPairs([*pairs, BrokenPair("torn", "truncated")]), protocols=("native",))
+    return [(score.name, score.scores) for score in found.photos], found.skipped
+
+
+def test_two_processes_find_what_one_does():
+    alone = evaluated()
+    assert [name for name, _ in alone[0]] == list("01234")
+    assert in_processes(evaluated, devices=1) == [alone, alone]
 
 
 class TestSets:

@@ -14,6 +14,8 @@ from cinegan_jax.checkpointing.step_folder import find_damage, finished_steps
 from cinegan_jax.data.plan import Settings
 from cinegan_jax.data.prepare import prepare
 from cinegan_jax.errors import UserError
+from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
+from cinegan_jax.evaluation.scope import Scope
 from cinegan_jax.training.evaluate import evaluate
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.train import train
@@ -126,7 +128,8 @@ def test_a_bucket_serves_fine_tuning_and_evaluation(
     params = [path for path in given if path.startswith("['params']")]
     assert params
     assert all(kept[path] == given[path] for path in params)
-    assert evaluate(Run(runs.config_of(toy | small_pairs)), bucket / "run") == 0
+    scope = Scope(size=64, metrics=MAIN_METRICS)
+    assert evaluate(Run(runs.config_of(toy | small_pairs)), bucket / "run", scope) == 0
     assert json.loads((bucket / "run" / "evaluation.json").read_text())["photos"]
     assert (bucket / "run" / "before_after.png").read_bytes().startswith(b"\x89PNG")
 

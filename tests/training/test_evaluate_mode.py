@@ -10,7 +10,9 @@ import runs
 from PIL import Image
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
 from cinegan_jax.evaluation.result_file import load
+from cinegan_jax.evaluation.scope import Scope
 from cinegan_jax.training.evaluate import evaluate
 from cinegan_jax.training.run import Run
 
@@ -23,7 +25,8 @@ def test_it_scores_input_lut_and_generator_by_both_protocols(
 ) -> None:
     workdir = tmp_path / "run"
     shutil.copytree(trained, workdir)
-    assert evaluate(Run(runs.config_of(cinegan_settings)), workdir) == 0
+    scope = Scope(size=64, metrics=MAIN_METRICS)
+    assert evaluate(Run(runs.config_of(cinegan_settings)), workdir, scope) == 0
     found = load(workdir / "evaluation.json").summaries(metric="psnr")
     means = {(summary.protocol, summary.method): summary.mean for summary in found}
     methods = ("input", "lut", "affine", "generator")
@@ -35,8 +38,10 @@ def test_it_scores_input_lut_and_generator_by_both_protocols(
     for shown in ("filmnet", "native", "fitted LUT", f"{expected:.2f}"):
         assert shown in said
         assert shown in (workdir / "evaluation.md").read_text()
-    with Image.open(workdir / "before_after.png") as sheet:
-        assert np.ptp(np.asarray(sheet.convert("RGB"))) > 100
+    for name in ("before_after.png", "worst.jpg"):
+        with Image.open(workdir / name) as sheet:
+            assert np.ptp(np.asarray(sheet.convert("RGB"))) > 100
+    assert "<html" in (workdir / "evaluation.html").read_text()
 
 
 def held_out(folder: Path) -> list[list[np.ndarray]]:

@@ -6,12 +6,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 import runs
 from etils import epath
 
 from cinegan_jax.checkpointing.step_folder import find_damage
+from cinegan_jax.evaluation.evaluate import evaluate as score
+from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
+from cinegan_jax.evaluation.result_file import load
+from cinegan_jax.evaluation.scope import Scope
+from cinegan_jax.evaluation.target import workdir_target
 
 LAST = 8
 TOY: dict[str, Any] = {
@@ -218,11 +224,20 @@ def test_one_process_that_fails_does_not_leave_the_other_waiting(
     assert "007 (" in hosts.said()
 
 
-def test_evaluation_by_two_processes_is_written_by_the_first(
+@pytest.mark.slow
+def test_evaluation_is_shared_by_two_processes_and_written_by_the_first(
     tmp_path: Path, toy: dict[str, Any], alone: Path
 ) -> None:
-    said = runs.run_hosts_to_end(alone, toy, *TOGETHER, mode="evaluate")
+    """They find what one process finds."""
+    said = runs.run_hosts_to_end(alone, toy, *TOGETHER, mode="evaluate", seconds=300)
     first, second = said.split("--- host 1")
     assert "held-out PSNR" in first
     assert "PSNR" not in second
-    assert (alone / "evaluation.json").exists()
+    together = load(alone / "evaluation.json")
+    target = workdir_target(alone, runs.config_of(toy))
+    scope = Scope(metrics=MAIN_METRICS)
+    one = score(target.test_pairs, target.methods, target.about, scope, devices=jax.devices()[:1])
+    assert [photo.name for photo in together.photos] == [photo.name for photo in one.photos]
+    for ours, theirs in zip(together.photos, one.photos, strict=True):
+        for metric, value in theirs.scores.items():
+            assert ours.scores[metric] == pytest.approx(value, rel=1e-5), (ours, metric)
