@@ -116,7 +116,7 @@ EVERYTHING = Adversarial(
     noise=0.1,
     noise_steps=10,
     augment="colour,translation,cutout",
-    r1=1.0,
+    r1=0.01,
     r1_every=2,
     critic_updates=2,
 )
