@@ -6,14 +6,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from cinegan_jax.pages.curves import Chart, Curve
 from cinegan_jax.report.run_files import RunFiles
 
-LOG_RANGE = 30.0
-"""Greatest to least value of a chart's curves from which its axis begins logarithmic."""
+LOG_RANGE = 20.0
+"""High to low value of a chart's curves from which its axis begins logarithmic."""
+USUAL = (5, 95)
+"""Percentiles that count as low and high."""
 HELD_OUT = "heldout/"
 LOSSES = ("Losses", "Gradient norms", "Terms of the generator's loss", "Critics' losses")
 """Charts of the metrics records, in their order."""
+PICTURES = ("input", "output", "target")
+"""Parts of signals that tell of pictures."""
+RUN, RUN_PARTS = "run", ("data", "players", "steps")
+"""Parts that have few signals each, and their common name."""
 _CRITICS_AND_SCALES = re.compile(r"_?(?:real|fake|full|half).*$")
 _NO_CURVES = ("epoch", "step", "skipped_steps")
 
@@ -112,12 +120,16 @@ def _loss_title(name: str) -> tuple[str, str]:
 def _signal_title(name: str) -> tuple[str, str, str]:
     """Part, chart and curve of a signal such as `critics/accuracy_real_full`.
 
-    The critics' scales and what they saw are curves of one chart, as blocks of a network are
-    (`generator/gradient_norm/block1`).
+    What photos, outputs and targets have in common makes one chart. The critics' scales and what
+    they saw are curves of one chart, as blocks of a network are (`generator/gradient_norm/block1`).
     """
     part, _, rest = name.partition("/")
     if not rest:
-        return "run", _words(name), _words(name)
+        return RUN, _words(name), _words(name)
+    if part in PICTURES:
+        return "pictures", _words(rest), part
+    if part in RUN_PARTS:
+        return RUN, f"{part}: {_words(rest)}", _words(rest)
     title, _, label = rest.partition("/")
     if not label:
         stem = _CRITICS_AND_SCALES.sub("", title)
@@ -128,7 +140,10 @@ def _signal_title(name: str) -> tuple[str, str, str]:
 
 def _chart(title: str, curves: list[Curve]) -> Chart:
     values = [v for c in curves for v in c.values if v is not None and math.isfinite(v)]
-    log = bool(values) and min(values) > 0 and max(values) > LOG_RANGE * min(values)
+    log = False
+    if values and min(values) >= 0 and not title.endswith("share"):
+        low, high = np.percentile(values, USUAL)
+        log = bool(low > 0 and high > LOG_RANGE * low)
     return Chart(title, curves, log=log)
 
 

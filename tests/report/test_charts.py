@@ -28,7 +28,7 @@ def test_losses_lie_with_their_like(workdir: Path) -> None:
     curve = charts[0].curves[0]
     assert list(curve.steps) == list(range(10, 410, 10))
     assert list(curve.values) == [30 / step for step in curve.steps]
-    assert [chart.log for chart in charts] == [True, True, False]  # 3 to 0.075; 10 to 0.25; signs
+    assert [chart.log for chart in charts] == [True, False, False]  # 3.2 to 0.08; 5 to 0.26; signs
 
 
 def test_skipped_steps_are_shown_where_there_are_any(workdir: Path) -> None:
@@ -63,11 +63,13 @@ def test_waits_are_in_percent(workdir: Path) -> None:
 def test_signals_of_health_are_grouped_by_what_they_tell_of(workdir: Path) -> None:
     names = [f"critics/accuracy_{w}_{s}" for w in ("real", "fake") for s in ("full", "half")]
     names += ["generator/gradient_norm", "generator/gradient_norm/block1", "generator/gap", "alone"]
+    names += ["output/mean_a", "target/mean_a", "data/wait_share"]
     signals = dict.fromkeys(names, 1.0) | {"generator/unknown": None}
     write_lines(workdir / "health.jsonl", [{"step": 5, "kind": "check", "signals": signals}])
     found = health_charts(read(workdir))
     assert {part: named(charts) for part, charts in found.items()} == {
         "critics": {"accuracy": ["real full", "real half", "fake full", "fake half"]},
         "generator": {"gradient norm": ["all", "block1"], "gap": [""]},
-        "run": {"alone": [""]},
+        "run": {"alone": [""], "data: wait share": [""]},
+        "pictures": {"mean a": ["output", "target"]},
     }
