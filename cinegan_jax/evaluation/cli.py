@@ -52,7 +52,7 @@ def evaluate(
 ) -> None:
     """Score pictures on held-out pairs, beside the photos, a fitted LUT and an oracle.
 
-    Writes evaluation.json, evaluation.md, before_after.png and worst.jpg.
+    Writes evaluation.json, .md and .html, before_after.png and worst.jpg.
     """
     from cinegan_jax.compilation_cache import keep_compilations_for_user
     from cinegan_jax.evaluation.evaluate import evaluate as score

@@ -182,7 +182,8 @@ def _markdown_table(
 def _about(evaluation: Evaluation) -> str:
     about = evaluation.about
     step = "" if about.step is None else f", step {about.step}"
-    return f"Split `{about.split}` of `{about.data}`, look `{about.look}`{step}."
+    weights = "".join(f" {metric.upper()} by `{file}`." for metric, file in about.weights.items())
+    return f"Split `{about.split}` of `{about.data}`, look `{about.look}`{step}.{weights}"
 
 
 def _listed(found: Iterable[Summary]) -> str:

@@ -1,6 +1,7 @@
 """Evaluate mode on finished runs."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import runs
 from PIL import Image
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.evaluation import baselines
 from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
 from cinegan_jax.evaluation.result_file import load
 from cinegan_jax.evaluation.scope import Scope
+from cinegan_jax.ops.lut import fit_lut
 from cinegan_jax.training.evaluate import evaluate
 from cinegan_jax.training.run import Run
 
@@ -22,7 +25,9 @@ def test_it_scores_input_lut_and_generator_by_both_protocols(
     trained: Path,
     cinegan_settings: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(baselines, "fit_lut", partial(fit_lut, size=5))  # which is quick
     workdir = tmp_path / "run"
     shutil.copytree(trained, workdir)
     scope = Scope(size=64, metrics=MAIN_METRICS)
