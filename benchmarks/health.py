@@ -28,7 +28,7 @@ ROUNDS = flags.DEFINE_integer("rounds", 30, "Steps of either kind.")
 def main(argv: list[str]) -> None:
     del argv
     config = cpu_demo.get_config()
-    config.parallelism, config.batch_size, config.data.size = "jit", BATCH.value, SIZE.value
+    config.batch_size, config.data.size = BATCH.value, SIZE.value
     config.generator.width = config.discriminator.width = WIDTH.value
     run = Run(config)
     shape = (BATCH.value, SIZE.value, SIZE.value, 3)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -72,16 +73,14 @@ def train(run: Run, workdir: epath.Path) -> int:
             Profiler(workdir, config.profile_steps, start.step, run.total_steps) as profiler,
         ):
             health = _health(run, batches, log, start)
+            hooks = partial(_hooks, run, workdir, batches, checkpoints, log, health)
             while True:
                 loop = Loop(
                     step_fn=health.step,
                     frozen=frozen,
                     batches=batches,
                     to_save=parallel.to_save,
-                    hooks=[
-                        profiler,
-                        *_hooks(run, workdir, batches, checkpoints, log, health, start.step),
-                    ],
+                    hooks=[profiler, *hooks(start.step)],
                     upload_records=log.upload,
                     checkpoints=checkpoints,
                     checkpoint_every_steps=config.checkpoint_every_steps,
@@ -92,8 +91,10 @@ def train(run: Run, workdir: epath.Path) -> int:
                     finished = loop.run(state, start.step, run.total_steps, guard)
                     return 0 if finished else guard.exit_code
                 except RollBack as asked:
-                    start = _rolled_back(run, asked.alarm, health, checkpoints)
-                    log.rewind(start.step)
+                    alarm = asked.alarm
+                # Not above: there the exception would keep the state that is given up in memory.
+                start = _rolled_back(run, alarm, health, checkpoints)
+                log.rewind(start.step)
 
 
 def open_checkpoints(run: Run, workdir: epath.Path) -> Checkpoints:

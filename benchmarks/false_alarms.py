@@ -1,0 +1,86 @@
+"""Health's false alarms: healthy runs of the demo, cut short, and the alarms that they raise.
+
+    python -m benchmarks.false_alarms                                  # 5 seeds, 100 steps
+    python -m benchmarks.false_alarms --seeds=0 --steps=400 --every=10 --grace=100
+
+Prints each run's alarms and, over all runs, how near the signals that rules read came to their
+limits. A short grace makes it harder than the run that it stands for. The runs share one
+compilation cache, and so compile once.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+from absl import app, flags, logging
+from etils import epath
+
+from cinegan_jax.training.run import Run
+from cinegan_jax.training.train import train
+from configs import cpu_demo
+
+SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Of the runs.")
+STEPS = flags.DEFINE_integer("steps", 100, "Of each run.")
+EVERY = flags.DEFINE_integer("every", 5, "Steps between two checks.")
+GRACE = flags.DEFINE_integer("grace", 20, "Steps at the start without most rules.")
+FOLDER = flags.DEFINE_string("folder", None, "To keep the runs in; by default they are deleted.")
+
+READ = (
+    "critics/accuracy_full",
+    "critics/accuracy_half",
+    "generator/gradient_norm_to_start",
+    "critics/gradient_norm_to_start",
+    "generator/update_ratio",
+    "output/distance_to_targets",
+    "output/saturated_excess",
+    "output/burnt_excess",
+    "output/colour_cast",
+    "output/target_distance_to_start",
+    "level/l1_to_start",
+    "level/feature_matching_to_start",
+    "data/wait_share",
+    "steps/non_finite",
+)
+"""Signals that rules read."""
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    logging.set_verbosity(logging.ERROR)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(FOLDER.value or temporary)
+        jax.config.update("jax_compilation_cache_dir", str(folder / "compilations"))
+        checks: list[Mapping[str, Any]] = []
+        total = 0
+        for seed in map(int, SEEDS.value):
+            records = list(run(seed, folder / f"seed{seed}"))
+            alarms = [record for record in records if record["kind"] == "alarm"]
+            checks += [record["signals"] for record in records if record["kind"] == "check"]
+            total += len(alarms)
+            told = ", ".join(f"{a['rule']} at {a['step']} {a['evidence']}" for a in alarms)
+            print(f"seed {seed}: {len(alarms)} alarms {told}", flush=True)
+    print(f"{total} false alarms in {len(SEEDS.value)} runs of {STEPS.value} steps")
+    for name in READ:
+        values = [signals[name] for signals in checks if signals.get(name) is not None]
+        if values:
+            print(f"{name:34} {min(values):10.4g} to {max(values):10.4g}")
+
+
+def run(seed: int, workdir: Path) -> Iterator[Mapping[str, Any]]:
+    """Trains, and gives the records of the run's health."""
+    config = cpu_demo.get_config()
+    config.seed, config.num_steps = seed, STEPS.value
+    config.health.every_steps, config.health.grace_steps = EVERY.value, GRACE.value
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        assert train(Run(config), epath.Path(workdir)) == 0
+    for line in (workdir / "health.jsonl").read_text().splitlines():
+        yield json.loads(line)
+
+
+if __name__ == "__main__":
+    app.run(main)
