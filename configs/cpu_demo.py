@@ -21,4 +21,6 @@ def get_config() -> ml_collections.ConfigDict:
     c.sample_every_steps = 100
     c.evaluate_every_steps = 100
     c.checkpoint_every_steps = 100
+    c.health.every_steps = 10
+    c.health.grace_steps = 50
     return c
