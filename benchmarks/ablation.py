@@ -218,7 +218,7 @@ def photo_scores(workdir: Path) -> dict[tuple[str, str, str], np.ndarray]:
     file = workdir / "evaluation.json"
     if not file.exists():
         command = [sys.executable, "-m", "cinegan_jax.cli", "evaluate", str(workdir)]
-        unused = ("ssim", "delta_e_2000", "histogram", "delta_e_highlights")
+        unused = ("histogram", "delta_e_highlights")
         run_quietly([*command, "--protocol=native", *(f"--without={name}" for name in unused)])
     photos = load(file).select(protocol="native")
     return {
