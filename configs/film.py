@@ -7,7 +7,7 @@ Command:  cinegan prepare PHOTOS PAIRS --look classic_neg --size 320 --variants 
             --config.data.path=PAIRS --config.data.look=classic_neg
           cinegan export --weights WORKDIR --format safetensors -o classic_neg.safetensors
 Hardware: 2 CPU cores
-Time:     TIME
+Time:     8 to 10 minutes beside other work
 Score:    in cinegan_jax/looks/*.md; the ablation is in docs/results.md
 """
 
