@@ -2,8 +2,8 @@
 
 Command:  python -m cinegan_jax.main --config=configs/cpu_demo.py --workdir=WORKDIR
 Hardware: 2 CPU cores
-Time:     TIME
-Score:    SCORE
+Time:     3 minutes, and 4 to evaluate
+Score:    held-out PSNR 39.7 dB (photo 23.2), without the target's grain 51.9 dB (photo 23.3)
 """
 
 import ml_collections
