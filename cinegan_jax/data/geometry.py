@@ -68,6 +68,12 @@ def squash(photo: np.ndarray, size: int) -> np.ndarray:
     return np.rint(_bilinear(rows, size, axis=1)).astype(np.uint8)
 
 
+def centre_crop(photo: np.ndarray, size: int) -> np.ndarray:
+    """The middle window: uint8 [h, w, 3], sides at least `size`, to uint8 [size, size, 3]."""
+    top, left = ((side - size) // 2 for side in photo.shape[:2])
+    return photo[top : top + size, left : left + size]
+
+
 RESIZES: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "crop": fit_short_side,
     "squash": squash_square,

@@ -14,9 +14,12 @@ from cinegan_jax.metrics.psnr import psnr
 from cinegan_jax.ops.images import to_unit
 from cinegan_jax.types import Images
 
+Fit = Callable[[np.ndarray, int], np.ndarray]
+"""A picture, uint8 [h, w, 3], and a size to uint8 [size, size, 3]."""
+
 
 class QuickEvaluator:
-    """Scores a generator on a few held-out pairs, squashed to one size and kept on the device.
+    """Scores a generator on a few held-out pairs, brought to one size and kept on the device.
 
     Attributes:
         inputs: uint8 [n, size, size, 3].
@@ -24,15 +27,15 @@ class QuickEvaluator:
         clean: the targets without grain, uint8 [n, size, size, 3], if known for all pairs.
     """
 
-    def __init__(self, pairs: Iterable[Pair], size: int):
-        """Raises UserError where there is no pair."""
+    def __init__(self, pairs: Iterable[Pair], size: int, fit: Fit = squash):
+        """`fit` brings pictures to size x size; raises UserError where there is no pair."""
         pairs = list(pairs)
         if not pairs:
             raise UserError("no held-out pair could be read: check the test split of config.data")
-        self.inputs = _stack([pair.input for pair in pairs], size)
-        self.targets = _stack([pair.target for pair in pairs], size)
+        self.inputs = _stack([pair.input for pair in pairs], size, fit)
+        self.targets = _stack([pair.target for pair in pairs], size, fit)
         clean = [pair.clean for pair in pairs if pair.clean is not None]
-        self.clean = _stack(clean, size) if len(clean) == len(pairs) else None
+        self.clean = _stack(clean, size, fit) if len(clean) == len(pairs) else None
 
     def __call__(self, generate: Callable[[Images], Images]) -> Iterator[tuple[str, float]]:
         """Yields (name, mean over the pairs): `psnr`, `delta_e`, then both with `_clean`.
@@ -46,8 +49,8 @@ class QuickEvaluator:
             yield from _means(pictures, self.clean, "_clean")
 
 
-def _stack(pictures: list[np.ndarray], size: int) -> jax.Array:
-    return jnp.asarray(np.stack([squash(picture, size) for picture in pictures]))
+def _stack(pictures: list[np.ndarray], size: int, fit: Fit) -> jax.Array:
+    return jnp.asarray(np.stack([fit(picture, size) for picture in pictures]))
 
 
 def _means(pictures: Images, references: Images, suffix: str) -> Iterator[tuple[str, float]]:

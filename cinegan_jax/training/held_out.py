@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator
 import jax
 import numpy as np
 
+from cinegan_jax.data.geometry import centre_crop, squash
 from cinegan_jax.data.pairs import BrokenPair, Pair, PairSource
-from cinegan_jax.evaluation.quick import QuickEvaluator
+from cinegan_jax.data.transforms import require_crop
+from cinegan_jax.evaluation.quick import Fit, QuickEvaluator
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.inference.sheet import grid
 from cinegan_jax.ops.images import to_uint8
@@ -14,14 +16,21 @@ from cinegan_jax.training.state import Networks
 from cinegan_jax.types import Images
 
 GRID_ROWS = 4
+FITS: dict[str, Fit] = {"crop": centre_crop, "squash": squash}
+"""How held-out pairs are brought to the training size, by `config.data.crop`."""
 
 
 class HeldOut:
-    """Scores and sample grids of the same held-out pairs, squashed to one size."""
+    """Scores and sample grids of the same held-out pairs, at the size that is trained on."""
 
-    def __init__(self, family: GanFamily, pairs: PairSource, count: int, size: int):
-        """The first `count` readable pairs, spread evenly over the source."""
-        self._evaluator = QuickEvaluator(_spread(pairs, count), size)
+    def __init__(self, family: GanFamily, pairs: PairSource, count: int, size: int, crop: str):
+        """`count` pairs, spread evenly over the source; those that cannot serve are left out.
+
+        `crop` is that of training: squashed pictures have another scale than crops, and what a
+        network learns of light and texture has one.
+        """
+        usable = _spread(pairs, count, size if crop == "crop" else 0)
+        self._evaluator = QuickEvaluator(usable, size, FITS[crop])
 
         @jax.jit
         def generate(networks: Networks, images: Images) -> Images:
@@ -40,9 +49,11 @@ class HeldOut:
         return grid(*map(np.asarray, (photos, self._generate(networks, photos), targets)))
 
 
-def _spread(pairs: PairSource, count: int) -> Iterator[Pair]:
+def _spread(pairs: PairSource, count: int, least_side: int) -> Iterator[Pair]:
     for index in np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int):
         try:
-            yield pairs[int(index)]
+            pair = pairs[int(index)]
+            require_crop(pair, least_side)
+            yield pair
         except BrokenPair:
             continue

@@ -170,7 +170,8 @@ def _hooks(
 ) -> Iterator[Hook]:
     """In this order at each step: guard, health, progress, samples, scores."""
     config, one = run.config, run.parallel.one
-    held_out = HeldOut(run.family, run.test_pairs, config.evaluate_pairs, config.data.size)
+    data = config.data
+    held_out = HeldOut(run.family, run.test_pairs, config.evaluate_pairs, data.size, data.crop)
     yield NonFiniteGuard(config.max_nonfinite_steps, one, lambda: checkpoints.latest_step)
     if health.every_steps:
         yield health

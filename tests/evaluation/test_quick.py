@@ -2,6 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cinegan_jax.data.geometry import centre_crop
 from cinegan_jax.data.pairs import Pair
 from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.quick import QuickEvaluator
@@ -43,3 +44,12 @@ def test_the_clean_target_is_left_out_unless_all_pairs_have_one(pairs):
 def test_no_pairs_is_an_error():
     with pytest.raises(UserError, match="no held-out pair"):
         QuickEvaluator([], 16)
+
+
+def test_centre_crops_keep_pixels_as_they_are(rng):
+    photos = [rng.integers(0, 256, shape, np.uint8) for shape in ((21, 40, 3), (33, 16, 3))]
+    pairs = [Pair(str(n), photo, 255 - photo) for n, photo in enumerate(photos)]
+    evaluator = QuickEvaluator(pairs, 16, centre_crop)
+    np.testing.assert_array_equal(evaluator.inputs[0], photos[0][2:18, 12:28])
+    np.testing.assert_array_equal(evaluator.inputs[1], photos[1][8:24])
+    np.testing.assert_array_equal(evaluator.targets[1], 255 - photos[1][8:24])
