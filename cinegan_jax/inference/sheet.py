@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from cinegan_jax.inference.picture_grid import GUTTER, INK, PAPER, picture_grid
 from cinegan_jax.storage import AnyPath
 
 COLUMNS = ("photo", "generated", "target")
-GUTTER = 8
 CAPTION = 28
 """Height of a line of text, in pixels."""
-PAPER, INK = (255, 255, 255), (32, 32, 32)
 
 
 def grid(photos: np.ndarray, generated: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -25,11 +24,7 @@ def grid(photos: np.ndarray, generated: np.ndarray, targets: np.ndarray) -> np.n
         uint8 [n * (h + gutter) + gutter, 3 * (w + gutter) + gutter, 3].
     """
     cells = np.stack([photos, generated, targets], axis=1)
-    gutter = [(0, 0), (0, 0), (GUTTER, 0), (GUTTER, 0), (0, 0)]
-    framed = np.pad(cells, gutter, constant_values=PAPER[0])
-    rows, columns, height, width, channels = framed.shape
-    sheet = framed.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
-    return np.pad(sheet, [(0, GUTTER), (0, GUTTER), (0, 0)], constant_values=PAPER[0])
+    return picture_grid(cells.reshape(-1, *cells.shape[2:]), columns=3)
 
 
 def contact_sheet(
