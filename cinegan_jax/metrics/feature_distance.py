@@ -26,7 +26,9 @@ SCALES = 4
 CHANNELS = 32
 WINDOWS = (5, 3)
 """Of the two convolutions, in pixels; only windows that lie wholly inside the picture count."""
-SMALLEST_SIDE = (sum(WINDOWS) - 1) * 2 ** (SCALES - 1)
+SMALLEST_WINDOWED = sum(WINDOWS) - 1
+"""The side into which both windows, one after the other, fit once."""
+SMALLEST_SIDE = SMALLEST_WINDOWED * 2 ** (SCALES - 1)
 
 _SEED = 0
 _MEAN_TAKEN_OFF = 0.8
@@ -66,6 +68,38 @@ def random_feature_distance(
         images, references = _halve(images), _halve(references)
         inside = whole_windows(inside, 2, stride=2)
     return distance if ignore_nans else jnp.where(missing.any(axis=(1, 2, 3)), jnp.nan, distance)
+
+
+@jax.jit
+def random_features(images: Images) -> jax.Array:
+    """The means of an untrained network's unit features over each picture; see the module.
+
+    They describe a picture for the distances of sets (`frechet`, `kid`), which may then be called
+    neither FID nor KID: colours, edges and textures, not where they lie.
+
+    Args:
+        images: unit [n, h, w, 3], both sides at least `SMALLEST_WINDOWED`.
+
+    Returns:
+        float32 [n, d], with d of 64 for each scale at which both windows fit into the picture.
+
+    Raises:
+        ValueError: a side is too short.
+    """
+    if min(images.shape[1:3]) < SMALLEST_WINDOWED:
+        raise ValueError(
+            f"random features need sides of {SMALLEST_WINDOWED} or more, got {images.shape}"
+        )
+    means, pictures = [], jnp.asarray(images)
+    for _ in range(SCALES):
+        if min(pictures.shape[1:3]) < SMALLEST_WINDOWED:
+            break
+        features = 2 * pictures - 1
+        for kernel in _kernels():
+            features = _convolve(features, kernel)
+            means.append(jnp.mean(_unit(features), axis=(1, 2)))
+        pictures = _halve(pictures)
+    return jnp.concatenate(means, axis=-1)
 
 
 def _distance_at_one_scale(

@@ -6,24 +6,27 @@ import pytest
 from PIL import Image
 from scipy import ndimage, signal
 
-from cinegan_jax.metrics.feature_distance import random_feature_distance
+from cinegan_jax.metrics.feature_distance import random_feature_distance, random_features
 
 
 def _first_principles(image, reference):
     """The definition in the module, in float64 by scipy, for one pair [h, w, 3]."""
+    units = zip(_unit_features(image, 4), _unit_features(reference, 4), strict=True)
+    return sum(((one - other) ** 2).sum(-1).mean() / 8 for one, other in units)
+
+
+def _unit_features(image, scales):
+    """Both convolutions' [h', w', 32] at each scale."""
     state = np.random.RandomState(0)
     first = state.standard_normal((5, 5, 3, 32)) * np.sqrt(2 / 75)
     second = state.standard_normal((3, 3, 32, 32)) * np.sqrt(2 / 288)
     first -= 0.8 * first.mean((0, 1))
-    total = 0
-    for _ in range(4):
-        one, other = 2 * image - 1, 2 * reference - 1
+    for _ in range(scales):
+        features = 2 * image - 1
         for kernel in (first, second):
-            one, other = (_relu_of_convolution(x, kernel) for x in (one, other))
-            units = [x / np.sqrt((x**2).sum(-1, keepdims=True) + 0.01) for x in (one, other)]
-            total += ((units[0] - units[1]) ** 2).sum(-1).mean() / 8
-        image, reference = (_half(x) for x in (image, reference))
-    return total
+            features = _relu_of_convolution(features, kernel)
+            yield features / np.sqrt((features**2).sum(-1, keepdims=True) + 0.01)
+        image = _half(image)
 
 
 def _relu_of_convolution(x, kernel):
@@ -102,3 +105,19 @@ def test_lost_detail_costs_more_than_a_colour_cast_of_equal_psnr(photos):
     np.testing.assert_allclose(*errors, rtol=1e-4)
     lost, moved = (random_feature_distance(x, photos) for x in (blurred, cast))
     assert (lost > 2 * moved).all()
+
+
+@pytest.mark.parametrize(("side", "scales"), [(64, 4), (32, 3), (7, 1)])
+def test_a_pictures_features_are_means_at_each_scale_that_fits(rng, side, scales):
+    images = rng.random((2, side, side + 3, 3))
+    expected = [
+        np.concatenate([unit.mean((0, 1)) for unit in _unit_features(image, scales)])
+        for image in images
+    ]
+    actual = random_features(images.astype(np.float32))
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_picture_without_room_for_the_windows_has_no_features():
+    with pytest.raises(ValueError, match=r"sides of 7 or more, got \(1, 6, 40, 3\)"):
+        random_features(np.zeros((1, 6, 40, 3), np.float32))
