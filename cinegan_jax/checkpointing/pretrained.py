@@ -19,7 +19,8 @@ from cinegan_jax.checkpointing.step_folder import (
 from cinegan_jax.errors import UserError
 from cinegan_jax.storage import absolute
 
-Which = Literal["newest", "best"]
+Which = Literal["newest", "best"] | int
+"""The newest step, the best one by the metric that the run kept, or the step of that number."""
 
 
 def restore_networks(
@@ -37,17 +38,17 @@ def restore_networks(
       workdir: the folder of the run that trained them.
       templates: the parts wanted by name: trees of arrays or `jax.ShapeDtypeStruct`s, whose
         shardings say where each array goes (without one: the first device).
-      which: the newest step, or the best one by the metric that run kept.
+      which: of the run's steps; one that is asked for by number and is damaged is an error.
       optional: names that are left out of the answer where the run did not save them.
 
     Raises:
-      UserError: there is no such folder, no good checkpoint in it, no best one, a part that is
-        not in it, or arrays of other shapes.
+      UserError: there is no such folder, no good checkpoint in it, no best one, none of that
+        number, a part that is not in it, or arrays of other shapes.
     """
     checkpoints = absolute(workdir) / "checkpoints"
     steps = _steps(checkpoints)
-    if which == "best":
-        steps = [_best_step(checkpoints, steps)]
+    if which != "newest":
+        steps = [_chosen_step(checkpoints, steps, which)]
     folder = checkpoints / str(newest_good_step(checkpoints, steps))
     saved = read_header(folder)["arrays"]
     wanted = _present(templates, saved, optional, folder)
@@ -76,6 +77,17 @@ def _steps(checkpoints: epath.Path) -> list[int]:
     if not steps:
         raise UserError(f"The run in {checkpoints.parent} has no checkpoint in {checkpoints}.")
     return steps
+
+
+def _chosen_step(checkpoints: epath.Path, steps: list[int], which: Which) -> int:
+    if not isinstance(which, int):
+        return _best_step(checkpoints, steps)
+    if which not in steps:
+        raise UserError(
+            f"The run in {checkpoints.parent} has no checkpoint of step {which}; it has those of "
+            f"{', '.join(map(str, steps))}."
+        )
+    return which
 
 
 def _best_step(checkpoints: epath.Path, steps: list[int]) -> int:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from cinegan_jax.checkpointing.pretrained import restore_networks
+from cinegan_jax.checkpointing.pretrained import Which, restore_networks
 from cinegan_jax.errors import UserError
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.storage import absolute
@@ -39,16 +39,19 @@ def read_config(workdir: str | os.PathLike[str]) -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(json.loads(file.read_text()))
 
 
-def read_networks(workdir: str | os.PathLike[str], family: GanFamily, size: int) -> WorkdirNetworks:
-    """The newest networks of a run; of several processes all read them together.
+def read_networks(
+    workdir: str | os.PathLike[str], family: GanFamily, size: int, which: Which = "newest"
+) -> WorkdirNetworks:
+    """The networks of a run; of several processes all read them together.
 
     Args:
       workdir: the run's folder; may be in a bucket.
       family: that was trained.
       size: of the pictures that it was trained on, in pixels.
+      which: of the run's checkpoints.
 
     Raises:
-      UserError: there is no good checkpoint, or one of other networks.
+      UserError: there is no such checkpoint that is good, or it is of other networks.
     """
     picture = jax.ShapeDtypeStruct((1, size, size, 3), np.uint8)
     shapes = jax.eval_shape(family.init, jax.random.key(0), {"input": picture, "target": picture})
@@ -58,6 +61,6 @@ def read_networks(workdir: str | os.PathLike[str], family: GanFamily, size: int)
         "family": shapes.state,
         "ema": {player: shapes.params[player] for player in family.averaged},
     }
-    found = restore_networks(workdir, wanted, optional=("ema",))
+    found = restore_networks(workdir, wanted, which=which, optional=("ema",))
     params = {**found["params"], **found.get("ema", {})}
     return WorkdirNetworks(params, found["family"], int(found["step"]))

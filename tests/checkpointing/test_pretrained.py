@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
-from cinegan_jax.checkpointing.pretrained import restore_networks
+from cinegan_jax.checkpointing.pretrained import Which, restore_networks
 from cinegan_jax.errors import UserError
 
 
@@ -37,8 +37,8 @@ def shapes(tree: object) -> object:
     return jax.eval_shape(lambda: tree)
 
 
-@pytest.mark.parametrize(("which", "step"), [("newest", 4), ("best", 2)])
-def test_takes_only_the_parts_asked_for(run: Path, which: str, step: int) -> None:
+@pytest.mark.parametrize(("which", "step"), [("newest", 4), ("best", 2), (3, 3)])
+def test_takes_only_the_parts_asked_for(run: Path, which: Which, step: int) -> None:
     wanted = shapes({"params": state(0)["params"]})
     found = restore_networks(run, wanted, which=which)
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
@@ -81,5 +81,7 @@ def test_says_what_is_missing(tmp_path: Path) -> None:
         restore_networks(tmp_path, {})
     with Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(1, state(1), None, {})
+    with pytest.raises(UserError, match=r"no checkpoint of step 7; it has those of 1\."):
+        restore_networks(tmp_path, {"params": state(0)["params"]}, which=7)
     with pytest.raises(UserError, match="measured no best checkpoint"):
         restore_networks(tmp_path, {"params": state(0)["params"]}, which="best")
