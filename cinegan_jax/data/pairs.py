@@ -1,8 +1,8 @@
 """Pairs of photographs, plain and with the look: folders, shards, photos rendered on the fly."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from absl import logging
@@ -10,6 +10,7 @@ from array_record.python.array_record_data_source import ArrayRecordDataSource
 
 from cinegan_jax.data import manifest as manifests
 from cinegan_jax.data.decode import BrokenPhoto, decode, is_photo
+from cinegan_jax.data.examples import BrokenExample, ExampleSource
 from cinegan_jax.data.film import FilmLook, load_look, photo_seed, render
 from cinegan_jax.data.records import decode_record
 from cinegan_jax.data.samples import sample_photos
@@ -30,28 +31,13 @@ class Pair(NamedTuple):
     target: np.ndarray
     clean: np.ndarray | None = None
 
-
-class BrokenPair(Exception):
-    """A pair that cannot be used: `name` says which, `reason` why."""
-
-    def __init__(self, name: str, reason: str):
-        super().__init__(name, reason)
-        self.name = name
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.reason}"
-
-
-class PairSource(Protocol):
-    """Random access to the pairs of one split; reading a broken one raises BrokenPair."""
-
     @property
-    def names(self) -> Sequence[str]: ...
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """What a batch holds of it."""
+        return {"input": self.input, "target": self.target}
 
-    def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int, /) -> Pair: ...
+PairSource: TypeAlias = ExampleSource[Pair]
 
 
 def open_pairs(path: str, split: str, look: str, cache: str = CACHE) -> PairSource:
@@ -88,6 +74,8 @@ class FolderPairs:
     Raises:
       UserError: no name occurs in both, or one name occurs twice in one folder.
     """
+
+    kind = "pairs"
 
     def __init__(self, inputs: AnyPath, targets: AnyPath):
         self._inputs, self._targets = photos_by_name(inputs), photos_by_name(targets)
@@ -130,6 +118,8 @@ class ShardPairs:
         not as long as its manifest says.
     """
 
+    kind = "pairs"
+
     def __init__(self, root: AnyPath, split: str, look: str, cache: str = CACHE):
         manifest = manifests.read(root)
         if Path(look).name != manifest.look:
@@ -151,7 +141,7 @@ class ShardPairs:
         try:
             return Pair(**decode_record(self._records[index]))
         except (ValueError, RuntimeError) as error:
-            raise BrokenPair(self.names[index], f"{self._files[index]}: {error}") from error
+            raise BrokenExample(self.names[index], f"{self._files[index]}: {error}") from error
 
 
 class RenderedPhotos:
@@ -161,6 +151,8 @@ class RenderedPhotos:
       photos: the picture files; a pair is named after its file.
       look: the name of a look or a .cube / HaldCLUT file.
     """
+
+    kind = "pairs"
 
     def __init__(self, photos: Sequence[Path], look: str):
         self._photos = list(photos)
@@ -181,7 +173,7 @@ class RenderedPhotos:
         try:
             photo = decode(self._photos[index])
         except BrokenPhoto as error:
-            raise BrokenPair(name, str(error)) from error
+            raise BrokenExample(name, str(error)) from error
         return rendered_pair(name, photo, self._look)
 
 
@@ -189,15 +181,15 @@ def read_pair(name: str, before: AnyPath, after: AnyPath) -> Pair:
     """Reads the two pictures of a pair.
 
     Raises:
-      BrokenPair: one of them cannot be read, or they differ in size.
+      BrokenExample: one of them cannot be read, or they differ in size.
     """
     try:
         pair = Pair(name, decode(before), decode(after))
     except BrokenPhoto as error:
-        raise BrokenPair(name, str(error)) from error
+        raise BrokenExample(name, str(error)) from error
     if pair.input.shape != pair.target.shape:
         sizes = [f"{photo.shape[1]}x{photo.shape[0]}" for photo in (pair.input, pair.target)]
-        raise BrokenPair(
+        raise BrokenExample(
             name, f"the pictures differ in size: {before} is {sizes[0]}, {after} is {sizes[1]}"
         )
     return pair

@@ -1,12 +1,12 @@
-"""Training batches: the Grain pipeline from a source of pairs to uint8 minibatches.
+"""Training batches: the Grain pipeline from a source of examples to uint8 minibatches.
 
-Every epoch is a new global permutation of the pairs, cut to whole global batches. Global batch k is
-the k-th run of that permutation, and each process' share of it is the part at its place, so that
+Every epoch is a new global permutation of the examples, cut to whole global batches. Global batch k
+is the k-th run of that permutation, and each process' share of it is the part at its place, so that
 the pictures, their order, crops and flips do not depend on a run's number of hosts, and neither
 does its saved state.
 
-Pairs are read by threads: decoders release the interpreter lock, and from shards worker processes
-were several times slower (see benchmarks/loader.py).
+Examples are read by threads: decoders release the interpreter lock, and from shards worker
+processes were several times slower (see benchmarks/loader.py).
 """
 
 import math
@@ -18,13 +18,13 @@ import grain
 import numpy as np
 from absl import logging
 
-from cinegan_jax.data.pairs import BrokenPair, Pair, PairSource
+from cinegan_jax.data.examples import BrokenExample, Example, ExampleSource
 from cinegan_jax.data.transforms import CROPS, random_flip, require_crop
 from cinegan_jax.errors import UserError
 
 
 def train_batches(
-    source: PairSource,
+    source: ExampleSource[Any],
     *,
     size: int,
     crop: str,
@@ -38,40 +38,42 @@ def train_batches(
     """An endless iterator over one process' share of the shuffled training batches.
 
     Args:
-      source: the training pairs.
+      source: the training examples.
       size: height and width of the pictures in a batch, in pixels.
-      crop: `crop` (a random window, the same of both pictures) or `squash`.
-      batch_size: pairs in a batch of this process; a global batch has process_count times that.
+      crop: `crop` (a random window, the same of all pictures of an example) or `squash`.
+      batch_size: examples in a batch of this process; a global batch has process_count times that.
       seed: of the order, the crops and the flips.
       process_index: which share, 0 to process_count - 1; shares never overlap.
-      process_count: the number of processes that share the pairs.
+      process_count: the number of processes that share the examples.
       threads: threads that read and decode.
-      corrupt_ceiling: share of broken pairs, rounded up to whole pairs, past which the run stops.
+      corrupt_ceiling: share of broken examples, rounded up to whole ones, past which the run stops.
 
     Raises:
-      UserError: a setting is out of range, or the pairs are fewer than one global batch. Later,
-        from the iterator: too many pairs are broken.
+      UserError: a setting is out of range, or the examples are fewer than one global batch. Later,
+        from the iterator: too many examples are broken.
     """
     _check(size, crop, batch_size, threads)
     global_batch = batch_size * process_count
     if len(source) < global_batch:
         raise UserError(
-            f"{len(source)} training pairs are fewer than one batch of {global_batch}: "
-            "lower batch_size or add pairs"
+            f"{len(source)} training {source.kind} are fewer than one batch of {global_batch}: "
+            f"lower batch_size or add {source.kind}"
         )
     usable = len(source) - len(source) % global_batch
-    reader = GoodPairs(source, usable, seed, corrupt_ceiling, size, crop)
+    reader = GoodExamples(source, usable, seed, corrupt_ceiling, size, crop)
     share = _share(reader.dataset(), usable, batch_size, process_index, process_count)
-    identity = {"seed": seed, "pairs": len(source), "global_batch": global_batch}
-    return TrainBatches(share, batch_size, threads, identity, reader.broken)
+    identity = {"seed": seed, source.kind: len(source), "global_batch": global_batch}
+    return TrainBatches(
+        share, batch_size, threads, identity, len(source) // global_batch, reader.broken
+    )
 
 
 class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
-    """Yields {"input", "target"}, uint8 [batch_size, size, size, 3].
+    """Yields the arrays of examples by name, each uint8 [batch_size, size, size, 3].
 
     Attributes:
-      batches_per_epoch: batches in a pass over the pairs, the same on every process.
-      broken: the reason of each broken pair met so far by this process, by name.
+      batches_per_epoch: batches in a pass over the examples, the same on every process.
+      broken: the reason of each broken example met so far by this process, by name.
     """
 
     def __init__(
@@ -80,10 +82,11 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
         batch_size: int,
         threads: int,
         identity: Mapping[str, int],
+        batches_per_epoch: int,
         broken: Mapping[str, str],
     ):
         self.broken = broken
-        self.batches_per_epoch = identity["pairs"] // identity["global_batch"]
+        self.batches_per_epoch = batches_per_epoch
         self._share, self._batch_size, self._threads = share, batch_size, threads
         self._identity = dict(identity)
         self._batches = 0
@@ -109,12 +112,13 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
         """Goes to a position that `get_state` gave, here or on another number of processes.
 
         Raises:
-          UserError: the seed, the number of pairs or the global batch has changed since.
+          UserError: the seed, the number of examples, their kind or the global batch has changed
+            since.
         """
         for key, now in self._identity.items():
-            if state[key] != now:
+            if (before := state.get(key)) != now:
                 raise UserError(
-                    f"the run was saved with {key}={state[key]} and goes on with {key}={now}: "
+                    f"the run was saved with {key}={before} and goes on with {key}={now}: "
                     "its data order cannot be continued; restore the old value or start a new run"
                 )
         self.close()
@@ -127,20 +131,20 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
             self._iterator = None
 
 
-class GoodPairs:
+class GoodExamples:
     """The shuffled, endless sequence of training examples of all processes, broken ones replaced.
 
-    A broken pair's place is taken by the next good pair of the same epoch, so that no batch and no
+    A broken one's place is taken by the next good one of the same epoch, so that no batch and no
     epoch gets shorter on one process than on another. What replaces it depends on the seed alone,
     never on what was read before or by whom.
 
     Attributes:
-      broken: the reason of each broken pair met so far, by name.
+      broken: the reason of each broken example met so far, by name.
     """
 
     def __init__(
         self,
-        source: PairSource,
+        source: ExampleSource[Any],
         usable: int,
         seed: int,
         corrupt_ceiling: float,
@@ -155,42 +159,42 @@ class GoodPairs:
         self._order = grain.MapDataset.range(len(source)).seed(seed).shuffle()[:usable]
 
     def dataset(self) -> grain.MapDataset:
-        """{"input", "target"} by global position, uint8 [size, size, 3]."""
+        """The arrays of an example by global position, uint8 [size, size, 3] each."""
         return self._order.repeat().map_with_index(self._read).random_map(self._augment)
 
-    def _read(self, position: int, index: int) -> Pair:
+    def _read(self, position: int, index: int) -> Example:
         epoch_start, offset = position - position % self._usable, position % self._usable
         for step in range(self._usable):
             if step:
                 index = self._order[epoch_start + (offset + step) % self._usable]
             try:
                 return self._read_fitting(index)
-            except BrokenPair as error:
+            except BrokenExample as error:
                 self._note(error)
-        raise UserError(f"every pair is broken: {_listed(self.broken)}")
+        raise UserError(f"all {self._source.kind} are broken: {_listed(self.broken)}")
 
-    def _read_fitting(self, index: int) -> Pair:
-        pair = self._source[index]
+    def _read_fitting(self, index: int) -> Example:
+        example: Example = self._source[index]
         if self._crop == "crop":
-            require_crop(pair, self._size)
-        return pair
+            require_crop(example, self._size)
+        return example
 
-    def _note(self, error: BrokenPair) -> None:
+    def _note(self, error: BrokenExample) -> None:
         with self._lock:
             if error.name not in self.broken:
-                logging.warning("Broken pair, replaced by the next: %s", error)
+                logging.warning("Broken, replaced by the next: %s", error)
                 self.broken[error.name] = error.reason
             if len(self.broken) > self._allowed:
                 raise UserError(
-                    f"{len(self.broken)} of {len(self._source)} pairs are broken, more than the "
-                    f"{self._allowed} that data.corrupt_ceiling allows: {_listed(self.broken)}"
+                    f"{len(self.broken)} of {len(self._source)} {self._source.kind} are broken, "
+                    f"more than the {self._allowed} that data.corrupt_ceiling allows: "
+                    f"{_listed(self.broken)}"
                 )
 
-    def _augment(self, pair: Pair, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        pictures = CROPS[self._crop]((pair.input, pair.target), self._size, rng)
-        before, after = random_flip(pictures, rng)
+    def _augment(self, example: Example, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        arrays = random_flip(CROPS[self._crop](example.arrays, self._size, rng), rng)
         # Copies, so that the whole photos can be freed before the batch is full.
-        return {"input": np.array(before), "target": np.array(after)}
+        return {name: np.array(array) for name, array in arrays.items()}
 
 
 def _share(

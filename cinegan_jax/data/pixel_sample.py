@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from cinegan_jax.data.pairs import BrokenPair, PairSource
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import PairSource
 from cinegan_jax.errors import UserError
 
 
@@ -26,7 +27,7 @@ def sample_pixels(
     for index in map(int, chosen):
         try:
             pair = pairs[index]
-        except BrokenPair:
+        except BrokenExample:
             continue
         picks = rng.integers(pair.input[..., 0].size, size=-(-pixels // len(chosen)))
         inputs.append(pair.input.reshape(-1, 3)[picks])

@@ -14,9 +14,9 @@ from cinegan_jax.data.film import load_look
 from cinegan_jax.data.geometry import RESIZES
 from cinegan_jax.data.pairs import FolderPairs, subfolder
 from cinegan_jax.data.samples import sample_photos
+from cinegan_jax.data.splits import SPLITS, held_out
 from cinegan_jax.errors import UserError
 
-SPLITS = ("train", "test")
 PAIRS_A_SHARD = 64
 _AFTER = "target"
 _NOT_A_PICTURE = "not a JPEG, PNG, TIFF or WebP picture"
@@ -202,20 +202,8 @@ def _pairs(root: Path, settings: Settings, rejected: list[Rejection]) -> list[It
 
 
 def _split(items: Sequence[Item], test_fraction: float) -> dict[str, list[Item]]:
-    """Splits by a hash of the name, so that a photo keeps its side when others come or go.
-
-    Of two photos or more, one at least is held out unless `test_fraction` is zero.
-    """
-    chances = {item: _chance(item.name) for item in items}
-    test = {item for item in items if chances[item] < test_fraction}
-    if not test and test_fraction and len(items) > 1:
-        test = {min(items, key=chances.__getitem__)}
+    test = held_out((item.name for item in items), test_fraction)
     return {
-        "train": [item for item in items if item not in test],
-        "test": [item for item in items if item in test],
+        "train": [item for item in items if item.name not in test],
+        "test": [item for item in items if item.name in test],
     }
-
-
-def _chance(name: str) -> float:
-    """A number in [0, 1) that depends on the name alone."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from cinegan_jax.data import manifest
 from cinegan_jax.data.manifest import Manifest
-from cinegan_jax.data.plan import SPLITS, Plan, Rejection, Settings, ShardPlan, make_plan
+from cinegan_jax.data.plan import Plan, Rejection, Settings, ShardPlan, make_plan
 from cinegan_jax.data.shard_pool import write_shards
 from cinegan_jax.data.shard_writer import ShardReport
+from cinegan_jax.data.splits import SPLITS
 from cinegan_jax.errors import UserError
 from cinegan_jax.storage import write_whole
 

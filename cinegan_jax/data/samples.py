@@ -4,9 +4,8 @@ import csv
 from importlib import resources
 from pathlib import Path
 
+from cinegan_jax.data.splits import SPLITS
 from cinegan_jax.errors import UserError
-
-SPLITS = ("train", "test")
 
 
 def sample_photos(split: str) -> list[Path]:

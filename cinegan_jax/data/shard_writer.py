@@ -11,9 +11,10 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from cinegan_jax.data import manifest
 from cinegan_jax.data.align import measure_shift
 from cinegan_jax.data.decode import BrokenPhoto, decode
+from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.film import FilmLook, load_look, photo_seed
 from cinegan_jax.data.geometry import RESIZES
-from cinegan_jax.data.pairs import BrokenPair, Pair, read_pair, rendered_pair
+from cinegan_jax.data.pairs import Pair, read_pair, rendered_pair
 from cinegan_jax.data.plan import Item, Rejection, Settings, ShardPlan
 from cinegan_jax.data.records import encode_record
 from cinegan_jax.data.variants import vary
@@ -101,8 +102,8 @@ class ShardWriter:
                     pair = self._make(
                         item, keep_clean=plan.split == "test" and self._settings.grain
                     )
-                except (BrokenPair, BrokenPhoto) as error:
-                    reason = error.reason if isinstance(error, BrokenPair) else str(error)
+                except (BrokenExample, BrokenPhoto) as error:
+                    reason = error.reason if isinstance(error, BrokenExample) else str(error)
                     rejected.append(Rejection(str(item.before), reason))
                 else:
                     writer.write(encode_record(**pair._asdict()))
@@ -137,16 +138,16 @@ class ShardWriter:
 
 
 def require_aligned(pair: Pair) -> None:
-    """Raises BrokenPair where the pictures do not line up, with the shift that was measured."""
+    """Raises BrokenExample where the pictures do not line up, with the shift that was measured."""
     shift = measure_shift(pair.input, pair.target)
     if shift.agreement < MIN_AGREEMENT:
-        raise BrokenPair(
+        raise BrokenExample(
             pair.name,
             f"the pictures do not show the same scene: their edges agree {shift.agreement:.2f} at "
             f"best, {MIN_AGREEMENT} is needed",
         )
     if shift.distance > MAX_SHIFT:
-        raise BrokenPair(
+        raise BrokenExample(
             pair.name,
             f"the pictures do not line up: the second lies {shift.right:+.1f} pixels right and "
             f"{shift.down:+.1f} down of the first, at most {MAX_SHIFT} are allowed",

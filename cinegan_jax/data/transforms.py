@@ -1,51 +1,58 @@
-"""What a training pair goes through after it is read: to the training size, and a random flip."""
+"""What a training example goes through after it is read: to the training size, a random flip.
 
-from collections.abc import Callable
+All pictures of an example are treated alike.
+"""
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from cinegan_jax.data.examples import BrokenExample, Example
 from cinegan_jax.data.geometry import squash
-from cinegan_jax.data.pairs import BrokenPair, Pair
 
-Pictures = tuple[np.ndarray, np.ndarray]
-"""Input and target, uint8 [h, w, 3] each."""
+Arrays = Mapping[str, np.ndarray]
+"""The pictures of an example by name, uint8 of one shape [h, w, 3]."""
 
 
-def require_crop(pair: Pair, size: int) -> None:
-    """Raises BrokenPair where no size x size crop fits into the pair."""
-    height, width = pair.input.shape[:2]
+def require_crop(example: Example, size: int) -> None:
+    """Raises BrokenExample where no size x size crop fits into the example's pictures."""
+    height, width = _sides(example.arrays)
     if min(height, width) < size:
-        raise BrokenPair(
-            pair.name,
+        raise BrokenExample(
+            example.name,
             f"{width}x{height} is too small for crops of {size}x{size}: "
             "lower data.size, or squash with data.crop=squash",
         )
 
 
-def random_crop(pictures: Pictures, size: int, rng: np.random.Generator) -> Pictures:
-    """The same size x size window of both pictures, every position equally likely."""
-    height, width = pictures[0].shape[:2]
+def random_crop(arrays: Arrays, size: int, rng: np.random.Generator) -> Arrays:
+    """The same size x size window of all pictures, every position equally likely."""
+    height, width = _sides(arrays)
     top = rng.integers(height - size + 1)
     left = rng.integers(width - size + 1)
-    before, after = (picture[top : top + size, left : left + size] for picture in pictures)
-    return before, after
+    return {key: array[top : top + size, left : left + size] for key, array in arrays.items()}
 
 
-def random_flip(pictures: Pictures, rng: np.random.Generator) -> Pictures:
-    """Both pictures mirrored left to right, or neither, with equal chances."""
+def random_flip(arrays: Arrays, rng: np.random.Generator) -> Arrays:
+    """All pictures mirrored left to right, or none, with equal chances."""
     if rng.integers(2):
-        return pictures[0][:, ::-1], pictures[1][:, ::-1]
-    return pictures
+        return {key: array[:, ::-1] for key, array in arrays.items()}
+    return arrays
 
 
-def squash_both(pictures: Pictures, size: int, rng: np.random.Generator) -> Pictures:
-    """Both pictures squashed to size x size, the aspect lost (the published protocol)."""
+def squash_all(arrays: Arrays, size: int, rng: np.random.Generator) -> Arrays:
+    """All pictures squashed to size x size, the aspect lost (the published protocol)."""
     del rng
-    return squash(pictures[0], size), squash(pictures[1], size)
+    return {key: squash(array, size) for key, array in arrays.items()}
 
 
-CROPS: dict[str, Callable[[Pictures, int, np.random.Generator], Pictures]] = {
+def _sides(arrays: Arrays) -> tuple[int, int]:
+    height, width = next(iter(arrays.values())).shape[:2]
+    return height, width
+
+
+CROPS: dict[str, Callable[[Arrays, int, np.random.Generator], Arrays]] = {
     "crop": random_crop,
-    "squash": squash_both,
+    "squash": squash_all,
 }
-"""The values of `config.crop`: how a pair is brought to the training size."""
+"""The values of `config.data.crop`: how an example is brought to the training size."""

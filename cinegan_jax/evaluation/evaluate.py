@@ -9,7 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from cinegan_jax.data.pairs import BrokenPair, Pair, PairSource
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import Pair, PairSource
 from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.methods import Method
 from cinegan_jax.evaluation.protocols import prepare_pair
@@ -101,7 +102,7 @@ def _row(
     """What is to be told of one pair: its scores, or why it has none; and its pictures."""
     try:
         made = _make(pairs[index], methods, scope)
-    except BrokenPair as broken:
+    except BrokenExample as broken:
         return {"name": broken.name, "reason": broken.reason, "scores": []}, {}
     scores = [score for item in made.items() for score in _scores(*item, scope)]
     return {"name": pairs.names[index], "reason": "", "scores": scores}, made
@@ -111,7 +112,7 @@ def _make(pair: Pair, methods: Mapping[str, Method], scope: Scope) -> dict[str, 
     """All pictures of a pair, by protocol."""
     if min(pair.input.shape[:2]) < WINDOW:
         reason = f"smaller than SSIM's window of {WINDOW}x{WINDOW} pixels"
-        raise BrokenPair(pair.name, reason)
+        raise BrokenExample(pair.name, reason)
     made = {}
     for protocol, prepare in scope.prepares.items():
         prepared = prepare_pair(pair, prepare)

@@ -11,7 +11,7 @@ from cinegan_jax.inference.generate import Generate
 Method = Callable[[Pair, Prepare], np.ndarray]
 """A pair, prepared, and what prepared it, to the picture made of its input: uint8, of its shape.
 
-Raises BrokenPair where there is no picture."""
+Raises BrokenExample where there is no picture."""
 
 LABELS: Mapping[str, str] = {
     "input": "input",

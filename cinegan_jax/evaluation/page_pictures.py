@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from cinegan_jax.data.pairs import BrokenPair, PairSource
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import PairSource
 from cinegan_jax.evaluation.methods import Method
 from cinegan_jax.evaluation.metric_facts import METRICS
 from cinegan_jax.evaluation.protocols import Prepare, as_stored, prepare_pair
@@ -52,7 +53,7 @@ def pictures_of(
             try:
                 pair = prepare_pair(pairs[indices[name]], prepare)
                 made = {method: make(pair, prepare) for method, make in making.items()}
-            except BrokenPair:
+            except BrokenExample:
                 continue
             yield PhotoPictures(name, pair.input, pair.target, made, pair.clean)
 

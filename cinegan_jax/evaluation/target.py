@@ -11,7 +11,8 @@ import ml_collections
 import numpy as np
 
 from cinegan_jax.data.decode import BrokenPhoto, decode
-from cinegan_jax.data.pairs import BrokenPair, Pair, PairSource, open_pairs, photos_by_name
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import Pair, PairSource, open_pairs, photos_by_name
 from cinegan_jax.data.shard_cache import CACHE
 from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.baselines import fit_lut_baseline, lut_generate
@@ -152,17 +153,17 @@ def of_folder(folder: AnyPath) -> Method:
 
     def read(pair: Pair, prepare: Prepare) -> np.ndarray:
         if pair.name not in files:
-            raise BrokenPair(pair.name, f"there is no result of that name in {folder}")
+            raise BrokenExample(pair.name, f"there is no result of that name in {folder}")
         try:
             result = decode(files[pair.name])
         except BrokenPhoto as error:
-            raise BrokenPair(pair.name, str(error)) from error
+            raise BrokenExample(pair.name, str(error)) from error
         if result.shape != pair.input.shape:
             result = prepare(result)
         if result.shape != pair.input.shape:
             sizes = [f"{shape[1]}x{shape[0]}" for shape in (result.shape, pair.input.shape)]
             reason = f"the result is {sizes[0]}, the photo {sizes[1]}; try --protocol filmnet"
-            raise BrokenPair(pair.name, reason)
+            raise BrokenExample(pair.name, reason)
         return result
 
     return read

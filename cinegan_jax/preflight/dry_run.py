@@ -33,11 +33,11 @@ def figures(run: Run) -> list[tuple[str, str]]:
     """What a run is made of, by name."""
     _ = run.frozen  # its file is found wanting now rather than in training
     cost, shapes = cost_from_shapes(run), run.network_shapes()
-    plan = plan_of(run, cost, pairs=len(run.train_pairs), steps=run.total_steps)
+    plan = plan_of(run, cost, pairs=len(run.train_examples), steps=run.total_steps)
     return [
         *((f"parameters, {name}", f"{count(tree):,}") for name, tree in shapes.params.items()),
-        ("training pairs", f"{len(run.train_pairs):,}"),
-        ("held-out pairs", f"{len(run.test_pairs):,}"),
+        ("training pairs", f"{len(run.train_examples):,}"),
+        ("held-out pairs", f"{len(run.test_examples):,}"),
         ("steps", f"{run.total_steps:,} ({run.steps_per_epoch:,} an epoch)"),
         *Estimate(plan, chip_of(plan.device_kind)).rows(),
     ]

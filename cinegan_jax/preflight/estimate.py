@@ -44,8 +44,8 @@ def plan_of(run: Run, cost: StepCost, *, pairs: int | None, steps: int | None) -
     config, device_batch = run.config, run.device_batch
     return Plan(
         device_kind=run.parallel.devices[0].device_kind,
-        devices=run.pairs_per_step // device_batch * config.spatial,
-        batch_size=run.pairs_per_step,
+        devices=run.examples_per_step // device_batch * config.spatial,
+        batch_size=run.examples_per_step,
         device_batch=device_batch,
         accumulate_steps=config.accumulate_steps,
         pairs=pairs,

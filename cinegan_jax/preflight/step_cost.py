@@ -100,7 +100,7 @@ def cost_of(compiled: jax.stages.Compiled, loops: float = 1.0) -> StepCost:
 
 def step_shapes(run: Run, state: TrainState) -> tuple[Any, Any, Any]:
     """What the placed step takes, as shapes with shardings."""
-    batch = run.batch_shapes(run.pairs_per_step)
+    batch = run.batch_shapes(run.examples_per_step)
     return run.parallel.shapes(state, run.frozen_shapes(), batch)
 
 
@@ -112,7 +112,7 @@ def residual_bytes(run: Run, state: TrainState) -> int:
     batch = run.batch_shapes(run.device_minibatch // run.config.accumulate_steps)
 
     def pullback(objective: Objective, state: TrainState, frozen: Any, batch: Batch) -> Any:
-        moment = moment_at(state.step, jax.random.key(0), len(batch["input"]))
+        moment = moment_at(state.step, jax.random.key(0), len(batch["target"]))
         return jax.vjp(
             lambda p: objective(p, state.family, frozen, batch, moment)[0], state.params
         )[1]

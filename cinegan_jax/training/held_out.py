@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 import jax
 import numpy as np
 
+from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.geometry import centre_crop, squash
-from cinegan_jax.data.pairs import BrokenPair, Pair, PairSource
+from cinegan_jax.data.pairs import Pair, PairSource
 from cinegan_jax.data.transforms import require_crop
 from cinegan_jax.evaluation.quick import Fit, QuickEvaluator
 from cinegan_jax.families.api import GanFamily
@@ -55,5 +56,5 @@ def _spread(pairs: PairSource, count: int, least_side: int) -> Iterator[Pair]:
             pair = pairs[int(index)]
             require_crop(pair, least_side)
             yield pair
-        except BrokenPair:
+        except BrokenExample:
             continue

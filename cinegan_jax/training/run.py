@@ -12,7 +12,8 @@ import jax
 import ml_collections
 import numpy as np
 
-from cinegan_jax.data.pairs import PairSource, open_pairs
+from cinegan_jax.data.examples import ExampleSource
+from cinegan_jax.data.open_source import open_source
 from cinegan_jax.data.pipeline import train_batches
 from cinegan_jax.errors import UserError
 from cinegan_jax.families.api import GanFamily, Variables
@@ -61,8 +62,8 @@ class Run:
     config: ml_collections.ConfigDict
     devices: Sequence[jax.Device] | None = None
     """To take the place of those there are."""
-    num_pairs: int | None = None
-    """Training pairs, where the pairs themselves are not there."""
+    num_examples: int | None = None
+    """Of training, where the examples themselves are not there."""
 
     def __post_init__(self) -> None:
         for key in AT_LEAST_ONE:
@@ -86,14 +87,23 @@ class Run:
         )
 
     @cached_property
-    def train_pairs(self) -> PairSource:
-        data = self.config.data
-        return open_pairs(data.path, "train", data.look, data.cache)
+    def train_examples(self) -> ExampleSource[Any]:
+        return self._open("train")
 
     @cached_property
-    def test_pairs(self) -> PairSource:
+    def test_examples(self) -> ExampleSource[Any]:
+        return self._open("test")
+
+    def _open(self, split: str) -> ExampleSource[Any]:
         data = self.config.data
-        return open_pairs(data.path, "test", data.look, data.cache)
+        return open_source(
+            self.family.learns_from,
+            data.path,
+            split,
+            size=data.size,
+            look=data.look,
+            cache=data.cache,
+        )
 
     @cached_property
     def frozen(self) -> Any:
@@ -121,12 +131,14 @@ class Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        pairs = len(self.train_pairs) if self.num_pairs is None else self.num_pairs
-        steps = pairs // self.pairs_per_step
+        found, kind = self.num_examples, self.family.learns_from
+        if found is None:
+            found = len(self.train_examples)
+        steps = found // self.examples_per_step
         if not steps:
             raise UserError(
-                f"batch_size={self._step_in_words} is more than the {pairs} "
-                f"training pairs in {self.config.data.path!r}; choose a smaller one"
+                f"batch_size={self._step_in_words} is more than the {found} "
+                f"training {kind} in {self.config.data.path!r}; choose a smaller one"
             )
         return steps
 
@@ -142,8 +154,8 @@ class Run:
         return steps
 
     @property
-    def pairs_per_step(self) -> int:
-        """Pairs a step draws, over all devices: a batch for each of its minibatches."""
+    def examples_per_step(self) -> int:
+        """Examples a step draws, over all devices: a batch for each of its minibatches."""
         return self.config.batch_size * minibatch_count(self.family)
 
     @property
@@ -154,19 +166,20 @@ class Run:
 
     @property
     def device_batch(self) -> int:
-        """Pairs a device gets each step."""
+        """Examples a device gets each step."""
         return self.device_minibatch * minibatch_count(self.family)
 
     @property
     def device_minibatch(self) -> int:
-        """Pairs a device gets of each minibatch."""
+        """Examples a device gets of each minibatch."""
         return self.parallel.per_device(self.config.batch_size, self.config.accumulate_steps)
 
-    def batch_shapes(self, pairs: int) -> dict[str, Any]:
-        """Shapes of a batch of so many pairs."""
+    def batch_shapes(self, examples: int) -> dict[str, Any]:
+        """Shapes of a batch of so many examples."""
         size = self.config.data.size
-        picture = jax.ShapeDtypeStruct((pairs, size, size, 3), np.uint8)
-        return {"input": picture, "target": picture}
+        picture = jax.ShapeDtypeStruct((examples, size, size, 3), np.uint8)
+        pair = {"input": picture, "target": picture}
+        return pair if self.family.learns_from == "pairs" else {"target": picture}
 
     def frozen_shapes(self) -> Any:
         """Shapes of the frozen arrays; no file is read."""
@@ -217,10 +230,10 @@ class Run:
         """This process' share of the shuffled training batches (see `data.pipeline`)."""
         data, share = self.config.data, self.parallel.share
         return train_batches(
-            self.train_pairs,
+            self.train_examples,
             size=data.size,
             crop=data.crop,
-            batch_size=self.pairs_per_step // share.count,
+            batch_size=self.examples_per_step // share.count,
             seed=self.config.seed,
             process_index=share.index,
             process_count=share.count,

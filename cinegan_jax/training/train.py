@@ -57,7 +57,7 @@ def train(run: Run, workdir: epath.Path) -> int:
       UserError: see `Loop.run`, and whatever the parts of the run find wanting.
     """
     config, parallel = run.config, run.parallel
-    print(f"{run.total_steps} steps of {run.pairs_per_step} pairs, {run.device_batch} a device")
+    print(f"{run.total_steps} steps of {run.examples_per_step} pairs, {run.device_batch} a device")
     frozen = parallel.replicate(run.frozen)
     batches = DevicePrefetch(run.train_batches(), parallel.place_batch)
     with (
@@ -129,7 +129,7 @@ def _start(
         print(f"{'nothing left to do after' if done else 'going on from'} step {restored.step}")
         return Start(restored.state, restored.step, restored.meta.get("health"))
     fresh = with_networks_of(source, fresh) if source else fresh
-    return Start(with_fitted_parameters(run.family, run.train_pairs, run.config.seed, fresh), 0)
+    return Start(with_fitted_parameters(run.family, run.train_examples, run.config.seed, fresh), 0)
 
 
 def _rolled_back(run: Run, alarm: Alarm, health: HealthHook, checkpoints: Checkpoints) -> Start:
@@ -171,7 +171,7 @@ def _hooks(
     """In this order at each step: guard, health, progress, samples, scores."""
     config, one = run.config, run.parallel.one
     data = config.data
-    held_out = HeldOut(run.family, run.test_pairs, config.evaluate_pairs, data.size, data.crop)
+    held_out = HeldOut(run.family, run.test_examples, config.evaluate_pairs, data.size, data.crop)
     yield NonFiniteGuard(config.max_nonfinite_steps, one, lambda: checkpoints.latest_step)
     if health.every_steps:
         yield health
@@ -180,8 +180,8 @@ def _hooks(
         start_step=start,
         total_steps=run.total_steps,
         steps_per_epoch=run.steps_per_epoch,
-        batch_size=run.pairs_per_step,
-        devices=run.pairs_per_step // run.device_batch * config.spatial,
+        batch_size=run.examples_per_step,
+        devices=run.examples_per_step // run.device_batch * config.spatial,
         waited=lambda: batches.waited,
         alarms=lambda: health.monitor.active,
         one=one,

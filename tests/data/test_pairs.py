@@ -9,7 +9,8 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
 
 from cinegan_jax.data import film, manifest, pairs
-from cinegan_jax.data.pairs import BrokenPair, open_pairs
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.records import encode_record
 from cinegan_jax.errors import UserError
 
@@ -64,7 +65,7 @@ def test_a_folder_in_a_bucket(filmset, bucket):
     assert list(source.names) == ["DSCF01200 iso1600", "b", "c"]
     np.testing.assert_array_equal(source[1].input, photos["train", "input", "b.tif"])
     (bucket / "train" / "ClassNeg" / "b.png").write_bytes(b"")
-    with pytest.raises(BrokenPair, match=f"{bucket}/train/ClassNeg/b.png"):
+    with pytest.raises(BrokenExample, match=f"{bucket}/train/ClassNeg/b.png"):
         source[1]
     with pytest.raises(UserError, match=r"no folder 'Velvia' in .*'ClassNeg', 'input'"):
         open_pairs(str(bucket), "train", "Velvia")
@@ -131,7 +132,7 @@ def test_pictures_of_different_sizes_name_both(filmset, rng):
     root, _ = filmset
     _save(root / "train" / "ClassNeg" / "c.tiff", rng.integers(0, 256, (8, 6, 3), np.uint8))
     source = open_pairs(str(root), "train", "ClassNeg")
-    with pytest.raises(BrokenPair, match=r"c: .*c\.png is 8x6.*c\.tiff is 6x8") as broken:
+    with pytest.raises(BrokenExample, match=r"c: .*c\.png is 8x6.*c\.tiff is 6x8") as broken:
         source[2]
     assert broken.value.name == "c"
 
@@ -141,7 +142,7 @@ def test_damaged_picture_is_a_broken_pair(filmset):
     path = root / "train" / "input" / "c.png"
     path.write_bytes(path.read_bytes()[:60])
     source = open_pairs(str(root), "train", "ClassNeg")
-    with pytest.raises(BrokenPair, match=r"c: .*c\.png"):
+    with pytest.raises(BrokenExample, match=r"c: .*c\.png"):
         source[2]
     assert source[1].name == "b"
 
@@ -223,7 +224,7 @@ def test_damaged_record_is_a_broken_pair_and_the_others_are_not(prepared):
     content[content.index(photos[1][1].tobytes())] ^= 0xFF
     path.write_bytes(content)
     source = open_pairs(str(root), "train", "kodak.cube")
-    with pytest.raises(BrokenPair, match=r"p1: train-0\.arrayrecord"):
+    with pytest.raises(BrokenExample, match=r"p1: train-0\.arrayrecord"):
         source[1]
     np.testing.assert_array_equal(source[0].input, photos[0][0])
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cinegan_jax.data.pairs import BrokenPair, Pair
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import Pair
 from cinegan_jax.data.pipeline import train_batches
 from cinegan_jax.errors import UserError
 
@@ -20,6 +21,8 @@ class Numbered:
     The target is the input's negative.
     """
 
+    kind = "pairs"
+
     def __init__(self, count, height=6, width=8, broken=()):
         self.names = [f"p{i}" for i in range(count)]
         self._shape, self._broken = (height, width), set(broken)
@@ -29,7 +32,7 @@ class Numbered:
 
     def __getitem__(self, index):
         if index in self._broken:
-            raise BrokenPair(self.names[index], "damaged")
+            raise BrokenExample(self.names[index], "damaged")
         y, x = np.indices(self._shape)
         photo = np.stack([np.full_like(y, index), y, x], axis=-1).astype(np.uint8)
         return Pair(self.names[index], photo, 255 - photo)
@@ -226,7 +229,7 @@ def test_too_many_broken_pairs_stop_the_run_and_are_named():
 
 def test_no_good_pair_at_all_is_an_error():
     batches = LOADER.open(Numbered(4, broken=range(4)), corrupt_ceiling=1.0)
-    with pytest.raises(UserError, match="every pair"):
+    with pytest.raises(UserError, match="all pairs are broken"):
         next(batches)
 
 

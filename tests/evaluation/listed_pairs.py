@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
-from cinegan_jax.data.pairs import BrokenPair, Pair
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import Pair
 
 
 class ListedPairs:
-    """A pair source over a list; a BrokenPair in the list is raised where it is read."""
+    """A pair source over a list; a BrokenExample in the list is raised where it is read."""
 
-    def __init__(self, pairs: Sequence[Pair | BrokenPair]):
+    kind = "pairs"
+
+    def __init__(self, pairs: Sequence[Pair | BrokenExample]):
         self._pairs = pairs
         self.names = [pair.name for pair in pairs]
 
@@ -17,6 +20,6 @@ class ListedPairs:
 
     def __getitem__(self, index: int) -> Pair:
         pair = self._pairs[index]
-        if isinstance(pair, BrokenPair):
+        if isinstance(pair, BrokenExample):
             raise pair
         return pair

@@ -3,7 +3,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from cinegan_jax.data.pairs import BrokenPair, Pair
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import Pair
 from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation import baselines
 from cinegan_jax.evaluation.baselines import fit_lut_baseline, lut_generate
@@ -47,7 +48,7 @@ def test_is_the_same_for_the_same_seed_and_not_for_another(pairs, lut):
 
 def test_broken_pairs_are_passed_over(rng, listed_pairs):
     photo = rng.integers(0, 256, (80, 80, 3), dtype=np.uint8)
-    source = listed_pairs([BrokenPair("torn", "truncated"), Pair("whole", photo, 255 - photo)])
+    source = listed_pairs([BrokenExample("torn", "truncated"), Pair("whole", photo, 255 - photo)])
     negative = lut_generate(fit_lut_baseline(source, pixels=5_000))
     error = negative(photo).astype(int) - (255 - photo)
     assert np.sqrt(np.mean(error**2)) < 2
@@ -55,4 +56,4 @@ def test_broken_pairs_are_passed_over(rng, listed_pairs):
 
 def test_nothing_but_broken_pairs_is_an_error(listed_pairs):
     with pytest.raises(UserError, match="none of 1 training pairs could be read"):
-        fit_lut_baseline(listed_pairs([BrokenPair("torn", "truncated")]))
+        fit_lut_baseline(listed_pairs([BrokenExample("torn", "truncated")]))

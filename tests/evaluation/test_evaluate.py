@@ -7,7 +7,8 @@ from listed_pairs import ListedPairs
 from scipy.interpolate import RegularGridInterpolator
 from several_processes import in_processes
 
-from cinegan_jax.data.pairs import BrokenPair, Pair
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import Pair
 from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.baselines import lut_generate
 from cinegan_jax.evaluation.evaluate import evaluate
@@ -95,7 +96,7 @@ def test_the_clean_target_is_scored_where_it_is_known(rng, listed_pairs):
 def test_pairs_that_cannot_be_scored_are_named_and_skipped(rng, listed_pairs):
     photo = _photo(rng)
     pairs = [
-        BrokenPair("torn.png", "truncated"),
+        BrokenExample("torn.png", "truncated"),
         Pair("whole.png", photo, photo + np.uint8(10)),
         Pair("tiny.png", photo[:10], photo[:10]),
     ]
@@ -110,7 +111,7 @@ def test_a_method_without_a_picture_leaves_the_pair_out_for_all(rng, listed_pair
 
     def generate(pair, prepare):
         if pair.name == "b":
-            raise BrokenPair("b", "there is no result")
+            raise BrokenExample("b", "there is no result")
         return pair.input
 
     pairs = listed_pairs([Pair(name, photo, photo) for name in "abc"])
@@ -121,7 +122,7 @@ def test_a_method_without_a_picture_leaves_the_pair_out_for_all(rng, listed_pair
 
 def test_no_pair_to_score_is_an_error_that_names_them(listed_pairs):
     with pytest.raises(UserError, match=r"torn\.png.*truncated"):
-        _evaluate(listed_pairs([BrokenPair("torn.png", "truncated")]))
+        _evaluate(listed_pairs([BrokenExample("torn.png", "truncated")]))
 
 
 def test_an_unknown_protocol_is_an_error_that_lists_them(rng, listed_pairs):
@@ -184,7 +185,9 @@ def evaluated():
     """Of five pairs, in this process' share and all others'."""
     rng = np.random.default_rng(6)
     pairs = [Pair(str(i), _photo(rng), _photo(rng)) for i in range(5)]
-    found = _evaluate(ListedPairs([*pairs, BrokenPair("torn", "truncated")]), protocols=("native",))
+    found = _evaluate(
+        ListedPairs([*pairs, BrokenExample("torn", "truncated")]), protocols=("native",)
+    )
     return [(score.name, score.scores) for score in found.photos], found.skipped
 
 

@@ -8,7 +8,8 @@ import pytest
 from made_evaluations import NAMES, evaluation_of, flat_pictures
 from PIL import Image
 
-from cinegan_jax.data.pairs import BrokenPair, Pair
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import Pair
 from cinegan_jax.evaluation.page_pictures import (
     SIDE,
     PhotoPictures,
@@ -66,11 +67,11 @@ def test_large_pictures_are_reduced_and_keep_their_colours() -> None:
 def test_pictures_are_made_of_pairs_by_name(listed_pairs) -> None:
     grey = np.zeros((8, 8, 3), np.uint8)
     good, refused = (Pair(name, grey, grey + 1) for name in ("good", "refused"))
-    pairs = listed_pairs([good, BrokenPair("broken", "torn"), refused])
+    pairs = listed_pairs([good, BrokenExample("broken", "torn"), refused])
 
     def refuse(pair, prepare):
         if pair.name == "refused":
-            raise BrokenPair(pair.name, "no result")
+            raise BrokenExample(pair.name, "no result")
         return prepare(pair.input + 9)
 
     making = pictures_of(pairs, {"input": lambda pair, prepare: pair.input, "lut": refuse})

@@ -5,7 +5,8 @@ import pytest
 import runs
 from PIL import Image
 
-from cinegan_jax.data.pairs import BrokenPair, Pair
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pairs import Pair
 from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.protocols import as_stored, protocols
 from cinegan_jax.evaluation.target import of_folder, open_target
@@ -104,15 +105,15 @@ class TestFolder:
         picture = rng.integers(0, 256, (16, 16, 3), np.uint8)
         method = self._write(tmp_path, picture)
         assert np.array_equal(self._squashed(pair, method), picture)
-        with pytest.raises(BrokenPair, match=r"result is 16x16, the photo 40x24; .*filmnet"):
+        with pytest.raises(BrokenExample, match=r"result is 16x16, the photo 40x24; .*filmnet"):
             method(pair, as_stored)
 
     def test_a_result_that_is_missing_or_broken_is_named(self, pair, tmp_path):
         method = self._write(tmp_path, pair.target)
-        with pytest.raises(BrokenPair, match="two: there is no result of that name"):
+        with pytest.raises(BrokenExample, match="two: there is no result of that name"):
             method(pair._replace(name="two"), as_stored)
         (tmp_path / "one.png").write_bytes(b"torn")
-        with pytest.raises(BrokenPair, match=r"one\.png"):
+        with pytest.raises(BrokenExample, match=r"one\.png"):
             method(pair, as_stored)
 
 

@@ -93,14 +93,14 @@ def test_a_branch_counts_as_often_as_it_is_taken() -> None:
 
 def test_a_step_of_several_updates_draws_pairs_for_each() -> None:
     settings = {**runs.TINY, "adversarial.critic_updates": 3, "batch_size": 16, "num_steps": 0}
-    run = Run(runs.config_of({**settings, "num_epochs": 2.0}), num_pairs=100)
-    assert (run.pairs_per_step, run.device_batch, run.device_minibatch) == (48, 6, 2)
+    run = Run(runs.config_of({**settings, "num_epochs": 2.0}), num_examples=100)
+    assert (run.examples_per_step, run.device_batch, run.device_minibatch) == (48, 6, 2)
     assert (run.steps_per_epoch, run.total_steps) == (2, 4)
     plan = plan_of(run, step_cost.StepCost(0, 0, 1.0), pairs=100, steps=4)
     assert (plan.batch_size, plan.device_batch, plan.minibatches, plan.devices) == (48, 6, 3, 8)
     shapes = step_cost.step_shapes(run, jax.eval_shape(run.init_state))
     assert shapes[2]["input"].shape == (8, 6, 32, 32, 3)
-    run.num_pairs = 47
+    run.num_examples = 47
     with pytest.raises(UserError, match="batch_size=16 x 3 minibatches a step is more than the 47"):
         _ = run.steps_per_epoch
 

@@ -43,7 +43,7 @@ def _run(folder, **settings):
 def test_the_table_is_the_look_and_the_average_has_it_too(pairs_of_curves):
     run = _run(pairs_of_curves)
     fresh = run.init_state()
-    fitted = with_fitted_parameters(run.family, run.train_pairs, 0, fresh)
+    fitted = with_fitted_parameters(run.family, run.train_examples, 0, fresh)
     table, average = (t["generator"]["colour_table"] for t in (fitted.params, fitted.ema))
     nodes = np.linspace(0, 1, 9)
     for channel, power in enumerate((0.5, 1.0, 2.0)):
