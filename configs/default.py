@@ -79,12 +79,14 @@ def get_config() -> ml_collections.ConfigDict:
     c.max_nonfinite_steps = 10  # steps in a row with a NaN or infinity before the run stops
 
     c.log_every_steps = 50
-    c.sample_every_steps = 500  # grid of held-out pictures
+    c.sample_every_steps = 500  # grid of held-out pictures; of latents: of always the same ones
+    c.sample_scores = False  # how real the critic finds each picture of a grid, 0 to 1; of latents
     c.evaluate_every_steps = 500  # scores on held-out pictures; decides which checkpoint is best
-    c.evaluate_pairs = 32  # held-out pairs in those scores
+    c.evaluate_pairs = 32  # held-out pairs in those scores; pictures, and as many generated ones
     c.checkpoint_every_steps = 500
     c.checkpoints_kept = 3  # the newest ones; the best one is kept beside them
-    c.best_metric = "psnr"  # psnr (higher is better) or delta_e (lower is better)
+    c.best_metric = "psnr"  # psnr (higher is better), delta_e (lower is better); of families that
+    # learn from pictures feature_distance or kernel_distance (lower is better)
     c.on_disk_full = "continue"  # continue: train on without that checkpoint; stop: end the run, as
     # several processes always do
     c.health = _health()
