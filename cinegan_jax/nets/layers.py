@@ -42,12 +42,13 @@ def conv(
         padding="SAME",
         dtype=dtype,
         kernel_init=kernel_init,
-        promote_dtype=_bias_at_rest if before_norm else promote_dtype,
+        promote_dtype=bias_at_rest if before_norm else promote_dtype,
         name=name,
     )
 
 
-def _bias_at_rest(*arrays: Any, dtype: Any = None, inexact: bool = True) -> list[Any]:
+def bias_at_rest(*arrays: Any, dtype: Any = None, inexact: bool = True) -> list[Any]:
+    """Flax's `promote_dtype` for a layer's input, kernel and bias, the last without a gradient."""
     x, kernel, bias = arrays
     return promote_dtype(x, kernel, jax.lax.stop_gradient(bias), dtype=dtype, inexact=inexact)
 

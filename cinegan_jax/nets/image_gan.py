@@ -1,0 +1,93 @@
+"""The networks of the image GAN that Keras tutorials start from, with Keras' conventions.
+
+Both grow with one number, the capacity. All layers have biases; those right before a batch norm
+stay as they start (see `layers.conv`).
+"""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+from cinegan_jax.nets.batch_norm import BatchNorm, Replicas
+from cinegan_jax.nets.feature_maps import SMALLEST, feature_maps
+from cinegan_jax.nets.layers import bias_at_rest, conv, glorot
+
+_Norm = partial(BatchNorm, epsilon=1e-3, decay=0.99, unbiased=False)
+_Up = partial(
+    nn.ConvTranspose,
+    kernel_size=(5, 5),
+    strides=(2, 2),
+    transpose_kernel=True,
+    kernel_init=glorot,
+    promote_dtype=bias_at_rest,
+)
+
+
+class Generator(nn.Module):
+    """Latents [n, z] to signed pictures, float32 [n, size, size, 3].
+
+    A dense layer to 4x4 with 8 times the capacity (at 64 pixels; twice that at 128); transposed
+    5x5 convolutions of stride 2 with batch norm and LeakyReLU, to 4, 2, 1 and 1 times the capacity;
+    a 5x5 convolution with tanh. Capacity 16 and z = 100 have 483,635 parameters at 64 pixels.
+
+    Attributes:
+        size: of the pictures, see `feature_maps`.
+        capacity: channels of the last feature map.
+        dtype: of the activations.
+    """
+
+    size: int = 64
+    capacity: int = 16
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, latents: jax.Array, replicas: Replicas | None = None) -> jax.Array:
+        """Without replicas by the running statistics (see `BatchNorm`)."""
+        *others, first = feature_maps(self.size, self.capacity)
+        x = nn.DenseGeneral(
+            (SMALLEST, SMALLEST, first), kernel_init=glorot, dtype=self.dtype, name="dense"
+        )(latents)
+        for i, channels in enumerate([*reversed(others), self.capacity], start=1):
+            x = _Up(channels, dtype=self.dtype, name=f"up{i}")(x)
+            x = _leaky_relu(_Norm(dtype=self.dtype, name=f"norm{i}")(x, replicas))
+        x = conv(3, 5, dtype=self.dtype, name="picture")(x)
+        return jnp.tanh(x.astype(jnp.float32))
+
+
+class Critic(nn.Module):
+    """Signed pictures [n, size, size, 3] to logits, float32 [n].
+
+    Blocks of a 5x5 convolution, batch norm, a 5x5 convolution of stride 2, batch norm and LeakyReLU
+    halve pictures to 4x4 and double the channels; a dense layer judges the mean over the 4x4.
+    Capacity 16 has 815,569 parameters at 64 pixels.
+
+    Attributes:
+        capacity: channels of the first block.
+        dtype: of the activations.
+    """
+
+    capacity: int = 16
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: jax.Array, replicas: Replicas | None = None) -> jax.Array:
+        """Without replicas by the running statistics (see `BatchNorm`)."""
+        x = images
+        for i, channels in enumerate(feature_maps(images.shape[1], self.capacity), start=1):
+            for part, stride in (("a", 1), ("b", 2)):
+                name = f"{i}{part}"
+                x = conv(
+                    channels, 5, stride, dtype=self.dtype, name=f"conv{name}", before_norm=True
+                )(x)
+                x = _Norm(dtype=self.dtype, name=f"norm{name}")(x, replicas)
+            x = _leaky_relu(x)
+        means = jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
+        logits = nn.Dense(1, kernel_init=glorot, dtype=self.dtype, name="logits")(means)
+        return logits[:, 0].astype(jnp.float32)
+
+
+def _leaky_relu(x: jax.Array) -> jax.Array:
+    return nn.leaky_relu(x, negative_slope=0.3)
