@@ -1,7 +1,7 @@
-"""Every key and its meaning; the values are the published system's training run.
+"""The keys of every run, then those of CineGAN; the values are its published training run.
 
-The other files here change what they need. On the command line: --config.batch_size=16,
---config.generator.width=32.
+The other files here change what they need, and add the keys of other families. On the command
+line: --config.batch_size=16, --config.generator.width=32.
 """
 
 import ml_collections
@@ -9,27 +9,8 @@ import ml_collections
 
 def get_config() -> ml_collections.ConfigDict:
     """The published system, on however many devices there are."""
-    c = ml_collections.ConfigDict()
-    c.family = "cinegan"  # the kind of GAN
-    c.seed = 0  # of the networks, the shuffle, the crops and the flips
-    c.precision = "bf16"  # bf16: bfloat16 networks, float32 masters and losses; f32: all float32
-    c.parallelism = "pmap"  # pmap; pjit: one program over a mesh of all devices; jit: one device
-    c.spatial = 1  # pjit: devices that share each picture's rows, for pictures too large for one
-    c.shard_optimizer = False  # pjit: spread moments and EMA over the devices instead of copying
-    c.batch_size = 64  # pairs a minibatch, over all devices; a step has one, see c.adversarial
-    c.accumulate_steps = 1  # parts a device's batch is run in, one after another, to save memory
-    c.num_epochs = 50.0  # passes over the training pairs
-    c.num_steps = 0  # length of the run in steps; 0: as num_epochs says
-    c.restore_from = ""  # workdir of a run whose networks to start from (fine-tuning); may be gs://
-
-    c.data = ml_collections.ConfigDict()
-    c.data.path = "FilmSet"  # like FilmSet or of `cinegan prepare`, here or gs://; or "samples"
-    c.data.cache = "~/.cache/cinegan"  # local folder for copies of shards that lie in a bucket
-    c.data.look = "ClassNeg"  # folder name of the look; for "samples" a film look
-    c.data.size = 512  # pixels, height and width of what the networks train on
-    c.data.crop = "squash"  # squash: the whole picture, aspect lost; crop: random crop, aspect kept
-    c.data.threads = 4  # threads that read and decode
-    c.data.corrupt_ceiling = 0.01  # share of unreadable pairs at which the run stops
+    c = of_every_family()
+    c.family = "cinegan"
 
     c.generator = ml_collections.ConfigDict()
     c.generator.width = 64  # channels at full size
@@ -58,18 +39,46 @@ def get_config() -> ml_collections.ConfigDict:
         for i in range(1, convolutions + 1):
             c.perceptual_layers[f"block{block}_conv{i}"] = 0.0
     c.perceptual_layers.block4_conv2 = 1.0
+    return c
+
+
+def of_every_family() -> ml_collections.ConfigDict:
+    """The keys that every run has; its family adds its own."""
+    c = ml_collections.ConfigDict()
+    c.family = ""  # the kind of GAN: cinegan, dcgan or image_gan
+    c.seed = 0  # of the networks, the shuffle, the crops and the flips
+    c.precision = "bf16"  # bf16: bfloat16 networks, float32 masters and losses; f32: all float32
+    c.parallelism = "pmap"  # pmap; pjit: one program over a mesh of all devices; jit: one device
+    c.spatial = 1  # pjit: devices that share each picture's rows, for pictures too large for one
+    c.shard_optimizer = False  # pjit: spread moments and EMA over the devices instead of copying
+    c.batch_size = 64  # examples a minibatch, over all devices; a step has one, see c.adversarial
+    c.accumulate_steps = 1  # parts a device's batch is run in, one after another, to save memory;
+    # batch norm takes its statistics of each part
+    c.num_epochs = 50.0  # passes over the training examples
+    c.num_steps = 0  # length of the run in steps; 0: as num_epochs says
+    c.restore_from = ""  # workdir of a run whose networks to start from (fine-tuning); may be gs://
+
+    c.data = ml_collections.ConfigDict()
+    c.data.path = "FilmSet"  # like FilmSet or of `cinegan prepare`, here or gs://; or "samples"
+    c.data.cache = "~/.cache/cinegan"  # local folder for copies of shards that lie in a bucket
+    c.data.look = "ClassNeg"  # of pairs: folder name of the look; for "samples" a film look
+    c.data.size = 512  # pixels, height and width of what the networks train on
+    c.data.crop = "squash"  # squash: the whole picture, aspect lost; crop: random crop, aspect kept
+    c.data.threads = 4  # threads that read and decode
+    c.data.corrupt_ceiling = 0.01  # share of unreadable examples at which the run stops
 
     c.adversarial = ml_collections.ConfigDict()  # see docs/stabilisers.md
     c.adversarial.loss = "hinge"  # hinge, least_squares, logistic (the non-saturating one)
-    c.adversarial.label_smoothing = 0.0  # critics' label of real pairs is 1 less this; not of hinge
-    c.adversarial.label_flips = 0.0  # share of pairs labelled the wrong way round; not of hinge
+    c.adversarial.label_smoothing = 0.0  # critics' label of real is 1 less this; not of hinge
+    c.adversarial.label_flips = 0.0  # share of examples labelled the wrong way round; not of hinge
     c.adversarial.noise = 0.0  # deviation of the noise on what critics judge, in signed range
     c.adversarial.noise_steps = 0  # steps in which it falls to zero; 0: it stays
     c.adversarial.augment = ""  # what changes what critics see: "colour,translation,cutout"
-    c.adversarial.r1 = 0.0  # weight of the critics' squared slope at real pairs
+    c.adversarial.r1 = 0.0  # weight of the critics' squared slope at what is real
     c.adversarial.r1_every = 16  # steps from one such update to the next
-    c.adversarial.critic_updates = 1  # a step; each draws batch_size pairs of its own
-    c.adversarial.generator_updates = 1  # a step; with more than 1 of either, players move in turn
+    c.adversarial.critic_updates = 1  # a step; each draws batch_size examples of its own
+    c.adversarial.generator_updates = 1  # a step; cinegan's players move together with 1 and 1, in
+    # turn with more of either; those of the other families always in turn
 
     c.optimizers = ml_collections.ConfigDict()
     c.optimizers.generator = _adam(5e-5)
