@@ -18,7 +18,7 @@ Images = Array
 """Pictures [n, h, w, 3]; the range stands in the docstring of whatever takes them."""
 
 Batch = Mapping[str, Array]
-"""One minibatch of pairs: `input` and `target`, each uint8 [n, h, w, 3]."""
+"""One minibatch: `target`, the real pictures, uint8 [n, h, w, 3]; of pairs also `input`, alike."""
 
 Params = Mapping[str, Any]
 """A nested mapping of float arrays."""

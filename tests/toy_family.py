@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cinegan_jax.families.api import Aux, Moment, Update, Variables
+from cinegan_jax.families.api import Aux, Learned, Moment, Update, Variables
 from cinegan_jax.ops.images import to_signed
 from cinegan_jax.types import Batch, Images, Params, Scalar
 
@@ -14,6 +14,7 @@ from cinegan_jax.types import Batch, Images, Params, Scalar
 class ToyFamily:
     """Has all that a run must bring back: two players, a state, and noise from the step's key."""
 
+    learns_from: Learned = "pairs"
     averaged: tuple[str, ...] = ("generator",)
 
     def __init__(self) -> None:

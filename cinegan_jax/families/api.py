@@ -5,16 +5,28 @@ over devices, optimizers, EMA, keys, lowering and saving. A new family never edi
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, NamedTuple, Protocol, TypeGuard
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cinegan_jax.errors import UserError
 from cinegan_jax.types import Batch, Images, Params, Scalar
 
 PixelPairs = tuple[np.ndarray, np.ndarray]
 """Pixels of photos and the same of their targets: unit float32 [p, 3] both."""
+
+
+Learned = Literal["pairs", "pictures"]
+"""What a family's batches hold: `target`, the real pictures, and of pairs `input` as well."""
+
+
+def unaveraged(tree: Any) -> Any:
+    """The mean over replicas where there is only one."""
+    return tree
 
 
 class Variables(NamedTuple):
@@ -39,22 +51,42 @@ class Aux(NamedTuple):
     then, beside what the batch says that they should be."""
 
 
-class Moment(NamedTuple):
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["step", "keys"],
+    meta_fields=["average", "replicas"],
+)
+@dataclass(frozen=True)
+class Moment:
     """When an objective is asked: what its schedules and its randomness follow."""
 
     step: int | jax.Array
     """Steps taken before this one."""
     keys: jax.Array
-    """One random key a pair of the batch, [n]: what is drawn for a pair does not depend on how
-    pairs are spread over devices or parts."""
+    """One random key an example of the batch, [n]: what is drawn for an example does not depend on
+    how they are spread over devices or parts."""
+    average: Callable[[Any], Any] = unaveraged
+    """The mean over replicas of every array in a tree: of statistics, the whole batch's."""
+    replicas: int = 1
+    """How many the batch is spread over, each with as many examples."""
 
 
 def moment_at(
-    step: int | jax.Array, key: jax.Array, pairs: int, first: int | jax.Array = 0
+    step: int | jax.Array,
+    key: jax.Array,
+    examples: int,
+    first: int | jax.Array = 0,
+    average: Callable[[Any], Any] = unaveraged,
+    replicas: int = 1,
 ) -> Moment:
-    """The moment of so many pairs of a batch, the first of them being the batch's `first`."""
+    """The moment of so many examples of a batch, the first of them being the batch's `first`."""
+    return Moment(step, example_keys(key, examples, first), average, replicas)
+
+
+def example_keys(key: jax.Array, examples: int, first: int | jax.Array = 0) -> jax.Array:
+    """One key [n] for each example, by its place in the batch."""
     fold = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
-    return Moment(step, fold(key, first + jnp.arange(pairs)))
+    return fold(key, first + jnp.arange(examples))
 
 
 class Objective(Protocol):
@@ -80,8 +112,9 @@ class Update(NamedTuple):
 
 
 class GanFamily(Protocol):
-    """A family of GANs, as the trainer sees it."""
+    """A family of GANs, as the trainer sees it; one that inherits from it need not write all."""
 
+    learns_from: Learned
     updates: tuple[Update, ...]
     """Carried out in this order at each step."""
     averaged: tuple[str, ...]
@@ -100,7 +133,7 @@ class GanFamily(Protocol):
         Returns:
           For each player concerned the part of its parameters that takes other values.
         """
-        ...
+        return {}
 
     def load_frozen(self) -> Any:
         """Arrays that the objectives read and nothing trains; read from disk here, not before.
@@ -108,14 +141,60 @@ class GanFamily(Protocol):
         Raises:
           UserError: a file is missing or wrong.
         """
-        ...
+        return None
 
     def frozen_shapes(self) -> Any:
         """The same as shapes, without reading anything."""
+        return None
+
+    def generate(
+        self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
+    ) -> Images:
+        """Signed pictures [n, h, w, 3]: for the batch's inputs, or as many as its targets."""
+        ...
+
+
+class LatentFamily(GanFamily, Protocol):
+    """A family whose pictures come from nothing but latents."""
+
+    learns_from: Learned = "pictures"
+    latent_size: int
+
+    def latents(self, keys: jax.Array, truncation: float = 0.0, /) -> jax.Array:
+        """One latent a key, float32 [n, latent_size]: by default standard normal.
+
+        Args:
+          keys: [n].
+          truncation: no entry is further from 0 (arXiv 1809.11096); 0: they are not bounded.
+
+        Raises:
+          UserError: it is negative, or this family cannot truncate.
+        """
+        if truncation < 0:
+            raise UserError(f"truncation={truncation} must be 0 or more; 0 does not truncate")
+        bound = truncation or jnp.inf
+
+        def draw(key: jax.Array) -> jax.Array:
+            return jax.random.truncated_normal(key, -bound, bound, (self.latent_size,))
+
+        return jax.vmap(draw)(keys)
+
+    def decode(self, params: Mapping[str, Params], state: Any, latents: jax.Array, /) -> Images:
+        """Signed pictures [n, h, w, 3] of latents [n, latent_size]."""
+        ...
+
+    def judge(self, params: Mapping[str, Params], state: Any, images: Images, /) -> jax.Array:
+        """The critic's logits [n] of signed pictures [n, h, w, 3]."""
         ...
 
     def generate(
         self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
     ) -> Images:
-        """Signed pictures [n, h, w, 3] for the batch's inputs."""
-        ...
+        """Pictures of latents of which each has a key of its own."""
+        keys = example_keys(rng, len(batch["target"]))
+        return self.decode(params, state, self.latents(keys))
+
+
+def makes_from_latents(family: GanFamily) -> TypeGuard[LatentFamily]:
+    """Whether the family's pictures come from nothing but latents."""
+    return hasattr(family, "latent_size")

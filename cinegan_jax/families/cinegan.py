@@ -17,8 +17,9 @@ from cinegan_jax.families.adversarial import (
     generator_loss,
     noisy,
     stream,
+    verdict_signals,
 )
-from cinegan_jax.families.api import Aux, Moment, PixelPairs, Update, Variables
+from cinegan_jax.families.api import Aux, Learned, Moment, PixelPairs, Update, Variables
 from cinegan_jax.nets import spectral
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
@@ -66,6 +67,7 @@ class CineGan:
     generator, each from passes of its own.
     """
 
+    learns_from: Learned = "pairs"
     averaged: tuple[str, ...] = ("generator",)
 
     def __init__(
@@ -169,7 +171,7 @@ class CineGan:
             critics = self._critics_losses(verdicts, moment)
             wanted["critics"] = jnp.stack([*critics.values()]).sum()
             metrics = {f"critic_{scale}": loss for scale, loss in critics.items()}
-        signals = _signals(params, vectors, verdicts, terms, self.adversarial.boundary)
+        signals = _signals(params, vectors, verdicts, terms, self.adversarial)
         return wanted, Aux(vectors, terms | metrics, signals, generated=fake)
 
     def r1_objective(
@@ -312,18 +314,12 @@ def _signals(
     vectors: Any,
     verdicts: Mapping[str, tuple[Verdict, Verdict]],
     terms: Mapping[str, Scalar],
-    boundary: float,
+    adversarial: Adversarial,
 ) -> dict[str, Scalar]:
-    """Shares of patches judged right, mean margins, singular values, and terms that are distances.
-
-    A margin is how far a logit lies on its right side of the boundary; hinge losses ask for 1.
-    """
+    """What critics make of patches, singular values, and terms that are distances."""
     signals = {f"level/{name}": term for name, term in terms.items() if name in DISTANCES}
     for scale, (real, made) in verdicts.items():
-        margins = {"real": real.logits - boundary, "fake": boundary - made.logits}
-        for kind, margin in margins.items():
-            signals[f"critics/accuracy_{kind}_{scale}"] = (margin > 0).astype(jnp.float32).mean()
-            signals[f"critics/margin_{kind}_{scale}"] = margin.mean()
+        signals |= verdict_signals(adversarial, real.logits, made.logits, scale)
         sigmas = spectral.singular_values(params["critics"][scale], vectors["critics"][scale])
         signals |= {f"critics/sigma/{scale}/{layer}": sigma for layer, sigma in sigmas.items()}
     sigmas = spectral.singular_values(params["generator"], vectors["generator"])

@@ -9,7 +9,15 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cinegan_jax.families.api import Aux, GanFamily, Moment, Objective, Update, moment_at
+from cinegan_jax.families.api import (
+    Aux,
+    GanFamily,
+    Moment,
+    Objective,
+    Update,
+    moment_at,
+    unaveraged,
+)
 from cinegan_jax.training.state import MetricWindow, NonFinite, Optimizers, TrainState
 from cinegan_jax.training.vitals import (
     Vitals,
@@ -63,8 +71,9 @@ def make_train_step(
     family: GanFamily,
     optimizers: Optimizers,
     settings: StepSettings,
-    average: Callable[[Any], Any] = lambda tree: tree,
+    average: Callable[[Any], Any] = unaveraged,
     replica: Callable[[], int | jax.Array] = lambda: 0,
+    replicas: int = 1,
 ) -> TrainStep:
     """The step of one replica.
 
@@ -73,9 +82,10 @@ def make_train_step(
       optimizers: one for each player.
       settings: see `StepSettings`.
       average: mean over replicas of every array in a tree.
-      replica: this replica's number: it says which pairs of the batch it has.
+      replica: this replica's number: it says which examples of the batch it has.
+      replicas: how many there are.
     """
-    step = _make_step(family, optimizers, settings, average, replica, measured=False)
+    step = _make_step(family, optimizers, settings, average, replica, replicas, measured=False)
 
     def train_step(
         state: TrainState, frozen: Any, batch: Batch, rate_scales: RateScales | None = None, /
@@ -89,11 +99,12 @@ def make_measured_step(
     family: GanFamily,
     optimizers: Optimizers,
     settings: StepSettings,
-    average: Callable[[Any], Any] = lambda tree: tree,
+    average: Callable[[Any], Any] = unaveraged,
     replica: Callable[[], int | jax.Array] = lambda: 0,
+    replicas: int = 1,
 ) -> MeasuredStep:
     """The step of `make_train_step`, which also measures."""
-    return _make_step(family, optimizers, settings, average, replica, measured=True)
+    return _make_step(family, optimizers, settings, average, replica, replicas, measured=True)
 
 
 def _make_step(
@@ -102,6 +113,7 @@ def _make_step(
     settings: StepSettings,
     average: Callable[[Any], Any],
     replica: Callable[[], int | jax.Array],
+    replicas: int,
     measured: bool,
 ) -> MeasuredStep:
     updates = tuple(map(with_vitals if measured else without_vitals, family.updates))
@@ -113,8 +125,9 @@ def _make_step(
         parts = minibatches(batch, minibatch_count(family))
 
         def move(update: Update, state: TrainState, part: Batch, key: jax.Array) -> Moved:
-            pairs = len(part["input"])
-            moment = moment_at(state.step, key, pairs, first=replica() * pairs)
+            examples = len(part["target"])
+            first = replica() * examples
+            moment = moment_at(state.step, key, examples, first, average, replicas)
             result = accumulate(update, settings.accumulate_steps)(
                 state.params, state.family, frozen, part, moment
             )
@@ -192,7 +205,7 @@ def accumulate(update: Update, slices: int) -> Callable[..., tuple[Gradients, An
 
         def of_part(part: Any) -> Any:
             batch, keys = part
-            return whole(params, state, frozen, batch, moment._replace(keys=keys))
+            return whole(params, state, frozen, batch, replace(moment, keys=keys))
 
         def add(total: Any, part: Any) -> tuple[Any, Any]:
             gradients, losses, aux = of_part(part)
@@ -217,9 +230,9 @@ def minibatch_count(family: GanFamily) -> int:
 
 
 def minibatches(batch: Batch, count: int) -> list[Batch]:
-    """A step's pairs as `count` minibatches: pair i goes to minibatch i modulo count.
+    """A step's examples as `count` minibatches: example i goes to minibatch i modulo count.
 
-    So each consists of the same pairs, in the same order, however many replicas share the step.
+    So each consists of the same ones, in the same order, however many replicas share the step.
     """
     if count == 1:
         return [batch]
@@ -232,7 +245,7 @@ def metric_names(family: GanFamily, frozen: Any, batch: Batch) -> tuple[str, ...
 
     def terms(update: Update, frozen: Any, batch: Batch) -> Mapping[str, Scalar]:
         key = jax.random.key(0)
-        moment = moment_at(0, key, len(batch["input"]))
+        moment = moment_at(0, key, len(batch["target"]))
         return update.objective(*family.init(key, batch), frozen, batch, moment)[1].metrics
 
     names: list[str] = []
