@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cinegan_jax.convert.source_file import digests_of_known
 from cinegan_jax.convert.torch_file import read_state_dict
-from cinegan_jax.convert.vgg19 import file_digests
 from cinegan_jax.errors import UserError
 from cinegan_jax.nets.inception import FORMAT, FORMAT_VERSION, NETWORK, weight_shapes
 from cinegan_jax.nets.weights_file import check_shapes, write_weights
@@ -34,14 +34,12 @@ def convert_inception(source: Path, output: Path, *, allow_unknown: bool = False
         UserError: no such file, another checksum, a damaged or foreign file, or torch is needed
             and not installed.
     """
-    if not source.is_file():
-        raise UserError(f"No file {source}.")
-    sha256 = file_digests(source).sha256
-    if not allow_unknown and not sha256.startswith(SHA256_PREFIX):
-        raise UserError(
-            f"{source} is not {_SOURCE}: it has SHA-256 {sha256}, wanted {SHA256_PREFIX}... The "
-            "download may be incomplete. If you trust the file, add --allow-unknown."
-        )
+    sha256 = digests_of_known(
+        source,
+        lambda digests: digests.sha256.startswith(SHA256_PREFIX),
+        f"{_SOURCE}, with SHA-256 {SHA256_PREFIX}...",
+        allow_unknown=allow_unknown,
+    ).sha256
     state = read_state_dict(source, _SOURCE)
     _check_classes(state, source)
     check_shapes(state, _torch_shapes(), NETWORK, source)

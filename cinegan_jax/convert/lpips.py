@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import safetensors.numpy
 
+from cinegan_jax.convert.source_file import digests_of_known
 from cinegan_jax.convert.torch_file import convolution_arrays, read_state_dict
-from cinegan_jax.convert.vgg19 import file_digests
-from cinegan_jax.errors import UserError
 from cinegan_jax.metrics.lpips import FORMAT, FORMAT_VERSION, weight_shapes
 from cinegan_jax.nets.vgg16 import BLOCKS
 from cinegan_jax.nets.weights_file import write_weights
@@ -67,16 +66,13 @@ def convert_lpips(source: Path, output: Path, net: str, *, allow_unknown: bool =
             and not installed.
     """
     file = FILES[net]
-    if not source.is_file():
-        raise UserError(f"No file {source}.")
-    sha256 = file_digests(source).sha256
-    if not allow_unknown and not sha256.startswith(file.sha256_prefixes):
-        raise UserError(
-            f"{source} is not torchvision's {file.name}: it has SHA-256 {sha256}, wanted "
-            f"{' or '.join(f'{prefix}...' for prefix in file.sha256_prefixes)}. The download may "
-            "be incomplete, or it is of another network than --net says. If you trust the file, "
-            "add --allow-unknown."
-        )
+    prefixes = " or ".join(f"{prefix}..." for prefix in file.sha256_prefixes)
+    sha256 = digests_of_known(
+        source,
+        lambda digests: digests.sha256.startswith(file.sha256_prefixes),
+        f"torchvision's {file.name} (which --net {net} asks for), with SHA-256 {prefixes}",
+        allow_unknown=allow_unknown,
+    ).sha256
     state = read_state_dict(source, f"torchvision's {file.name}")
     modules = {f"backbone/{layer}": f"features.{place}" for layer, place in file.features.items()}
     arrays = convolution_arrays(state, modules, weight_shapes(net), file.network, source)

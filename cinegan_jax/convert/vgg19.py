@@ -4,16 +4,15 @@ Only the layers up to block4_conv2 are kept. The metadata name the source, its S
 formula that the weights need.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import h5py
 import numpy as np
 import pooch
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from cinegan_jax.convert.source_file import Digests, digests_of_known
 from cinegan_jax.convert.torch_file import convolution_arrays, read_state_dict
 from cinegan_jax.errors import UserError
 from cinegan_jax.nets.vgg19 import BLOCKS, FORMAT, FORMAT_VERSION, check_layers, layer_shapes
@@ -38,16 +37,6 @@ TORCHVISION_FEATURES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21)
 """The place of each of `LAYER_NAMES` in torchvision's `vgg19().features`."""
 
 
-class Digests(NamedTuple):
-    """Hexadecimal checksums of one file."""
-
-    md5: str
-    sha256: str
-
-    def __str__(self) -> str:
-        return f"MD5 {self.md5}, SHA-256 {self.sha256}"
-
-
 def convert_vgg19(source: Path, output: Path, *, allow_unknown: bool = False) -> None:
     """Write the safetensors file `output` from a Keras .h5 or torchvision .pth file.
 
@@ -60,11 +49,7 @@ def convert_vgg19(source: Path, output: Path, *, allow_unknown: bool = False) ->
         UserError: no such file, another checksum, a damaged or foreign file, or torch is needed
             and not installed.
     """
-    if not source.is_file():
-        raise UserError(f"No file {source}.")
-    digests = file_digests(source)
-    if not allow_unknown:
-        _check_known(source, digests)
+    digests = digests_of_known(source, _is_official, _official(), allow_unknown=allow_unknown)
     keras = h5py.is_hdf5(source)
     layers = read_keras(source) if keras else read_torchvision(source)
     check_layers(layers, source)
@@ -128,25 +113,17 @@ def read_torchvision(path: Path) -> Layers:
     return unflatten_dict(convolution_arrays(state, modules, shapes, "VGG19", path), sep="/")
 
 
-def file_digests(path: Path) -> Digests:
-    """MD5 and SHA-256 of a file, read once."""
-    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            md5.update(block)
-            sha256.update(block)
-    return Digests(md5.hexdigest(), sha256.hexdigest())
+def _is_official(digests: Digests) -> bool:
+    return digests.md5 in (KERAS_NOTOP_MD5, KERAS_FULL_MD5) or digests.sha256.startswith(
+        TORCHVISION_SHA256_PREFIX
+    )
 
 
-def _check_known(path: Path, digests: Digests) -> None:
-    known_keras = digests.md5 in (KERAS_NOTOP_MD5, KERAS_FULL_MD5)
-    if not known_keras and not digests.sha256.startswith(TORCHVISION_SHA256_PREFIX):
-        raise UserError(
-            f"{path} is none of the official VGG19 files: it has {digests}; wanted MD5 "
-            f"{KERAS_NOTOP_MD5} or {KERAS_FULL_MD5} (Keras, without and with the top), or SHA-256 "
-            f"{TORCHVISION_SHA256_PREFIX}... (torchvision). The download may be incomplete. If you "
-            "trust the file, add --allow-unknown."
-        )
+def _official() -> str:
+    return (
+        f"one of the official VGG19 files, with MD5 {KERAS_NOTOP_MD5} or {KERAS_FULL_MD5} (Keras, "
+        f"without and with the top) or SHA-256 {TORCHVISION_SHA256_PREFIX}... (torchvision)"
+    )
 
 
 def _read_keras_layer(group: h5py.Group) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from cinegan_jax.convert import vgg19 as convert
 from cinegan_jax.convert.cli import convert_app
+from cinegan_jax.convert.source_file import file_digests
 from cinegan_jax.errors import UserError
 from cinegan_jax.nets.vgg19 import Features, layer_shapes, load_vgg19
 
@@ -162,7 +163,7 @@ def test_checksums_are_those_that_keras_knows():
     "known", ["KERAS_NOTOP_MD5", "KERAS_FULL_MD5", "TORCHVISION_SHA256_PREFIX"]
 )
 def test_known_checksum_is_taken(monkeypatch, old_keras, tmp_path, known):
-    digests = convert.file_digests(old_keras)
+    digests = file_digests(old_keras)
     value = digests.md5 if known.startswith("KERAS") else digests.sha256[:8]
     monkeypatch.setattr(convert, known, value)
     convert.convert_vgg19(old_keras, tmp_path / "out")
@@ -278,7 +279,7 @@ def run(*arguments):
 
 
 def test_download_through_the_command(server, monkeypatch, old_keras, tmp_path):
-    monkeypatch.setattr(convert, "KERAS_NOTOP_MD5", convert.file_digests(old_keras).md5)
+    monkeypatch.setattr(convert, "KERAS_NOTOP_MD5", file_digests(old_keras).md5)
     result = run("--download", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert load_vgg19(tmp_path / "out").preprocessing == "keras"
