@@ -1,6 +1,7 @@
 """DCGAN as PyTorch's users know it, with random parameters, and its arrays as ours are laid out."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ def generator(size: int, z: int, width: int) -> nn.Sequential:
     maps = [width * 2**i for i in range(DOUBLINGS[size])][::-1]
     layers = [nn.ConvTranspose2d(z, maps[0], 4, 1, 0, bias=False), nn.BatchNorm2d(maps[0])]
     layers.append(nn.ReLU())
-    for before, after in zip(maps, maps[1:], strict=False):
+    for before, after in pairwise(maps):
         layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
         layers += [nn.BatchNorm2d(after), nn.ReLU()]
     last = nn.ConvTranspose2d(width, 3, 4, 2, 1, bias=False)
@@ -27,7 +28,7 @@ def critic(size: int, width: int) -> nn.Sequential:
     """Pictures [n, 3, size, size] to logits [n, 1, 1, 1]."""
     maps = [width * 2**i for i in range(DOUBLINGS[size])]
     layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
-    for before, after in zip(maps, maps[1:], strict=False):
+    for before, after in pairwise(maps):
         layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after)]
         layers.append(nn.LeakyReLU(0.2))
     return _randomised(nn.Sequential(*layers, nn.Conv2d(maps[-1], 1, 4, 1, 0, bias=False)))

@@ -110,6 +110,27 @@ def generator_loss(settings: Adversarial, fake_logits: jax.Array) -> Scalar:
     return LABELLED[settings.loss](fake_logits, jnp.ones(len(fake_logits)))
 
 
+def verdict_signals(
+    settings: Adversarial, real_logits: jax.Array, fake_logits: jax.Array, critic: str = ""
+) -> dict[str, Scalar]:
+    """Signs of health of one critic: its share of right answers and its mean margin, of each kind.
+
+    A margin is how far a logit lies on its right side of the boundary; hinge losses ask for 1.
+
+    Args:
+      settings: say where the boundary lies.
+      real_logits, fake_logits: of any shape.
+      critic: its name where there are several.
+    """
+    margins = {"real": real_logits - settings.boundary, "fake": settings.boundary - fake_logits}
+    signals = {}
+    for kind, margin in margins.items():
+        part = "_".join(filter(None, (kind, critic)))
+        signals[f"critics/accuracy_{part}"] = (margin > 0).astype(jnp.float32).mean()
+        signals[f"critics/margin_{part}"] = margin.mean()
+    return jax.lax.stop_gradient(signals)
+
+
 def augmented(settings: Adversarial, images: jax.Array, moment: Moment) -> jax.Array:
     """What critics see of signed pictures [n, h, w, 3]; pictures of a pair are changed alike."""
     return diff_augment(images, stream(moment.keys, "augment"), settings.policies)
@@ -131,12 +152,12 @@ def noise_level(settings: Adversarial, step: int | jax.Array) -> float | jax.Arr
     return settings.noise * jnp.maximum(0.0, 1.0 - step / settings.noise_steps)
 
 
-STREAMS = ("labels", "augment", "noise_full", "noise_half")
-"""What is drawn for a pair, each from a key of its own."""
+STREAMS = ("labels", "augment", "noise_full", "noise_half", "latents")
+"""What is drawn for an example, each from a key of its own."""
 
 
 def stream(keys: jax.Array, name: str) -> jax.Array:
-    """The pairs' keys [n] for one of `STREAMS`."""
+    """The examples' keys [n] for one of `STREAMS`."""
     return jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, STREAMS.index(name))
 
 

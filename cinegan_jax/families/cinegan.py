@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 
 from cinegan_jax import losses
+from cinegan_jax.errors import UserError
 from cinegan_jax.families.adversarial import (
     Adversarial,
     augmented,
@@ -20,6 +22,8 @@ from cinegan_jax.families.adversarial import (
     verdict_signals,
 )
 from cinegan_jax.families.api import Aux, Learned, Moment, PixelPairs, Update, Variables
+from cinegan_jax.families.config_checks import require_counts
+from cinegan_jax.families.precision import dtype_of
 from cinegan_jax.nets import spectral
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
@@ -294,6 +298,42 @@ class CineGan:
             for name, weight in self.perceptual_layers.items()
         )
         return sum(gaps, jnp.zeros(()))
+
+
+def build(config: ml_collections.ConfigDict) -> CineGan:
+    """The family of `configs/default.py`.
+
+    Raises:
+      UserError: a key's value is wrong, or does not go with another one's.
+    """
+    dtype = dtype_of(config.precision)
+    require_counts(config, "generator.width", "discriminator.width")
+    if config.data.size < 8 or config.data.size % 8:
+        raise UserError(
+            f"config.data.size={config.data.size} must be a multiple of 8: the generator halves "
+            "pictures three times"
+        )
+    return CineGan(
+        Generator(**config.generator, dtype=dtype),
+        Discriminator(**config.discriminator, dtype=dtype),
+        LossWeights(**config.losses),
+        config.vgg19_file,
+        *_later_settings(config),
+    )
+
+
+def _later_settings(config: ml_collections.ConfigDict) -> Iterator[Any]:
+    """Of sections that configs of older runs, which are read still, do not have."""
+    if "adversarial" in config:
+        yield Adversarial(**config.adversarial)
+    if "perceptual_layers" in config:
+        layers = config.perceptual_layers.to_dict()
+        if config.losses.perceptual and not any(layers.values()):
+            raise UserError(
+                f"config.losses.perceptual={config.losses.perceptual} needs a weight that is not 0 "
+                f"in config.perceptual_layers ({', '.join(layers)})"
+            )
+        yield layers
 
 
 def advance(params: Mapping[str, Params], vectors: Any, players: Sequence[str]) -> Any:

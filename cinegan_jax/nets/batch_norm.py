@@ -24,7 +24,8 @@ class Replicas(NamedTuple):
 
     average: Callable[[Any], Any]
     """The mean over them of every array in a tree."""
-    count: int
+    size: int
+    """How many they are."""
 
 
 ALONE = Replicas(lambda tree: tree, 1)
@@ -64,7 +65,7 @@ class BatchNorm(nn.Module):
             mean, variance = running_mean.value, running_variance.value
         else:
             mean, variance = _moments(x, replicas)
-            count = replicas.count * x.size // x.shape[-1]
+            count = replicas.size * x.size // x.shape[-1]
             spread = variance * (count / max(1, count - 1)) if self.unbiased else variance
             running_mean.value = self._moved(running_mean.value, mean)
             running_variance.value = self._moved(running_variance.value, spread)

@@ -39,6 +39,7 @@ class MakeStep(Protocol[Step]):
         *,
         average: Callable[[Any], Any] = ...,
         replica: Callable[[], int | jax.Array] = ...,
+        replicas: int = ...,
     ) -> Step: ...
 
 
@@ -169,6 +170,7 @@ class Pmap:
         step = make_step(
             average=partial(jax.lax.pmean, axis_name=REPLICAS),
             replica=partial(jax.lax.axis_index, REPLICAS),
+            replicas=len(self._every),
         )
         return jax.pmap(step, axis_name=REPLICAS, devices=self._every, donate_argnums=(0,))
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.cinegan import SCALES, Verdict, _signals
 
 
@@ -27,14 +28,14 @@ def told(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("boundary", [0.0, 0.5])
-def test_signals(told: dict[str, Any], boundary: float) -> None:
+@pytest.mark.parametrize(("loss", "boundary"), [("hinge", 0.0), ("least_squares", 0.5)])
+def test_signals(told: dict[str, Any], loss: str, boundary: float) -> None:
     verdicts = {
         scale: (Verdict(real, ()), Verdict(made, ()))
         for scale, (real, made) in told["logits"].items()
     }
     terms = {"l1": np.float32(0.25), "adversarial": np.float32(-1.0)}
-    found = _signals(told["params"], told["vectors"], verdicts, terms, boundary)
+    found = _signals(told["params"], told["vectors"], verdicts, terms, Adversarial(loss=loss))
     expected = {"level/l1": 0.25}
     for scale, (real, made) in told["logits"].items():
         expected |= {

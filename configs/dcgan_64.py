@@ -1,0 +1,52 @@
+"""DCGAN (Radford et al., arXiv 1511.06434) at 64x64 pixels, with PyTorch's example's conventions.
+
+Command:  python -m cinegan_jax.main --config=configs/dcgan_64.py --workdir=WORKDIR
+          other pictures than the drawn shapes: --config.data.path=FOLDER
+Hardware: one GPU or TPU; two CPU cores with --config.generator.width=16
+          --config.discriminator.width=16 --config.batch_size=32
+Time:     not measured
+Score:    not measured
+"""
+
+import ml_collections
+
+from configs import default
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """As published: 100 feature maps in both networks, batch 128, Adam 2e-4 with beta1 0.5."""
+    c = of_latents()
+    c.family = "dcgan"
+    c.batch_size = 128
+    c.num_epochs = 25.0
+
+    c.generator.width = 100  # feature maps at half the size of pictures; halved, they double
+    c.discriminator = ml_collections.ConfigDict()
+    c.discriminator.width = 100  # the same of the critic
+
+    for adam in c.optimizers.values():
+        adam.learning_rate = 2e-4
+        adam.beta1 = 0.5
+        adam.beta2 = 0.999
+        adam.epsilon = 1e-8
+    return c
+
+
+def of_latents() -> ml_collections.ConfigDict:
+    """The keys of families that make pictures of nothing but latents."""
+    c = default.of_every_family()
+    c.precision = "f32"
+    c.data.path = "shapes"
+    c.data.look = ""
+    c.data.size = 64
+    c.data.threads = 2
+
+    c.generator = ml_collections.ConfigDict()
+    c.generator.latent_size = 100  # entries of a latent, each standard normal
+    c.batch_norm = "global"  # in training: statistics of the whole batch; replica: of each device's
+    # part, with parallelism=pmap only
+    c.adversarial.loss = "logistic"
+
+    c.evaluate_pairs = 500
+    c.best_metric = "feature_distance"
+    return c

@@ -1,0 +1,29 @@
+"""The image GAN that Keras tutorials start from, at 64x64 pixels.
+
+Command:  python -m cinegan_jax.main --config=configs/image_gan_64.py --workdir=WORKDIR
+          other pictures than the drawn shapes: --config.data.path=FOLDER
+Hardware: two CPU cores, or one GPU or TPU
+Time:     not measured
+Score:    not measured
+"""
+
+import ml_collections
+
+from configs.dcgan_64 import of_latents
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Capacity 16, batch 32, a grid of samples with their scores every 80 steps."""
+    c = of_latents()
+    c.family = "image_gan"
+    c.batch_size = 32
+    c.num_steps = 2000
+    c.capacity = 16  # channels of the critic's first block and of the generator's last
+
+    for adam in c.optimizers.values():
+        adam.learning_rate = 2e-4
+        adam.beta1 = 0.5
+        adam.beta2 = 0.999
+    c.sample_every_steps = 80
+    c.sample_scores = True
+    return c
