@@ -4,6 +4,7 @@ from typing import Any
 
 import typer
 
+from cinegan_jax.collect.cli import collect_app
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.darkroom.apply_cli import apply
 from cinegan_jax.darkroom.looks_cli import looks
@@ -14,6 +15,7 @@ from cinegan_jax.evaluation.cli import compare, evaluate
 from cinegan_jax.inference.export_cli import export
 from cinegan_jax.preflight.cli import PASS_CONFIG_KEYS_ON, preflight
 from cinegan_jax.report.cli import report
+from cinegan_jax.sampling.cli import sample
 from cinegan_jax.web.cli import serve
 
 USE, TRAIN = "Use a look", "Train one"
@@ -35,12 +37,14 @@ app = typer.Typer(
 )
 for command in (apply, serve, looks, lut, export):
     app.command(rich_help_panel=USE)(command)
+app.add_typer(collect_app, name="collect", rich_help_panel=TRAIN)
 app.command(rich_help_panel=TRAIN)(prepare)
 app.add_typer(convert_app, name="convert", rich_help_panel=TRAIN)
 app.command(rich_help_panel=TRAIN, context_settings=PASS_CONFIG_KEYS_ON)(preflight)
 app.command(rich_help_panel=TRAIN)(evaluate)
 app.command(rich_help_panel=TRAIN)(compare)
 app.command(rich_help_panel=TRAIN)(report)
+app.command(rich_help_panel=TRAIN)(sample)
 
 
 @app.callback()

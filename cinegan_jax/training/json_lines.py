@@ -1,15 +1,14 @@
 """A file that a run appends to, one JSON object a line, each with the `step` it belongs to."""
 
-import errno
 import json
 import os
 from collections.abc import Mapping
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from absl import logging
 
+from cinegan_jax import json_lines
 from cinegan_jax.disk import is_disk_full
 
 
@@ -21,35 +20,26 @@ class JsonLines:
     """
 
     def __init__(self, path: Path, start: int) -> None:
-        self._path = path
-        self._file: FileIO | None = None
+        self._lines = json_lines.JsonLines(path)
         drop_records_after(path, start)
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Writes the whole line, or nothing where the disk is full."""
-        if self._file is None:
-            self._file = self._path.open("ab", buffering=0)
-        line = (json.dumps(record) + "\n").encode()
-        end = self._file.seek(0, os.SEEK_END)
         try:
-            if self._file.write(line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._lines.append(record)
         except OSError as error:
             if not is_disk_full(error):
                 raise
-            self._file.truncate(end)
-            say_full("a record is missing from", self._path)
+            say_full("a record is missing from", self._lines.path)
 
     def drop_after(self, step: int) -> None:
         """Drops the records past `step`."""
         self.close()
-        drop_records_after(self._path, step)
+        drop_records_after(self._lines.path, step)
 
     def close(self) -> None:
         """Closes the file; another record opens it again."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._lines.close()
 
 
 def drop_records_after(path: Path, step: int) -> None:

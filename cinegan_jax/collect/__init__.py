@@ -1,0 +1,1 @@
+"""Small collections of pictures from the web: listed, downloaded and cleaned."""

@@ -1,0 +1,48 @@
+"""A site on this machine, a client that does not wait long, and no other network."""
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import misbehaving_site
+import pytest
+
+from cinegan_jax.collect.client import Client
+from cinegan_jax.collect.collection import Collection
+from cinegan_jax.collect.manners import Manners
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets nothing leave this machine."""
+    monkeypatch.setattr(socket.socket, "connect", misbehaving_site.connect_to_loopback)
+
+
+@pytest.fixture
+def site() -> Iterator[misbehaving_site.Site]:
+    with misbehaving_site.serving() as site:
+        yield site
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    return Collection(tmp_path / "collection")
+
+
+@pytest.fixture
+def make_client() -> Iterator[Callable[..., Client]]:
+    """Makes clients of quick manners, or others."""
+    made = []
+
+    def make(manners: Manners = misbehaving_site.QUICK, **options: object) -> Client:
+        made.append(Client(manners, **options))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(make_client: Callable[..., Client]) -> Client:
+    return make_client()

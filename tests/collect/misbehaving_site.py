@@ -1,0 +1,193 @@
+"""A web site on loopback that does as it is told, and tells what it was asked."""
+
+import contextlib
+import io
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from cinegan_jax.collect.manners import Manners
+
+QUICK = Manners(
+    delay=0.0, attempts=4, back_off=0.01, patience=5.0, read_timeout=0.3, attempt_timeout=3.0
+)
+"""Manners that tests have the time for."""
+
+_connect = socket.socket.connect
+
+
+def connect_to_loopback(self: socket.socket, address: object) -> None:
+    """In place of `socket.connect`: refuses every other machine."""
+    if self.family != socket.AF_UNIX:
+        host = address[0]
+        assert host in ("127.0.0.1", "::1", "localhost"), f"a test would contact {host}"
+    _connect(self, address)
+
+
+class Asked(NamedTuple):
+    """A request."""
+
+    path: str
+    headers: Mapping[str, str]
+    time: float
+
+
+@dataclass
+class Answer:
+    """A response.
+
+    Attributes:
+      body: all that a well-behaved server would send.
+      status: of HTTP.
+      headers: beside Content-Length, unless `length` is False.
+      sent: how many bytes of the body are sent before the connection is closed; all if None.
+      pause: seconds of silence before the last half of the body.
+    """
+
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    length: bool = True
+    sent: int | None = None
+    pause: float = 0.0
+
+
+Behaviour = Callable[[Asked], Answer]
+
+
+class Site:
+    """Answers by path; whatever has no behaviour is not found, robots.txt too."""
+
+    def __init__(self) -> None:
+        self.behaviours: dict[str, Behaviour] = {}
+        self.asked: list[Asked] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._lock = threading.Lock()
+        self.address = ""
+
+    def __setitem__(self, path: str, answer: Answer | Behaviour | bytes) -> None:
+        if isinstance(answer, bytes):
+            answer = Answer(answer)
+        self.behaviours[path] = answer if callable(answer) else lambda asked: answer
+
+    def url(self, path: str) -> str:
+        return self.address + path
+
+    def paths(self) -> list[str]:
+        """What was asked for, but for robots.txt."""
+        return [asked.path for asked in self.asked if asked.path != "/robots.txt"]
+
+    def answer(self, asked: Asked) -> Answer:
+        self.asked.append(asked)
+        behaviour = self.behaviours.get(asked.path.partition("?")[0])
+        return behaviour(asked) if behaviour else Answer(b"nothing", 404)
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[None]:
+        with self._lock:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    site: Site
+
+    def do_GET(self) -> None:
+        with self.site.counting(), contextlib.suppress(ConnectionError):
+            asked = Asked(self.path, dict(self.headers), time.monotonic())
+            self._send(self.site.answer(asked))
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        if answer.length:
+            self.send_header("Content-Length", str(len(answer.body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        body = answer.body[: answer.sent]
+        half = len(body) // 2
+        self.wfile.write(body[:half])
+        self.wfile.flush()
+        if answer.pause:
+            time.sleep(answer.pause)
+        self.wfile.write(body[half:])
+        self.close_connection = answer.sent is not None or not answer.length
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *args: object) -> None:
+        """Clients that hang up are what is tested."""
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Site]:
+    site = Site()
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": site}))
+    site.address = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def of_versions(body: bytes, etag: str) -> Behaviour:
+    """A server that knows parts and versions (RFC 9110, 14), as good ones do."""
+
+    def answer(asked: Asked) -> Answer:
+        headers = {"ETag": etag, "Content-Type": "image/jpeg"}
+        part = asked.headers.get("Range")
+        if part is None or asked.headers.get("If-Range") != etag:
+            return Answer(body, headers=headers)
+        start = int(part.removeprefix("bytes=").removesuffix("-"))
+        if start >= len(body):
+            return Answer(status=416, headers={"Content-Range": f"bytes */{len(body)}"})
+        headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        return Answer(body[start:], 206, headers)
+
+    return answer
+
+
+def in_turn(*answers: Answer | Behaviour) -> Behaviour:
+    """The first answer to the first request, and so on; the last one to all that follow."""
+    left = list(answers)
+    lock = threading.Lock()
+
+    def answer(asked: Asked) -> Answer:
+        with lock:
+            now = left.pop(0) if len(left) > 1 else left[0]
+        return now(asked) if callable(now) else now
+
+    return answer
+
+
+def picture(seed: int, size: tuple[int, int] = (24, 16), form: str = "jpeg", **options) -> bytes:
+    """A file of smooth random colours."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), np.uint8))
+    file = io.BytesIO()
+    coarse.resize(size, Image.Resampling.BICUBIC).save(file, form, **options)
+    return file.getvalue()
