@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from scipy.special import expit
 
 GUTTER = 8
 CAPTION = 14
@@ -37,7 +38,7 @@ def picture_grid(
 
 def score_captions(logits: np.ndarray) -> list[str]:
     """How real a critic finds pictures, 0 to 1: the logistic function of its logits [n]."""
-    return [f"{1 / (1 + np.exp(-np.float64(logit))):.2f}" for logit in np.clip(logits, -500, 500)]
+    return [f"{score:.2f}" for score in expit(np.float64(logits))]
 
 
 def _captioned(pictures: np.ndarray, captions: Sequence[str]) -> np.ndarray:

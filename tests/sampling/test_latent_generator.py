@@ -1,0 +1,82 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import runs
+from toy_latent_family import ToyLatentFamily
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.inference.workdir_networks import WorkdirNetworks
+from cinegan_jax.sampling.latent_generator import LatentGenerator, open_generator
+
+
+@pytest.fixture(scope="module")
+def generator(latent_run: Path) -> LatentGenerator:
+    return open_generator(latent_run, seed=7)
+
+
+def test_pictures_are_those_of_the_family_by_the_same_key(generator):
+    networks = generator.networks
+    batch = {"target": np.zeros((5, 32, 32, 3), np.uint8)}
+    signed = generator.family.generate(networks.params, networks.state, batch, jax.random.key(7))
+    levels = (np.asarray(signed, np.float64) + 1) * 127.5
+    made = generator.decode(generator.latents(np.arange(5)))
+    assert made.dtype == np.uint8
+    np.testing.assert_allclose(made, levels, atol=0.5001)
+    assert made.std(axis=0).mean() > 10
+
+
+def test_a_picture_is_the_same_whatever_is_made_with_it(generator):
+    many = generator.decode(generator.latents(np.arange(150)))
+    few = generator.decode(generator.latents(np.arange(3)))
+    np.testing.assert_array_equal(few, many[:3])
+    later = generator.decode(generator.latents(np.arange(140, 150)))
+    np.testing.assert_array_equal(later, many[140:])
+    other = dataclasses.replace(generator, seed=8)
+    assert np.abs(other.latents(np.arange(3)) - generator.latents(np.arange(3))).min() > 0
+
+
+def test_scores_are_of_the_pictures_before_rounding(generator):
+    latents = generator.latents(np.arange(20))
+    pictures, logits = generator.decode_and_judge(latents)
+    np.testing.assert_array_equal(pictures, generator.decode(latents))
+    params = jax.tree.map(np.asarray, generator.networks.params)
+    decoder, critics = params["generator"], params["critics"]
+    signed = np.tanh(np.tensordot(latents, decoder["matrix"], 1) + decoder["bias"])
+    expected = np.mean(signed * critics["weights"], axis=(1, 2, 3)) + critics["bias"]
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+def test_truncation_is_the_familys(generator):
+    truncated = dataclasses.replace(generator, truncation=0.5)
+    latents = truncated.latents(np.arange(100))
+    assert 0.4 < np.abs(latents).max() <= 0.5
+    none = dataclasses.replace(truncated, family=ToyLatentFamily(truncates=False))
+    with pytest.raises(UserError, match=r"truncation=0\.5: this family has none"):
+        none.latents(np.arange(2))
+
+
+@pytest.mark.parametrize(("which", "step"), [("newest", 6), ("best", 4), (2, 2)])
+def test_the_step_asked_for_and_the_average_of_it(latent_run, which, step):
+    found = open_generator(latent_run, which).networks
+    assert isinstance(found, WorkdirNetworks)
+    assert found.step == step
+    shapes = {"target": jax.ShapeDtypeStruct((1, 32, 32, 3), np.uint8)}
+    averaged, trained = (
+        ToyLatentFamily().init(jax.random.key(n + step), shapes) for n in (1000, 0)
+    )
+    for player, variables in (("generator", averaged), ("critics", trained)):
+        jax.tree.map(np.testing.assert_array_equal, found.params[player], variables.params[player])
+
+
+def test_what_is_no_run_of_such_a_family(tmp_path, latent_run):
+    with pytest.raises(UserError, match=r"has no config\.json"):
+        open_generator(tmp_path)
+    with pytest.raises(UserError, match=r"no checkpoint of step 3; it has those of 2, 4, 6\."):
+        open_generator(latent_run, 3)
+    (tmp_path / "config.json").write_text(json.dumps(runs.config_of(runs.TOY).to_dict()))
+    with pytest.raises(UserError, match=r"'toy', which develops photos .* use `cinegan apply"):
+        open_generator(tmp_path)

@@ -1,0 +1,112 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from cinegan_jax.cli import app
+from cinegan_jax.inference.picture_grid import CAPTION, GUTTER
+from cinegan_jax.sampling.latent_generator import open_generator
+
+SIZE = 32
+COPIED = {3: "copy of 3", 5: "mirrored copy of 5"}
+
+
+def _write(folder: Path, pictures: dict[str, np.ndarray]) -> None:
+    folder.mkdir(parents=True)
+    for name, picture in pictures.items():
+        Image.fromarray(picture).save(folder / f"{name}.png")
+
+
+@pytest.fixture(scope="module")
+def copying_run(make_run, latent_run, tmp_path_factory) -> Path:
+    """A run of which two samples lie among 40 training pictures, one of them mirrored."""
+    generator = open_generator(latent_run)
+    made = generator.decode(generator.latents(np.arange(120)))
+    train = {f"{number:03d}": picture for number, picture in enumerate(made[20:58])}
+    data = tmp_path_factory.mktemp("pictures")
+    copies = {COPIED[3]: made[3], COPIED[5]: made[5, :, ::-1]}
+    _write(data / "train", {**train, **copies})
+    (data / "train" / "broken.png").write_bytes(b"no picture")
+    _write(data / "test", {f"{number:03d}": picture for number, picture in enumerate(made[60:])})
+    return make_run(data / "run", **{"data.path": str(data)})
+
+
+@pytest.fixture(scope="module")
+def written(copying_run, tmp_path_factory) -> tuple[Path, str]:
+    """The folder of neighbours, and what is said."""
+    folder = tmp_path_factory.mktemp("written") / "neighbours"
+    arguments = [copying_run, "-n", 16, "--neighbours", 3, "-o", folder]
+    result = CliRunner().invoke(app, ["sample", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return folder, result.stdout
+
+
+def test_copies_among_training_pictures_are_found(written):
+    figures = json.loads((written[0] / "neighbours.json").read_text())
+    nearest = [row[0] for row in figures["neighbours"]]
+    found = {n: each for n, each in enumerate(nearest) if each["distance"] < 0.5}
+    assert {n: each["name"] for n, each in found.items()} == {
+        3: f"{COPIED[3]}.png",
+        5: f"{COPIED[5]}.png",
+    }
+    assert [found[n]["mirrored"] for n in (3, 5)] == [False, True]
+    for row in figures["neighbours"]:
+        distances = [each["distance"] for each in row]
+        assert len(row) == 3
+        assert distances == sorted(distances)
+
+
+def test_figures_tell_copying_apart(written):
+    folder, said = written
+    figures = json.loads((folder / "neighbours.json").read_text())
+    assert figures["samples"] == 16
+    assert figures["training_pictures"] == 40
+    assert figures["held_out_pictures"] == 60
+    assert figures["step"] == 6
+    nearest = [row[0]["distance"] for row in figures["neighbours"]]
+    assert figures["median_of_samples"] == pytest.approx(np.median(nearest), abs=0.01)
+    assert figures["percentile_1_of_held_out"] < figures["median_of_held_out"]
+    assert figures["share_of_samples_nearer"] >= 2 / 16
+    assert "40 training pictures" in said
+    assert f"{100 * figures['share_of_samples_nearer']:.1f} % of the samples are nearer" in said
+
+
+def test_the_sheet_begins_with_the_nearest(written, copying_run):
+    with Image.open(written[0] / "neighbours.png") as image:
+        sheet = np.asarray(image)
+    row = CAPTION + SIZE + GUTTER
+    assert sheet.shape == (16 * row + GUTTER, 4 * (SIZE + GUTTER) + GUTTER, 3)
+    generator = open_generator(copying_run)
+    pictures = generator.decode(generator.latents(np.arange(16)))
+    cells = [
+        sheet[top : top + SIZE, left : left + SIZE]
+        for top in (GUTTER + CAPTION, GUTTER + CAPTION + row)
+        for left in (GUTTER, 2 * GUTTER + SIZE)
+    ]
+    first = 3 if np.array_equal(cells[0], pictures[3]) else 5
+    for cell, number in zip(cells, (first, first, 8 - first, 8 - first), strict=True):
+        np.testing.assert_array_equal(cell, pictures[number])
+
+
+def test_without_the_training_pictures(make_run, tmp_path):
+    run = make_run(tmp_path / "run", **{"data.path": str(tmp_path / "gone")})
+    arguments = [str(run), "--neighbours", "2", "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, ["sample", *arguments])
+    assert result.exit_code == 2
+    assert "gone" in result.output
+
+
+def test_pictures_of_which_none_can_be_read(make_run, tmp_path):
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
+    _write(tmp_path / "test", {"a": noise[0], "b": noise[1]})
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "broken.png").write_bytes(b"no picture")
+    run = make_run(tmp_path / "run", **{"data.path": str(tmp_path)})
+    arguments = [str(run), "--neighbours", "2", "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, ["sample", *arguments])
+    assert result.exit_code == 2
+    assert "none of the 1 training pictures" in result.output

@@ -1,0 +1,158 @@
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import runs
+from PIL import Image
+from scipy.special import expit
+from typer.testing import CliRunner
+
+from cinegan_jax.cli import app
+from cinegan_jax.inference.picture_grid import CAPTION, GUTTER
+from cinegan_jax.sampling.latent_generator import open_generator
+
+SIZE = runs.TOY_LATENT["data.size"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which the command is given."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _run(*arguments: object, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["sample", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def _expected(run: Path, count: int, seed: int = 0, **options) -> tuple[np.ndarray, np.ndarray]:
+    generator = open_generator(run, seed=seed, **options)
+    return generator.decode_and_judge(generator.latents(np.arange(count)))
+
+
+def _read(file: Path) -> np.ndarray:
+    with Image.open(file) as image:
+        assert image.format == "PNG"
+        assert image.mode == "RGB"
+        return np.asarray(image)
+
+
+def test_pictures_in_a_folder_by_seed_and_number(latent_run, here):
+    said = _run(latent_run, "-n", 5, "--seed", 3)
+    folder = here / "run-samples"
+    assert said == "run-samples: 5 pictures of step 6\n"
+    assert sorted(p.name for p in folder.iterdir()) == [f"seed3-{n:06d}.png" for n in range(5)]
+    found = np.stack([_read(folder / f"seed3-{n:06d}.png") for n in range(5)])
+    np.testing.assert_array_equal(found, _expected(latent_run, 5, seed=3)[0])
+
+
+def test_scores_of_pictures_in_a_file(latent_run, here):
+    _run(latent_run, "-n", 3, "--scores", "-o", "made")
+    scores = json.loads((here / "made" / "seed0-scores.json").read_text())
+    assert list(scores) == [f"seed0-{n:06d}.png" for n in range(3)]
+    np.testing.assert_allclose(list(scores.values()), expit(_expected(latent_run, 3)[1]), rtol=1e-5)
+
+
+def test_other_seeds_go_into_the_same_folder_but_nothing_is_written_over(latent_run, here):
+    _run(latent_run, "-n", 2)
+    _run(latent_run, "-n", 2, "--seed", 1)
+    before = (here / "run-samples" / "seed0-000000.png").read_bytes()
+    said = _run(latent_run, "-n", 3, "--checkpoint", 2, code=2)
+    assert "run-samples/seed0-000000.png and 1 others exist: give another place" in said
+    assert (here / "run-samples" / "seed0-000000.png").read_bytes() == before
+    _run(latent_run, "-n", 3, "--checkpoint", 2, "--overwrite")
+    assert (here / "run-samples" / "seed0-000000.png").read_bytes() != before
+    assert len(list((here / "run-samples").iterdir())) == 5
+
+
+@pytest.mark.parametrize("scores", [False, True])
+def test_a_grid(latent_run, here, scores):
+    said = _run(latent_run, "--grid", "3x2", *["--scores"] * scores)
+    assert said == "run-grid.png: 6 pictures of step 6\n"
+    grid = _read(here / "run-grid.png")
+    cell = SIZE + scores * CAPTION + GUTTER
+    assert grid.shape == (2 * cell + GUTTER, 3 * (SIZE + GUTTER) + GUTTER, 3)
+    for number, picture in enumerate(_expected(latent_run, 6)[0]):
+        top = (number // 3) * cell + GUTTER + scores * CAPTION
+        left = (number % 3) * (SIZE + GUTTER) + GUTTER
+        np.testing.assert_array_equal(grid[top : top + SIZE, left : left + SIZE], picture)
+
+
+def test_a_walk_as_webp(latent_run, here):
+    said = _run(latent_run, "--walk", 3, "--frames", 12, "--fps", 6)
+    assert said == "run-walk.webp: 12 frames, 2.0 s, of step 6\n"
+    with Image.open(here / "run-walk.webp") as walk:
+        assert walk.n_frames == 12
+        assert walk.size == (SIZE, SIZE)
+
+
+def test_many_walks_at_once_as_mp4(latent_run, here, needs_ffmpeg):
+    _run(latent_run, "--walk", 2, "--grid", "3x2", "--frames", 5, "-o", "walks.mp4")
+    entries = "stream=width,height,nb_read_frames"
+    probe = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", entries, "-of", "json"]
+    told = json.loads(subprocess.check_output([*probe, "walks.mp4"]))["streams"]
+    side = SIZE + GUTTER
+    width, height = 3 * side + GUTTER, 2 * side + GUTTER
+    assert told == [{"width": width, "height": height, "nb_read_frames": "5"}]
+
+
+def test_the_step_and_the_truncation_asked_for(latent_run, here):
+    _run(latent_run, "-n", 1, "--checkpoint", "best", "--truncation", 0.25)
+    expected, _ = _expected(latent_run, 1, which="best", truncation=0.25)
+    np.testing.assert_array_equal(_read(here / "run-samples" / "seed0-000000.png"), expected[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--grid", "8"], "--grid=8: give COLUMNSxROWS"),
+        (["--grid", "0x3"], "--grid=0x3: give COLUMNSxROWS"),
+        (["--grid", "2x2", "-n", "4"], "--count and --grid do not go together"),
+        (["--walk", "3", "--scores"], "--walk and --scores do not go together"),
+        (["--walk", "9", "--frames", "8"], "needs 9 frames or more, not 8"),
+        (["--walk", "3", "-o", "walk.gif"], "ends in .webp or .mp4"),
+        (["--checkpoint", "last"], "--checkpoint=last is not newest, best or the number"),
+        (["--checkpoint", "5"], "no checkpoint of step 5; it has those of 2, 4, 6"),
+        (["--grid", "2x2", "-o", "."], "is a folder: give the name of a file"),
+        (["-n", "0"], "'--count'"),
+        (["--seed", "-1"], "'--seed'"),
+        (["--seed", str(2**32)], "'--seed'"),
+        (["--walk", "1"], "'--walk'"),
+        (["--truncation", "-0.5"], "'--truncation'"),
+    ],
+)
+def test_what_cannot_be_is_told(latent_run, here, arguments, told):
+    assert told in " ".join(_run(latent_run, *arguments, code=2).replace("│", " ").split())
+    assert not list(here.rglob("*.*"))
+
+
+def test_folders_that_cannot_be_written(latent_run, here):
+    (here / "file").write_text("")
+    assert "file is a file: give a folder" in _run(latent_run, "-n", 1, "-o", "file", code=2)
+    assert "cannot be made" in _run(latent_run, "--grid", "1x1", "-o", "file/grid.png", code=2)
+
+
+def test_a_full_disk(latent_run, here, mount_disk):
+    disk = mount_disk("16k")
+    said = _run(latent_run, "-n", 20, "-o", disk, code=2)
+    assert "cannot be written: No space left on device" in said
+    for file in disk.iterdir():  # what is there is whole
+        assert _read(file).shape == (SIZE, SIZE, 3)
+    assert not list(disk.glob(".*"))
+
+
+def test_runs_that_make_no_pictures_of_latents(here):
+    assert "has no config.json" in _run(here / "nothing", code=2)
+    (here / "config.json").write_text(json.dumps(runs.config_of(runs.TOY).to_dict()))
+    assert "use `cinegan apply --weights" in _run(here, code=2)
+
+
+def test_in_a_bucket(latent_run, bucket, here):
+    _run(latent_run, "--grid", "2x1", "-o", f"{bucket}/grid.png")
+    (here / "grid.png").write_bytes((bucket / "grid.png").read_bytes())
+    assert _read(here / "grid.png").shape[1] == 2 * (SIZE + GUTTER) + GUTTER
+    assert "exists" in _run(latent_run, "--grid", "2x1", "-o", f"{bucket}/grid.png", code=2)
