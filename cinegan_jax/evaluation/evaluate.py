@@ -124,10 +124,10 @@ def _make(pair: Pair, methods: Mapping[str, Method], scope: Scope) -> dict[str, 
 def _scores(protocol: str, made: Made, scope: Scope) -> Iterator[dict[str, Any]]:
     """The fields of each `PhotoScore` of one pair by one protocol."""
     pair, pictures = made
-    for reference, picture in (("target", pair.target), ("clean", pair.clean)):
-        if picture is None:
-            continue
-        found = score_pictures(list(pictures.values()), picture, scope.metrics, scope.learned)
-        for method, scores in zip(pictures, found, strict=True):
+    known = {"target": pair.target} | ({} if pair.clean is None else {"clean": pair.clean})
+    pictured, sought = list(pictures.values()), list(known.values())
+    found = score_pictures(pictured, sought, scope.metrics, scope.learned)
+    for reference, of_methods in zip(known, found, strict=True):
+        for method, scores in zip(pictures, of_methods, strict=True):
             score = PhotoScore(pair.name, protocol, reference, method, scores)
             yield dataclasses.asdict(score)

@@ -1,6 +1,6 @@
-"""Pictures against one reference, by every metric of single pictures at once."""
+"""Pictures against their references, by every metric of single pictures at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import jax
@@ -14,59 +14,67 @@ from cinegan_jax.ops.images import to_unit
 
 def score_pictures(
     pictures: Sequence[np.ndarray],
-    reference: np.ndarray,
+    references: Sequence[np.ndarray],
     metrics: tuple[str, ...] = tuple(PAIRED_METRICS),
     learned: Sequence[PairedMetric] = (),
-) -> list[dict[str, float]]:
-    """The scores of each picture by metric.
+) -> list[list[dict[str, float]]]:
+    """The scores of each picture against each reference, by metric.
 
     Few programs are compiled whatever the sizes: pictures are padded to buckets, and the padding
     is left out of every mean.
 
     Args:
         pictures: k times uint8 [h, w, 3], both sides at least 11.
-        reference: uint8 [h, w, 3].
+        references: r times uint8 [h, w, 3].
         metrics: names in `PAIRED_METRICS`.
         learned: further metrics, which have weights of their own.
 
     Returns:
-        k times metric -> score; NaN where a picture has none.
+        r times k times metric -> score; NaN where a picture has none.
     """
-    height, width = reference.shape[:2]
-    padded = np.stack([pad_to_multiple(picture, BUCKET) for picture in pictures])
-    unit = _unit_inside(padded, pad_to_multiple(reference, BUCKET)[None], height, width)
-    scores = _score(metrics, *unit)
+    height, width = references[0].shape[:2]
+    padded = (
+        np.stack([pad_to_multiple(picture, BUCKET) for picture in some])
+        for some in (pictures, references)
+    )
+    images, targets = _unit_inside(*padded, height, width)
+    scores = _score(metrics, images, targets)
     for metric in learned:
-        images, target = unit
-        references = jnp.broadcast_to(target, images.shape)
-        scores[metric.name] = metric.function(images, references, ignore_nans=True)
-    columns = {metric: np.asarray(column).tolist() for metric, column in scores.items()}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        against = [jnp.broadcast_to(target, images.shape) for target in targets]
+        columns = [metric.function(images, target, ignore_nans=True) for target in against]
+        scores[metric.name] = jnp.stack(columns)
+    return [
+        _rows({metric: column[i] for metric, column in scores.items()}) for i in range(len(targets))
+    ]
+
+
+def _rows(scores: Mapping[str, jax.Array]) -> list[dict[str, float]]:
+    columns = [np.asarray(column).tolist() for column in scores.values()]
+    return [dict(zip(scores, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 @jax.jit
 def _unit_inside(
-    pictures: jax.Array, reference: jax.Array, height: jax.Array, width: jax.Array
+    pictures: jax.Array, references: jax.Array, height: jax.Array, width: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Both in unit range, NaN outside of height x width."""
     rows, columns = jnp.indices(pictures.shape[1:3], sparse=True)
     inside = ((rows < height) & (columns < width))[None, ..., None]
-    images, target = (
-        jnp.where(inside, to_unit(levels), jnp.nan) for levels in (pictures, reference)
+    images, targets = (
+        jnp.where(inside, to_unit(levels), jnp.nan) for levels in (pictures, references)
     )
-    return images, target
+    return images, targets
 
 
 @partial(jax.jit, static_argnums=0)
 def _score(
-    metrics: tuple[str, ...], images: jax.Array, reference: jax.Array
+    metrics: tuple[str, ...], images: jax.Array, references: jax.Array
 ) -> dict[str, jax.Array]:
-    """Scores [k] by metric; what a metric makes of the reference [1, h, w, 3] is made once."""
+    """Scores [r, k] by metric; what one makes of a picture or a reference alone is made once."""
 
-    def score(image: jax.Array) -> dict[str, jax.Array]:
-        return {
-            name: PAIRED_METRICS[name].function(image[None], reference, ignore_nans=True)[0]
-            for name in metrics
-        }
+    def score(image: jax.Array, reference: jax.Array) -> dict[str, jax.Array]:
+        pair = image[None], reference[None]
+        return {name: PAIRED_METRICS[name].function(*pair, ignore_nans=True)[0] for name in metrics}
 
-    return jax.vmap(score)(images)
+    of_images = jax.vmap(score, in_axes=(0, None))
+    return jax.vmap(of_images, in_axes=(None, 0))(images, references)

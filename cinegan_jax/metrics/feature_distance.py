@@ -61,7 +61,8 @@ def random_feature_distance(
         "random feature distance", images, references, smallest_side=SMALLEST_SIDE
     )
     missing = jnp.isnan(images + references).any(axis=-1, keepdims=True)
-    images, references = jnp.where(missing, 0, images), jnp.where(missing, 0, references)
+    # Each by its own NaNs, so that under vmap one reference's features serve many images.
+    images, references = jnp.nan_to_num(images), jnp.nan_to_num(references)
     inside, distance = ~missing, jnp.zeros(len(images))
     for _ in range(SCALES):
         distance += _distance_at_one_scale(images, references, inside) / SCALES

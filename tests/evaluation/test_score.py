@@ -39,16 +39,20 @@ def test_agrees_with_scikit_image_at_every_size(rng, shape):
         np.clip(reference + rng.integers(-amount, amount, reference.shape), 0, 255).astype(np.uint8)
         for amount in (5, 20, 90)
     ]
-    for scores, picture in zip(score_pictures(pictures, reference, METRICS), pictures, strict=True):
-        for metric, expected in _expected(picture, reference).items():
-            assert scores[metric] == pytest.approx(expected, rel=1e-3, abs=1e-3), metric
+    references = [reference, 255 - reference]
+    for reference, found in zip(
+        references, score_pictures(pictures, references, METRICS), strict=True
+    ):
+        for scores, picture in zip(found, pictures, strict=True):
+            for metric, expected in _expected(picture, reference).items():
+                assert scores[metric] == pytest.approx(expected, rel=1e-3, abs=1e-3), metric
 
 
 def test_sizes_of_one_bucket_share_one_program(rng):
     module._score.clear_cache()
     for shape in [(20, 30), (64, 64), (33, 11)]:
         picture, reference = np.zeros((*shape, 3), np.uint8), np.ones((*shape, 3), np.uint8)
-        score_pictures([picture], reference, METRICS)
+        score_pictures([picture], [reference], METRICS)
     assert module._score._cache_size() == 1
 
 
@@ -56,7 +60,7 @@ def test_padding_changes_no_metric(rng):
     """Each metric of a picture of 65 x 70 is what its own function says of it, unpadded."""
     pictures = rng.integers(0, 256, (2, 65, 70, 3), dtype=np.uint8)
     reference = rng.integers(0, 256, (65, 70, 3), dtype=np.uint8)
-    found = score_pictures(pictures, reference)
+    [found] = score_pictures(pictures, [reference])
     for name, metric in PAIRED_METRICS.items():
         references = np.broadcast_to(to_unit(reference), pictures.shape)
         expected = metric.function(to_unit(pictures), references)
@@ -67,6 +71,6 @@ def test_padding_changes_no_metric(rng):
 def test_further_metrics_are_scored_beside(rng):
     metric = dataclasses.replace(PAIRED_METRICS["psnr"], name="other")
     pictures = rng.integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
-    found = score_pictures(pictures, pictures[0], ("psnr",), [metric])
+    [found] = score_pictures(pictures, pictures[:1], ("psnr",), [metric])
     assert found[0]["other"] == np.inf
     assert found[1]["other"] == pytest.approx(found[1]["psnr"])
