@@ -18,6 +18,7 @@ import orbax.checkpoint as ocp
 from absl import app
 from PIL import Image
 from toy_family import ToyFamily
+from toy_latent_family import ToyLatentFamily
 
 from cinegan_jax import main
 from cinegan_jax.families.registry import FAMILIES
@@ -44,8 +45,16 @@ TINY: Mapping[str, Any] = {
     "checkpoint_every_steps": 2,
 }
 TOY: Mapping[str, Any] = {**TINY, "family": "toy"}
+TOY_LATENT: Mapping[str, Any] = {
+    **TOY,
+    "family": "toy_latent",
+    "data.path": "shapes",
+    "best_metric": "feature_distance",
+    "sample_scores": True,
+}
 
 FAMILIES["toy"] = lambda config: ToyFamily()  # type: ignore[index]
+FAMILIES["toy_latent"] = lambda config: ToyLatentFamily()  # type: ignore[index]
 
 # Starting Python and importing JAX takes seconds, forking a process that has done so none. OpenBLAS
 # would have threads, which no fork takes along.

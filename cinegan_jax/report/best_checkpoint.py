@@ -1,11 +1,11 @@
-"""The best checkpoint of a run, by its scores on held-out pairs."""
+"""The best checkpoint of a run, by its scores on what is held out."""
 
 import dataclasses
 from collections.abc import Mapping
 
 from cinegan_jax.report.charts import HELD_OUT, score_label
 from cinegan_jax.report.run_files import RunFiles
-from cinegan_jax.training.train import BEST_MODES
+from cinegan_jax.training.best_metric import BEST_MODES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,8 @@ def held_out_scores(files: RunFiles) -> dict[int, dict[str, float]]:
 def find_best(files: RunFiles) -> Best | None:
     """The best of the saved steps by the config's `best_metric`, else of all scored ones."""
     metric = files.config.get("best_metric", "psnr")
-    mode = BEST_MODES.get(metric)
+    modes = {name: mode for each in BEST_MODES.values() for name, mode in each.items()}
+    mode = modes.get(metric)
     scored = {s: found for s, found in held_out_scores(files).items() if metric in found}
     if mode is None or not scored:
         return None

@@ -42,12 +42,14 @@ def loss_charts(files: RunFiles) -> list[Chart]:
 
 
 def held_out_charts(files: RunFiles) -> list[Chart]:
-    """Scores on held-out pairs: one chart a metric, with and without the target's grain."""
+    """Scores on what is held out: one chart a metric, with and without the target's grain."""
     titles: dict[str, list[Curve]] = defaultdict(list)
     for name, curve in _curves(files.metrics, lambda record: record).items():
         if name.startswith(HELD_OUT):
             metric = name.removeprefix(HELD_OUT)
             against = "the clean target" if metric.endswith("_clean") else "the target"
+            if files.learned == "pictures":
+                against = "as many held-out pictures"
             titles[metric.removesuffix("_clean")].append(
                 Curve(f"against {against}", curve.steps, curve.values)
             )
@@ -58,11 +60,12 @@ def held_out_charts(files: RunFiles) -> list[Chart]:
 
 
 def speed_charts(files: RunFiles) -> list[Chart]:
-    """Pairs a second, and the share of time in which devices waited for data."""
+    """Pairs or pictures a second, and the share of time in which devices waited for data."""
     found = _curves(files.metrics, lambda record: record.get("timing"))
-    charts = []
-    if "pairs_per_second" in found:
-        charts.append(Chart("Pairs a second", [_named(found["pairs_per_second"], "all devices")]))
+    charts, rate = [], found.get(f"{files.learned}_per_second")
+    if rate is not None:
+        title = f"{files.learned.capitalize()} a second"
+        charts.append(Chart(title, [_named(rate, "all devices")]))
     if "data_wait_share" in found:
         waits = found["data_wait_share"]
         percent = [None if value is None else 100 * value for value in waits.values]

@@ -52,10 +52,11 @@ def _scores(best: Best | None) -> list[KeyFigure]:
 
 
 def _speed(files: RunFiles, progress: Progress) -> list[KeyFigure]:
-    rates, waits = (_timings(files, name) for name in ("pairs_per_second", "data_wait_share"))
+    unit = files.learned
+    rates, waits = (_timings(files, name) for name in (f"{unit}_per_second", "data_wait_share"))
     found = []
     if rates:
-        found.append(KeyFigure("Speed", figure(statistics.median(rates), 3), "pairs/s", "median"))
+        found.append(KeyFigure("Speed", figure(statistics.median(rates), 3), f"{unit}/s", "median"))
     if progress.seconds:
         starts = len(files.starts)
         note = f"in {starts} start{'s' if starts > 1 else ''}" if starts else ""

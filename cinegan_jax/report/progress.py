@@ -70,12 +70,15 @@ def _total_steps(files: RunFiles) -> int | None:
 
 
 def _interval_seconds(files: RunFiles) -> list[float]:
-    """Of training between records, from the speed that each tells."""
+    """Of training between records, as each tells; older ones tell of their speed alone."""
     batch = files.config.get("batch_size")
     found, before = [], 0
     for record in files.metrics:
-        rate = _timing(record).get("pairs_per_second")
-        if rate and batch:
+        timing = _timing(record)
+        seconds, rate = timing.get("seconds"), timing.get("pairs_per_second")
+        if seconds:
+            found.append(seconds)
+        elif rate and batch:
             found.append((record["step"] - before) * batch / rate)
             before = record["step"]
     return found

@@ -50,6 +50,19 @@ class RunFiles:
     """What is missing or could not be read, in words."""
 
     @property
+    def title(self) -> str:
+        """The look that pairs teach, else the workdir's name."""
+        look = self.config.get("data", {}).get("look") if self.learned == "pairs" else ""
+        return look or self.name
+
+    @property
+    def learned(self) -> str:
+        """What it learns from, as its records of speed say: `pairs` or `pictures`."""
+        timings = (record.get("timing") for record in self.metrics)
+        told = any(isinstance(t, dict) and "pictures_per_second" in t for t in timings)
+        return "pictures" if told else "pairs"
+
+    @property
     def last_step(self) -> int:
         """Of the newest record; 0 without any."""
         return max((record["step"] for record in (*self.metrics, *self.checks)), default=0)

@@ -1,60 +1,20 @@
-"""A few held-out pairs, looked at again and again while training goes on."""
+"""What is looked at again and again while training goes on, beside the losses."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Protocol
 
-import jax
 import numpy as np
 
-from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.geometry import centre_crop, squash
-from cinegan_jax.data.pairs import Pair, PairSource
-from cinegan_jax.data.transforms import require_crop
-from cinegan_jax.evaluation.quick import Fit, QuickEvaluator
-from cinegan_jax.families.api import GanFamily
-from cinegan_jax.inference.sheet import grid
-from cinegan_jax.ops.images import to_uint8
 from cinegan_jax.training.state import Networks
-from cinegan_jax.types import Images
-
-GRID_ROWS = 4
-FITS: dict[str, Fit] = {"crop": centre_crop, "squash": squash}
-"""How held-out pairs are brought to the training size, by `config.data.crop`."""
 
 
-class HeldOut:
-    """Scores and sample grids of the same held-out pairs, at the size that is trained on."""
-
-    def __init__(self, family: GanFamily, pairs: PairSource, count: int, size: int, crop: str):
-        """`count` pairs, spread evenly over the source; those that cannot serve are left out.
-
-        `crop` is that of training: squashed pictures have another scale than crops, and what a
-        network learns of light and texture has one.
-        """
-        usable = _spread(pairs, count, size if crop == "crop" else 0)
-        self._evaluator = QuickEvaluator(usable, size, FITS[crop])
-
-        @jax.jit
-        def generate(networks: Networks, images: Images) -> Images:
-            key = jax.random.key(0)
-            return to_uint8(family.generate(*networks, {"input": images}, key))
-
-        self._generate = generate
+class HeldOut(Protocol):
+    """Scores and sample grids that show how networks develop: always of the same."""
 
     def scores(self, networks: Networks) -> Iterable[tuple[str, float]]:
         """(name, value) of every score."""
-        return self._evaluator(lambda images: self._generate(networks, images))
+        ...
 
     def grid(self, networks: Networks) -> np.ndarray:
-        """Rows of photo, generated and target, uint8 [h, w, 3]."""
-        photos, targets = self._evaluator.inputs[:GRID_ROWS], self._evaluator.targets[:GRID_ROWS]
-        return grid(*map(np.asarray, (photos, self._generate(networks, photos), targets)))
-
-
-def _spread(pairs: PairSource, count: int, least_side: int) -> Iterator[Pair]:
-    for index in np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int):
-        try:
-            pair = pairs[int(index)]
-            require_crop(pair, least_side)
-            yield pair
-        except BrokenExample:
-            continue
+        """Pictures side by side, uint8 [h, w, 3]."""
+        ...

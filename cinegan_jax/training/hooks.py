@@ -18,6 +18,7 @@ from rich.console import Console
 
 from cinegan_jax.disk import is_disk_full
 from cinegan_jax.errors import UserError
+from cinegan_jax.families.api import Learned
 from cinegan_jax.training.data_wait import DataWaitWarning
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.state import NonFinite, TrainState
@@ -32,7 +33,8 @@ class Progress:
       start_step: steps done before this process began.
       total_steps: of the run.
       steps_per_epoch: of the data.
-      batch_size: pairs a step, over all devices.
+      learns_from: what is counted: pairs or pictures.
+      batch_size: how many of them a step, over all devices.
       devices: how many share them.
       waited: seconds the devices have waited for data since the start of the process.
       alarms: the names of those that are not over.
@@ -44,6 +46,7 @@ class Progress:
     start_step: int
     total_steps: int
     steps_per_epoch: int
+    learns_from: Learned
     batch_size: int
     devices: int
     waited: Callable[[], float]
@@ -78,8 +81,9 @@ class Progress:
         share = (self._before[2] - waited) / seconds
         self._data_wait(seconds, share)
         return {
-            "pairs_per_second": rate,
-            "pairs_per_second_per_device": rate / self.devices,
+            "seconds": seconds,
+            f"{self.learns_from}_per_second": rate,
+            f"{self.learns_from}_per_second_per_device": rate / self.devices,
             "data_wait_share": share,
             "seconds_left": (self.total_steps - step) * self.batch_size / max(rate, 1e-9),
         }
@@ -87,12 +91,13 @@ class Progress:
     def _line(
         self, step: int, losses: Mapping[str, float], timing: Mapping[str, float], skipped: int
     ) -> str:
+        kind = self.learns_from
         eta = datetime.timedelta(seconds=round(timing["seconds_left"]))
         parts = [
             f"step {step}/{self.total_steps}",
             f"epoch {step / self.steps_per_epoch:.2f}",
-            f"{timing['pairs_per_second']:.1f} pairs/s"
-            f" ({timing['pairs_per_second_per_device']:.1f} a device)",
+            f"{timing[f'{kind}_per_second']:.1f} {kind}/s"
+            f" ({timing[f'{kind}_per_second_per_device']:.1f} a device)",
             f"ETA {eta}",
             *(f"{name} {value:.4g}" for name, value in losses.items()),
         ]
@@ -149,7 +154,7 @@ class NonFiniteGuard:
 
 @dataclasses.dataclass
 class Samples:
-    """A picture grid of the same held-out pairs, as PNG and in TensorBoard.
+    """A picture grid of what is held out, as PNG and in TensorBoard.
 
     On a full disk the picture is dropped, with an error in the log, and the run goes on. Only the
     first process writes.
@@ -194,7 +199,7 @@ def _png(picture: np.ndarray) -> bytes:
 
 @dataclasses.dataclass
 class Scores:
-    """Scores on held-out pairs.
+    """Scores on what is held out.
 
     Attributes:
       every_steps: how often.

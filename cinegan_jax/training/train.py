@@ -8,18 +8,22 @@ from typing import Any, NamedTuple
 import jax
 from etils import epath
 
-from cinegan_jax.checkpointing.checkpoints import BestMode, Checkpoints
+from cinegan_jax.checkpointing.checkpoints import Checkpoints
 from cinegan_jax.compilation_cache import keep_compilations
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.errors import UserError
 from cinegan_jax.health.alarm import Alarm, RollBack
 from cinegan_jax.storage import absolute, open_path
+from cinegan_jax.training.best_metric import best_mode
 from cinegan_jax.training.closed_form import with_fitted_parameters
 from cinegan_jax.training.fine_tuning import with_networks_of
 from cinegan_jax.training.health_hook import HealthHook
 from cinegan_jax.training.held_out import HeldOut
+from cinegan_jax.training.held_out_pairs import HeldOutPairs
+from cinegan_jax.training.held_out_pictures import HeldOutPictures
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
 from cinegan_jax.training.loop import Hook, Loop
+from cinegan_jax.training.loss_plot import losses_drawn_at_the_end
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.preemption import PreemptionGuard
 from cinegan_jax.training.profiler import Profiler
@@ -28,15 +32,6 @@ from cinegan_jax.training.roll_back import roll_back
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState, networks_of
 from cinegan_jax.training.watched_step import WatchedStep
-
-BEST_MODES: dict[str, BestMode] = {
-    "psnr": "max",
-    "psnr_clean": "max",
-    "delta_e": "min",
-    "delta_e_clean": "min",
-}
-"""Scores that can say which checkpoint is best; `_clean` is measured where the target is known
-without its grain."""
 
 
 class Start(NamedTuple):
@@ -57,7 +52,10 @@ def train(run: Run, workdir: epath.Path) -> int:
       UserError: see `Loop.run`, and whatever the parts of the run find wanting.
     """
     config, parallel = run.config, run.parallel
-    print(f"{run.total_steps} steps of {run.examples_per_step} pairs, {run.device_batch} a device")
+    print(
+        f"{run.total_steps} steps of {run.examples_per_step} {run.family.learns_from}, "
+        f"{run.device_batch} a device"
+    )
     frozen = parallel.replicate(run.frozen)
     batches = DevicePrefetch(run.train_batches(), parallel.place_batch)
     with (
@@ -69,6 +67,7 @@ def train(run: Run, workdir: epath.Path) -> int:
         start = _start(run, workdir, checkpoints, batches)
         write_provenance(workdir, config)
         with (
+            losses_drawn_at_the_end(workdir),
             MetricsLog(workdir, start.step) as log,
             Profiler(workdir, config.profile_steps, start.step, run.total_steps) as profiler,
         ):
@@ -104,15 +103,32 @@ def open_checkpoints(run: Run, workdir: epath.Path) -> Checkpoints:
       UserError: there is no such metric, the workdir cannot be made, or see `Checkpoints`.
     """
     config = run.config
-    if config.best_metric not in BEST_MODES:
-        raise UserError(f"best_metric={config.best_metric!r} is not one of {', '.join(BEST_MODES)}")
     return Checkpoints(
         workdir,
         keep_newest=config.checkpoints_kept,
         best_metric=config.best_metric,
-        best_mode=BEST_MODES[config.best_metric],
+        best_mode=best_mode(config.best_metric, run.family.learns_from),
         on_disk_full=config.on_disk_full,
     )
+
+
+def make_held_out(run: Run) -> HeldOut:
+    """What is shown and scored while training goes on, by what the family learns from.
+
+    Raises:
+      UserError: too few of what is held out can serve, or the family's critic cannot judge.
+    """
+    config, family = run.config, run.family
+    data = config.data
+    shown = family, run.test_examples, config.evaluate_pairs, data.size, data.crop
+    if family.learns_from == "pictures":
+        return HeldOutPictures(*shown, judged=config.sample_scores)
+    if config.sample_scores:
+        raise UserError(
+            f"config.sample_scores=True: family {config.family!r} learns from pairs, and its "
+            "critics judge no picture alone; set it to False"
+        )
+    return HeldOutPairs(*shown)
 
 
 def _start(
@@ -170,8 +186,7 @@ def _hooks(
 ) -> Iterator[Hook]:
     """In this order at each step: guard, health, progress, samples, scores."""
     config, one = run.config, run.parallel.one
-    data = config.data
-    held_out = HeldOut(run.family, run.test_examples, config.evaluate_pairs, data.size, data.crop)
+    held_out = make_held_out(run)
     yield NonFiniteGuard(config.max_nonfinite_steps, one, lambda: checkpoints.latest_step)
     if health.every_steps:
         yield health
@@ -180,6 +195,7 @@ def _hooks(
         start_step=start,
         total_steps=run.total_steps,
         steps_per_epoch=run.steps_per_epoch,
+        learns_from=run.family.learns_from,
         batch_size=run.examples_per_step,
         devices=run.examples_per_step // run.device_batch * config.spatial,
         waited=lambda: batches.waited,

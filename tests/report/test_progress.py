@@ -31,6 +31,13 @@ def test_a_run_that_wrote_a_moment_ago_is_running(workdir: Path) -> None:
     assert progress_at(workdir, 200, 300).state == "running"
 
 
+def test_records_that_tell_their_seconds_are_believed(workdir: Path) -> None:
+    """Of a step that draws several batches the speed alone would not do."""
+    told = {"timing": {"seconds": 30.0, "pictures_per_second": 8.0}}
+    write_lines(workdir / "metrics.jsonl", [loss_record(s) | told for s in (10, 20, 30)])
+    assert progress_of(read_run(epath.Path(workdir)), NOW).seconds == 90
+
+
 def test_a_silent_run_is_not_running(workdir: Path) -> None:
     assert progress_at(workdir, 200, 7200).state == "not running: silent for 2 h"
 

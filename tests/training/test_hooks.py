@@ -15,6 +15,7 @@ from PIL import Image
 from rich.console import Console
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.families.api import Learned
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.state import MetricWindow, NonFinite, TrainState
@@ -42,7 +43,10 @@ def records(workdir: Path) -> list[dict[str, Any]]:
 
 
 def make_progress(
-    log: MetricsLog, waited: Any = lambda: 0.0, alarms: tuple[str, ...] = ()
+    log: MetricsLog,
+    waited: Any = lambda: 0.0,
+    alarms: tuple[str, ...] = (),
+    learns_from: Learned = "pairs",
 ) -> tuple[Progress, io.StringIO]:
     said = io.StringIO()
     progress = Progress(
@@ -50,6 +54,7 @@ def make_progress(
         start_step=20,
         total_steps=100,
         steps_per_epoch=40,
+        learns_from=learns_from,
         batch_size=16,
         devices=4,
         waited=waited,
@@ -71,6 +76,7 @@ def test_progress_tells_means_and_rates(tmp_path: Path, monkeypatch: pytest.Monk
     assert record == {"step": 30, "epoch": 0.75, "l1": 1.5, "score": -0.75, "skipped_steps": 6}
     assert timing == pytest.approx(
         {
+            "seconds": 5.0,
             "pairs_per_second": 10 * 16 / 5,
             "pairs_per_second_per_device": 10 * 16 / 5 / 4,
             "data_wait_share": 1 / 5,
@@ -81,6 +87,16 @@ def test_progress_tells_means_and_rates(tmp_path: Path, monkeypatch: pytest.Monk
         "step 30/100  epoch 0.75  32.0 pairs/s (8.0 a device)  ETA 0:00:35  l1 1.5  score -0.75"
         "  6 non-finite steps skipped\n"
     )
+
+
+def test_pictures_are_counted_as_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "perf_counter", itertools.count(0.0, 5.0).__next__)
+    with MetricsLog(tmp_path, 20) as log:
+        progress, said = make_progress(log, learns_from="pictures")
+        progress(30, state_with())
+    assert "  32.0 pictures/s (8.0 a device)  " in said.getvalue()
+    (record,) = records(tmp_path)
+    assert record["timing"]["pictures_per_second"] == 10 * 16 / 5
 
 
 def test_a_slow_loader_is_named(

@@ -52,6 +52,7 @@ def test_a_run_leaves_what_a_person_looks_for(trained: Path) -> None:
     assert names == {
         "checkpoints",
         "config.json",
+        "losses.svg",
         "metrics.jsonl",
         "samples",
         "tensorboard",

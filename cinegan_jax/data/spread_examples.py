@@ -1,0 +1,52 @@
+"""A few examples of a source, brought to one size as training brings them."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cinegan_jax.data.examples import AnExample, BrokenExample, ExampleSource
+from cinegan_jax.data.geometry import centre_crop, squash
+from cinegan_jax.data.pictures import PictureSource
+from cinegan_jax.data.transforms import require_crop
+from cinegan_jax.errors import UserError
+
+FITS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {"crop": centre_crop, "squash": squash}
+"""How held-out pictures are brought to the training size, by `config.data.crop`."""
+
+
+def spread_examples(
+    source: ExampleSource[AnExample], count: int, size: int, crop: str
+) -> Iterator[AnExample]:
+    """`count` examples, spread evenly over the source; those that cannot serve are left out.
+
+    Args:
+      source: of examples.
+      count: how many; all where there are no more.
+      size: height and width that each must have room for.
+      crop: as `config.data.crop`.
+    """
+    for index in np.linspace(0, len(source) - 1, min(count, len(source))).astype(int):
+        try:
+            example = source[int(index)]
+            if crop == "crop":
+                require_crop(example, size)
+            yield example
+        except BrokenExample:
+            continue
+
+
+def spread_pictures(source: PictureSource, count: int, size: int, crop: str) -> np.ndarray:
+    """The pictures of `spread_examples`, fitted: uint8 [n, size, size, 3], n of 2 or more.
+
+    Raises:
+      UserError: there are fewer than two that can serve.
+    """
+    found = [
+        FITS[crop](example.target, size) for example in spread_examples(source, count, size, crop)
+    ]
+    if len(found) < 2:
+        raise UserError(
+            f"of {len(source)} pictures {len(found)} can be read at {size}x{size}, and scores "
+            "of sets need two or more: look at config.data"
+        )
+    return np.stack(found)

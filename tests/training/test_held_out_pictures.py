@@ -1,0 +1,106 @@
+"""Scores and grids of pictures made of latents."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+import runs
+from scipy.special import expit
+from toy_latent_family import ToyLatentFamily
+
+from cinegan_jax.data.shapes import DrawnShapes
+from cinegan_jax.errors import UserError
+from cinegan_jax.families.api import example_keys
+from cinegan_jax.inference.picture_grid import CAPTION, GUTTER, picture_grid, score_captions
+from cinegan_jax.metrics.random_sets import (
+    RandomSet,
+    random_features_on_devices,
+    random_set_scores,
+)
+from cinegan_jax.ops.images import to_signed, to_uint8
+from cinegan_jax.training.held_out_pictures import CHUNK, HeldOutPictures
+from cinegan_jax.training.run import Run
+from cinegan_jax.training.state import Networks
+from cinegan_jax.training.train import make_held_out, train
+
+SIZE = 16
+
+
+def networks(seed: int) -> Networks:
+    picture = jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), np.uint8)
+    family = ToyLatentFamily()
+    variables = family.init(jax.random.key(seed), {"target": picture})
+    bias = {"bias": jax.random.normal(jax.random.key(seed), (SIZE, SIZE, 3)) / 4}
+    generator = {**variables.params["generator"], **bias}
+    return Networks({**variables.params, "generator": generator}, variables.state)
+
+
+def make(judged: bool = False, count: int = 100) -> HeldOutPictures:
+    test = DrawnShapes("test", SIZE)
+    return HeldOutPictures(ToyLatentFamily(), test, count, SIZE, "crop", judged=judged)
+
+
+def made(nets: Networks, chunk: int) -> np.ndarray:
+    """The pictures of a chunk, by the family's own parts."""
+    family = ToyLatentFamily()
+    keys = example_keys(jax.random.fold_in(jax.random.key(0), chunk), CHUNK)
+    return np.asarray(to_uint8(family.decode(*nets, family.latents(keys))))
+
+
+def test_scores_compare_as_many_pictures_as_are_held_out() -> None:
+    """More than are made at a time."""
+    test, nets = DrawnShapes("test", SIZE), networks(1)
+    held_out = np.stack([test[i].target for i in np.linspace(0, 999, 100).astype(int)])
+    pictures = np.concatenate([made(nets, 0), made(nets, 1)])[:100]
+    features = random_features_on_devices()
+    expected = random_set_scores(RandomSet(features(pictures)), RandomSet(features(held_out)))
+    scores = dict(make().scores(nets))
+    assert scores == pytest.approx(expected, rel=1e-4, abs=1e-7)
+
+
+def test_a_grid_shows_the_same_latents_again_and_again() -> None:
+    held_out = make()
+    for seed in (1, 2):
+        grid = held_out.grid(networks(seed))
+        np.testing.assert_array_equal(grid, picture_grid(made(networks(seed), 0), 8))
+    np.testing.assert_array_equal(held_out.grid(networks(1)), held_out.grid(networks(1)))
+
+
+def test_over_each_picture_stands_how_real_the_critic_finds_it() -> None:
+    nets, family = networks(1), ToyLatentFamily()
+    pictures = made(nets, 0)
+    shares = expit(np.asarray(family.judge(*nets, to_signed(pictures))))
+    captions = [f"{share:.2f}" for share in shares]
+    assert len(set(captions)) > 1
+    grid = make(judged=True).grid(nets)
+    assert grid.shape[0] == 8 * (CAPTION + SIZE + GUTTER) + GUTTER
+    np.testing.assert_array_equal(grid, picture_grid(pictures, 8, captions))
+    assert captions == score_captions(np.asarray(family.judge(*nets, to_signed(pictures))))
+
+
+def test_a_set_of_one_picture_cannot_be_compared() -> None:
+    with pytest.raises(UserError, match=r"of 1000 pictures 1 can be read at 16x16"):
+        make(count=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"best_metric": "psnr"}, "'psnr' is not one of feature_distance, kernel_distance"),
+        ({"family": "toy", "sample_scores": False}, "'feature_distance' is not one of psnr, psnr_"),
+    ],
+)
+def test_a_best_metric_that_is_not_measured_is_named(
+    settings: dict[str, Any], named: str, tmp_path: Any, small_pairs: dict[str, Any]
+) -> None:
+    pairs = small_pairs if "family" in settings else {}
+    run = Run(runs.config_of({**runs.TOY_LATENT, **settings, **pairs}))
+    with pytest.raises(UserError, match=named):
+        train(run, tmp_path / "run")
+
+
+def test_critics_of_pairs_judge_no_picture_alone(small_pairs: dict[str, Any]) -> None:
+    run = Run(runs.config_of({**runs.TOY, **small_pairs, "sample_scores": True}))
+    with pytest.raises(UserError, match="sample_scores=True: family 'toy' learns from pairs"):
+        make_held_out(run)
