@@ -73,8 +73,9 @@ def ema_vitals(averages: Mapping[str, Params], params: Mapping[str, Params]) -> 
 def picture_vitals(generated: Images, batch: Batch) -> Vitals:
     """What can be said of pictures, signed [n, h, w, 3], beside their `input` and `target`.
 
-    Either may be missing in `batch`. Distances are between the pictures 0 and 1, 2 and 3, ...: not
-    a number for one picture alone.
+    Either may be missing in `batch`; without an `input` no picture has a target of its own to be
+    near to. Distances are between the pictures 0 and 1, 2 and 3, ...: not a number for one picture
+    alone.
     """
     output = jax.lax.stop_gradient(jnp.asarray(generated).astype(jnp.float32))
     known = {name: to_signed(batch[name]) for name in ("input", "target") if name in batch}
@@ -88,7 +89,7 @@ def picture_vitals(generated: Images, batch: Batch) -> Vitals:
         if whose in pictures:
             colours = _colours(pictures[whose])
             vitals |= {f"{whose}/{what}": value for what, value in colours.items()}
-    if "target" in known:
+    if len(known) == 2:
         vitals["output/target_distance"] = jnp.mean(jnp.abs(output - known["target"]))
     return vitals
 

@@ -166,6 +166,15 @@ def test_pictures_without_inputs_or_targets(rng: np.random.Generator) -> None:
     assert all(np.isfinite(value) for value in found.values())
 
 
+def test_pictures_that_are_not_paired_are_near_to_none(rng: np.random.Generator) -> None:
+    """As of a family that makes pictures out of latents: only what all have in common compares."""
+    targets = rng.integers(0, 256, (4, 8, 8, 3), np.uint8)
+    output = rng.uniform(-1, 1, targets.shape).astype(np.float32)
+    found = picture_vitals(output, {"target": targets})
+    assert "output/target_distance" not in found
+    assert {"output/pair_distance", "target/pair_distance", "target/mean_a"} <= found.keys()
+
+
 def test_one_picture_alone_has_no_distance(rng: np.random.Generator) -> None:
     found = picture_vitals(rng.uniform(-1, 1, (1, 8, 8, 3)).astype(np.float32), {})
     assert np.isnan(found["output/pair_distance"])
