@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from functools import cached_property
-from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +13,7 @@ from cinegan_jax.families.api import LatentFamily, makes_from_latents
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.inference.workdir_networks import WorkdirNetworks, read_config, read_networks
 from cinegan_jax.metrics.on_devices import OnDevices
-from cinegan_jax.ops.images import to_uint8
+from cinegan_jax.ops.images import to_signed, to_uint8
 
 PER_DEVICE = 16
 """Pictures that a device makes at a time. A picture's last bit may depend on how many are made with
@@ -49,9 +48,9 @@ class LatentGenerator:
         """Pictures uint8 [n, h, w, 3] of latents [n, latent_size]."""
         return self._decode(latents)
 
-    def decode_and_judge(self, latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The pictures and the critic's logits [n] of them, before they are rounded."""
-        return self._decode_and_judge(latents)
+    def judge(self, pictures: np.ndarray) -> np.ndarray:
+        """The critic's logits [n] of pictures uint8 [n, h, w, 3]."""
+        return self._judge(pictures)
 
     @cached_property
     def _draw(self) -> OnDevices:
@@ -71,13 +70,11 @@ class LatentGenerator:
         return OnDevices(decode, self.networks, per_device=PER_DEVICE)
 
     @cached_property
-    def _decode_and_judge(self) -> OnDevices:
-        def decode_and_judge(networks: WorkdirNetworks, latents: jax.Array) -> Any:
-            variables = networks.params, networks.state
-            images = self.family.decode(*variables, latents)
-            return to_uint8(images), self.family.judge(*variables, images)
+    def _judge(self) -> OnDevices:
+        def judge(networks: WorkdirNetworks, pictures: jax.Array) -> jax.Array:
+            return self.family.judge(networks.params, networks.state, to_signed(pictures))
 
-        return OnDevices(decode_and_judge, self.networks, per_device=PER_DEVICE)
+        return OnDevices(judge, self.networks, per_device=PER_DEVICE)
 
 
 def open_generator(

@@ -12,7 +12,7 @@ from cinegan_jax.sampling.place import Place, to_png, write_file
 from cinegan_jax.sampling.training_pictures import fitted_picture
 
 SHEET, FIGURES = "neighbours.png", "neighbours.json"
-SHEET_ROWS = 32
+SHEET_ROWS = 24
 
 
 def write_neighbours(

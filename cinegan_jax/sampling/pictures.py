@@ -60,8 +60,9 @@ def write_pictures(generator: LatentGenerator, count: int, place: Place, *, scor
     folder = place.folder("samples", [*names, scores_file] if scores else names)
     found: list[float] = []
     for numbers in _parts(count):
-        pictures, logits = generator.decode_and_judge(generator.latents(numbers))
-        found += expit(np.float64(logits)).tolist()
+        pictures = generator.decode(generator.latents(numbers))
+        if scores:
+            found += expit(np.float64(generator.judge(pictures))).tolist()
         for number, picture in zip(numbers, pictures, strict=True):
             write_file(folder / names[number], to_png(picture))
     if scores:
@@ -76,8 +77,8 @@ def write_grid(generator: LatentGenerator, layout: Layout, place: Place, *, scor
         UserError: see `Place.file` and `write_file`.
     """
     path = place.file("grid.png")
-    pictures, logits = generator.decode_and_judge(generator.latents(np.arange(layout.cells)))
-    captions = score_captions(logits) if scores else None
+    pictures = generator.decode(generator.latents(np.arange(layout.cells)))
+    captions = score_captions(generator.judge(pictures)) if scores else None
     write_file(path, to_png(picture_grid(pictures, layout.columns, captions)))
     return f"{path}: {layout.cells} pictures of step {generator.networks.step}"
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import runs
 from toy_latent_family import ToyLatentFamily
+from typer.testing import CliRunner
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
+from cinegan_jax.cli import app
 
 SIZE = runs.TOY_LATENT["data.size"]
 
@@ -51,3 +53,16 @@ def needs_ffmpeg() -> None:
     """Skips the test where ffmpeg is missing."""
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
         pytest.skip("needs ffmpeg")
+
+
+@pytest.fixture(scope="session")
+def run_sample() -> Callable[..., str]:
+    """Gives the command with arguments of any kind; what it says, if its exit code is `code`."""
+
+    def run(*arguments: object, code: int = 0) -> str:
+        words = ["sample", *map(str, arguments)]
+        result = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return run

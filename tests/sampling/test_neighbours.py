@@ -4,9 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from cinegan_jax.cli import app
 from cinegan_jax.inference.picture_grid import CAPTION, GUTTER
 from cinegan_jax.sampling.latent_generator import open_generator
 
@@ -35,13 +33,10 @@ def copying_run(make_run, latent_run, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def written(copying_run, tmp_path_factory) -> tuple[Path, str]:
+def written(run_sample, copying_run, tmp_path_factory) -> tuple[Path, str]:
     """The folder of neighbours, and what is said."""
     folder = tmp_path_factory.mktemp("written") / "neighbours"
-    arguments = [copying_run, "-n", 16, "--neighbours", 3, "-o", folder]
-    result = CliRunner().invoke(app, ["sample", *map(str, arguments)])
-    assert result.exit_code == 0, result.output
-    return folder, result.stdout
+    return folder, run_sample(copying_run, "-n", 16, "--neighbours", 3, "-o", folder)
 
 
 def test_copies_among_training_pictures_are_found(written):
@@ -91,22 +86,17 @@ def test_the_sheet_begins_with_the_nearest(written, copying_run):
         np.testing.assert_array_equal(cell, pictures[number])
 
 
-def test_without_the_training_pictures(make_run, tmp_path):
+def test_without_the_training_pictures(run_sample, make_run, tmp_path):
     run = make_run(tmp_path / "run", **{"data.path": str(tmp_path / "gone")})
-    arguments = [str(run), "--neighbours", "2", "-o", str(tmp_path / "out")]
-    result = CliRunner().invoke(app, ["sample", *arguments])
-    assert result.exit_code == 2
-    assert "gone" in result.output
+    assert "gone" in run_sample(run, "--neighbours", 2, "-o", tmp_path / "out", code=2)
 
 
-def test_pictures_of_which_none_can_be_read(make_run, tmp_path):
+def test_pictures_of_which_none_can_be_read(run_sample, make_run, tmp_path):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
     _write(tmp_path / "test", {"a": noise[0], "b": noise[1]})
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "broken.png").write_bytes(b"no picture")
     run = make_run(tmp_path / "run", **{"data.path": str(tmp_path)})
-    arguments = [str(run), "--neighbours", "2", "-o", str(tmp_path / "out")]
-    result = CliRunner().invoke(app, ["sample", *arguments])
-    assert result.exit_code == 2
-    assert "none of the 1 training pictures" in result.output
+    said = run_sample(run, "--neighbours", 2, "-o", tmp_path / "out", code=2)
+    assert "none of the 1 training pictures" in said

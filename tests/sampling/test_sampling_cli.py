@@ -7,9 +7,7 @@ import pytest
 import runs
 from PIL import Image
 from scipy.special import expit
-from typer.testing import CliRunner
 
-from cinegan_jax.cli import app
 from cinegan_jax.inference.picture_grid import CAPTION, GUTTER
 from cinegan_jax.sampling.latent_generator import open_generator
 
@@ -23,15 +21,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _run(*arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(app, ["sample", *map(str, arguments)])
-    assert result.exit_code == code, result.output
-    return result.output
-
-
 def _expected(run: Path, count: int, seed: int = 0, **options) -> tuple[np.ndarray, np.ndarray]:
     generator = open_generator(run, seed=seed, **options)
-    return generator.decode_and_judge(generator.latents(np.arange(count)))
+    pictures = generator.decode(generator.latents(np.arange(count)))
+    return pictures, generator.judge(pictures)
 
 
 def _read(file: Path) -> np.ndarray:
@@ -41,8 +34,8 @@ def _read(file: Path) -> np.ndarray:
         return np.asarray(image)
 
 
-def test_pictures_in_a_folder_by_seed_and_number(latent_run, here):
-    said = _run(latent_run, "-n", 5, "--seed", 3)
+def test_pictures_in_a_folder_by_seed_and_number(run_sample, latent_run, here):
+    said = run_sample(latent_run, "-n", 5, "--seed", 3)
     folder = here / "run-samples"
     assert said == "run-samples: 5 pictures of step 6\n"
     assert sorted(p.name for p in folder.iterdir()) == [f"seed3-{n:06d}.png" for n in range(5)]
@@ -50,28 +43,30 @@ def test_pictures_in_a_folder_by_seed_and_number(latent_run, here):
     np.testing.assert_array_equal(found, _expected(latent_run, 5, seed=3)[0])
 
 
-def test_scores_of_pictures_in_a_file(latent_run, here):
-    _run(latent_run, "-n", 3, "--scores", "-o", "made")
+def test_scores_of_pictures_in_a_file(run_sample, latent_run, here):
+    run_sample(latent_run, "-n", 3, "--scores", "-o", "made")
     scores = json.loads((here / "made" / "seed0-scores.json").read_text())
     assert list(scores) == [f"seed0-{n:06d}.png" for n in range(3)]
     np.testing.assert_allclose(list(scores.values()), expit(_expected(latent_run, 3)[1]), rtol=1e-5)
 
 
-def test_other_seeds_go_into_the_same_folder_but_nothing_is_written_over(latent_run, here):
-    _run(latent_run, "-n", 2)
-    _run(latent_run, "-n", 2, "--seed", 1)
+def test_other_seeds_go_into_the_same_folder_but_nothing_is_written_over(
+    run_sample, latent_run, here
+):
+    run_sample(latent_run, "-n", 2)
+    run_sample(latent_run, "-n", 2, "--seed", 1)
     before = (here / "run-samples" / "seed0-000000.png").read_bytes()
-    said = _run(latent_run, "-n", 3, "--checkpoint", 2, code=2)
+    said = run_sample(latent_run, "-n", 3, "--checkpoint", 2, code=2)
     assert "run-samples/seed0-000000.png and 1 others exist: give another place" in said
     assert (here / "run-samples" / "seed0-000000.png").read_bytes() == before
-    _run(latent_run, "-n", 3, "--checkpoint", 2, "--overwrite")
+    run_sample(latent_run, "-n", 3, "--checkpoint", 2, "--overwrite")
     assert (here / "run-samples" / "seed0-000000.png").read_bytes() != before
     assert len(list((here / "run-samples").iterdir())) == 5
 
 
 @pytest.mark.parametrize("scores", [False, True])
-def test_a_grid(latent_run, here, scores):
-    said = _run(latent_run, "--grid", "3x2", *["--scores"] * scores)
+def test_a_grid(run_sample, latent_run, here, scores):
+    said = run_sample(latent_run, "--grid", "3x2", *["--scores"] * scores)
     assert said == "run-grid.png: 6 pictures of step 6\n"
     grid = _read(here / "run-grid.png")
     cell = SIZE + scores * CAPTION + GUTTER
@@ -82,16 +77,16 @@ def test_a_grid(latent_run, here, scores):
         np.testing.assert_array_equal(grid[top : top + SIZE, left : left + SIZE], picture)
 
 
-def test_a_walk_as_webp(latent_run, here):
-    said = _run(latent_run, "--walk", 3, "--frames", 12, "--fps", 6)
+def test_a_walk_as_webp(run_sample, latent_run, here):
+    said = run_sample(latent_run, "--walk", 3, "--frames", 12, "--fps", 6)
     assert said == "run-walk.webp: 12 frames, 2.0 s, of step 6\n"
     with Image.open(here / "run-walk.webp") as walk:
         assert walk.n_frames == 12
         assert walk.size == (SIZE, SIZE)
 
 
-def test_many_walks_at_once_as_mp4(latent_run, here, needs_ffmpeg):
-    _run(latent_run, "--walk", 2, "--grid", "3x2", "--frames", 5, "-o", "walks.mp4")
+def test_many_walks_at_once_as_mp4(run_sample, latent_run, here, needs_ffmpeg):
+    run_sample(latent_run, "--walk", 2, "--grid", "3x2", "--frames", 5, "-o", "walks.mp4")
     entries = "stream=width,height,nb_read_frames"
     probe = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", entries, "-of", "json"]
     told = json.loads(subprocess.check_output([*probe, "walks.mp4"]))["streams"]
@@ -100,8 +95,8 @@ def test_many_walks_at_once_as_mp4(latent_run, here, needs_ffmpeg):
     assert told == [{"width": width, "height": height, "nb_read_frames": "5"}]
 
 
-def test_the_step_and_the_truncation_asked_for(latent_run, here):
-    _run(latent_run, "-n", 1, "--checkpoint", "best", "--truncation", 0.25)
+def test_the_step_and_the_truncation_asked_for(run_sample, latent_run, here):
+    run_sample(latent_run, "-n", 1, "--checkpoint", "best", "--truncation", 0.25)
     expected, _ = _expected(latent_run, 1, which="best", truncation=0.25)
     np.testing.assert_array_equal(_read(here / "run-samples" / "seed0-000000.png"), expected[0])
 
@@ -125,34 +120,36 @@ def test_the_step_and_the_truncation_asked_for(latent_run, here):
         (["--truncation", "-0.5"], "'--truncation'"),
     ],
 )
-def test_what_cannot_be_is_told(latent_run, here, arguments, told):
-    assert told in " ".join(_run(latent_run, *arguments, code=2).replace("│", " ").split())
+def test_what_cannot_be_is_told(run_sample, latent_run, here, arguments, told):
+    assert told in " ".join(run_sample(latent_run, *arguments, code=2).replace("│", " ").split())
     assert not list(here.rglob("*.*"))
 
 
-def test_folders_that_cannot_be_written(latent_run, here):
+def test_folders_that_cannot_be_written(run_sample, latent_run, here):
     (here / "file").write_text("")
-    assert "file is a file: give a folder" in _run(latent_run, "-n", 1, "-o", "file", code=2)
-    assert "cannot be made" in _run(latent_run, "--grid", "1x1", "-o", "file/grid.png", code=2)
+    assert "file is a file: give a folder" in run_sample(latent_run, "-n", 1, "-o", "file", code=2)
+    assert "cannot be made" in run_sample(
+        latent_run, "--grid", "1x1", "-o", "file/grid.png", code=2
+    )
 
 
-def test_a_full_disk(latent_run, here, mount_disk):
+def test_a_full_disk(run_sample, latent_run, here, mount_disk):
     disk = mount_disk("16k")
-    said = _run(latent_run, "-n", 20, "-o", disk, code=2)
+    said = run_sample(latent_run, "-n", 20, "-o", disk, code=2)
     assert "cannot be written: No space left on device" in said
     for file in disk.iterdir():  # what is there is whole
         assert _read(file).shape == (SIZE, SIZE, 3)
     assert not list(disk.glob(".*"))
 
 
-def test_runs_that_make_no_pictures_of_latents(here):
-    assert "has no config.json" in _run(here / "nothing", code=2)
+def test_runs_that_make_no_pictures_of_latents(run_sample, here):
+    assert "has no config.json" in run_sample(here / "nothing", code=2)
     (here / "config.json").write_text(json.dumps(runs.config_of(runs.TOY).to_dict()))
-    assert "use `cinegan apply --weights" in _run(here, code=2)
+    assert "use `cinegan apply --weights" in run_sample(here, code=2)
 
 
-def test_in_a_bucket(latent_run, bucket, here):
-    _run(latent_run, "--grid", "2x1", "-o", f"{bucket}/grid.png")
+def test_in_a_bucket(run_sample, latent_run, bucket, here):
+    run_sample(latent_run, "--grid", "2x1", "-o", f"{bucket}/grid.png")
     (here / "grid.png").write_bytes((bucket / "grid.png").read_bytes())
     assert _read(here / "grid.png").shape[1] == 2 * (SIZE + GUTTER) + GUTTER
-    assert "exists" in _run(latent_run, "--grid", "2x1", "-o", f"{bucket}/grid.png", code=2)
+    assert "exists" in run_sample(latent_run, "--grid", "2x1", "-o", f"{bucket}/grid.png", code=2)
