@@ -46,7 +46,10 @@ class JsonLines:
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a file, none if it is missing; lines that are no record are passed over."""
+    """The records of a file, none if it is missing.
+
+    Lines that are no record, and a last one that was cut short, are passed over.
+    """
     if not path.exists():
         return
     with path.open("rb") as file:
@@ -55,7 +58,7 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
                 record = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(record, dict):
+            if isinstance(record, dict) and line.endswith(b"\n"):
                 yield record
 
 

@@ -29,9 +29,11 @@ def normalised(address: str, base: str = "") -> str:
             raise Failure(f"the address on {parts.hostname} holds a user name or password")
         request = PreparedRequest()
         request.prepare_url(full, None)
+        full = request.url or full
+        (urlsplit(full).hostname or "").encode("idna")  # its parts may be too long, or empty
     except (ValueError, RequestException) as error:
         raise Failure(f"{address[:80]!r} is no address: {error}") from error
-    return _without_default_port(request.url or full)
+    return _without_default_port(full)
 
 
 def host_of(address: str) -> str:

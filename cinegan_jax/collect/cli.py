@@ -82,6 +82,7 @@ def list_pictures(
     from cinegan_jax.collect.progress import progress_bar
 
     collection = Collection(folder)
+    collection.make()
     client = Client(
         Manners(contact, delay, jobs, per_host, attempts, patience=patience, read_timeout=timeout)
     )
@@ -132,6 +133,7 @@ def download_pictures(
     from cinegan_jax.collect.progress import progress_bar
 
     collection = Collection(folder)
+    collection.require()
     client = Client(
         Manners(contact, delay, jobs, per_host, attempts, patience=patience, read_timeout=timeout)
     )
@@ -192,6 +194,7 @@ def clean_pictures(
     from cinegan_jax.collect.progress import progress_bar
 
     collection = Collection(folder)
+    collection.require()
     limits = Limits(least_side, least_chroma, distance)
     with collection.in_use():
         try:

@@ -1,6 +1,7 @@
 """Requests to servers: as robots.txt and rates allow, and never further than they may lead."""
 
 import contextlib
+import email.utils
 import http
 import random
 import threading
@@ -14,11 +15,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import (
     HTTPError,
     IncompleteRead,
-    InvalidHeader,
     ProtocolError,
     ReadTimeoutError,
 )
-from urllib3.util import Retry
 
 from cinegan_jax.collect import robots
 from cinegan_jax.collect.addresses import host_of, normalised
@@ -210,10 +209,12 @@ def _require_success(response: requests.Response) -> None:
 
 def _retry_after(response: requests.Response) -> float | None:
     """Seconds that the server asks to wait, from a number or a date (RFC 9110, 10.2.3)."""
-    value = response.headers.get("Retry-After")
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return float(value)
     try:
-        return None if value is None else Retry().parse_retry_after(value)
-    except (InvalidHeader, ValueError, OverflowError):
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
         return None
 
 

@@ -97,15 +97,29 @@ class Collection:
         self.rejected = folder / "rejected"
         self.unfinished = folder / ".unfinished"
 
+    def make(self) -> None:
+        """Makes the folder where there is none; raises UserError if it cannot be made."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"the folder {self.folder} cannot be made: {error}") from error
+
+    def require(self) -> None:
+        """Raises UserError if there is no such collection."""
+        if not self.addresses.exists() and not self.pictures.exists():
+            raise UserError(
+                f"{self.folder} holds no collection: "
+                f"`cinegan collect list {self.folder} https://...` first"
+            )
+
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Makes the folder, and keeps other commands out of it.
+        """Keeps other commands out of the folder.
 
         Raises:
           UserError: it cannot be written, another command works in it, or the disk is full.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / ".lock")
             lock.acquire(timeout=0)
         except Timeout as error:

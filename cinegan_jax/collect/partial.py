@@ -13,7 +13,7 @@ import requests
 
 from cinegan_jax.collect.addresses import host_of
 from cinegan_jax.collect.failure import Failure, PartRefused, Passing
-from cinegan_jax.storage import sync, write_whole
+from cinegan_jax.storage import sync
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Partial:
             raise Failure(f"{version.length} bytes, more than {most_bytes}")
         if start == 0:
             self.remove()
-            write_whole(self._version_path, json.dumps(asdict(version)))
+            self._version_path.write_text(json.dumps(asdict(version)))
         with self.path.open("ab") as file:
             for chunk in chunks:
                 file.write(chunk)

@@ -1,5 +1,6 @@
 """A downloaded file as a picture of the collection: its kind, its name, whose it is."""
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
@@ -63,4 +64,8 @@ def owner_of(path: Path) -> Owner:
 
 
 def _plain(text: object) -> str:
-    return " ".join(text.replace("\0", " ").split()) if isinstance(text, str) else ""
+    if not isinstance(text, str):
+        return ""
+    with contextlib.suppress(UnicodeError):  # what is written as UTF-8 comes as Latin-1
+        text = text.encode("latin-1").decode("utf-8")
+    return " ".join(text.replace("\0", " ").split())

@@ -1,0 +1,11 @@
+"""`cinegan collect` as a program that reaches this machine only."""
+
+import socket
+
+from misbehaving_site import connect_to_loopback
+
+from cinegan_jax.cli import app
+
+if __name__ == "__main__":
+    socket.socket.connect = connect_to_loopback
+    app()

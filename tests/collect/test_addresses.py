@@ -1,0 +1,56 @@
+"""One text for one address."""
+
+import pytest
+
+from cinegan_jax.collect.addresses import host_of, is_picture_address, normalised
+from cinegan_jax.collect.failure import Failure
+
+
+@pytest.mark.parametrize(
+    ("address", "base", "expected"),
+    [
+        ("HTTP://Example.ORG:80/a b.jpg#x", "", "http://example.org/a%20b.jpg"),
+        ("https://example.org:443", "", "https://example.org/"),
+        ("http://example.org:443/", "", "http://example.org:443/"),
+        ("../x/ü.jpg", "https://bücher.example/p/q/r", "https://xn--bcher-kva.example/p/x/%C3%BC.jpg"),
+        ("//h/x.jpg", "https://a.example/", "https://h/x.jpg"),
+        ("?n=2&m=ä", "https://a.example/b?c", "https://a.example/b?n=2&m=%C3%A4"),
+        (" a.jpg\n", "https://a.example/b/", "https://a.example/b/a.jpg"),
+        ("http://[::1]:8000/a", "", "http://[::1]:8000/a"),
+    ],
+)  # fmt: skip
+def test_normal_form(address, base, expected):
+    assert normalised(address, base) == expected
+    assert normalised(expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("file:///etc/passwd", "http"),
+        ("data:image/png;base64,AAAA", "http"),
+        ("ftp://example.org/a.jpg", "http"),
+        ("javascript:alert(1)", "http"),
+        ("a.jpg", "http"),
+        ("", "http"),
+        ("http://user:secret@example.org/a.jpg", "password"),
+        ("http://[::1", "no address"),
+        ("http://", "no address"),
+        ("http://a..example/", "no address"),
+        ("http://ü..example/", "no address"),
+        (f"http://{'x' * 70}.example/", "no address"),
+    ],
+)
+def test_what_is_no_address(address, reason):
+    with pytest.raises(Failure, match=reason) as told:
+        normalised(address)
+    assert "secret" not in str(told.value)
+
+
+def test_picture_addresses_end_like_pictures():
+    assert is_picture_address("https://example.org/a.JPEG?size=3")
+    assert not is_picture_address("https://example.org/a.html?a.jpg")
+
+
+def test_hosts_have_ports():
+    assert host_of("http://example.org:8080/a") == "example.org:8080"

@@ -1,0 +1,157 @@
+"""Which pictures are left out, and that none gets lost by it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from misbehaving_site import picture
+from PIL import Image
+
+from cinegan_jax.collect import clean as cleaning
+from cinegan_jax.collect.clean import Limits, clean
+from cinegan_jax.collect.collection import Collection
+from cinegan_jax.errors import UserError
+from cinegan_jax.json_lines import read_json_lines
+
+SIZE = (200, 160)
+PLAIN = picture(1, SIZE, quality=95)
+
+
+def fill(collection: Collection, files: dict[str, bytes]) -> None:
+    collection.pictures.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (collection.pictures / name).write_bytes(content)
+
+
+def run(collection: Collection, **limits):
+    return clean(collection, Limits(**limits), 2, lambda done, total: None)
+
+
+def reasons(collection: Collection) -> dict[str, str]:
+    """Kind by file, of what was left out."""
+    return {line["file"]: line["kind"] for line in read_json_lines(collection.rejections)}
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_what_is_broken_small_grey_or_doubled_is_left_out(collection, tmp_path):
+    grey = Image.open(_saved(tmp_path, PLAIN)).convert("L").convert("RGB")
+    grey.save(tmp_path / "grey.jpg")
+    files = {
+        "plain.jpg": PLAIN,
+        "other.jpg": picture(2, SIZE),
+        "cut.jpg": PLAIN[:-2000],
+        "no.jpg": b"<html>",
+        "small.png": picture(3, (200, 127), "png"),
+        "grey.jpg": (tmp_path / "grey.jpg").read_bytes(),
+        "less.jpg": picture(1, (180, 144), quality=60),
+    }
+    fill(collection, files)
+    outcome = run(collection)
+    assert list(outcome.kept) == ["other.jpg", "plain.jpg"] == sorted(names(collection.pictures))
+    assert reasons(collection) == {
+        "cut.jpg": "broken",
+        "no.jpg": "broken",
+        "small.png": "small",
+        "grey.jpg": "grey",
+        "less.jpg": "near-duplicate",
+    }
+    for path in (*collection.pictures.iterdir(), *collection.rejected.iterdir()):
+        assert path.read_bytes() == files.pop(path.name)
+    assert not files
+
+
+def test_reasons_name_the_picture_that_stays_and_the_limit(collection):
+    fill(collection, {"a.jpg": picture(1, SIZE), "b.jpg": picture(1, (220, 176)), "c.png": b""})
+    fill(collection, {"d.jpg": picture(2, (20, 16))})
+    told = {rejection.file: rejection.reason for rejection in run(collection).rejected}
+    assert told["a.jpg"].startswith("like b.jpg: ")
+    assert "--distance" in told["a.jpg"]
+    assert told["d.jpg"] == "20x16 pixels, --least-side is 128"
+    assert "c.png" in told
+
+
+def test_other_limits_let_pictures_in_again(collection):
+    fill(collection, {"small.jpg": picture(1, (100, 100)), "large.jpg": picture(2, SIZE)})
+    run(collection)
+    assert names(collection.rejected) == {"small.jpg"}
+    outcome = run(collection, least_side=64)
+    assert list(outcome.kept) == ["large.jpg", "small.jpg"]
+    assert names(collection.rejected) == set()
+    assert reasons(collection) == {}
+
+
+def test_what_someone_rejected_by_hand_stays_rejected(collection):
+    fill(collection, {"a.jpg": picture(1, SIZE), "b.jpg": picture(2, SIZE)})
+    run(collection)
+    (collection.pictures / "b.jpg").rename(collection.rejected / "b.jpg")
+    assert list(run(collection).kept) == ["a.jpg"]
+    assert names(collection.rejected) == {"b.jpg"}
+
+
+def test_pictures_are_looked_at_once(collection, monkeypatch):
+    fill(collection, {"a.jpg": picture(1, SIZE), "b.jpg": picture(2, (20, 20))})
+    first = run(collection)
+    monkeypatch.setattr(cleaning, "judge", None)
+    assert run(collection) == first
+
+
+def test_a_picture_that_changed_is_looked_at_again(collection):
+    fill(collection, {"a.jpg": picture(1, SIZE)})
+    run(collection)
+    fill(collection, {"a.jpg": b"broken now"})
+    with collection.judged.open("a") as file:
+        file.write('{"file": "torn')
+    assert list(run(collection).kept) == []
+    assert reasons(collection) == {"a.jpg": "broken"}
+
+
+@pytest.mark.parametrize("moves", range(4))
+def test_a_stop_between_moves_loses_nothing(collection, monkeypatch, moves):
+    """After any number of them, with pictures to go both ways."""
+    files = {f"{n}.jpg": picture(n, (100 + 20 * n, 150)) for n in range(6)}
+    fill(collection, files)
+    run(collection, least_side=150)
+    small = {f"small {n}.jpg": picture(n, (50, 50)) for n in range(2)}
+    fill(collection, small)
+    done = []
+    rename = Path.rename
+
+    def stopping(self, target):
+        if len(done) == moves:
+            raise KeyboardInterrupt
+        done.append(self)
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run(collection, least_side=120)
+    assert run(collection, least_side=120) == run(collection, least_side=120)
+    fresh = Collection(collection.folder / "fresh")
+    fill(fresh, files | small)
+    run(fresh, least_side=120)
+    for folder in ("pictures", "rejected"):
+        assert names(getattr(collection, folder)) == names(getattr(fresh, folder))
+    assert reasons(collection) == reasons(fresh)
+
+
+def test_two_pictures_of_one_name_are_told(collection):
+    fill(collection, {"a.jpg": picture(1, (20, 20)), "b.jpg": picture(2, SIZE)})
+    run(collection)
+    shutil.copy(collection.rejected / "a.jpg", collection.pictures / "a.jpg")
+    with pytest.raises(UserError, match=r"a\.jpg lies in .* and in .*: remove one"):
+        run(collection)
+
+
+def test_no_pictures_is_an_error(collection):
+    with pytest.raises(UserError, match="collect download"):
+        run(collection)
+
+
+def _saved(folder: Path, content: bytes) -> Path:
+    path = folder / "plain.jpg"
+    path.write_bytes(content)
+    return path

@@ -1,0 +1,180 @@
+"""Whom is asked for what, when and how often."""
+
+import email.utils
+import time
+from dataclasses import replace
+
+import pytest
+from misbehaving_site import QUICK, Answer, in_turn
+
+from cinegan_jax.collect import neighbourhood
+from cinegan_jax.collect.addresses import host_of
+from cinegan_jax.collect.failure import Failure, Passing
+from cinegan_jax.collect.gate import Gate
+
+
+def read(client, address: str, origin: str | None = None) -> bytes:
+    def once() -> bytes:
+        with client.get(address, origin or address, {}) as response:
+            return b"".join(client.chunks(response))
+
+    return client.tried(once)
+
+
+class Waits:
+    """A gate's waiting that takes no time but is noted."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.seconds: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> bool:
+        self.seconds.append(round(seconds, 3))
+        self.now += seconds
+        return False
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
+
+
+@pytest.fixture
+def waiting_client(make_client, waits):
+    """With the published manners, but for the time that waiting takes."""
+    manners = replace(QUICK, delay=1.0, back_off=2.0, patience=600.0)
+    return make_client(manners, gate=Gate(manners.delay, waits.clock, waits.wait))
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_honoured(waiting_client, waits, site, status):
+    site["/robots.txt"] = b""
+    again = Answer(status=status, headers={"Retry-After": "240"})
+    site["/a"] = in_turn(again, Answer(b"done"))
+    assert read(waiting_client, site.url("/a")) == b"done"
+    assert waits.seconds == [1.0, 240.0]  # after robots.txt, and as asked
+
+
+def test_retry_after_may_be_a_date(waiting_client, waits, site):
+    date = email.utils.formatdate(time.time() + 120, usegmt=True)
+    site["/a"] = in_turn(Answer(status=503, headers={"Retry-After": date}), Answer(b"done"))
+    assert read(waiting_client, site.url("/a")) == b"done"
+    assert waits.seconds[1] == pytest.approx(120, abs=3)
+
+
+def test_a_wait_beyond_patience_fails(waiting_client, waits, site):
+    site["/a"] = Answer(status=429, headers={"Retry-After": "86400"})
+    with pytest.raises(Failure, match=r"86400 s, more than --patience 600"):
+        read(waiting_client, site.url("/a"))
+    assert site.paths() == ["/a"]
+    assert waits.seconds == [1.0]
+
+
+def test_back_off_doubles_with_jitter(waiting_client, waits, site):
+    site["/a"] = Answer(status=500, headers={"Retry-After": "soon"})  # means nothing
+    with pytest.raises(Passing, match="500"):
+        read(waiting_client, site.url("/a"))
+    _, *backs_off = waits.seconds
+    for seconds, middle in zip(backs_off, (2, 4, 8), strict=True):
+        assert 0.5 * middle <= seconds <= 1.5 * middle
+    assert len(site.paths()) == 4
+
+
+def test_crawl_delay_is_honoured(waiting_client, waits, site):
+    site["/robots.txt"] = b"User-agent: *\nCrawl-delay: 7.5\n"
+    site["/a"] = site["/b"] = b"page"
+    read(waiting_client, site.url("/a"))
+    read(waiting_client, site.url("/b"))
+    assert waits.seconds == [7.5, 7.5]
+
+
+def test_a_crawl_delay_beyond_patience_fails(waiting_client, waits, site):
+    site["/robots.txt"] = b"User-agent: *\nCrawl-delay: 3600\n"
+    site["/a"] = b"page"
+    for _ in range(2):
+        with pytest.raises(Failure, match="3600 s between requests"):
+            read(waiting_client, site.url("/a"))
+    assert [asked.path for asked in site.asked] == ["/robots.txt"]
+
+
+@pytest.mark.parametrize("status", [404, 403, 410])
+def test_without_robots_txt_all_is_allowed(client, site, status):
+    site["/robots.txt"] = Answer(b"Disallow: /", status)
+    site["/a"] = b"page"
+    assert read(client, site.url("/a")) == b"page"
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_while_robots_txt_cannot_be_had_nothing_is_allowed(client, site, status):
+    site["/robots.txt"] = Answer(status=status)
+    site["/a"] = site["/b"] = b"page"
+    for path in ("/a", "/b"):
+        with pytest.raises(Failure, match=r"robots.txt of the host cannot be had: .*status"):
+            read(client, site.url(path))
+    assert site.paths() == []
+    assert len(site.asked) == QUICK.attempts
+
+
+def test_robots_txt_that_comes_late_is_obeyed(client, site):
+    site["/robots.txt"] = in_turn(Answer(status=503), Answer(b"User-agent: *\nDisallow: /a"))
+    site["/a"] = site["/b"] = b"page"
+    assert read(client, site.url("/b")) == b"page"
+    with pytest.raises(Failure, match="does not allow"):
+        read(client, site.url("/a"))
+
+
+def test_robots_txt_may_lie_elsewhere_and_be_endless(client, site):
+    site["/robots.txt"] = Answer(status=301, headers={"Location": "/other.txt"})
+    site["/other.txt"] = b"User-agent: *\nDisallow: /a\n" + b"# and so on\n" * 10**5
+    site["/a"] = b"page"
+    with pytest.raises(Failure, match="does not allow"):
+        read(client, site.url("/a"))
+
+
+def test_a_trickling_server_is_given_up(make_client, site):
+    """Each byte comes in time, but the whole would not."""
+
+    def trickle(asked):
+        return Answer(b"a" * 40, pause=0.25)
+
+    site["/a"] = trickle
+    client = make_client(replace(QUICK, attempts=1, attempt_timeout=0.2))
+    with pytest.raises(Passing, match=r"not done within 0 s|no answer in time"):
+        read(client, site.url("/a"))
+
+
+def test_cookies_are_not_kept(client, site):
+    site["/a"] = site["/b"] = Answer(b"page", headers={"Set-Cookie": "you=known"})
+    read(client, site.url("/a"))
+    read(client, site.url("/b"))
+    assert not any("Cookie" in asked.headers for asked in site.asked)
+
+
+def test_nobody_there(client):
+    with pytest.raises(Failure, match=r"robots.txt of the host cannot be had: .*no connection"):
+        read(client, "http://127.0.0.1:1/a")
+
+
+def test_a_public_host_does_not_lead_into_a_private_network(client, site, monkeypatch):
+    port = host_of(site.address).partition(":")[2]
+    monkeypatch.setattr(neighbourhood, "_are_private", lambda host: (host != "localhost",))
+    public = f"http://localhost:{port}"
+    site["/a"] = Answer(status=302, headers={"Location": site.url("/secret")})
+    site["/secret"] = b"secret"
+    with pytest.raises(Failure, match=r"localhost leads to 127.0.0.1, which lies in a private"):
+        read(client, f"{public}/a")
+    with pytest.raises(Failure, match="private network"):
+        read(client, site.url("/secret"), origin=f"{public}/page")
+    assert "/secret" not in site.paths()
+    assert read(client, site.url("/secret")) == b"secret"  # as the user says
+
+
+def test_a_private_host_may_lead_anywhere(client, site, monkeypatch):
+    port = host_of(site.address).partition(":")[2]
+    monkeypatch.setattr(neighbourhood, "_are_private", lambda host: (True,))
+    site["/a"] = Answer(status=302, headers={"Location": f"http://localhost:{port}/b"})
+    site["/b"] = b"page"
+    assert read(client, site.url("/a")) == b"page"

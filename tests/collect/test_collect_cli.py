@@ -1,0 +1,218 @@
+"""The three commands, one after another, and killed in between."""
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from misbehaving_site import Answer, Behaviour, Site, in_turn, of_versions, picture, serving
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from cinegan_jax.cli import app
+from cinegan_jax.collect.collection import Collection
+from cinegan_jax.data.decode import decode, is_photo
+from cinegan_jax.json_lines import read_json_lines
+
+QUICKLY = ("--delay=0", "--attempts=2", "--patience=3", "--timeout=0.5")
+PROGRAM = Path(__file__).with_name("collect_on_loopback.py")
+SIZE = (200, 160)
+
+
+def collect(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["collect", *map(str, arguments)])
+
+
+def told(result: Result, code: int) -> str:
+    """What a command says, which ended with this code."""
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def page(*pictures: str, more: str = "") -> Answer:
+    html = "".join(f"<img src='{path}' alt='{path[1:]}'>" for path in pictures) + more
+    return Answer(html.encode(), headers={"Content-Type": "text/html"})
+
+
+def rows(collection: Collection) -> list[dict[str, str]]:
+    with collection.table.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_from_pages_to_a_folder_of_pictures(collection, site):
+    own = picture(1, SIZE, exif=_exif("(C) Me 2024", "Me"))
+    site["/1.jpg"] = own.replace(b"(C)", "\N{COPYRIGHT SIGN} ".encode())
+    site["/2.png"] = picture(2, SIZE, "png")
+    site["/3.jpg"] = picture(1, (180, 144))
+    site["/4.jpg"] = Answer(b"<html>", headers={"Content-Type": "text/html"})
+    licence = "<link rel=license href='https://creativecommons.org/licenses/by/4.0/'>"
+    site["/page"] = page("/1.jpg", "/2.png", "/3.jpg", "/4.jpg", "/5.jpg", more=licence)
+
+    listing = told(collect("list", collection.folder, site.url("/page"), *QUICKLY), 0)
+    assert "5 new pictures, 0 known ones; 1 pages read" in listing
+    download = told(collect("download", collection.folder, *QUICKLY), 1)
+    assert "3 downloaded, 0 downloaded before, 2 failed" in download
+    assert f"failed: {site.url('/5.jpg')}: HTTP status 404 Not Found" in download
+    assert len(rows(collection)) == 3
+    cleaning = told(collect("clean", collection.folder), 0)
+    assert "2 pictures stay, 1 are left out" in cleaning
+    assert "1 near-duplicate" in cleaning
+
+    first, second = sorted(rows(collection), key=lambda row: row["address"])
+    assert first["address"] == site.url("/1.jpg")
+    assert (first["copyright"], first["artist"], first["title"]) == ("© Me 2024", "Me", "1.jpg")
+    assert (second["copyright"], second["title"]) == ("", "2.png")
+    for row in (first, second):
+        assert row["page"] == site.url("/page")
+        assert row["licence"] == "https://creativecommons.org/licenses/by/4.0/"
+    files = sorted(collection.pictures.iterdir())
+    assert [path.name for path in files] == sorted([first["file"], second["file"]])
+    for path in files:
+        assert is_photo(path)
+        assert decode(path).shape == (*SIZE[::-1], 3)
+
+    site["/5.jpg"] = picture(5, SIZE)
+    retried = told(collect("download", collection.folder, "--retry-failures", *QUICKLY), 1)
+    assert "1 downloaded, 3 downloaded before, 1 failed" in retried
+
+
+def test_the_table_holds_no_formulas(collection, site):
+    site["/1.jpg"] = picture(1, SIZE)
+    site["/page"] = Answer(
+        b"<img src=/1.jpg alt='=HYPERLINK(1)'>", headers={"Content-Type": "text/html"}
+    )
+    told(collect("list", collection.folder, site.url("/page"), *QUICKLY), 0)
+    told(collect("download", collection.folder, *QUICKLY), 0)
+    assert [row["title"] for row in rows(collection)] == ["'=HYPERLINK(1)"]
+
+
+def test_earlier_failures_show_in_the_exit_code(collection, site):
+    told(collect("list", collection.folder, site.url("/1.jpg"), *QUICKLY), 0)
+    told(collect("download", collection.folder, *QUICKLY), 1)
+    again = told(collect("download", collection.folder, *QUICKLY), 1)
+    assert "1 failed before: --retry-failures tries them again" in again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("list", "FOLDER", "file:///etc/passwd"), "http:// or https://"),
+        (("list", "FOLDER", "http://127.0.0.1/", "--contact=me\nX: y"), "contact"),
+        (("download", "FOLDER"), "holds no collection"),
+        (("clean", "FOLDER"), "holds no collection"),
+    ],
+)
+def test_what_the_user_can_mend(collection, arguments, said):
+    filled = [str(collection.folder) if a == "FOLDER" else a for a in arguments]
+    assert said in told(collect(*filled), 2)
+    assert not collection.folder.exists() or arguments[0] == "list"
+
+
+def test_two_commands_do_not_share_a_folder(collection):
+    collection.pictures.mkdir(parents=True)
+    with collection.in_use():
+        assert "another command works on it" in told(collect("clean", collection.folder), 2)
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_download_gives_the_same_collection(tmp_path, site, signal_number):
+    """Stopped in the middle, three times."""
+    addresses = misbehave(site, 160)
+    whole, stopped = (Collection(tmp_path / name) for name in ("whole", "stopped"))
+    for collection in (whole, stopped):
+        collection.folder.mkdir()
+        (collection.folder / "list.txt").write_text("\n".join(addresses))
+        told(collect("list", collection.folder, collection.folder / "list.txt"), 0)
+    for part in (0.2, 0.5, 0.8):
+        code = stop_after(stopped, round(part * 160), signal_number)
+        assert code == (130 if signal_number == signal.SIGINT else -signal.SIGKILL)
+    for collection in (whole, stopped):
+        told(collect("download", collection.folder, "--delay=0", "--timeout=0.5"), 1)
+    assert contents(stopped.pictures) == contents(whole.pictures)
+    assert sorted(rows(stopped), key=_address) == sorted(rows(whole), key=_address)
+
+
+@pytest.mark.slow
+def test_two_thousand_pictures_of_which_some_are_broken(tmp_path):
+    """Listed, downloaded and cleaned; killed five times on the way."""
+    with serving() as site:
+        addresses = misbehave(site, 2000)
+        collection = Collection(tmp_path / "collection")
+        collection.folder.mkdir()
+        (collection.folder / "list.txt").write_text("\n".join(addresses))
+        told(collect("list", collection.folder, collection.folder / "list.txt"), 0)
+        for files in random.Random(0).sample(range(100, 1800), 5):
+            stop_after(collection, files, signal.SIGKILL)
+        told(collect("download", collection.folder, "--delay=0", "--timeout=0.5"), 1)
+        sent = [site.behaviours[address.removeprefix(site.address)] for address in addresses]
+    failed = {record.address for record in collection.failed().values()}
+    assert failed == {address for address in addresses if "/wrong" in address}
+    assert len(sent) == 2000
+    told(collect("clean", collection.folder, "--least-side=16", "--distance=0"), 0)
+    kinds = [line["kind"] for line in read_json_lines(collection.rejections)]
+    assert kinds.count("broken") == 20
+    assert set(kinds) <= {"broken", "near-duplicate"}
+
+
+def misbehave(site: Site, count: int) -> list[str]:
+    """Fills the site, of every 100 pictures one broken; tells their addresses."""
+    paths = []
+    for number in range(count):
+        body = picture(number)
+        path = f"/{number}.jpg"
+        answer: Answer | Behaviour = Answer(body)
+        match number % 100:
+            case 7:
+                answer = Answer(body[:-300])  # broken, and the server does not know
+            case 17:
+                answer = in_turn(Answer(status=503, headers={"Retry-After": "0"}), Answer(body))
+            case 37:
+                path, answer = f"/wrong{number}.jpg", Answer(b"<html>")
+            case 47:
+                answer = Answer(picture(0))  # again
+        if number == 27:
+            broken_off = Answer(body, headers={"ETag": '"1"'}, sent=200)
+            answer = in_turn(broken_off, of_versions(body, '"1"'))
+        site[path] = answer
+        paths.append(site.url(path))
+    return paths
+
+
+def stop_after(collection: Collection, files: int, signal_number: int) -> int:
+    """Starts a download and stops it when there are so many files; tells its exit code."""
+    command = [sys.executable, PROGRAM, "collect", "download", collection.folder]
+    process = subprocess.Popen(
+        [*map(str, command), "--delay=0", "--timeout=0.5"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        end = time.monotonic() + 60
+        while not collection.pictures.exists() or len(os.listdir(collection.pictures)) < files:
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.002)
+    finally:
+        process.send_signal(signal_number)
+        code = process.wait()
+    return code
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def _address(row: dict[str, str]) -> str:
+    row.pop("downloaded")
+    return row["address"]
+
+
+def _exif(copyright: str, artist: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x8298], exif[0x013B] = copyright, artist
+    return exif.tobytes()

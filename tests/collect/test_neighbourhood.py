@@ -1,0 +1,63 @@
+"""Public and private hosts."""
+
+import socket
+
+import pytest
+
+from cinegan_jax.collect import neighbourhood
+from cinegan_jax.collect.failure import Failure
+
+HOSTS = {
+    "public.example": ["93.184.215.14", "2606:2800:21f:cb07::1"],
+    "inside.example": ["192.168.1.1"],
+    "both.example": ["93.184.215.14", "10.0.0.1"],
+    "cloud.example": ["169.254.169.254"],
+    "mapped.example": ["::ffff:127.0.0.1"],
+    "local.example": ["fe80::1%eth0"],
+}
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch):
+    def look_up(host, port, **options):
+        if host not in HOSTS and not host[:1].isdigit():
+            raise socket.gaierror("no such name")
+        return [(0, 0, 0, "", (address, 0)) for address in HOSTS.get(host, [host])]
+
+    neighbourhood._are_private.cache_clear()
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield
+    neighbourhood._are_private.cache_clear()
+
+
+def url(host: str) -> str:
+    return f"http://{host}:8000/a"
+
+
+PRIVATE = [*(host for host in HOSTS if host != "public.example"), "127.0.0.1", "0.0.0.0"]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_public_hosts_do_not_lead_to_private_ones(host):
+    with pytest.raises(Failure, match=f"public.example leads to {host}"):
+        neighbourhood.require_no_trespass(url("public.example"), url(host))
+
+
+@pytest.mark.parametrize(
+    ("origin", "target"),
+    [
+        ("public.example", "8.8.8.8"),
+        ("public.example", "public.example"),
+        ("inside.example", "127.0.0.1"),
+        ("inside.example", "public.example"),
+        ("both.example", "both.example"),
+        ("public.example", "unknown.example"),
+    ],
+)
+def test_what_may_lead_where(origin, target):
+    neighbourhood.require_no_trespass(url(origin), url(target))
+
+
+def test_a_host_that_is_partly_public_counts_as_public():
+    with pytest.raises(Failure):
+        neighbourhood.require_no_trespass(url("both.example"), url("inside.example"))
