@@ -13,7 +13,7 @@ from cinegan_jax.data.pictures import Picture
 from cinegan_jax.data.spread_examples import spread_pictures
 from cinegan_jax.errors import UserError
 from cinegan_jax.inference.workdir_networks import read_config
-from cinegan_jax.sampling.nearest import SIDE, find_nearest
+from cinegan_jax.sampling.nearest import compared_side, find_nearest
 from cinegan_jax.sampling.training_pictures import (
     BATCH,
     TrainingBatch,
@@ -86,6 +86,7 @@ class Comparison:
             "samples": len(nearest),
             "training_pictures": self.trained,
             "held_out_pictures": len(self.held_out),
+            "compared_side": compared_side(self.pictures.shape[1]),
             "median_of_samples": float(np.median(nearest)),
             "median_of_held_out": float(np.median(self.held_out)),
             f"percentile_{NEAR}_of_held_out": near,
@@ -95,9 +96,10 @@ class Comparison:
     def in_words(self) -> str:
         """The same for people."""
         told = self.summary()
+        side = compared_side(self.pictures.shape[1])
         return (
             f"Distance to the nearest of {self.trained:,} training pictures, in levels of 255 at "
-            f"{SIDE} pixels:\n"
+            f"{side} pixels:\n"
             f"median {told['median_of_samples']:.1f} of {told['samples']:,} samples, "
             f"{told['median_of_held_out']:.1f} of {told['held_out_pictures']:,} held-out "
             f"pictures;\n{100 * told['share_of_samples_nearer']:.1f} % of the samples are nearer "

@@ -10,10 +10,8 @@ import numpy as np
 
 from cinegan_jax.types import Images
 
-SIDE = 32
-"""Pictures are compared at this size or their own if that is less: a small shift or a touch of
-noise does not hide a copy."""
-
+LARGEST_SIDE = 32
+"""Of pictures that are compared, in pixels."""
 AT_A_TIME = 256
 """Pictures reduced at a time."""
 
@@ -32,11 +30,16 @@ class Nearest(NamedTuple):
     mirrored: jax.Array
 
 
+def compared_side(side: int) -> int:
+    """Of pictures with that side: half of it at most, so that a little noise hides no copy."""
+    return min(side // 2, LARGEST_SIDE)
+
+
 def find_nearest(pictures: np.ndarray, stream: Iterable[np.ndarray], k: int) -> Nearest:
     """The nearest pictures of a stream, mirrored or not, by the root mean square difference.
 
-    Distances are between pictures reduced to `SIDE`, in levels of 0..255, right within 0.1. Of
-    equally near ones the first in the stream comes first.
+    Distances are between reduced pictures, see `compared_side`, in levels of 0..255, right within
+    0.1. Of equally near ones the first in the stream comes first.
 
     Args:
         pictures: uint8 [n, h, w, 3].
@@ -76,7 +79,7 @@ def _merged(found: Nearest, wanted: jax.Array, batch: jax.Array, place: int, cou
 def _reduced(pictures: Images) -> jax.Array:
     """uint8 [n, h, w, 3] in signed float32 at the size of comparison."""
     count, height, width, channels = pictures.shape
-    size = (count, min(height, SIDE), min(width, SIDE), channels)
+    size = (count, compared_side(height), compared_side(width), channels)
     levels = pictures.astype(jnp.float32) - 127.5  # around 0: less is lost where squares cancel
     return jax.image.resize(levels, size, "linear", antialias=True, precision="highest")
 

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cinegan_jax.data.shapes import COLOURS, KINDS, RADIUS, SHIFT, TURN, Shape, draw
 from cinegan_jax.inference.picture_grid import CAPTION, GUTTER
+from cinegan_jax.sampling.copying import LearnedFrom, compare
 from cinegan_jax.sampling.latent_generator import open_generator
 
 SIZE = 32
@@ -100,3 +102,27 @@ def test_pictures_of_which_none_can_be_read(run_sample, make_run, tmp_path):
     run = make_run(tmp_path / "run", **{"data.path": str(tmp_path)})
     said = run_sample(run, "--neighbours", 2, "-o", tmp_path / "out", code=2)
     assert "none of the 1 training pictures" in said
+
+
+def _fresh_shapes(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
+    """Drawn as those of the set are, from another seed."""
+    modes = (rng.choice(list(KINDS), count), rng.choice(list(COLOURS), count))
+    where = (rng.uniform(0.5 - SHIFT, 0.5 + SHIFT, count) for _ in range(2))
+    how = (rng.uniform(*RADIUS, count), rng.uniform(-TURN, TURN, count))
+    return np.stack([draw(Shape(*each), size) for each in zip(*modes, *where, *how, strict=True)])
+
+
+def test_new_pictures_of_the_same_kind_are_no_copies_but_noisy_copies_are(rng):
+    data = LearnedFrom("shapes", "", "", 32, "squash")
+    copied = np.stack([data.train[int(index)].target for index in rng.integers(0, 10_000, 40)])
+    noisy = np.clip(copied + rng.normal(0, 2, copied.shape), 0, 255).astype(np.uint8)
+    pictures = np.concatenate([_fresh_shapes(rng, 200, 32), noisy])
+    comparison = compare(pictures, data, k=1, watch=lambda batches, _: batches)
+    assert comparison.trained == 10_000
+    near = comparison.distances[:, 0] < np.percentile(comparison.held_out, 1)
+    assert near[:200].mean() < 0.05
+    assert near[200:].mean() > 0.9
+    assert np.median(comparison.distances[:200, 0]) == pytest.approx(
+        np.median(comparison.held_out), rel=0.1
+    )
+    assert comparison.summary()["share_of_samples_nearer"] == near.mean()

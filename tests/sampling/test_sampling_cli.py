@@ -50,9 +50,7 @@ def test_scores_of_pictures_in_a_file(run_sample, latent_run, here):
     np.testing.assert_allclose(list(scores.values()), expit(_expected(latent_run, 3)[1]), rtol=1e-5)
 
 
-def test_other_seeds_go_into_the_same_folder_but_nothing_is_written_over(
-    run_sample, latent_run, here
-):
+def test_seeds_share_a_folder_and_nothing_is_written_over(run_sample, latent_run, here):
     run_sample(latent_run, "-n", 2)
     run_sample(latent_run, "-n", 2, "--seed", 1)
     before = (here / "run-samples" / "seed0-000000.png").read_bytes()
