@@ -14,16 +14,14 @@ from cinegan_jax.data.spread_examples import spread_pictures
 from cinegan_jax.errors import UserError
 from cinegan_jax.inference.workdir_networks import read_config
 from cinegan_jax.sampling.nearest import compared_side, find_nearest
-from cinegan_jax.sampling.training_pictures import (
-    BATCH,
-    TrainingBatch,
-    training_batches,
-)
+from cinegan_jax.sampling.training_pictures import BATCH, TrainingBatch, training_batches
 
 HELD_OUT = 1000
 """Pictures at most whose distances show what is usual."""
 NEAR = 1
 """Percentile of these distances below which a sample is near."""
+ALIKE = 0.2
+"""A distance of rounding alone: the pictures are the same."""
 
 Watch = Callable[[Iterable[TrainingBatch], int], Iterable[TrainingBatch]]
 """Passes on batches, of which there are so many, and shows how far it is."""
@@ -96,16 +94,22 @@ class Comparison:
     def in_words(self) -> str:
         """The same for people."""
         told = self.summary()
-        side = compared_side(self.pictures.shape[1])
-        return (
+        near = told[f"percentile_{NEAR}_of_held_out"]
+        lines = [
             f"Distance to the nearest of {self.trained:,} training pictures, in levels of 255 at "
-            f"{side} pixels:\n"
+            f"{told['compared_side']} pixels:",
             f"median {told['median_of_samples']:.1f} of {told['samples']:,} samples, "
-            f"{told['median_of_held_out']:.1f} of {told['held_out_pictures']:,} held-out "
-            f"pictures;\n{100 * told['share_of_samples_nearer']:.1f} % of the samples are nearer "
-            f"than {100 - NEAR} % of the held-out pictures (below "
-            f"{told[f'percentile_{NEAR}_of_held_out']:.1f}): some {NEAR} % where nothing is copied."
-        )
+            f"{told['median_of_held_out']:.1f} of {told['held_out_pictures']:,} held-out pictures;",
+            f"{told['share_of_samples_nearer']:.1%} of the samples are nearer than "
+            f"{100 - NEAR}% of the held-out pictures (below {near:.1f}): some {NEAR}% where "
+            "nothing is copied.",
+        ]
+        if near < ALIKE:
+            lines.append(
+                "Held-out pictures are among the training pictures themselves, so that the last "
+                "figure says nothing."
+            )
+        return "\n".join(lines)
 
 
 def compare(pictures: np.ndarray, data: LearnedFrom, k: int, watch: Watch) -> Comparison:

@@ -1,7 +1,6 @@
 """The nearest of a stream of pictures to each of some, exactly, in one pass over the stream."""
 
 from collections.abc import Iterable
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -20,7 +19,7 @@ class Nearest(NamedTuple):
     """The k nearest pictures of a stream to each of n, the nearest first.
 
     Attributes:
-        distances: float32 [n, k], see `reduced_distance`; infinite where there are fewer than k.
+        distances: float32 [n, k], see `find_nearest`; infinite where there are fewer than k.
         places: int32 [n, k], in the stream.
         mirrored: bool [n, k], whether the picture is nearer when mirrored left to right.
     """
@@ -61,7 +60,7 @@ def find_nearest(pictures: np.ndarray, stream: Iterable[np.ndarray], k: int) -> 
     return found
 
 
-@partial(jax.jit, donate_argnums=0)
+@jax.jit
 def _merged(found: Nearest, wanted: jax.Array, batch: jax.Array, place: int, count: int) -> Nearest:
     """What was found, with the first `count` of a batch whose first is at `place` in the stream."""
     reduced = _reduced(batch)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from cinegan_jax.data.shapes import COLOURS, KINDS, RADIUS, SHIFT, TURN, Shape, draw
 from cinegan_jax.inference.picture_grid import CAPTION, GUTTER
-from cinegan_jax.sampling.copying import LearnedFrom, compare
+from cinegan_jax.sampling.copying import Comparison, LearnedFrom, compare
 from cinegan_jax.sampling.latent_generator import open_generator
 
 SIZE = 32
@@ -68,7 +68,8 @@ def test_figures_tell_copying_apart(written):
     assert figures["percentile_1_of_held_out"] < figures["median_of_held_out"]
     assert figures["share_of_samples_nearer"] >= 2 / 16
     assert "40 training pictures" in said
-    assert f"{100 * figures['share_of_samples_nearer']:.1f} % of the samples are nearer" in said
+    assert f"{figures['share_of_samples_nearer']:.1%} of the samples are nearer" in said
+    assert "says nothing" not in said
 
 
 def test_the_sheet_begins_with_the_nearest(written, copying_run):
@@ -126,3 +127,12 @@ def test_new_pictures_of_the_same_kind_are_no_copies_but_noisy_copies_are(rng):
         np.median(comparison.held_out), rel=0.1
     )
     assert comparison.summary()["share_of_samples_nearer"] == near.mean()
+
+
+def test_held_out_pictures_that_were_trained_on_are_told(rng):
+    pictures = rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    distances = np.array([[3.0], [4.0], [5.0], [6.0]])
+    places = np.zeros((4, 1), int)
+    for held_out, told in ((np.array([0.05, 4.0]), True), (np.array([2.0, 4.0]), False)):
+        comparison = Comparison(pictures, distances, places, places > 0, held_out, trained=9)
+        assert ("says nothing" in comparison.in_words()) == told
