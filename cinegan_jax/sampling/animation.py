@@ -16,6 +16,7 @@ Encode = Callable[[np.ndarray, float], bytes]
 """Frames uint8 [n, h, w, 3] and how many a second, to a file's bytes."""
 
 WEBP_QUALITY = 90
+WEBP_LARGEST_SIDE = 16383
 CONSTANT_RATE_FACTOR = 14
 """Of x264: 18 looks lossless for photographs, but small pictures are looked at enlarged."""
 _BT709 = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "iec61966-2-1")
@@ -36,8 +37,19 @@ def choose_encoder(name: str) -> Encode:
 
 
 def to_webp(frames: np.ndarray, fps: float) -> bytes:
-    """An animated WebP that is repeated for ever. Durations are whole milliseconds, whose sum is
-    right."""
+    """An animated WebP that is repeated for ever.
+
+    Durations are whole milliseconds, whose sum is right.
+
+    Raises:
+        UserError: the frames are larger than the format allows.
+    """
+    height, width = frames.shape[1:3]
+    if max(height, width) > WEBP_LARGEST_SIDE:
+        raise UserError(
+            f"a WebP has {WEBP_LARGEST_SIDE} pixels a side at most, and this one would be "
+            f"{width}x{height}: choose a smaller --grid"
+        )
     first, *others = (Image.fromarray(frame) for frame in frames)
     durations = np.diff(np.rint(np.arange(len(frames) + 1) * 1000 / fps)).astype(int).tolist()
     file = io.BytesIO()

@@ -94,3 +94,9 @@ def test_an_ffmpeg_that_fails(monkeypatch, tmp_path, frames):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(UserError, match=r"\(exit code 69\): No space left on device"):
         to_mp4(frames, 24)
+
+
+def test_more_than_a_webp_can_hold():
+    with pytest.raises(UserError, match="this one would be 16384x1: choose a smaller --grid"):
+        to_webp(np.zeros((2, 1, 16384, 3), np.uint8), 24)
+    assert to_webp(np.zeros((1, 1, 16383, 3), np.uint8), 24)
