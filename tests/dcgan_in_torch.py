@@ -65,9 +65,9 @@ def params_of(
     """Parameters, or their gradients, as ours."""
     found: dict[str, Any] = {}
     for name, module in layers(network):
-        weight = part(module.weight).detach().numpy()
+        weight = part(module.weight).detach().numpy().copy()
         if isinstance(module, nn.BatchNorm2d):
-            found[name] = {"scale": weight, "bias": part(module.bias).detach().numpy()}
+            found[name] = {"scale": weight, "bias": part(module.bias).detach().numpy().copy()}
         elif name == "up1":  # [z, c, 4, 4] to [z, 4, 4, c]
             found[name] = {"kernel": weight.transpose(0, 2, 3, 1)}
         else:  # [c, c', 4, 4] to [4, 4, c', c]
@@ -78,7 +78,10 @@ def params_of(
 def statistics_of(network: nn.Sequential) -> dict[str, Any]:
     """Running statistics, as ours."""
     return {
-        name: {"mean": module.running_mean.numpy(), "variance": module.running_var.numpy()}
+        name: {
+            "mean": module.running_mean.numpy().copy(),
+            "variance": module.running_var.numpy().copy(),
+        }
         for name, module in layers(network)
         if isinstance(module, nn.BatchNorm2d)
     }

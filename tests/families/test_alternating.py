@@ -1,0 +1,266 @@
+"""Families whose players move in turn: the game, step by step, against PyTorch and by hand."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+import pytest
+import runs
+from agreement import largest_gap
+
+from cinegan_jax.errors import UserError
+from cinegan_jax.families.adversarial import Adversarial, stream
+from cinegan_jax.families.alternating import AlternatingGan
+from cinegan_jax.families.api import example_keys, makes_from_latents, moment_at
+from cinegan_jax.families.registry import build_family
+from cinegan_jax.nets.dcgan import Critic, Generator
+from cinegan_jax.ops.images import to_signed
+from cinegan_jax.training.state import init_state
+from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
+
+SIZE, Z, BATCH, WIDTH = 16, 6, 4, 4
+LOGISTIC = Adversarial(loss="logistic")
+
+
+def family_of(game: Adversarial = LOGISTIC) -> AlternatingGan:
+    return AlternatingGan(Generator(SIZE, WIDTH), Critic(WIDTH), Z, game)
+
+
+@pytest.fixture
+def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {"target": rng.integers(0, 256, (2 * BATCH, SIZE, SIZE, 3), np.uint8)}
+
+
+def test_a_player_s_statistics_advance_where_it_moves(batch: dict[str, np.ndarray]) -> None:
+    """The critic's at the real pictures and then at the generated ones, each their own batch."""
+    family = family_of()
+    params, state = jax.jit(family.init)(jax.random.key(0), batch)
+    moment = moment_at(0, jax.random.key(1), 2 * BATCH)
+    _, of_critic = jax.jit(family.critic_objective)(params, state, None, batch, moment)
+    assert largest_gap(of_critic.state["generator"], state["generator"]) == 0
+    seen = state["critics"]
+    for images in (to_signed(batch["target"]), of_critic.generated):
+        variables = {"params": params["critics"], "batch_stats": seen}
+        replicas = family._over(moment)
+        _, after = family.critic.apply(variables, images, replicas, mutable=["batch_stats"])
+        assert largest_gap(after["batch_stats"], seen) > 0.01
+        seen = after["batch_stats"]
+    assert largest_gap(of_critic.state["critics"], seen) < 1e-5
+    _, of_generator = jax.jit(family.generator_objective)(params, state, None, batch, moment)
+    assert largest_gap(of_generator.state["critics"], state["critics"]) == 0
+    assert largest_gap(of_generator.state["generator"], state["generator"]) > 1e-3
+
+
+def test_latents_are_normal_and_truncated_alike() -> None:
+    family, keys = family_of(), example_keys(jax.random.key(3), 3000)
+    free, bounded = family.latents(keys), family.latents(keys, 0.7)
+    assert free.shape == (3000, Z)
+    assert free.dtype == jnp.float32
+    assert abs(float(free.mean())) < 0.03
+    assert float(free.std()) == pytest.approx(1, abs=0.03)
+    assert 0.6 < float(jnp.abs(bounded).max()) <= 0.7
+    # Of one key they lie in the same order, so that truncating keeps what a picture shows.
+    np.testing.assert_array_equal(jnp.argsort(free[:50].ravel()), jnp.argsort(bounded[:50].ravel()))
+    np.testing.assert_array_equal(family.latents(keys[7:9]), free[7:9])
+    with pytest.raises(UserError, match=r"truncation=-1 must be 0 or more"):
+        family.latents(keys, -1)
+
+
+def test_pictures_are_those_of_one_key_each_and_do_not_see_each_other(
+    batch: dict[str, np.ndarray],
+) -> None:
+    family = family_of()
+    assert makes_from_latents(family)
+    params, state = jax.jit(family.init)(jax.random.key(0), batch)
+    key = jax.random.key(5)
+    made = jax.jit(family.generate)(params, state, batch, key)
+    assert made.shape == batch["target"].shape
+    assert jnp.abs(made).max() <= 1
+    third = family.latents(jax.random.fold_in(key, 3)[None])
+    np.testing.assert_allclose(family.decode(params, state, third)[0], made[3], atol=1e-6)
+    logits = jax.jit(family.judge)(params, state, made)
+    assert logits.shape == (2 * BATCH,)
+    np.testing.assert_allclose(family.judge(params, state, made[3:4]), logits[3:4], atol=1e-5)
+
+
+def test_signals_say_how_often_the_critic_is_right(batch: dict[str, np.ndarray]) -> None:
+    family = family_of(Adversarial(loss="least_squares"))
+    params, state = jax.jit(family.init)(jax.random.key(0), batch)
+    moment = moment_at(0, jax.random.key(1), 2 * BATCH)
+    losses, aux = jax.jit(family.critic_objective)(params, state, None, batch, moment)
+    variables = {"params": params["critics"], "batch_stats": state["critics"]}
+    apply = partial(family.critic.apply, mutable=["batch_stats"])
+    real, fake = (
+        np.asarray(apply(variables, images, family._over(moment))[0])
+        for images in (to_signed(batch["target"]), aux.generated)
+    )
+    assert losses["critics"] == pytest.approx(((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2)
+    wanted = {
+        "critics/accuracy_real": (real > 0.5).mean(),
+        "critics/accuracy_fake": (fake < 0.5).mean(),
+        "critics/margin_real": real.mean() - 0.5,
+        "critics/margin_fake": 0.5 - fake.mean(),
+    }
+    assert aux.signals.keys() == wanted.keys()
+    for name, value in wanted.items():
+        assert aux.signals[name] == pytest.approx(value, abs=1e-6), name
+
+
+def latents_of(family: AlternatingGan, state: Any, update: int, repeat: int = 0) -> np.ndarray:
+    """What a step's update draws."""
+    key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
+    key = jax.random.fold_in(jax.random.fold_in(key, update), repeat)
+    return np.array(family.latents(stream(example_keys(key, BATCH), "latents")))
+
+
+def test_steps_are_those_of_pytorch(batch: dict[str, np.ndarray]) -> None:
+    """Two critic updates, then the generator's; smoothed labels; plain gradient descent."""
+    torch = pytest.importorskip("torch", reason="needs PyTorch")
+    import dcgan_in_torch
+
+    family = family_of(Adversarial(loss="logistic", label_smoothing=0.1, critic_updates=2))
+    there = {
+        "generator": dcgan_in_torch.generator(SIZE, Z, WIDTH),
+        "critics": dcgan_in_torch.critic(SIZE, WIDTH),
+    }
+    optimizers = dict.fromkeys(there, optax.sgd(0.05))
+    names = metric_names(family, None, batch)
+    state = jax.jit(partial(init_state, family, optimizers, names, 0, batch, False))()
+    params = {player: dcgan_in_torch.params_of(network) for player, network in there.items()}
+    state = state.replace(params=jax.tree.map(jnp.array, params))
+    step = jax.jit(make_train_step(family, optimizers, StepSettings()))
+    movers = {p: torch.optim.SGD(network.parameters(), 0.05) for p, network in there.items()}
+    loss = torch.nn.BCEWithLogitsLoss()
+
+    def fake_of(update: int, repeat: int = 0) -> Any:
+        latents = torch.from_numpy(latents_of(family, state, update, repeat))
+        return there["generator"](latents[:, :, None, None])
+
+    def judged(images: Any, label: float) -> Any:
+        logits = there["critics"](images)
+        return loss(logits, torch.full_like(logits, label))
+
+    for _ in range(2):
+        for repeat in range(2):
+            real = torch.from_numpy(np.array(to_signed(batch["target"][repeat::2])))
+            movers["critics"].zero_grad()
+            fake = fake_of(0, repeat).detach()
+            (judged(real.movedim(-1, 1), 0.9) + judged(fake, 0.0)).backward()
+            movers["critics"].step()
+        movers["generator"].zero_grad()
+        judged(fake_of(1), 1.0).backward()
+        movers["generator"].step()
+        state = step(state, None, batch)
+    wanted = {player: dcgan_in_torch.params_of(network) for player, network in there.items()}
+    assert largest_gap(params, wanted) > 1e-3
+    assert largest_gap(state.params, wanted) < 1e-5
+
+
+def test_r1_is_that_of_pytorch(batch: dict[str, np.ndarray]) -> None:
+    """The gradient of a gradient, through batch norm."""
+    torch = pytest.importorskip("torch", reason="needs PyTorch")
+    import dcgan_in_torch
+
+    family = family_of(Adversarial(loss="logistic", r1=0.3, r1_every=4))
+    critic = dcgan_in_torch.critic(SIZE, WIDTH)
+    params = {"critics": dcgan_in_torch.params_of(critic)}
+    state = {"critics": dcgan_in_torch.statistics_of(critic)}
+    real = torch.from_numpy(np.array(to_signed(batch["target"]))).movedim(-1, 1)
+    slopes = torch.autograd.grad(critic(real.requires_grad_()).sum(), real, create_graph=True)[0]
+    penalty = 0.3 / 2 * 4 * slopes.square().sum((1, 2, 3)).mean()
+    penalty.backward()
+    moment = moment_at(0, jax.random.key(1), 2 * BATCH)
+
+    @jax.jit
+    @jax.value_and_grad
+    def r1(critics: Any) -> Any:
+        return family.r1_objective({"critics": critics}, state, None, batch, moment)[0]["critics"]
+
+    found, gradient = r1(params["critics"])
+    assert found == pytest.approx(penalty.item(), rel=1e-4)
+    wanted = dcgan_in_torch.params_of(
+        critic, lambda p: torch.zeros_like(p) if p.grad is None else p.grad
+    )
+    largest = max(np.abs(leaf).max() for leaf in jax.tree.leaves(wanted))
+    assert largest_gap(gradient, wanted) < 1e-4 * largest
+
+
+def test_stabilisers_change_what_the_critic_is_asked(batch: dict[str, np.ndarray]) -> None:
+    """Each by its own key, and of both players' updates."""
+    moment = moment_at(0, jax.random.key(1), 2 * BATCH)
+    params, state = jax.jit(family_of().init)(jax.random.key(0), batch)
+
+    def losses(**settings: Any) -> list[float]:
+        family = family_of(Adversarial(loss="logistic", **settings))
+        objectives = (family.critic_objective, family.generator_objective)
+        found = [objective(params, state, None, batch, moment)[0] for objective in objectives]
+        return [float(next(iter(each.values()))) for each in found]
+
+    plain = losses()
+    for settings in ({"noise": 0.3}, {"augment": "colour,translation,cutout"}):
+        assert not np.isclose(losses(**settings), plain, atol=1e-4).any(), settings
+    for settings in ({"label_smoothing": 0.1}, {"label_flips": 0.5}):
+        critics, generator = np.isclose(losses(**settings), plain, atol=1e-4)
+        assert not critics, settings
+        assert generator, settings
+
+
+def test_parts_of_a_batch_keep_the_statistics_of_the_last(batch: dict[str, np.ndarray]) -> None:
+    family, optimizers = family_of(), {p: optax.sgd(0.0) for p in ("generator", "critics")}
+    names = metric_names(family, None, batch)
+    state = jax.jit(partial(init_state, family, optimizers, names, 0, batch, True))()
+    settings = StepSettings(accumulate_steps=2, ema_decay=0.5)
+    after = jax.jit(make_train_step(family, optimizers, settings))(state, None, batch)
+    key = jax.random.fold_in(jax.random.wrap_key_data(state.key), 0)
+    moment = moment_at(0, jax.random.fold_in(jax.random.fold_in(key, 0), 0), BATCH, first=BATCH)
+    last = {"target": batch["target"][BATCH:]}
+    _, aux = jax.jit(family.critic_objective)(state.params, state.family, None, last, moment)
+    assert largest_gap(after.family["critics"], aux.state["critics"]) < 1e-5
+    assert after.ema.keys() == {"generator"}
+
+
+DCGAN = {"data.size": 16, "generator.width": 4, "discriminator.width": 4}
+
+
+def config_of(settings: dict[str, Any], name: str = "dcgan_64") -> ml_collections.ConfigDict:
+    return runs.config_of(settings, name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"data.size": 48}, r"config.data.size=48 must be a power of two, 8 or more"),
+        ({"data.size": 4}, r"config.data.size=4 must be a power of two, 8 or more"),
+        ({"generator.latent_size": 0}, r"config.generator.latent_size=0 must be 1 or more"),
+        ({"discriminator.width": 0}, r"config.discriminator.width=0 must be 1 or more"),
+        ({"batch_norm": "local"}, r"config.batch_norm='local' is not one of global, replica"),
+        (
+            {"batch_norm": "replica", "parallelism": "pjit"},
+            r"batch_norm='replica' needs config.parallelism='pmap', not 'pjit'",
+        ),
+        ({"spatial": 2, "parallelism": "pjit"}, r"spatial=2 splits the rows of large pictures"),
+        ({"precision": "f16"}, r"precision='f16' is not one of bf16, f32"),
+        ({"adversarial.loss": "wgan"}, r"loss='wgan' is not one of hinge"),
+        ({"family": "stylegan"}, r"family='stylegan' is not one of cinegan, dcgan, image_gan"),
+    ],
+)
+def test_wrong_settings_are_named(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        build_family(config_of({**DCGAN, **settings}))
+
+
+def test_the_families_are_built_of_their_configs() -> None:
+    family = build_family(config_of({"batch_norm": "replica", "parallelism": "pmap"}))
+    assert isinstance(family, AlternatingGan)
+    assert (family.generator, family.critic) == (Generator(64, 100), Critic(100))
+    assert (family.latent_size, family.statistics) == (100, "replica")
+    assert [update.players for update in family.updates] == [("critics",), ("generator",)]
+    turns = {"adversarial.critic_updates": 3, "adversarial.generator_updates": 2}
+    image_gan = build_family(config_of(turns, "image_gan_64"))
+    assert [update.repeats for update in image_gan.updates] == [3, 2]
+    with pytest.raises(UserError, match=r"config.capacity=0 must be 1 or more"):
+        build_family(config_of({"capacity": 0}, "image_gan_64"))
