@@ -1,6 +1,6 @@
 """A few examples of a source, brought to one size as training brings them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -25,7 +25,35 @@ def spread_examples(
       size: height and width that each must have room for.
       crop: as `config.data.crop`.
     """
-    for index in np.linspace(0, len(source) - 1, min(count, len(source))).astype(int):
+    indices = np.linspace(0, len(source) - 1, min(count, len(source))).astype(int)
+    return _usable(source, indices, size, crop)
+
+
+def spread_pictures(source: PictureSource, count: int, size: int, crop: str) -> np.ndarray:
+    """`count` pictures, fitted: uint8 [n, size, size, 3], n of 2 or more.
+
+    One is drawn from each of `count` equal stretches of the source, always the same one: at equal
+    distances a source that repeats itself would be seen through a few of its kinds.
+
+    Raises:
+      UserError: there are fewer than two that can serve.
+    """
+    drawn = min(count, len(source))
+    places = np.arange(drawn) + np.random.default_rng(0).random(drawn)
+    indices = (places * (len(source) / max(drawn, 1))).astype(int)
+    found = [FITS[crop](each.target, size) for each in _usable(source, indices, size, crop)]
+    if len(found) < 2:
+        raise UserError(
+            f"of {len(source)} pictures {len(found)} can be read at {size}x{size}, and scores "
+            "of sets need two or more: look at config.data"
+        )
+    return np.stack(found)
+
+
+def _usable(
+    source: ExampleSource[AnExample], indices: Iterable[int], size: int, crop: str
+) -> Iterator[AnExample]:
+    for index in indices:
         try:
             example = source[int(index)]
             if crop == "crop":
@@ -33,20 +61,3 @@ def spread_examples(
             yield example
         except BrokenExample:
             continue
-
-
-def spread_pictures(source: PictureSource, count: int, size: int, crop: str) -> np.ndarray:
-    """The pictures of `spread_examples`, fitted: uint8 [n, size, size, 3], n of 2 or more.
-
-    Raises:
-      UserError: there are fewer than two that can serve.
-    """
-    found = [
-        FITS[crop](example.target, size) for example in spread_examples(source, count, size, crop)
-    ]
-    if len(found) < 2:
-        raise UserError(
-            f"of {len(source)} pictures {len(found)} can be read at {size}x{size}, and scores "
-            "of sets need two or more: look at config.data"
-        )
-    return np.stack(found)

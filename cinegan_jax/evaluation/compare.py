@@ -94,9 +94,15 @@ def read_contenders(runs: Sequence[str]) -> list[Contender]:
         runs: workdirs or folders of evaluations, or their evaluation.json.
 
     Raises:
-        UserError: one has no evaluation, or is named twice.
+        UserError: one has no evaluation, or one of sets alone, or is named twice.
     """
     evaluations = [load(_file(run)) for run in runs]
+    for run, evaluation in zip(runs, evaluations, strict=True):
+        if not evaluation.photos:
+            raise UserError(
+                f"{run} makes pictures of chance: its evaluation scores whole sets, and nothing "
+                "can be compared photo by photo. Hold the tables of evaluation.md side by side"
+            )
     if len(runs) == 1:
         return [Contender(LABELS[m], evaluations[0], m) for m in ("lut", "generator")]
     paths = [_file(run).parent for run in runs]

@@ -17,6 +17,7 @@ LABELS: Mapping[str, str] = {
     "input": "input",
     "lut": "fitted LUT",
     "affine": "per-photo affine",
+    "training": "training pictures",
     "generator": "generator",
 }
 """Methods by the name in files and options, in the order of tables."""

@@ -82,6 +82,8 @@ def score_tables(evaluation: Evaluation) -> list[ScoreTable]:
 
 def worst_table(evaluation: Evaluation, metric: str = "psnr") -> WorstTable | None:
     """The worst ten photos of the last method by the last protocol; None without any."""
+    if not evaluation.photos:
+        return None
     title, protocol, reference = list(groups(evaluation))[-1]
     method = evaluation.select(protocol=protocol, reference=reference)[-1].method
     worst = evaluation.worst(protocol, reference, method, metric)

@@ -45,12 +45,15 @@ def to_markdown(evaluation: Evaluation) -> str:
     for title, protocol, reference in groups(evaluation):
         found = evaluation.summaries(protocol=protocol, reference=reference)
         lines += [f"## {title}", "", *_means(found), "", *_details(found), ""]
-    lines += [*_sets(evaluation), *_worst(evaluation), ORACLE, "", skipped_line(evaluation)]
+    oracle = [ORACLE, ""] if evaluation.photos else []
+    lines += [*_sets(evaluation), *_worst(evaluation), *oracle, skipped_line(evaluation)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def summary_line(evaluation: Evaluation) -> str:
-    """PSNR and delta E 76 of every method against each reference, in one line."""
+    """PSNR and delta E 76 of every method against each reference, in one line; of pairs alone."""
+    if not evaluation.photos:
+        return ""
     protocol = "native" if evaluation.select(protocol="native") else "filmnet"
     clean, target = (
         evaluation.summaries(protocol=protocol, reference=name) for name in ("clean", "target")
@@ -73,9 +76,10 @@ def groups(evaluation: Evaluation) -> Iterator[tuple[str, str, str]]:
 
 def worst_photos(evaluation: Evaluation) -> tuple[PhotoScore, ...]:
     """The ten photos with the generator's worst PSNR, by the last group: native and without grain,
-    where that was scored."""
-    _, protocol, reference = list(groups(evaluation))[-1]
-    return evaluation.worst(protocol, reference, "generator", "psnr")
+    where that was scored; none where sets alone were."""
+    for _, protocol, reference in list(groups(evaluation))[-1:]:
+        return evaluation.worst(protocol, reference, "generator", "psnr")
+    return ()
 
 
 def shown(metric: str, value: float) -> str:
@@ -143,7 +147,7 @@ def _sets(evaluation: Evaluation) -> list[str]:
         ]
         for score in evaluation.sets
     ]
-    headings = ["against", "method", *(facts(metric).label for metric in metrics), "photos"]
+    headings = ["against", "method", *(facts(metric).label for metric in metrics), "pictures"]
     notes = dict.fromkeys(note for score in evaluation.sets for note in score.notes)
     table = _markdown_table(headings, rows, texts=2)
     return ["## Whole sets", "", *table, "", *(line for note in notes for line in (note, ""))]
@@ -183,7 +187,8 @@ def _about(evaluation: Evaluation) -> str:
     about = evaluation.about
     step = "" if about.step is None else f", step {about.step}"
     weights = "".join(f" {metric.upper()} by `{file}`." for metric, file in about.weights.items())
-    return f"Split `{about.split}` of `{about.data}`, look `{about.look}`{step}.{weights}"
+    look = f", look `{about.look}`" if about.look else ""
+    return f"Split `{about.split}` of `{about.data}`{look}{step}.{weights}"
 
 
 def _listed(found: Iterable[Summary]) -> str:

@@ -17,6 +17,7 @@ from cinegan_jax.data.shard_cache import CACHE
 from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.baselines import fit_lut_baseline, lut_generate
 from cinegan_jax.evaluation.methods import Method, of_photo, per_photo_affine, unchanged
+from cinegan_jax.evaluation.picture_target import PictureTarget, picture_target
 from cinegan_jax.evaluation.protocols import Prepare
 from cinegan_jax.evaluation.result import About
 from cinegan_jax.families.registry import build_family
@@ -76,8 +77,8 @@ class Target:
         }
 
 
-def open_target(target: str, data: str | None, look: str | None) -> Target:
-    """The target of that name or path.
+def open_target(target: str, data: str | None, look: str | None) -> Target | PictureTarget:
+    """The target of that name or path; of a run that learns from pictures the other kind.
 
     Args:
         target: a workdir, a look file, the name of an installed look, or a folder of pictures that
@@ -105,13 +106,15 @@ def open_target(target: str, data: str | None, look: str | None) -> Target:
     return Target(of_folder(path), About(target, *_named(target, data, look), versions=versions()))
 
 
-def workdir_target(workdir: AnyPath, config: ml_collections.ConfigDict) -> Target:
+def workdir_target(workdir: AnyPath, config: ml_collections.ConfigDict) -> Target | PictureTarget:
     """The newest generator of a run; of several processes all must ask.
 
     Raises:
         UserError: there is no good checkpoint of the config's networks.
     """
     family = build_family(config)
+    if family.learns_from == "pictures":
+        return picture_target(workdir, config.data)
     networks = read_networks(workdir, family, config.data.size)
 
     def apply(networks: WorkdirNetworks, images: Images) -> Images:

@@ -42,6 +42,8 @@ SET_METRICS: Mapping[str, SetMetric] = {
         SetMetric("patch_fid", "patch-FID", 2),
         SetMetric("kid", "KID", 5),
         SetMetric("kid_std", "KID, deviation", 5),
+        SetMetric("feature_distance", "feature distance", 4),
+        SetMetric("kernel_distance", "kernel distance", 6),
     )
 }
 """In the order of tables."""
@@ -54,12 +56,12 @@ class SetFeatures:
     Attributes:
         features: float32 [n, d] of the pictures squashed to 299x299, in order of their names.
         moments: of these.
-        patch_moments: of the features of patches at full resolution.
+        patch_moments: of the features of patches at full resolution, where there are patches.
     """
 
     features: np.ndarray
     moments: Moments
-    patch_moments: Moments
+    patch_moments: Moments | None = None
 
 
 def inception_on_devices(
@@ -153,6 +155,8 @@ def set_scores(
 ) -> dict[str, float]:
     """The scores of a set by the names in `SET_METRICS`; `kid_std` is NaN for small sets.
 
+    Sets without patches have no patch-FID.
+
     Args:
         pictures: of `PictureSet.gather`.
         references: likewise.
@@ -165,22 +169,23 @@ def set_scores(
     if fewest < 2:
         raise UserError(f"FID and KID compare sets of two pictures or more; there is {fewest}")
     distance = kid(pictures.features, references.features, seed=seed)
-    return {
-        "fid": frechet_distance(pictures.moments, references.moments),
-        "patch_fid": frechet_distance(pictures.patch_moments, references.patch_moments),
-        "kid": distance.mean,
-        "kid_std": distance.std,
-    }
+    scores = {"fid": frechet_distance(pictures.moments, references.moments)}
+    if pictures.patch_moments and references.patch_moments:
+        scores["patch_fid"] = frechet_distance(pictures.patch_moments, references.patch_moments)
+    return {**scores, "kid": distance.mean, "kid_std": distance.std}
 
 
 def small_set_notes(pictures: SetFeatures, references: SetFeatures) -> list[str]:
     """What is to be said beside the scores of sets too small for them; empty for large ones."""
     photos = min(len(each.features) for each in (pictures, references))
-    patches = min(each.patch_moments.count for each in (pictures, references))
+    counts = [("FID", photos, "pictures")]
+    if pictures.patch_moments and references.patch_moments:
+        patches = min(each.count for each in (pictures.patch_moments, references.patch_moments))
+        counts.append(("Patch-FID", patches, "patches"))
     notes = [
         f"{metric} of {count:,} {what}: fewer than its {FEATURES:,} dimensions, so that its "
         "covariance is singular and it is biased; compare it only with scores of equally many."
-        for metric, count, what in (("FID", photos, "pictures"), ("Patch-FID", patches, "patches"))
+        for metric, count, what in counts
         if count < FEATURES
     ]
     if photos < SUBSET_SIZE:

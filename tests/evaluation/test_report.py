@@ -101,7 +101,7 @@ def test_scores_of_sets_are_shown_with_what_small_sets_lack(evaluation):
     sets = tuple(SetScore("native", "target", m, 3, scores, ("Too few.",)) for m in METHODS)
     whole = Evaluation(evaluation.photos, sets, {}, 512, ABOUT)
     rows = _rows(to_markdown(whole).splitlines(), "against")
-    assert rows[0] == ["against", "method", "FID", "KID", "photos"]
+    assert rows[0] == ["against", "method", "FID", "KID", "pictures"]
     assert rows[3] == ["native, target", "fitted LUT", "12.35", "0.00123", "3"]
     lines = set_lines(whole)
     assert lines[1] == "fitted LUT (native, target): FID 12.35, KID 0.00123"

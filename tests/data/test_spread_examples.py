@@ -1,0 +1,65 @@
+"""Which examples are chosen, and how they are brought to the training size."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from cinegan_jax.data.examples import BrokenExample
+from cinegan_jax.data.pictures import Picture
+from cinegan_jax.data.shapes import MODES, DrawnShapes
+from cinegan_jax.data.spread_examples import spread_examples, spread_pictures
+from cinegan_jax.errors import UserError
+
+
+class Numbered:
+    """Pictures of 20x16 pixels whose every value is their number; some are broken."""
+
+    kind = "pictures"
+
+    def __init__(self, count: int, broken: tuple[int, ...] = ()):
+        self.names = [str(number) for number in range(count)]
+        self._broken = broken
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Picture:
+        if index in self._broken:
+            raise BrokenExample(self.names[index], "torn")
+        return Picture(self.names[index], np.full((16, 20, 3), index, np.uint8))
+
+
+def test_the_first_and_the_last_are_among_the_spread() -> None:
+    names = [example.name for example in spread_examples(Numbered(11), 3, 8, "crop")]
+    assert names == ["0", "5", "10"]
+
+
+def test_of_each_stretch_one_picture_is_drawn() -> None:
+    numbers = spread_pictures(Numbered(100), 20, 8, "crop")[:, 0, 0, 0]
+    assert (numbers // 5 == np.arange(20)).all()
+    assert len(set(numbers % 5)) > 2
+
+
+def test_a_source_that_repeats_itself_is_seen_whole() -> None:
+    """401 of 10,000 pictures at equal distances would show two of the 25 modes."""
+    chosen = {
+        picture.tobytes() for picture in spread_pictures(DrawnShapes("train", 8), 401, 8, "crop")
+    }
+    source = DrawnShapes("train", 8)
+    modes = Counter(
+        MODES[i % len(MODES)] for i in range(len(source)) if source[i].target.tobytes() in chosen
+    )
+    assert len(modes) == len(MODES)
+
+
+def test_broken_and_small_ones_are_left_out() -> None:
+    numbers = spread_pictures(Numbered(4, broken=(1, 2)), 10, 16, "crop")[:, 0, 0, 0]
+    assert numbers.tolist() == [0, 3]
+    with pytest.raises(UserError, match="of 4 pictures 0 can be read at 17x17"):
+        spread_pictures(Numbered(4), 10, 17, "crop")
+
+
+def test_one_picture_is_no_set() -> None:
+    with pytest.raises(UserError, match="of 2 pictures 1 can be read at 8x8"):
+        spread_pictures(Numbered(2, broken=(1,)), 10, 8, "crop")
