@@ -35,7 +35,12 @@ def preflight(
     ] = False,
     pairs: Annotated[
         int | None,
-        typer.Option(min=1, help="Training pairs, where the data is not on this machine."),
+        typer.Option(
+            "--pairs",
+            "--pictures",
+            min=1,
+            help="How many to train on, where the data is not on this machine.",
+        ),
     ] = None,
     price_per_chip_hour: Annotated[
         float | None, typer.Option(min=0, help="In any currency.")
@@ -56,7 +61,10 @@ def preflight(
     asking = _Asking(topology(slice_name), flags, fast, timeout, price_per_chip_hour)
     first = asking.estimate("the step")
     if first.plan.pairs is None:
-        asking.console.print("No data here, so the length of an epoch is not known: give --pairs.")
+        asking.console.print(
+            "No data here, so the length of an epoch is not known: "
+            f"give --{first.plan.learns_from}."
+        )
     largest = asking.largest_batch(first) if search else None
     if as_json:
         typer.echo(first.to_json(topology=slice_name, largest_device_batch=largest))
@@ -101,8 +109,8 @@ class _Asking:
             if pairs != plan.device_batch:
                 batch = pairs * groups // plan.minibatches
                 more = f"--config.batch_size={batch}", f"--pairs={batch * MANY_BATCHES}"
-                found = self.estimate(f"{pairs} pairs a device", *more)
-            self.console.print(f"{pairs} pairs a device: {found.memory}")
+                found = self.estimate(f"{pairs} {plan.learns_from} a device", *more)
+            self.console.print(f"{pairs} {plan.learns_from} a device: {found.memory}")
             return bool(found.fits)
 
         return largest_batch(fits, plan.device_batch, plan.accumulate_steps * plan.minibatches)

@@ -32,12 +32,13 @@ def dry_run(run: Run, workdir: epath.Path) -> int:
 def figures(run: Run) -> list[tuple[str, str]]:
     """What a run is made of, by name."""
     _ = run.frozen  # its file is found wanting now rather than in training
+    kind = run.family.learns_from
     cost, shapes = cost_from_shapes(run), run.network_shapes()
     plan = plan_of(run, cost, pairs=len(run.train_examples), steps=run.total_steps)
     return [
         *((f"parameters, {name}", f"{count(tree):,}") for name, tree in shapes.params.items()),
-        ("training pairs", f"{len(run.train_examples):,}"),
-        ("held-out pairs", f"{len(run.test_examples):,}"),
+        (f"training {kind}", f"{len(run.train_examples):,}"),
+        (f"held-out {kind}", f"{len(run.test_examples):,}"),
         ("steps", f"{run.total_steps:,} ({run.steps_per_epoch:,} an epoch)"),
         *Estimate(plan, chip_of(plan.device_kind)).rows(),
     ]

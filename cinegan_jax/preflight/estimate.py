@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cinegan_jax.families.api import Learned
 from cinegan_jax.preflight.chips import GIB, Chip
 from cinegan_jax.preflight.step_cost import StepCost
 from cinegan_jax.training.run import Run
@@ -19,13 +20,14 @@ class Plan:
     Attributes:
       device_kind: as JAX calls it.
       devices: how many there are in all.
-      batch_size: pairs a step, over all devices.
-      device_batch: pairs that a device, or a group that shares pictures, gets of them.
+      batch_size: pairs or pictures a step, over all devices.
+      device_batch: those that a device, or a group that shares pictures, gets of them.
       accumulate_steps: parts they are run in, one after another.
-      pairs: training pairs; None when not known.
+      pairs: training pairs or pictures; None when not known.
       total_steps: of the run; None when not known.
       cost: of one step on one device.
-      minibatches: that the pairs of a step are.
+      minibatches: that the pairs or pictures of a step are.
+      learns_from: which of the two they are.
     """
 
     device_kind: str
@@ -37,6 +39,7 @@ class Plan:
     total_steps: int | None
     cost: StepCost
     minibatches: int = 1
+    learns_from: Learned = "pairs"
 
 
 def plan_of(run: Run, cost: StepCost, *, pairs: int | None, steps: int | None) -> Plan:
@@ -52,6 +55,7 @@ def plan_of(run: Run, cost: StepCost, *, pairs: int | None, steps: int | None) -
         total_steps=steps,
         cost=cost,
         minibatches=minibatch_count(run.family),
+        learns_from=run.family.learns_from,
     )
 
 
@@ -146,11 +150,11 @@ class Estimate:
 
     def rows(self) -> list[tuple[str, str]]:
         """The figures by name, to be read."""
-        plan, cost = self.plan, self.plan.cost
+        plan, cost, kind = self.plan, self.plan.cost, self.plan.learns_from
         bound = "" if cost.compiled else " before the compiler fuses"
         return [
             ("devices", f"{plan.devices} x {plan.device_kind}"),
-            ("pairs a step", f"{plan.batch_size}, {plan.device_batch} a device or spatial group"),
+            (f"{kind} a step", f"{plan.batch_size}, {plan.device_batch} a device or spatial group"),
             ("state, frozen weights and batch a device", f"{cost.arguments / GIB:.3f} GiB"),
             ("temporaries a device", f"{cost.temporaries / GIB:.3f} GiB{bound}"),
             ("memory a device", self.memory),
@@ -159,7 +163,7 @@ class Estimate:
             ("bytes exchanged a step and device", _figure(cost.exchanged, "{:.4g}")),
             ("compute floor", _figure(self.compute_seconds, "{:.4f} s a step")),
             ("bandwidth floor", _figure(self.bandwidth_seconds, "{:.4f} s a step")),
-            ("pairs a second, at most", _figure(self.pairs_per_second, "{:.1f}")),
+            (f"{kind} a second, at most", _figure(self.pairs_per_second, "{:.1f}")),
             ("an epoch, at least", _figure(self.epoch_hours, "{:.3f} h")),
             ("the run, at least", _figure(self.run_hours, "{:.3f} h")),
             *([("price, at least", f"{self.run_price:.2f}")] if self.run_price is not None else []),

@@ -105,7 +105,7 @@ def step_shapes(run: Run, state: TrainState) -> tuple[Any, Any, Any]:
 
 
 def residual_bytes(run: Run, state: TrainState) -> int:
-    """Bytes that the forward pass keeps for the backward one, for one device's pairs.
+    """Bytes that the forward pass keeps for the backward one, for one device's examples.
 
     An upper bound before the compiler fuses and rematerialises.
     """
@@ -125,7 +125,7 @@ def residual_bytes(run: Run, state: TrainState) -> int:
 
 
 def step_flops(run: Run, state: TrainState) -> float:
-    """Floating-point operations of a step of one device's pairs, as traced, not yet optimised."""
+    """Floating-point operations of a step of one device's examples, as traced, not yet optimised."""
     traced = traced_step(run, state)
     counted = (traced.lower().cost_analysis() or {}).get("flops", math.nan)
     return loop_factor(traced.jaxpr, lazy_share(run)) * float(counted)
@@ -137,7 +137,7 @@ def lazy_share(run: Run) -> float:
 
 
 def traced_step(run: Run, state: TrainState) -> jax.stages.Traced:
-    """The step of one device's pairs, as on a machine of one device."""
+    """The step of one device's examples, as on a machine of one device."""
     batch = run.batch_shapes(run.device_batch)
     return jax.jit(run.make_step()).trace(state, run.frozen_shapes(), batch)
 

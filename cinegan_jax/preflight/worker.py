@@ -14,17 +14,21 @@ import ml_collections
 from absl import flags, logging
 from ml_collections import config_flags
 
-from cinegan_jax.data.pairs import open_pairs
+from cinegan_jax.data.open_source import open_source
 from cinegan_jax.errors import UserError
+from cinegan_jax.families.registry import build_family
 from cinegan_jax.preflight.chips import topology
 from cinegan_jax.training.config_keys import explain
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file("config", None, "A file of configs/.", lock_config=True)
 flags.DEFINE_string("topology", None, "The slice.")
-flags.DEFINE_integer("pairs", None, "Training pairs.")
+flags.DEFINE_integer("pairs", None, "Training pairs or pictures.")
 flags.DEFINE_boolean("fast", False, "From shapes alone.")
 flags.mark_flag_as_required("config")
+
+ALWAYS_HERE = ("samples", "shapes")
+"""Values of `config.data.path` that need no files but the package's."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -59,7 +63,7 @@ def plan(argv: Sequence[str]) -> dict[str, object]:
             platform="tpu", topology_name=named.name, **named.chip.libtpu
         )
         devices = described.devices
-    pairs = FLAGS.pairs if FLAGS.pairs is not None else _pairs_here(config.data)
+    pairs = FLAGS.pairs if FLAGS.pairs is not None else _examples_here(config)
     run = Run(config, devices, MANY_BATCHES * config.batch_size if pairs is None else pairs)
     steps = None if pairs is None and not config.num_steps else run.total_steps
     cost = cost_from_shapes(run) if FLAGS.fast else cost_when_compiled(run)
@@ -79,11 +83,13 @@ def _parse(argv: Sequence[str]) -> None:
         raise UserError(f"arguments without a flag: {' '.join(rest)}")
 
 
-def _pairs_here(data: ml_collections.ConfigDict) -> int | None:
-    """The number of training pairs, where they are on this machine."""
-    if data.path != "samples" and not Path(data.path).is_dir():
+def _examples_here(config: ml_collections.ConfigDict) -> int | None:
+    """The number of training pairs or pictures, where they are on this machine."""
+    data = config.data
+    if data.path not in ALWAYS_HERE and not Path(data.path).is_dir():
         return None
-    return len(open_pairs(data.path, "train", data.look))
+    learns_from = build_family(config).learns_from
+    return len(open_source(learns_from, data.path, "train", size=data.size, look=data.look))
 
 
 if __name__ == "__main__":

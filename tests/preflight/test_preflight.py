@@ -49,6 +49,25 @@ def figures(name: str, *more: str, **settings: Any) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+def test_a_family_of_latents_is_planned_in_pictures() -> None:
+    """The drawn shapes are on every machine, so the run's length is known."""
+    keys = {"generator.width": 4, "discriminator.width": 4, "num_epochs": 2.0, "batch_size": 32}
+    config = str(Path(CONFIG).with_name("dcgan_64.py"))
+    flags = [f"--config={config}", *(f"--config.{k}={v}" for k, v in keys.items())]
+    done = CliRunner().invoke(app, ["preflight", *flags, "--topology=v5e:2x2", "--fast", "--json"])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["learns_from"], told["pairs"]) == ("pictures", 10_000)
+    assert (told["total_steps"], told["device_batch"]) == (2 * (10_000 // 32), 8)
+    networks = Run(runs.config_of(keys, "dcgan_64")).network_shapes()
+    params, state = (
+        sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree)) for tree in networks
+    )
+    # Parameters and two moments each, running statistics, eight pictures of uint8.
+    known = 4 * (3 * params + state) + 8 * 64 * 64 * 3
+    assert known < told["cost"]["arguments"] < 1.01 * known
+
+
 def test_fast_figures_are_those_of_shapes() -> None:
     told = figures("v5e:4x4", "--fast", "--pairs=100", "--price-per-chip-hour=3")
     assert (told["devices"], told["device_kind"], told["device_batch"]) == (16, "TPU v5 lite", 1)
