@@ -7,7 +7,15 @@ import jax
 import jax.numpy as jnp
 
 from cinegan_jax.errors import UserError
-from cinegan_jax.families.api import Aux, Learned, Moment, Update, Variables, example_keys
+from cinegan_jax.families.api import (
+    Aux,
+    LatentFamily,
+    Learned,
+    Moment,
+    Update,
+    Variables,
+    example_keys,
+)
 from cinegan_jax.ops.images import to_signed
 from cinegan_jax.types import Batch, Images, Params, Scalar
 
@@ -45,12 +53,7 @@ class ToyLatentFamily:
     def latents(self, keys: jax.Array, truncation: float = 0.0, /) -> jax.Array:
         if truncation and not self._truncates:
             raise UserError(f"truncation={truncation}: this family has none; leave it at 0")
-        bound = truncation or jnp.inf
-
-        def draw(key: jax.Array) -> jax.Array:
-            return jax.random.truncated_normal(key, -bound, bound, (self.latent_size,))
-
-        return jax.vmap(draw)(keys)
+        return LatentFamily.latents(self, keys, truncation)
 
     def decode(self, params: Mapping[str, Params], state: Any, latents: jax.Array, /) -> Images:
         generator = params["generator"]

@@ -172,10 +172,11 @@ class LatentFamily(GanFamily, Protocol):
         """
         if truncation < 0:
             raise UserError(f"truncation={truncation} must be 0 or more; 0 does not truncate")
-        bound = truncation or jnp.inf
 
         def draw(key: jax.Array) -> jax.Array:
-            return jax.random.truncated_normal(key, -bound, bound, (self.latent_size,))
+            if truncation == 0:  # one of millions truncated at infinity is the least float32
+                return jax.random.normal(key, (self.latent_size,))
+            return jax.random.truncated_normal(key, -truncation, truncation, (self.latent_size,))
 
         return jax.vmap(draw)(keys)
 
