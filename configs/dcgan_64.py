@@ -15,7 +15,7 @@ from configs import default
 
 def get_config() -> ml_collections.ConfigDict:
     """As published: 100 feature maps in both networks, batch 128, Adam 2e-4 with beta1 0.5."""
-    c = of_latents()
+    c = default.of_latents()
     c.family = "dcgan"
     c.batch_size = 128
     c.num_epochs = 25.0
@@ -29,24 +29,4 @@ def get_config() -> ml_collections.ConfigDict:
         adam.beta1 = 0.5
         adam.beta2 = 0.999
         adam.epsilon = 1e-8
-    return c
-
-
-def of_latents() -> ml_collections.ConfigDict:
-    """The keys of families that make pictures of nothing but latents."""
-    c = default.of_every_family()
-    c.precision = "f32"
-    c.data.path = "shapes"
-    c.data.look = ""
-    c.data.size = 64
-    c.data.threads = 2
-
-    c.generator = ml_collections.ConfigDict()
-    c.generator.latent_size = 100  # entries of a latent, each standard normal
-    c.batch_norm = "global"  # in training: statistics of the whole batch; replica: of each device's
-    # part, with parallelism=pmap only
-    c.adversarial.loss = "logistic"
-
-    c.evaluate_pairs = 500
-    c.best_metric = "feature_distance"
     return c

@@ -1,4 +1,4 @@
-"""The keys of every run, then those of CineGAN; the values are its published training run.
+"""The keys of every run and those of CineGAN; the values are its published training run.
 
 The other files here change what they need, and add the keys of other families. On the command
 line: --config.batch_size=16, --config.generator.width=32.
@@ -100,6 +100,26 @@ def of_every_family() -> ml_collections.ConfigDict:
     # several processes always do
     c.health = _health()
     c.profile_steps = 0  # steps traced into WORKDIR/profile, after 10 of warm-up; 0: none
+    return c
+
+
+def of_latents() -> ml_collections.ConfigDict:
+    """The keys of families that make pictures of nothing but latents."""
+    c = of_every_family()
+    c.precision = "f32"
+    c.data.path = "shapes"
+    c.data.look = ""
+    c.data.size = 64
+    c.data.threads = 2
+
+    c.generator = ml_collections.ConfigDict()
+    c.generator.latent_size = 100  # entries of a latent, each standard normal
+    c.batch_norm = "global"  # in training: statistics of the whole batch; replica: of each device's
+    # part, with parallelism=pmap only
+    c.adversarial.loss = "logistic"
+
+    c.evaluate_pairs = 500
+    c.best_metric = "feature_distance"
     return c
 
 

@@ -9,12 +9,12 @@ Score:    not measured
 
 import ml_collections
 
-from configs.dcgan_64 import of_latents
+from configs import default
 
 
 def get_config() -> ml_collections.ConfigDict:
     """Capacity 16, batch 32, a grid of samples with their scores every 80 steps."""
-    c = of_latents()
+    c = default.of_latents()
     c.family = "image_gan"
     c.batch_size = 32
     c.num_steps = 2000
