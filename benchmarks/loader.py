@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import grain
@@ -92,13 +92,12 @@ def _write_shards(root: Path, height: int, width: int, resize: str) -> None:
 def _worker_batches(source: PairSource, crop: str) -> Iterator[object]:
     """The same work done by worker processes."""
 
-    def read(index: int) -> tuple[np.ndarray, np.ndarray]:
-        pair = source[index]
-        return pair.input, pair.target
+    def read(index: int) -> Mapping[str, np.ndarray]:
+        return source[index].arrays
 
-    def augment(pictures: tuple[np.ndarray, np.ndarray], rng: np.random.Generator) -> object:
-        before, after = random_flip(CROPS[crop](pictures, SIZE, rng), rng)
-        return {"input": np.array(before), "target": np.array(after)}
+    def augment(arrays: Mapping[str, np.ndarray], rng: np.random.Generator) -> object:
+        fitted = random_flip(CROPS[crop](arrays, SIZE, rng), rng)
+        return {name: np.array(array) for name, array in fitted.items()}
 
     order = grain.MapDataset.range(len(source)).seed(0).shuffle().repeat()
     batches = order.map(read).random_map(augment).batch(BATCH.value).to_iter_dataset()

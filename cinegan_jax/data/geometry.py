@@ -1,4 +1,4 @@
-"""The three ways a photo is brought to the training size: crop, squash and pad."""
+"""The ways a photo is brought to the training size: crop, centre, squash and pad."""
 
 from collections.abc import Callable
 
@@ -19,6 +19,18 @@ def fit_short_side(photo: np.ndarray, size: int) -> np.ndarray:
     """
     _require(min(photo.shape[:2]) >= size, photo, size, "short")
     return _reduce(photo, size / min(photo.shape[:2]))
+
+
+def centre_square(photo: np.ndarray, size: int) -> np.ndarray:
+    """The largest square in the photo's middle, reduced to size x size (Lanczos).
+
+    Args:
+      photo: uint8 [h, w, 3], short side at least `size`.
+
+    Returns:
+      uint8 [size, size, 3].
+    """
+    return fit_short_side(centre_crop(photo, min(photo.shape[:2])), size)
 
 
 def pad_square(photo: np.ndarray, size: int) -> np.ndarray:
@@ -76,6 +88,7 @@ def centre_crop(photo: np.ndarray, size: int) -> np.ndarray:
 
 RESIZES: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "crop": fit_short_side,
+    "centre": centre_square,
     "squash": squash_square,
     "pad": pad_square,
 }

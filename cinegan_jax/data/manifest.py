@@ -16,7 +16,7 @@ FILE = "manifest.json"
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """One ArrayRecord file: its pairs' names in order, and the sizes [h, w] that occur in it."""
+    """One ArrayRecord file: its examples' names in order, and the sizes [h, w] that occur in it."""
 
     file: str
     bytes: int
@@ -30,11 +30,12 @@ class Manifest:
     """A prepared folder.
 
     Attributes:
-      look: the name of the look, or the file name of a LUT.
-      resize: `crop`, `squash` or `pad`.
+      look: the name of the look, or the file name of a LUT; empty of pictures.
+      resize: one of `RESIZES`.
       size: pixels of the short side (`crop`) or of both sides.
       plan: a hash of the photos and settings it was made from.
       splits: the shards of `train` and of `test`.
+      kind: what it holds, `pairs` or `pictures`.
     """
 
     look: str
@@ -42,15 +43,16 @@ class Manifest:
     size: int
     plan: str
     splits: Mapping[str, Sequence[Shard]]
+    kind: str = "pairs"
 
     def count(self, split: str) -> int:
-        """The number of pairs in a split."""
+        """The number of examples in a split."""
         return sum(len(shard.names) for shard in self.splits[split])
 
     def write(self, root: Path) -> None:
         """Writes `manifest.json` into `root`, in one step."""
         counts = {split: self.count(split) for split in self.splits}
-        facts = {"format": FORMAT, "pairs": counts, "seed_rule": SEED_RULE}
+        facts = {"format": FORMAT, self.kind: counts, "seed_rule": SEED_RULE}
         content = facts | dataclasses.asdict(self)
         write_whole(root / FILE, json.dumps(content, indent=1))
 
@@ -106,11 +108,12 @@ def read(root: AnyPath) -> Manifest:
             for split, shards in content["splits"].items()
         }
         settings = {key: content[key] for key in ("look", "resize", "size", "plan")}
+        kind = content.get("kind", "pairs")  # which older manifests do not say
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{root / FILE} is damaged ({error!r}): prepare the photos again"
         ) from error
-    return Manifest(splits=splits, **settings)
+    return Manifest(splits=splits, kind=kind, **settings)
 
 
 def sha256(path: Path) -> str:

@@ -6,17 +6,16 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from absl import logging
-from array_record.python.array_record_data_source import ArrayRecordDataSource
 
 from cinegan_jax.data import manifest as manifests
 from cinegan_jax.data.decode import BrokenPhoto, decode, is_photo
 from cinegan_jax.data.examples import BrokenExample, ExampleSource
 from cinegan_jax.data.film import FilmLook, load_look, photo_seed, render
-from cinegan_jax.data.records import decode_record
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.data.shard_cache import CACHE, fetch_shards
+from cinegan_jax.data.shard_cache import CACHE
+from cinegan_jax.data.shards import Shards
 from cinegan_jax.errors import UserError
-from cinegan_jax.storage import AnyPath, is_remote, open_path
+from cinegan_jax.storage import AnyPath, open_path
 
 
 class Pair(NamedTuple):
@@ -114,34 +113,27 @@ class ShardPairs:
     """The shards of a folder that `cinegan prepare` made; of one in a bucket, the local copies.
 
     Raises:
-      UserError: the folder has no such split, was made with another look, or a shard is missing or
-        not as long as its manifest says.
+      UserError: it holds pictures instead of pairs, was made with another look, or see `Shards`.
     """
 
     kind = "pairs"
 
     def __init__(self, root: AnyPath, split: str, look: str, cache: str = CACHE):
         manifest = manifests.read(root)
-        if Path(look).name != manifest.look:
+        if manifest.kind != "pairs":
             raise UserError(
-                f"{root} was prepared with the look {manifest.look!r}, not {look!r}: "
-                f"ask for {manifest.look!r}, or prepare another folder"
+                f"{root} holds {manifest.kind}, prepared without partners, and pairs are needed: "
+                "prepare it without --pictures, or choose a family that learns from pictures"
             )
-        shards = manifest.shards(root, split)
-        local = fetch_shards(root, shards, cache) if is_remote(root) else Path(root)
-        manifest.check_shards(local, split)
-        self.names: Sequence[str] = [name for shard in shards for name in shard.names]
-        self._files = [shard.file for shard in shards for _ in shard.names]
-        self._records = ArrayRecordDataSource([str(local / shard.file) for shard in shards])
+        require_look(root, manifest, look)
+        self._shards = Shards(root, manifest, split, cache)
+        self.names = self._shards.names
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Pair:
-        try:
-            return Pair(**decode_record(self._records[index]))
-        except (ValueError, RuntimeError) as error:
-            raise BrokenExample(self.names[index], f"{self._files[index]}: {error}") from error
+        return Pair(**self._shards[index])
 
 
 class RenderedPhotos:
@@ -200,6 +192,15 @@ def rendered_pair(name: str, photo: np.ndarray, look: FilmLook, keep_clean: bool
     seed = photo_seed(name)
     clean = render(photo, look, seed, grain=False) if keep_clean else None
     return Pair(name, photo, render(photo, look, seed), clean)
+
+
+def require_look(root: AnyPath, manifest: manifests.Manifest, look: str) -> None:
+    """Raises UserError where a prepared folder has another look."""
+    if Path(look).name != manifest.look:
+        raise UserError(
+            f"{root} was prepared with the look {manifest.look!r}, not {look!r}: "
+            f"ask for {manifest.look!r}, or prepare another folder"
+        )
 
 
 def subfolder(root: AnyPath, *parts: str) -> AnyPath:

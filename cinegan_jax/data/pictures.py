@@ -5,10 +5,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from cinegan_jax.data.decode import BrokenPhoto, decode, is_photo
+from cinegan_jax.data.decode import BrokenPhoto, decode
 from cinegan_jax.data.examples import BrokenExample, ExampleSource
+from cinegan_jax.data.manifest import Manifest
 from cinegan_jax.data.pairs import PairSource
-from cinegan_jax.data.splits import SPLITS, held_out
+from cinegan_jax.data.shard_cache import CACHE
+from cinegan_jax.data.shards import Shards
 from cinegan_jax.errors import UserError
 from cinegan_jax.storage import AnyPath
 
@@ -50,7 +52,7 @@ class PictureFiles:
         if index in self._kept:
             return self._kept[index]
         picture = read_picture(self.names[index], self._files[self.names[index]])
-        if self._keep:
+        if self._keep:  # two threads may both read it: the same bytes
             self._kept[index] = picture
         return picture
 
@@ -71,6 +73,28 @@ class TargetsOfPairs:
         return Picture(pair.name, pair.target)
 
 
+class ShardPictures:
+    """The pictures of a folder that `cinegan prepare` made.
+
+    Raises:
+      UserError: it holds pairs, or see `Shards`.
+    """
+
+    kind = "pictures"
+
+    def __init__(self, root: AnyPath, manifest: Manifest, split: str, cache: str = CACHE):
+        if manifest.kind != self.kind:
+            raise UserError(f"{root} holds {manifest.kind}, not pictures")
+        self._shards = Shards(root, manifest, split, cache)
+        self.names = self._shards.names
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Picture:
+        return Picture(**self._shards[index])
+
+
 def read_picture(name: str, file: AnyPath) -> Picture:
     """Reads a picture.
 
@@ -81,30 +105,3 @@ def read_picture(name: str, file: AnyPath) -> Picture:
         return Picture(name, decode(file))
     except BrokenPhoto as error:
         raise BrokenExample(name, str(error)) from error
-
-
-def folder_of_pictures(root: AnyPath, split: str) -> PictureFiles:
-    """A split of the pictures in a folder and its subfolders, named by their paths in it.
-
-    Where the folder holds `train` and `test`, these are the splits; else a share of the pictures
-    is held out (see `held_out`).
-
-    Raises:
-      UserError: there is no such split, or it holds no pictures.
-    """
-    if split not in SPLITS:
-        raise UserError(f"no split {split!r} in {root}; choose {' or '.join(SPLITS)}")
-    if all((root / each).is_dir() for each in SPLITS):
-        files = _pictures_below(root / split)
-    else:
-        found = _pictures_below(root)
-        test = held_out(found)
-        files = {name: path for name, path in found.items() if (name in test) == (split == "test")}
-    if not files:
-        raise UserError(f"{root} holds no pictures to {'train on' if split == 'train' else 'test'}")
-    return PictureFiles(files)
-
-
-def _pictures_below(root: AnyPath) -> dict[str, AnyPath]:
-    paths = (path for path in root.rglob("*") if is_photo(path))
-    return {path.relative_to(root).as_posix(): path for path in paths}

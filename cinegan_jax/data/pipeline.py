@@ -40,7 +40,7 @@ def train_batches(
     Args:
       source: the training examples.
       size: height and width of the pictures in a batch, in pixels.
-      crop: `crop` (a random window, the same of all pictures of an example) or `squash`.
+      crop: how examples are brought to it, one of `CROPS`.
       batch_size: examples in a batch of this process; a global batch has process_count times that.
       seed: of the order, the crops and the flips.
       process_index: which share, 0 to process_count - 1; shares never overlap.
@@ -175,7 +175,7 @@ class GoodExamples:
 
     def _read_fitting(self, index: int) -> Example:
         example: Example = self._source[index]
-        if self._crop == "crop":
+        if self._crop != "squash":
             require_crop(example, self._size)
         return example
 

@@ -22,6 +22,9 @@ from cinegan_jax.data.pictures import Picture
 from cinegan_jax.data.splits import SPLITS
 from cinegan_jax.errors import UserError
 
+DRAWN = "shapes"
+"""The `data.path` of this set."""
+
 COUNTS: Mapping[str, int] = {"train": 10_000, "test": 1_000}
 """Pictures of each split."""
 

@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from cinegan_jax.data.examples import AnExample, BrokenExample, ExampleSource
-from cinegan_jax.data.geometry import centre_crop, squash
+from cinegan_jax.data.geometry import centre_crop, centre_square, squash
 from cinegan_jax.data.pictures import PictureSource
 from cinegan_jax.data.transforms import require_crop
 from cinegan_jax.errors import UserError
 
-FITS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {"crop": centre_crop, "squash": squash}
+FITS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "crop": centre_crop,
+    "short_side": centre_square,
+    "centre": centre_square,
+    "squash": squash,
+}
 """How held-out pictures are brought to the training size, by `config.data.crop`."""
 
 
@@ -56,7 +61,7 @@ def _usable(
     for index in indices:
         try:
             example = source[int(index)]
-            if crop == "crop":
+            if crop != "squash":
                 require_crop(example, size)
             yield example
         except BrokenExample:

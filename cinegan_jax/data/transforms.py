@@ -8,14 +8,17 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from cinegan_jax.data.examples import BrokenExample, Example
-from cinegan_jax.data.geometry import squash
+from cinegan_jax.data.geometry import centre_square, fit_short_side, squash
 
 Arrays = Mapping[str, np.ndarray]
 """The pictures of an example by name, uint8 of one shape [h, w, 3]."""
 
 
 def require_crop(example: Example, size: int) -> None:
-    """Raises BrokenExample where no size x size crop fits into the example's pictures."""
+    """Raises BrokenExample where the example's pictures are smaller than size x size.
+
+    All `CROPS` but `squash` need as much.
+    """
     height, width = _sides(example.arrays)
     if min(height, width) < size:
         raise BrokenExample(
@@ -31,6 +34,18 @@ def random_crop(arrays: Arrays, size: int, rng: np.random.Generator) -> Arrays:
     top = rng.integers(height - size + 1)
     left = rng.integers(width - size + 1)
     return {key: array[top : top + size, left : left + size] for key, array in arrays.items()}
+
+
+def short_side_crop(arrays: Arrays, size: int, rng: np.random.Generator) -> Arrays:
+    """All pictures reduced until the short side is `size`, then the same random window of each."""
+    reduced = {key: fit_short_side(array, size) for key, array in arrays.items()}
+    return random_crop(reduced, size, rng)
+
+
+def centre_all(arrays: Arrays, size: int, rng: np.random.Generator) -> Arrays:
+    """The square in the middle of all pictures, reduced to size x size."""
+    del rng
+    return {key: centre_square(array, size) for key, array in arrays.items()}
 
 
 def random_flip(arrays: Arrays, rng: np.random.Generator) -> Arrays:
@@ -53,6 +68,8 @@ def _sides(arrays: Arrays) -> tuple[int, int]:
 
 CROPS: dict[str, Callable[[Arrays, int, np.random.Generator], Arrays]] = {
     "crop": random_crop,
+    "short_side": short_side_crop,
+    "centre": centre_all,
     "squash": squash_all,
 }
 """The values of `config.data.crop`: how an example is brought to the training size."""

@@ -55,7 +55,7 @@ def fitted_picture(
     """One of them, uint8 [size, size, 3]; None where it is broken."""
     try:
         example = source[index]
-        if crop == "crop":
+        if crop != "squash":
             require_crop(example, size)
     except BrokenExample:
         return None
