@@ -9,6 +9,7 @@ import runs
 from toy_latent_family import ToyLatentFamily
 
 from cinegan_jax.errors import UserError
+from cinegan_jax.families.registry import build_family
 from cinegan_jax.inference.workdir_networks import WorkdirNetworks
 from cinegan_jax.sampling.latent_generator import LatentGenerator, open_generator
 
@@ -77,3 +78,18 @@ def test_what_is_no_run_of_such_a_family(tmp_path, latent_run):
     (tmp_path / "config.json").write_text(json.dumps(runs.config_of(runs.TOY).to_dict()))
     with pytest.raises(UserError, match=r"'toy', which develops photos .* use `cinegan apply"):
         open_generator(tmp_path)
+
+
+def test_pictures_of_dcgan_too_are_the_same_whatever_is_made_with_them():
+    """Its layers normalise by what they remember, not by the batch."""
+    settings = {"data.size": 16, "generator.width": 4, "discriminator.width": 4}
+    family = build_family(runs.config_of(settings, "dcgan_64"))
+    batch = {"target": jax.ShapeDtypeStruct((1, 16, 16, 3), np.uint8)}
+    params, state = family.init(jax.random.key(0), batch)
+    params = jax.tree.map(lambda leaf: 4 * leaf, params)  # fresh networks make nearly plain grey
+    generator = LatentGenerator(family, WorkdirNetworks(params, state, 0))
+    many, few = (generator.decode(generator.latents(np.arange(count))) for count in (130, 3))
+    assert many.shape == (130, 16, 16, 3)
+    assert many.std(axis=0).mean() > 10
+    np.testing.assert_array_equal(few, many[:3])
+    np.testing.assert_array_equal(generator.judge(few), generator.judge(many)[:3])

@@ -13,7 +13,7 @@ def _smooth(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
 
 def _reduced(pictures: np.ndarray) -> np.ndarray:
     """By Pillow, channel by channel in floating point."""
-    side = {16: 8, 50: 25, 64: 32, 80: 32}[pictures.shape[1]]
+    side = {16: 8, 50: 25, 80: 32}[pictures.shape[1]]
     planes = np.moveaxis(pictures, -1, 1).reshape(-1, *pictures.shape[1:3]).astype(np.float32)
     small = [np.asarray(Image.fromarray(plane).resize((side, side), 2)) for plane in planes]
     return np.stack(small).reshape(len(pictures), -1).astype(np.float64)
@@ -30,7 +30,7 @@ def _brute_force(pictures: np.ndarray, others: np.ndarray, k: int):
     return [np.take_along_axis(each, order, axis=1) for each in (nearer, mirrored)] + [order]
 
 
-@pytest.mark.parametrize("size", [50, 64, 80])
+@pytest.mark.parametrize("size", [50, 80])
 def test_as_by_comparing_all_with_all(rng, size):
     pictures, others = _smooth(rng, 7, size), _smooth(rng, 90, size)
     found = find_nearest(pictures, np.split(others, [32, 64]), k=5)
