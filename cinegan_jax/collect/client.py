@@ -55,7 +55,7 @@ class Client:
         self._gate.stop()
         with self._lock:
             for response in self._open:
-                with contextlib.suppress(OSError, ValueError):
+                with contextlib.suppress(OSError, ValueError, RuntimeError):  # it has ended
                     response.raw.shutdown()
 
     def close(self) -> None:

@@ -1,12 +1,17 @@
 """Tasks that wait for servers, many at once and few of them at one server."""
 
+import queue
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from cinegan_jax.collect.failure import Stopped
+
+GRACE = 2.0
+"""Seconds that tasks under way have to end when all is stopped."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -30,15 +35,15 @@ class FanOut(Generic[Task, Result]):
     ) -> None:
         """`ended` is called in the thread of `run`; `jobs` tasks run at once, `per_host` of a host.
 
-        Where `work` raises Stopped, its task has not ended; it must raise nothing else.
+        Where `work` raises Stopped, its task has not ended; what else it raises, `run` raises.
         """
         self.left = 0
         self._work, self._host_of, self._ended = work, host_of, ended
         self._jobs, self._per_host = jobs, per_host
         self._waiting: dict[str, deque[Task]] = {}
-        self._running: dict[Future[Result], Task] = {}
         self._busy: Counter[str] = Counter()
-        self._closing = threading.Event()
+        self._done: queue.SimpleQueue[tuple[Task, Future[Result]]] = queue.SimpleQueue()
+        self._closed = False
 
     def add(self, task: Task) -> None:
         """Adds a task, behind those of the same host."""
@@ -47,45 +52,56 @@ class FanOut(Generic[Task, Result]):
 
     def close(self) -> None:
         """Begins no more tasks; those under way come to their end."""
-        self._closing.set()
+        self._closed = True
 
     def run(self, stop: Callable[[], None]) -> None:
         """Returns when every task has ended, or after `close` those that had begun.
 
         Args:
           stop: makes `work` end soon; called when this is left by an exception, KeyboardInterrupt
-            above all. What was done by then is told to `ended` even so.
+            above all. What is done by then is told to `ended` even so; what is still not done after
+            GRACE, as it waits for a server, ends with the process.
         """
-        pool = ThreadPoolExecutor(self._jobs)
         try:
-            self._fill(pool)
-            while self._running:
-                wait(self._running, return_when=FIRST_COMPLETED)
-                self._collect()
-                self._fill(pool)
+            self._begin_some()
+            while self._busy.total():
+                self._end(*self._done.get())
+                self._begin_some()
         except BaseException:
             stop()
+            self._end_some()
             raise
-        finally:
-            pool.shutdown(cancel_futures=True)
-            self._collect()
 
-    def _fill(self, pool: ThreadPoolExecutor) -> None:
+    def _begin_some(self) -> None:
         for host, tasks in list(self._waiting.items()):
-            while tasks and self._busy[host] < self._per_host and not self._closing.is_set():
-                if len(self._running) >= self._jobs:
+            while tasks and self._busy[host] < self._per_host and not self._closed:
+                if self._busy.total() >= self._jobs:
                     return
-                task = tasks.popleft()
                 self._busy[host] += 1
-                self._running[pool.submit(self._work, task)] = task
+                threading.Thread(target=self._try, args=(tasks.popleft(),), daemon=True).start()
             if not tasks:
                 del self._waiting[host]
 
-    def _collect(self) -> None:
-        for future in [future for future in self._running if future.done()]:
-            task = self._running.pop(future)
-            self._busy[self._host_of(task)] -= 1
-            if future.cancelled() or isinstance(future.exception(), Stopped):
-                continue
-            self.left -= 1
-            self._ended(task, future.result())
+    def _try(self, task: Task) -> None:
+        future: Future[Result] = Future()
+        try:
+            future.set_result(self._work(task))
+        except BaseException as error:
+            future.set_exception(error)
+        self._done.put((task, future))
+
+    def _end(self, task: Task, future: Future[Result]) -> None:
+        self._busy[self._host_of(task)] -= 1
+        if isinstance(future.exception(), Stopped):
+            return
+        self.left -= 1
+        self._ended(task, future.result())
+
+    def _end_some(self) -> None:
+        """Ends those that are done within GRACE."""
+        end = time.monotonic() + GRACE
+        while self._busy.total():
+            try:
+                self._end(*self._done.get(timeout=max(0.0, end - time.monotonic())))
+            except queue.Empty:
+                return

@@ -72,6 +72,9 @@ class Site:
         self._at_once = 0
         self._lock = threading.Lock()
         self.address = ""
+        self._left: int | None = None
+        self._stuck = threading.Event()
+        self._go_on = threading.Event()
 
     def __setitem__(self, path: str, answer: Answer | Behaviour | bytes) -> None:
         if isinstance(answer, bytes):
@@ -85,7 +88,30 @@ class Site:
         """What was asked for, but for robots.txt."""
         return [asked.path for asked in self.asked if asked.path != "/robots.txt"]
 
+    @contextlib.contextmanager
+    def stuck_after(self, answers: int) -> Iterator[threading.Event]:
+        """Answers no more after so many, until left; the event says when one is waited for."""
+        self._stuck.clear()
+        self._go_on.clear()
+        self._left = answers
+        try:
+            yield self._stuck
+        finally:
+            self._left = None
+            self._go_on.set()
+
+    def _hold(self) -> None:
+        with self._lock:
+            if self._left is None:
+                return
+            self._left -= 1
+            held = self._left < 0
+        if held:
+            self._stuck.set()
+            self._go_on.wait()
+
     def answer(self, asked: Asked) -> Answer:
+        self._hold()
         self.asked.append(asked)
         behaviour = self.behaviours.get(asked.path.partition("?")[0])
         return behaviour(asked) if behaviour else Answer(b"nothing", 404)
@@ -104,6 +130,7 @@ class Site:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     site: Site
 
     def do_GET(self) -> None:

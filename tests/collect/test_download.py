@@ -341,7 +341,7 @@ def test_nothing_listed_is_an_error(collection, client):
 
 def test_requests_at_once_are_bounded_per_host(collection, make_client, site):
     for number in range(12):
-        site[f"/{number}.jpg"] = Answer(picture(number), pause=0.03)
+        site[f"/{number}.jpg"] = Answer(picture(number), pause=0.1)
     listed(collection, [site.url(f"/{number}.jpg") for number in range(12)])
     manners = replace(QUICK, jobs=8, per_host=3)
     assert run(collection, make_client(manners)).new == 12

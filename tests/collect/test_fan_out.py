@@ -1,0 +1,132 @@
+"""Tasks at once, bounded over all and for each host."""
+
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from cinegan_jax.collect import fan_out
+from cinegan_jax.collect.failure import Stopped
+from cinegan_jax.collect.fan_out import FanOut
+
+
+def never() -> None:
+    raise AssertionError
+
+
+def make(work, ended=lambda task, result: None, jobs: int = 4, per_host: int = 2) -> FanOut:
+    return FanOut(work, lambda task: task[0], ended, jobs=jobs, per_host=per_host)
+
+
+def test_every_task_ends_once():
+    results = []
+    fan = make(str.upper, lambda task, result: results.append((task, result)))
+    tasks = [f"{host}{number}" for host in "abc" for number in range(20)]
+    for task in tasks:
+        fan.add(task)
+    assert fan.left == 60
+    fan.run(never)
+    assert sorted(results) == sorted((task, task.upper()) for task in tasks)
+    assert fan.left == 0
+
+
+@pytest.mark.parametrize(("jobs", "per_host"), [(1, 1), (3, 2), (8, 2)])
+def test_bounds(jobs, per_host):
+    lock, now, most = threading.Lock(), Counter(), Counter()
+
+    def work(task):
+        for change in (1, -1):
+            with lock:
+                now.update({task[0]: change, "all": change})
+                for name in now:
+                    most[name] = max(most[name], now[name])
+            time.sleep(0.002)
+
+    fan = make(work, jobs=jobs, per_host=per_host)
+    for number in range(30):
+        fan.add(f"{'abc'[number % 3]}{number}")
+    fan.run(never)
+    assert most["all"] <= min(jobs, 3 * per_host)
+    assert max(most[host] for host in "abc") <= min(jobs, per_host)
+
+
+def test_a_slow_host_holds_up_no_other():
+    release, ended = threading.Event(), []
+
+    def work(task):
+        if task[0] == "a":
+            assert release.wait(10)
+
+    def note(task, result):
+        ended.append(task)
+        if len(ended) == 10:
+            release.set()
+
+    fan = make(work, note, jobs=4, per_host=2)
+    for number in range(10):
+        fan.add(f"a{number}")
+        fan.add(f"b{number}")
+    fan.run(never)
+    assert {task[0] for task in ended[:10]} == {"b"}
+
+
+def test_tasks_may_be_added_while_it_runs():
+    ended = []
+
+    def note(task, result):
+        ended.append(task)
+        if len(task) < 4:
+            fan.add(task + "x")
+
+    fan = make(lambda task: None, note)
+    fan.add("a")
+    fan.run(never)
+    assert ended == ["a", "ax", "axx", "axxx"]
+
+
+def test_closing_begins_no_more():
+    fan = make(lambda task: None, lambda task, result: fan.close(), jobs=1)
+    for number in range(5):
+        fan.add(f"a{number}")
+    fan.run(never)
+    assert fan.left == 4
+
+
+def test_what_is_done_when_it_is_stopped_is_not_lost(monkeypatch):
+    monkeypatch.setattr(fan_out, "GRACE", 0.2)
+    stopped, silent, ended = threading.Event(), threading.Event(), []
+
+    def work(task):
+        match task[1]:
+            case "1":
+                stopped.wait(10)
+            case "2":
+                stopped.wait(10)
+                raise Stopped
+            case "3":
+                silent.wait(10)
+
+    def note(task, result):
+        ended.append(task)
+        if task[1] == "0":
+            raise KeyboardInterrupt
+
+    fan = make(work, note, per_host=4)
+    for number in (1, 2, 3, 0, 4):
+        fan.add(f"a{number}")
+    with pytest.raises(KeyboardInterrupt):
+        fan.run(stopped.set)
+    silent.set()
+    assert ended == ["a0", "a1"]
+    assert fan.left == 3
+
+
+def test_errors_that_nobody_foresaw_are_raised():
+    def work(task):
+        raise ZeroDivisionError
+
+    fan = make(work)
+    fan.add("a")
+    with pytest.raises(ZeroDivisionError):
+        fan.run(lambda: None)
