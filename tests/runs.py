@@ -53,6 +53,31 @@ TOY_LATENT: Mapping[str, Any] = {
     "sample_scores": True,
 }
 
+FILE = "FILE"
+"""The setting that names the file of configs/ whose keys the others are."""
+_OF_LATENTS: Mapping[str, Any] = {
+    "parallelism": "jit",
+    "batch_size": 4,
+    "num_steps": 4,
+    "data.size": 32,
+    "log_every_steps": 2,
+    "sample_every_steps": 4,
+    "evaluate_every_steps": 4,
+    "evaluate_pairs": 8,
+    "checkpoint_every_steps": 2,
+}
+TINY_OF_LATENTS: Mapping[str, Mapping[str, Any]] = {
+    "toy_latent": TOY_LATENT,
+    "dcgan": {
+        **_OF_LATENTS,
+        FILE: "dcgan_64",
+        "generator.width": 2,
+        "discriminator.width": 2,
+    },
+    "image_gan": {**_OF_LATENTS, FILE: "image_gan_64", "capacity": 2},
+}
+"""By family."""
+
 FAMILIES["toy"] = lambda config: ToyFamily()  # type: ignore[index]
 FAMILIES["toy_latent"] = lambda config: ToyLatentFamily()  # type: ignore[index]
 
@@ -77,17 +102,19 @@ def write_pairs(folder: Path, rng: np.random.Generator, train: int = 40, test: i
 
 
 def config_of(settings: Mapping[str, Any], name: str = "default") -> ml_collections.ConfigDict:
-    """A file of configs/ with some of its keys (`data.size`) set."""
-    config = importlib.import_module(f"configs.{name}").get_config()
-    config.update_from_flattened_dict(settings)
+    """A file of configs/ with some of its keys (`data.size`) set; `FILE` may name another one."""
+    keys = dict(settings)
+    config = importlib.import_module(f"configs.{keys.pop(FILE, name)}").get_config()
+    config.update_from_flattened_dict(keys)
     return config
 
 
 def flags_of(workdir: Path, settings: Mapping[str, Any], mode: str = "train") -> list[str]:
     """The command line's arguments that say the same as `config_of`."""
-    config = Path(__file__).parents[1] / "configs" / "default.py"
+    keys = dict(settings)
+    config = Path(__file__).parents[1] / "configs" / f"{keys.pop(FILE, 'default')}.py"
     flags = [f"--config={config}", f"--workdir={workdir}", f"--mode={mode}"]
-    return flags + [f"--config.{key}={value}" for key, value in settings.items()]
+    return flags + [f"--config.{key}={value}" for key, value in keys.items()]
 
 
 class Started:

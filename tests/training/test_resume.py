@@ -26,6 +26,16 @@ TOY: dict[str, Any] = {
     "checkpoint_every_steps": 3,
     "ema_decay": 0.9,
 }
+SHORT = {
+    "num_steps": 24,
+    "log_every_steps": 2,
+    "sample_every_steps": 12,
+    "evaluate_every_steps": 12,
+    "checkpoint_every_steps": 5,
+    "ema_decay": 0.9,
+    "health.every_steps": 4,
+    "health.stalled_input.action": "off",  # which a busy machine decides
+}
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +112,27 @@ def test_a_cinegan_killed_under_the_real_command_ends_as_one_never_killed(
     assert process.returncode == -signal.SIGKILL
     assert "going on from step 2\n" in runs.run_to_end(workdir, cinegan_settings)
     assert_same_end(workdir, trained)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["dcgan", "image_gan"])
+def test_of_latents_killed_and_then_told_to_stop_a_run_ends_as_one_never_stopped(
+    tmp_path: Path, family: str
+) -> None:
+    settings = {**runs.TINY_OF_LATENTS[family], **SHORT}
+    whole, workdir = tmp_path / "whole", tmp_path / "run"
+    runs.run_to_end(whole, settings)
+    started = runs.Started(workdir, settings)
+    started.wait_for(lambda: bool(runs.saved_steps(workdir)))
+    kill(started)
+    saved = runs.saved_steps(workdir)[-1]
+    started = runs.Started(workdir, settings)
+    started.wait_for(lambda: f"going on from step {saved}\n" in started.said)
+    started.signal(signal.SIGTERM)
+    assert started.exit_code() == 75
+    assert saved < runs.saved_steps(workdir)[-1] < SHORT["num_steps"]
+    runs.run_to_end(workdir, settings)
+    assert_same_end(workdir, whole)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])

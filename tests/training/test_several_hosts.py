@@ -98,6 +98,20 @@ def test_two_processes_end_as_one(tmp_path: Path, toy: dict[str, Any], alone: Pa
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "way"), [("dcgan", "pmap"), ("image_gan", "pjit")])
+def test_two_processes_train_a_family_of_latents_as_one(
+    tmp_path: Path, family: str, way: str
+) -> None:
+    """Batch norm takes its statistics over both."""
+    # So small that Adam does not make steps of the rounding of gradients that are almost zero.
+    small = {f"optimizers.{player}.learning_rate": 1e-6 for player in ("generator", "critics")}
+    settings = {**runs.TINY_OF_LATENTS[family], **WAYS[way], **small, "batch_size": 8}
+    run(tmp_path / "alone", settings, *ALONE)
+    run(tmp_path / "together", settings, *TOGETHER)
+    assert_same_end(tmp_path / "together", tmp_path / "alone", last=4)
+
+
 @pytest.mark.parametrize("way", ["pjit", pytest.param("rows", marks=pytest.mark.slow)])
 def test_two_processes_end_as_one_by_a_mesh(tmp_path: Path, toy: dict[str, Any], way: str) -> None:
     settings = {**toy, **WAYS[way]}

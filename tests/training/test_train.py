@@ -108,6 +108,28 @@ def test_fine_tuning_trains_what_it_took(tmp_path: Path, toy: dict[str, Any]) ->
     assert all(trained[path] != given[path] for path in given)
 
 
+@pytest.mark.parametrize(
+    "family",
+    [
+        "toy_latent",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("dcgan", "image_gan")),
+    ],
+)
+def test_of_latents_fine_tuning_takes_the_statistics_and_the_average_too(
+    tmp_path: Path, family: str
+) -> None:
+    settings = {**runs.TINY_OF_LATENTS[family], "ema_decay": 0.9}
+    source = start(settings, tmp_path / "source")
+    fresh = Run(runs.config_of({**settings, "seed": 1})).init_state()
+    saved = runs.checkpoint(source, 4)
+    found, untrained = (as_saved(each) for each in (with_networks_of(source, fresh), fresh))
+    for name in ("params", "family", "ema"):
+        assert part(found, name) == part(saved, name)
+        assert part(found, name) != part(untrained, name)
+    averages = {path.replace("ema", "params", 1): a for path, a in part(found, "ema").items()}
+    assert any(part(found, "params")[path] != average for path, average in averages.items())
+
+
 def test_an_average_starts_from_the_networks_of_a_run_without_one(
     tmp_path: Path, toy: dict[str, Any]
 ) -> None:
