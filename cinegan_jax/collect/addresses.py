@@ -43,7 +43,11 @@ def host_of(address: str) -> str:
 
 def is_picture_address(address: str) -> bool:
     """Whether an address ends like a picture file that is kept."""
-    return PurePosixPath(urlsplit(address).path).suffix.lower() in PHOTO_SUFFIXES
+    try:
+        path = urlsplit(address).path
+    except ValueError:  # it is no address
+        return False
+    return PurePosixPath(path).suffix.lower() in PHOTO_SUFFIXES
 
 
 def _without_default_port(address: str) -> str:

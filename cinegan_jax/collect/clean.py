@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cinegan_jax.collect.collection import Collection, as_line
+from cinegan_jax.collect.collection import Collection, as_line, records
 from cinegan_jax.collect.duplicates import bits_between, repeated
 from cinegan_jax.collect.judgement import Judgement, judge
 from cinegan_jax.collect.progress import Show
@@ -132,10 +132,9 @@ def _judged(
     collection: Collection, places: dict[str, Path], jobs: int, show: Show
 ) -> list[Judgement]:
     """Looks at the pictures that `judged.jsonl` has nothing on, and has it there."""
-    found = {line.get("file"): line for line in read_json_lines(collection.judged)}
-    known = [Judgement(**found[name]) for name in places.keys() & found.keys()]
-    known = [judgement for judgement in known if judgement.is_of(places[judgement.file])]
-    done = {judgement.file: judgement for judgement in known}
+    known = {judgement.file: judgement for judgement in records(collection.judged, Judgement)}
+    both = known.keys() & places.keys()
+    done = {name: known[name] for name in both if known[name].is_of(places[name])}
     lines = JsonLines(collection.judged)
     pool = ThreadPoolExecutor(jobs)
     futures = [pool.submit(judge, path) for name, path in places.items() if name not in done]

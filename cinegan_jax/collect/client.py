@@ -7,7 +7,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from http.cookiejar import DefaultCookiePolicy
 from typing import TypeVar
 
 import requests
@@ -44,7 +43,6 @@ class Client:
         self._robots = robots.Robots(self._read_robots, self._slow_down, manners.attempts)
         self._session = requests.Session()
         self._session.headers["User-Agent"] = manners.user_agent
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(manners.jobs, manners.jobs))
         self._open: set[requests.Response] = set()
@@ -139,22 +137,31 @@ class Client:
             require_no_trespass(origin, address)
             require_allowed(address)
             with self._sent(address, headers) as response:
-                target = self._session.get_redirect_target(response)
+                target = self._target(response)
                 if target is None:
                     yield response
                     return
                 address = normalised(target, address)
         raise Failure(f"redirected more than {REDIRECTS} times")
 
+    def _target(self, response: requests.Response) -> str | None:
+        """Where a response redirects to, if it does."""
+        try:
+            return self._session.get_redirect_target(response)
+        except UnicodeError as error:
+            raise Failure("redirected to what is no address") from error
+
     @contextlib.contextmanager
     def _sent(self, address: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
         host = host_of(address)
         self._gate.enter(host)
         timeout = (self.manners.connect_timeout, self.manners.read_timeout)
+        session = self._session
         with self._told_of(host):
-            response = self._session.get(
-                address, headers=headers, timeout=timeout, stream=True, allow_redirects=False
-            )
+            request = session.prepare_request(requests.Request("GET", address, headers))
+            settings = session.merge_environment_settings(address, {}, True, None, None)
+            # Session.send would read the bodies of redirections, however long they are.
+            response = session.get_adapter(address).send(request, timeout=timeout, **settings)
         with self._lock:
             self._open.add(response)
         try:

@@ -138,22 +138,22 @@ class Collection:
     def found(self) -> dict[str, FoundPicture]:
         """By address, in the order in which they were found."""
         found: dict[str, FoundPicture] = {}
-        for record in _records(self.addresses, FoundPicture):
+        for record in records(self.addresses, FoundPicture):
             found.setdefault(record.address, record)
         return found
 
     def visited_pages(self) -> set[str]:
         """Pages that have been read."""
-        return {record.page for record in _records(self.visited, VisitedPage)}
+        return {record.page for record in records(self.visited, VisitedPage)}
 
     def kept(self) -> dict[str, KeptPicture]:
         """By address, those whose files are there in full."""
-        records = _records(self.downloads, KeptPicture)
-        return {r.address: r for r in records if self.has(r.file, r.bytes)}
+        whole = (r for r in records(self.downloads, KeptPicture) if self.has(r.file, r.bytes))
+        return {record.address: record for record in whole}
 
     def failed(self) -> dict[str, FailedPicture]:
         """The last failure of each address, also where it has been downloaded since."""
-        return {record.address: record for record in _records(self.failures, FailedPicture)}
+        return {record.address: record for record in records(self.failures, FailedPicture)}
 
     def has(self, file: str, length: int) -> bool:
         """Whether a file of so many bytes lies among the pictures, or the rejected ones."""
@@ -166,7 +166,8 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _records(path: Path, kind: type[Record]) -> Iterator[Record]:
+def records(path: Path, kind: type[Record]) -> Iterator[Record]:
+    """The lines of a file that are records of this kind."""
     fields = set(inspect.signature(kind).parameters)
     for line in read_json_lines(path):
         if fields <= line.keys():

@@ -19,7 +19,7 @@ from cinegan_jax.collect.collection import (
     as_line,
     now,
 )
-from cinegan_jax.collect.failure import Failure, PartRefused
+from cinegan_jax.collect.failure import Failure, PartRefused, Stopped, unforeseen
 from cinegan_jax.collect.fan_out import FanOut
 from cinegan_jax.collect.partial import Partial
 from cinegan_jax.collect.picture_file import digest, name_of, owner_of, require_picture_type
@@ -121,10 +121,15 @@ class Download:
     def _fetch(self, picture: FoundPicture) -> _Result:
         try:
             return self._client.tried(lambda: self._attempt(picture))
-        except Failure as failure:
-            return FailedPicture(picture.address, picture.page, str(failure), now())
+        except Stopped:
+            raise
         except OSError as error:
             return error
+        except Failure as failure:
+            reason = str(failure)
+        except Exception as error:
+            reason = unforeseen(error)
+        return FailedPicture(picture.address, picture.page, reason, now())
 
     def _attempt(self, picture: FoundPicture) -> KeptPicture:
         part = Partial(self._collection.unfinished, picture.address)

@@ -24,3 +24,8 @@ class PartRefused(Passing):
 
 class Stopped(Exception):
     """The command ends before this address is done."""
+
+
+def unforeseen(error: Exception) -> str:
+    """The reason where a library fails as nobody foresaw: one address must not end the command."""
+    return f"unforeseen, please report it: {type(error).__name__}: {error}"

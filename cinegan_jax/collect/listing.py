@@ -14,7 +14,7 @@ from cinegan_jax.collect import sitemap
 from cinegan_jax.collect.addresses import host_of, is_picture_address, normalised
 from cinegan_jax.collect.client import Client
 from cinegan_jax.collect.collection import Collection, FoundPicture, VisitedPage, as_line, now
-from cinegan_jax.collect.failure import Failure
+from cinegan_jax.collect.failure import Failure, Stopped, unforeseen
 from cinegan_jax.collect.fan_out import FanOut
 from cinegan_jax.collect.page import read_page
 from cinegan_jax.collect.progress import Show
@@ -106,8 +106,13 @@ class Listing:
     def _read(self, source: _Source) -> _Content:
         try:
             return self._client.tried(lambda: self._fetched(source))
+        except Stopped:
+            raise
         except Failure as failure:
-            return _Content(failed=[(source.address, str(failure))])
+            reason = str(failure)
+        except Exception as error:
+            reason = unforeseen(error)
+        return _Content(failed=[(source.address, reason)])
 
     def _fetched(self, source: _Source) -> _Content:
         with self._client.get(source.address, source.origin, _ASKED_FOR) as response:

@@ -48,7 +48,8 @@ class Answer:
       status: of HTTP.
       headers: beside Content-Length, unless `length` is False.
       sent: how many bytes of the body are sent before the connection is closed; all if None.
-      pause: seconds of silence before the last half of the body.
+      pause: seconds of silence before each part of the body but the first.
+      parts: in which the body is sent.
     """
 
     body: bytes = b""
@@ -57,6 +58,7 @@ class Answer:
     length: bool = True
     sent: int | None = None
     pause: float = 0.0
+    parts: int = 2
 
 
 Behaviour = Callable[[Asked], Answer]
@@ -146,12 +148,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         body = answer.body[: answer.sent]
-        half = len(body) // 2
-        self.wfile.write(body[:half])
-        self.wfile.flush()
-        if answer.pause:
-            time.sleep(answer.pause)
-        self.wfile.write(body[half:])
+        length = -(-len(body) // answer.parts) or 1
+        for start in range(0, len(body), length):
+            if start and answer.pause:
+                time.sleep(answer.pause)
+            self.wfile.write(body[start : start + length])
         self.close_connection = answer.sent is not None or not answer.length
 
     def log_message(self, *args: object) -> None:

@@ -136,14 +136,36 @@ def test_robots_txt_may_lie_elsewhere_and_be_endless(client, site):
 
 def test_a_trickling_server_is_given_up(make_client, site):
     """Each byte comes in time, but the whole would not."""
-
-    def trickle(asked):
-        return Answer(b"a" * 40, pause=0.25)
-
-    site["/a"] = trickle
-    client = make_client(replace(QUICK, attempts=1, attempt_timeout=0.2))
-    with pytest.raises(Passing, match=r"not done within 0 s|no answer in time"):
+    site["/a"] = Answer(b"a" * 40, pause=0.05, parts=40)
+    client = make_client(replace(QUICK, attempts=1, attempt_timeout=0.4, read_timeout=5.0))
+    began = time.monotonic()
+    with pytest.raises(Passing, match=r"not done within 0 s"):
         read(client, site.url("/a"))
+    assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("target", ["/\xff.jpg", "http://[::1", "http://a..b/"])
+def test_a_redirection_to_what_is_no_address_fails(client, site, target):
+    site["/a"] = Answer(status=302, headers={"Location": target})
+    with pytest.raises(Failure, match="no address"):
+        read(client, site.url("/a"))
+    assert site.paths() == ["/a"]
+
+
+def test_the_body_of_a_redirection_is_not_read(client, site):
+    """It may be endless."""
+    site["/a"] = Answer(b"a" * 10**6, 302, {"Location": "/b"}, pause=0.2, parts=50)
+    site["/b"] = b"page"
+    began = time.monotonic()
+    assert read(client, site.url("/a")) == b"page"
+    assert time.monotonic() - began < 2
+
+
+def test_proxies_of_the_environment_are_used(client, site, monkeypatch):
+    monkeypatch.setenv("http_proxy", site.address)
+    monkeypatch.setattr(neighbourhood, "_are_private", lambda host: (False,))
+    site["http://shells.example/a"] = b"page"
+    assert read(client, "http://shells.example/a") == b"page"
 
 
 def test_cookies_are_not_kept(client, site):

@@ -1,6 +1,7 @@
 """The three commands, one after another, and killed in between."""
 
 import csv
+import importlib.util
 import random
 import signal
 import subprocess
@@ -111,6 +112,23 @@ def test_what_the_user_can_mend(collection, arguments, said):
     filled = [str(collection.folder) if a == "FOLDER" else a for a in arguments]
     assert said in told(collect(*filled), 2)
     assert not collection.folder.exists() or arguments[0] == "list"
+
+
+def test_a_full_disk_is_told(mount_disk, site):
+    collection = Collection(mount_disk("64k") / "collection")
+    for number in range(8):
+        site[f"/{number}.png"] = picture(number, SIZE, "png")
+    addresses = [site.url(f"/{number}.png") for number in range(8)]
+    told(collect("list", collection.folder, *addresses), 0)
+    download = told(collect("download", collection.folder, *QUICKLY), 2)
+    assert "no space is left; make some, and the same command goes on" in download
+    assert "not tried" in download
+
+
+def test_missing_packages_are_named(collection, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "bs4" else find(n))
+    assert "bs4 is missing: pip install '.[collect]'" in told(collect("clean", "x"), 2)
 
 
 def test_two_commands_do_not_share_a_folder(collection):

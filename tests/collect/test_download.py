@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 from misbehaving_site import QUICK, Answer, in_turn, of_versions, picture
 
+from cinegan_jax.collect import download
 from cinegan_jax.collect.collection import Collection, FoundPicture, as_line
 from cinegan_jax.collect.download import Download, Downloaded
 from cinegan_jax.errors import UserError
@@ -29,15 +30,15 @@ def listed(collection: Collection, addresses: Sequence[str], page: str = "") -> 
 
 
 def run(collection: Collection, client, most_bytes: int = 10**6, retry: bool = False) -> Downloaded:
-    download = Download(
+    command = Download(
         collection,
         client,
         most_bytes=most_bytes,
         retry_failures=retry,
         show=lambda done, total: None,
     )
-    download.run()
-    return download.outcome
+    command.run()
+    return command.outcome
 
 
 def contents(collection: Collection) -> list[bytes]:
@@ -331,6 +332,25 @@ def test_failures_are_not_tried_again_unasked(collection, client, site):
     assert site.asked == []
 
 
+def test_an_error_that_nobody_foresaw_fails_alone(collection, client, site, monkeypatch):
+    site["/a.jpg"], site["/b.jpg"] = picture(1), picture(2)
+    require = download.require_picture_type
+    answers = iter([ZeroDivisionError("of theirs"), None])
+
+    def surprising(content_type):
+        if error := next(answers):
+            raise error
+        require(content_type)
+
+    monkeypatch.setattr(download, "require_picture_type", surprising)
+    listed(collection, [site.url("/a.jpg"), site.url("/b.jpg")])
+    outcome = run(collection, client)
+    assert outcome.new == 1
+    assert outcome.failed[0].reason == (
+        "unforeseen, please report it: ZeroDivisionError: of theirs"
+    )
+
+
 def test_nothing_listed_is_an_error(collection, client):
     with pytest.raises(UserError, match="collect list"):
         run(collection, client)
@@ -374,7 +394,7 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(collection, make_clien
     assert collection.failed() == {}
     assert run(collection, make_client()).new == 1
     assert contents(collection) == [body]
-    assert site.asked[-1].headers["Range"] == f"bytes={len(body) // 2}-"
+    assert site.asked[-1].headers["Range"] == f"bytes={-(-len(body) // 2)}-"
 
 
 def test_a_full_disk_ends_it_and_loses_nothing(mount_disk, client, site):

@@ -29,7 +29,7 @@ def addresses(html: str) -> list[str]:
         ('<noscript><img src="a.jpg"></noscript>', ["https://example.org/shells/a.jpg"]),
         ('<script>"<img src=a.jpg>"</script><!-- <img src=b.jpg> -->', []),
         ('<img src="a.jpg', []),
-        ('<p><img src="http://[::1"><img src="b.jpg"', []),
+        ('<a href="http://[::1/a.jpg"></a><img src="http://[::1"><img src="b.jpg"', []),
     ],
 )  # fmt: skip
 def test_pictures(html, expected):
