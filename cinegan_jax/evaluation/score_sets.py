@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from cinegan_jax.data.shapes import DRAWN, MODES
 from cinegan_jax.evaluation.picture_target import PictureTarget
 from cinegan_jax.evaluation.result import Evaluation, SetScore
+from cinegan_jax.metrics.modes import mode_scores
 from cinegan_jax.metrics.on_devices import OnDevices
 from cinegan_jax.metrics.random_sets import (
     RandomSet,
@@ -24,6 +26,10 @@ RANDOM_NOTE = (
 TRAINING_NOTE = (
     "Training pictures are real ones: they get what a generator would get that had learnt all "
     "there is to learn."
+)
+MODES_NOTE = (
+    f"The drawn shapes have {len(MODES)} modes, equally many pictures of each; what is told of "
+    "modes is of the good pictures, those that show one of them."
 )
 
 
@@ -51,6 +57,9 @@ def score_sets(target: PictureTarget, inception: OnDevices | None = None) -> Eva
             measured, noted = measure(pictures)
             scores |= measured
             notes += noted
+        if target.data.path == DRAWN:
+            scores |= mode_scores(pictures)
+            notes.append(MODES_NOTE)
         about = f"{size}x{size}", REFERENCE, method, len(pictures)
         found.append(SetScore(*about, scores, tuple(notes)))
     return Evaluation((), tuple(found), {}, size, target.about)

@@ -44,6 +44,10 @@ SET_METRICS: Mapping[str, SetMetric] = {
         SetMetric("kid_std", "KID, deviation", 5),
         SetMetric("feature_distance", "feature distance", 4),
         SetMetric("kernel_distance", "kernel distance", 6),
+        SetMetric("high_quality", "share of good pictures", 3, higher_is_better=True),
+        SetMetric("modes_covered", "modes covered", 0, higher_is_better=True),
+        SetMetric("mode_total_variation", "modes, total variation", 3),
+        SetMetric("mode_reverse_kl", "modes, reverse KL", 3),
     )
 }
 """In the order of tables."""

@@ -47,12 +47,9 @@ def held_out_charts(files: RunFiles) -> list[Chart]:
     for name, curve in _curves(files.metrics, lambda record: record).items():
         if name.startswith(HELD_OUT):
             metric = name.removeprefix(HELD_OUT)
-            against = "the clean target" if metric.endswith("_clean") else "the target"
-            if files.learned == "pictures":
-                against = "as many held-out pictures"
-            titles[metric.removesuffix("_clean")].append(
-                Curve(f"against {against}", curve.steps, curve.values)
-            )
+            target = "the clean target" if metric.endswith("_clean") else "the target"
+            label = f"against {target}" if files.learned == "pairs" else "generated pictures"
+            titles[metric.removesuffix("_clean")].append(Curve(label, curve.steps, curve.values))
     return [
         Chart(score_label(metric), curves, unit="dB" if metric == "psnr" else "")
         for metric, curves in titles.items()

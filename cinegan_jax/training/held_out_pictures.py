@@ -7,10 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from cinegan_jax.data.pictures import PictureSource
+from cinegan_jax.data.shapes import DrawnShapes
 from cinegan_jax.data.spread_examples import spread_pictures
 from cinegan_jax.errors import UserError
 from cinegan_jax.families.api import GanFamily, makes_from_latents
 from cinegan_jax.inference.picture_grid import picture_grid, score_captions
+from cinegan_jax.metrics.modes import mode_scores
 from cinegan_jax.metrics.random_sets import (
     RandomSet,
     random_features_on_devices,
@@ -51,6 +53,7 @@ class HeldOutPictures:
     ):
         references = spread_pictures(pictures, count, size, crop)
         self._count, self._judge = len(references), _judge_of(family) if judged else None
+        self._drawn = isinstance(pictures, DrawnShapes)  # whose modes can be counted
         self._features = random_features_on_devices()
         self._references = RandomSet(self._features(references))
 
@@ -68,8 +71,11 @@ class HeldOutPictures:
             np.asarray(self._generate(networks, number))
             for number in range(-(-self._count // CHUNK))
         ]
-        made = RandomSet(self._features(np.concatenate(chunks)[: self._count]))
+        pictures = np.concatenate(chunks)[: self._count]
+        made = RandomSet(self._features(pictures))
         yield from random_set_scores(made, self._references).items()
+        if self._drawn:
+            yield from mode_scores(pictures).items()
 
     def grid(self, networks: Networks) -> np.ndarray:
         """The first pictures, eight a row, uint8 [h, w, 3]."""

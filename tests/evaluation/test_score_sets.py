@@ -73,6 +73,8 @@ def test_the_newest_averages_are_scored_beside_training_pictures(
         assert score.photos == COUNT
     training, generator = found.sets
     assert (training.method, generator.method) == ("training", "generator")
+    assert (training.scores["high_quality"], generator.scores["high_quality"]) == (1, 0)
+    assert training.scores["modes_covered"] > 15
     assert training.scores["feature_distance"] < generator.scores["feature_distance"] / 10
     assert found.about.step == 6
 

@@ -9,10 +9,13 @@ import runs
 from scipy.special import expit
 from toy_latent_family import ToyLatentFamily
 
+from cinegan_jax.data.pictures import PictureFiles
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shapes import DrawnShapes
 from cinegan_jax.errors import UserError
 from cinegan_jax.families.api import example_keys
 from cinegan_jax.inference.picture_grid import CAPTION, GUTTER, picture_grid, score_captions
+from cinegan_jax.metrics.modes import mode_scores
 from cinegan_jax.metrics.random_sets import (
     RandomSet,
     random_features_on_devices,
@@ -24,7 +27,7 @@ from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import Networks
 from cinegan_jax.training.train import make_held_out, train
 
-SIZE = 16
+SIZE = 32
 
 
 def networks(seed: int) -> Networks:
@@ -57,7 +60,16 @@ def test_scores_compare_as_many_pictures_as_are_held_out() -> None:
     features = random_features_on_devices()
     expected = random_set_scores(RandomSet(features(pictures)), RandomSet(features(held_out)))
     scores = dict(make().scores(nets))
-    assert scores == pytest.approx(expected, rel=1e-4, abs=1e-7)
+    assert scores == pytest.approx({**expected, **mode_scores(pictures)}, rel=1e-4, abs=1e-7)
+
+
+def test_modes_are_counted_of_drawn_shapes_alone() -> None:
+    test = PictureFiles({path.stem: path for path in sample_photos("test")})
+    held_out = HeldOutPictures(ToyLatentFamily(), test, 4, SIZE, "centre", judged=False)
+    assert {name for name, _ in held_out.scores(networks(1))} == {
+        "feature_distance",
+        "kernel_distance",
+    }
 
 
 def test_a_grid_shows_the_same_latents_again_and_again() -> None:
@@ -81,7 +93,7 @@ def test_over_each_picture_stands_how_real_the_critic_finds_it() -> None:
 
 
 def test_a_set_of_one_picture_cannot_be_compared() -> None:
-    with pytest.raises(UserError, match=r"of 1000 pictures 1 can be read at 16x16"):
+    with pytest.raises(UserError, match=r"of 1000 pictures 1 can be read at 32x32"):
         make(count=1)
 
 
