@@ -239,7 +239,7 @@ def test_no_good_pair_at_all_is_an_error():
         ({"batch_size": 0}, "batch_size is 0"),
         ({"batch_size": 9}, "8 training pairs are fewer than one batch of 9"),
         ({"batch_size": 5, "process_count": 2}, "fewer than one batch of 10"),
-        ({"crop": "stretch"}, "no crop 'stretch': choose one of crop, squash"),
+        ({"crop": "stretch"}, "no crop 'stretch': choose one of crop, short_side, centre, squash"),
         ({"size": 0}, "size is 0"),
         ({"threads": 0}, "threads is 0"),
     ],
