@@ -25,6 +25,7 @@ from cinegan_jax.data.shapes import (
     Shape,
     coverage,
 )
+from cinegan_jax.ops.colour import srgb_to_lab
 
 NONE = -1
 """The mode of a picture that belongs to none."""
@@ -34,6 +35,10 @@ UNEXPLAINED = 0.1
 unexplained. Of 1,000 drawn pictures of 64 pixels none leaves more than 0.05, blurred by 1.5 pixels
 or with noise of 16 levels 0.09; of blends of two modes that differ in kind and colour 98 % leave
 more than 0.1."""
+
+COLOUR_TOLERANCE = 15.0
+"""Delta E 76 from its mode's colour up to which a shape is of it; the colours are 33 and more
+apart."""
 
 _SIDE = 32
 """Pixels at which outlines are compared: half of the smallest set's, against noise."""
@@ -130,7 +135,7 @@ def _recognise(picture: np.ndarray) -> int:
         ((name, _beside(difference, name)) for name in COLOURS), key=lambda found: found[1]
     )
     stain = _stain(difference @ _direction(colour) / _square(colour))
-    if stain is None:
+    if stain is None or _miscoloured(difference, stain.cover, colour) > COLOUR_TOLERANCE:
         return NONE
     kind, turn = min(_poses(), key=lambda pose: stain.error(*pose))
     turns = (0.0,) if kind in _ROUND else (turn - TURN / 4, turn, turn + TURN / 4)
@@ -157,6 +162,14 @@ def _beside(difference: np.ndarray, colour: str) -> float:
     """Squared differences from the background that no share of the colour explains."""
     share = np.clip(difference @ _direction(colour) / _square(colour), 0, 1)
     return float(np.square(difference - share[..., None] * _direction(colour)).sum())
+
+
+def _miscoloured(difference: np.ndarray, cover: np.ndarray, colour: str) -> float:
+    """Delta E 76 between the mean colour of what is covered, at full cover, and the one named."""
+    inside = cover > 0.5
+    found = BACKGROUND + difference[inside].mean(0) / cover[inside].mean()
+    labs = srgb_to_lab(np.clip(np.stack([found, COLOURS[colour]]) / 255, 0, 1))
+    return float(np.linalg.norm(labs[0] - labs[1]))
 
 
 def _stain(cover: np.ndarray) -> _Stain | None:
