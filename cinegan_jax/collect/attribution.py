@@ -23,7 +23,7 @@ def write_attribution(collection: Collection) -> None:
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(COLUMNS)
-    for address, kept in sorted(collection.kept().items(), key=lambda item: item[1].file):
+    for address, kept in sorted(collection.kept().items(), key=lambda kv: (kv[1].file, kv[0])):
         if (collection.pictures / kept.file).exists():
             source = found.get(address, FoundPicture(address))
             told = (source.page, source.title, source.licence, kept.copyright, kept.artist)

@@ -2,10 +2,10 @@
 
 import socket
 
-from misbehaving_site import connect_to_loopback
+from misbehaving_site import connect_to_loopback, look_up_loopback
 
 from cinegan_jax.cli import app
 
 if __name__ == "__main__":
-    socket.socket.connect = connect_to_loopback
+    socket.socket.connect, socket.getaddrinfo = connect_to_loopback, look_up_loopback
     app()

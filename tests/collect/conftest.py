@@ -14,8 +14,12 @@ from cinegan_jax.collect.manners import Manners
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets nothing leave this machine."""
+    """Lets nothing leave this machine, not even by a proxy."""
     monkeypatch.setattr(socket.socket, "connect", misbehaving_site.connect_to_loopback)
+    monkeypatch.setattr(socket, "getaddrinfo", misbehaving_site.look_up_loopback)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture

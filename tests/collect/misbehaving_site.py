@@ -20,15 +20,21 @@ QUICK = Manners(
 )
 """Manners that tests have the time for."""
 
-_connect = socket.socket.connect
+_connect, _look_up = socket.socket.connect, socket.getaddrinfo
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def connect_to_loopback(self: socket.socket, address: object) -> None:
     """In place of `socket.connect`: refuses every other machine."""
     if self.family != socket.AF_UNIX:
-        host = address[0]
-        assert host in ("127.0.0.1", "::1", "localhost"), f"a test would contact {host}"
+        assert address[0] in _LOOPBACK, f"a test would contact {address[0]}"
     _connect(self, address)
+
+
+def look_up_loopback(host: str, *arguments: object, **options: object) -> list:
+    """In place of `socket.getaddrinfo`: asks no other machine for names."""
+    assert host in _LOOPBACK, f"a test would look up {host}"
+    return _look_up(host, *arguments, **options)
 
 
 class Asked(NamedTuple):
