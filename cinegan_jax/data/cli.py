@@ -13,10 +13,14 @@ def prepare(
         typer.Argument(
             metavar="SRC",
             help="A folder of photos; or of pairs, {train,test}/{input,LOOK} or {input,target}; "
-            "or 'samples'.",
+            "with --pictures, of any pictures; or 'samples'.",
         ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures", help="Keep the pictures as they are, without a look or pairs."),
+    ] = False,
     look: Annotated[
         str,
         typer.Option(
@@ -25,13 +29,13 @@ def prepare(
         ),
     ] = "",
     size: Annotated[
-        int, typer.Option(help="Pixels of the short side (crop) or of both sides (squash, pad).")
+        int, typer.Option(help="Pixels of the short side (crop) or of both sides (the others).")
     ] = 512,
     resize: Annotated[
         str,
         typer.Option(
-            help="crop: the whole photo, cropped in training; squash: the aspect is lost; "
-            "pad: mirrored into a square."
+            help="crop: the whole photo, cropped in training; centre: the square in its middle; "
+            "squash: the aspect is lost; pad: mirrored into a square."
         ),
     ] = "crop",
     test_fraction: Annotated[
@@ -56,7 +60,7 @@ def prepare(
     ] = 1.0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
-    """Turn photos, or your own before/after pairs, into training shards.
+    """Turn photos, your own before/after pairs, or any pictures into training shards.
 
     May be stopped at any moment; the same command goes on where it was.
     """
@@ -72,7 +76,7 @@ def prepare(
     from cinegan_jax.data.prepare import REJECTED, Settings
     from cinegan_jax.data.prepare import prepare as run
 
-    settings = Settings(look, size, resize, test_fraction, variants, grain, halation)
+    settings = Settings(look, size, resize, test_fraction, variants, grain, halation, pictures)
     columns = (TextColumn("Preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)
@@ -85,6 +89,7 @@ def prepare(
         except KeyboardInterrupt:
             typer.echo("Stopped. The same command goes on from here.", err=True)
             raise typer.Exit(130) from None
-    typer.echo(f"{out}: {made.count('train')} training and {made.count('test')} test pairs.")
+    counts = f"{made.count('train')} training and {made.count('test')} test"
+    typer.echo(f"{out}: {counts} {made.kind}.")
     if rejected:
         typer.echo(f"{len(rejected)} files were left out; {out / REJECTED} says why.")

@@ -13,11 +13,14 @@ from cinegan_jax.data.decode import is_photo
 from cinegan_jax.data.film import load_look
 from cinegan_jax.data.geometry import RESIZES
 from cinegan_jax.data.pairs import FolderPairs, subfolder
+from cinegan_jax.data.picture_folders import files_below, split_pictures
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.splits import SPLITS, held_out
 from cinegan_jax.errors import UserError
 
 PAIRS_A_SHARD = 64
+PICTURES_A_SHARD = 1024
+"""More than of pairs: they are small, and a data set of faces has 200,000."""
 _AFTER = "target"
 _NOT_A_PICTURE = "not a JPEG, PNG, TIFF or WebP picture"
 
@@ -30,11 +33,12 @@ class Settings:
       look: of `load_look` for photos, the name of the folder of the after pictures for pairs; empty
         for pairs in `input` and `target`.
       size: pixels of the short side (`crop`) or of both sides.
-      resize: `crop`, `squash` or `pad`.
+      resize: one of `RESIZES`.
       test_fraction: share of the photos held out, where the source does not say which.
       variants: how often each training photo occurs: once as it is, then in other light.
       grain: whether rendered pictures have grain.
       halation: strength of the glow round their highlights, times that of the look; 0: none.
+      pictures: whether the source's pictures are prepared as they are, without a partner.
     """
 
     look: str = ""
@@ -44,6 +48,17 @@ class Settings:
     variants: int = 1
     grain: bool = True
     halation: float = 1.0
+    pictures: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What is made: `pairs` or `pictures`."""
+        return "pictures" if self.pictures else "pairs"
+
+    @property
+    def makes_nothing_else(self) -> bool:
+        """Whether nothing is asked for that only a rendered film look has."""
+        return self.variants == 1 and self.grain and self.halation == 1
 
     def check(self) -> None:
         """Raises UserError where a setting is out of range."""
@@ -57,10 +72,12 @@ class Settings:
             raise UserError(f"--variants is {self.variants}: it must be 1 or more")
         if not 0 <= self.halation < math.inf:
             raise UserError(f"--halation is {self.halation}: it must be 0 or more")
+        if self.pictures and (self.look or not self.makes_nothing_else):
+            raise UserError("--pictures prepares pictures as they are: without a look or variants")
 
 
 class Item(NamedTuple):
-    """One pair to make: from a photo and a look, or, with `after`, from two pictures."""
+    """One example to make: of a photo and a look; with `after`, of two pictures; or a picture."""
 
     name: str
     before: Path
@@ -100,7 +117,8 @@ def make_plan(source: str, settings: Settings) -> Plan:
 
     Args:
       source: `samples`; a folder of photos, searched with its subfolders; or pairs in
-        `{train,test}/{input,LOOK}` or `{input,target}`.
+        `{train,test}/{input,LOOK}` or `{input,target}`. Of pictures `samples` or any folder (see
+        `split_pictures`).
       settings: how to prepare them.
 
     Raises:
@@ -114,19 +132,23 @@ def make_plan(source: str, settings: Settings) -> Plan:
         splits = {split: list(map(_photo, sample_photos(split))) for split in SPLITS}
     elif not root.is_dir():
         raise UserError(f"no folder {source!r}: give a folder of photos or pairs, or 'samples'")
+    elif settings.pictures:
+        splits = _pictures(root, settings.test_fraction, rejected)
     elif any((root / split / "input").is_dir() for split in SPLITS):
         splits = {split: _pairs(root / split, settings, rejected) for split in SPLITS}
     elif (root / "input").is_dir():
         splits = _split(_pairs(root, settings, rejected), settings.test_fraction)
     else:
         splits = _split(_photos(root, rejected), settings.test_fraction)
+    if settings.pictures:
+        return _plan(splits, rejected, settings, look="")
     rendered = any(item.after is None for items in splits.values() for item in items)
     if rendered and not settings.look:
         raise UserError("photos need a film look: give --look classic_neg or --look FILE.cube")
     if rendered:
         load_look(settings.look)  # an unknown look is found before any work
         splits["train"] = _with_variants(splits["train"], settings.variants)
-    elif settings.variants > 1 or not settings.grain or settings.halation != 1:
+    elif not settings.makes_nothing_else:
         raise UserError(
             "--variants, --no-grain and --halation are for photos that a film look is rendered on"
         )
@@ -139,12 +161,13 @@ def _plan(
     settings: Settings,
     look: str,
 ) -> Plan:
-    shards = [shard for split, items in splits.items() for shard in _shards(split, items)]
+    length = PICTURES_A_SHARD if settings.pictures else PAIRS_A_SHARD
+    shards = [shard for split, items in splits.items() for shard in _shards(split, items, length)]
     if not shards:
         raise UserError("no photos to prepare: the source holds no picture files")
     lut = Path(settings.look)
     facts = {
-        **dataclasses.asdict(settings),
+        **_facts(settings),
         "format": manifest.FORMAT,
         "look": look,
         "lut": manifest.sha256(lut) if lut.is_file() else None,
@@ -154,8 +177,14 @@ def _plan(
     return Plan(look, settings, shards, rejected, digest)
 
 
-def _shards(split: str, items: Sequence[Item]) -> list[ShardPlan]:
-    parts = [items[i : i + PAIRS_A_SHARD] for i in range(0, len(items), PAIRS_A_SHARD)]
+def _facts(settings: Settings) -> dict[str, object]:
+    """As they were before there were pictures: a preparation of pairs begun then goes on."""
+    facts = dataclasses.asdict(settings)
+    return facts if settings.pictures else {k: v for k, v in facts.items() if k != "pictures"}
+
+
+def _shards(split: str, items: Sequence[Item], length: int) -> list[ShardPlan]:
+    parts = [items[i : i + length] for i in range(0, len(items), length)]
     return [
         ShardPlan(f"{split}-{index:05d}-of-{len(parts):05d}.arrayrecord", split, part)
         for index, part in enumerate(parts)
@@ -190,6 +219,13 @@ def _photos(root: Path, rejected: list[Rejection]) -> list[Item]:
         else:
             found[name] = Item(name, path)
     return list(found.values())
+
+
+def _pictures(root: Path, test_fraction: float, rejected: list[Rejection]) -> dict[str, list[Item]]:
+    others = sorted(path for path in files_below(root) if not is_photo(path))
+    rejected.extend(Rejection(str(path), _NOT_A_PICTURE) for path in others)
+    splits = split_pictures(root, test_fraction)
+    return {s: [Item(name, Path(p)) for name, p in files.items()] for s, files in splits.items()}
 
 
 def _pairs(root: Path, settings: Settings, rejected: list[Rejection]) -> list[Item]:

@@ -1,4 +1,4 @@
-"""`cinegan prepare`: photos or before/after pairs to ArrayRecord shards, on all cores.
+"""`cinegan prepare`: photos, before/after pairs or pictures to ArrayRecord shards, on all cores.
 
 The folder may be left at any moment, by Ctrl-C, SIGKILL or a full disk, and the same command goes
 on: finished shards are kept, each beside a report in `.unfinished/`, which disappears when the
@@ -36,7 +36,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(source: str, out: Path, settings: Settings, jobs: int, progress: Progress) -> Prepared:
-    """Makes a folder of shards from photos or pairs.
+    """Makes a folder of shards from photos, pairs or pictures.
 
     Args:
       source: see `make_plan`.
@@ -83,8 +83,8 @@ def _finished(out: Path, plan: Plan) -> Prepared:
     found = manifest.read(out)
     if found.plan != plan.digest:
         raise UserError(
-            f"{out} was prepared from other photos or settings (look {found.look}, size "
-            f"{found.size}, {found.resize}; asked for: {_described(plan)}): "
+            f"{out} was prepared from other photos or settings ({_of(found.kind, found.look)}, "
+            f"size {found.size}, {found.resize}; asked for: {_described(plan)}): "
             "choose another folder or remove this one"
         )
     for split in SPLITS:
@@ -117,8 +117,13 @@ def _claim(out: Path, plan: Plan) -> None:
 
 def _described(plan: Plan) -> str:
     settings = plan.settings
-    pairs = sum(len(shard.items) for shard in plan.shards)
-    return f"look {plan.look}, size {settings.size}, {settings.resize}, {pairs} photos"
+    photos = sum(len(shard.items) for shard in plan.shards)
+    what = _of(settings.kind, plan.look)
+    return f"{what}, size {settings.size}, {settings.resize}, {photos} photos"
+
+
+def _of(kind: str, look: str) -> str:
+    return f"look {look}" if kind == "pairs" else kind
 
 
 def _report_path(out: Path, file: str) -> Path:
@@ -145,7 +150,9 @@ def _finish(out: Path, plan: Plan) -> Prepared:
         for split in SPLITS
     }
     settings = plan.settings
-    written = Manifest(plan.look, settings.resize, settings.size, plan.digest, splits)
+    written = Manifest(
+        plan.look, settings.resize, settings.size, plan.digest, splits, settings.kind
+    )
     if any(map(written.count, SPLITS)):
         written.write(out)
     else:

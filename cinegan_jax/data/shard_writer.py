@@ -1,4 +1,4 @@
-"""Makes the pairs of one shard and writes them, whole or not at all."""
+"""Makes the examples of one shard and writes them, whole or not at all."""
 
 import dataclasses
 import json
@@ -15,6 +15,7 @@ from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.film import FilmLook, load_look, photo_seed
 from cinegan_jax.data.geometry import RESIZES
 from cinegan_jax.data.pairs import Pair, read_pair, rendered_pair
+from cinegan_jax.data.pictures import Picture
 from cinegan_jax.data.plan import Item, Rejection, Settings, ShardPlan
 from cinegan_jax.data.records import encode_record
 from cinegan_jax.data.variants import vary
@@ -99,23 +100,25 @@ class ShardWriter:
         try:
             for item in plan.items:
                 try:
-                    pair = self._make(
+                    example = self._make(
                         item, keep_clean=plan.split == "test" and self._settings.grain
                     )
                 except (BrokenExample, BrokenPhoto) as error:
                     reason = error.reason if isinstance(error, BrokenExample) else str(error)
                     rejected.append(Rejection(str(item.before), reason))
                 else:
-                    writer.write(encode_record(**pair._asdict()))
-                    names.append(pair.name)
-                    shapes.add(pair.input.shape[:2])
+                    writer.write(encode_record(**example._asdict()))
+                    names.append(example.name)
+                    shapes.add(example.target.shape[:2])
                 self._advance()
         finally:
             writer.close()
         return names, shapes, rejected
 
-    def _make(self, item: Item, keep_clean: bool) -> Pair:
+    def _make(self, item: Item, keep_clean: bool) -> Pair | Picture:
         size, resize = self._settings.size, RESIZES[self._settings.resize]
+        if self._settings.pictures:
+            return Picture(item.name, resize(decode(item.before, least_side=size), size))
         if item.after is None:
             photo = resize(decode(item.before, least_side=size), size)
             if item.variant:
