@@ -13,13 +13,15 @@ from configs import default
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """Capacity 16, batch 32, a grid of samples with their scores every 80 steps."""
+    """Capacity 16, batch 32, a grid of samples with their scores every 80 steps; R1 beside it."""
     c = default.of_latents()
     c.family = "image_gan"
     c.batch_size = 32
     c.num_steps = 2000
     c.capacity = 16  # channels of the critic's first block and of the generator's last
 
+    c.adversarial.r1 = 1.0
+    c.adversarial.r1_every = 4
     for adam in c.optimizers.values():
         adam.learning_rate = 2e-4
         adam.beta1 = 0.5

@@ -60,6 +60,7 @@ _OF_LATENTS: Mapping[str, Any] = {
     "batch_size": 4,
     "num_steps": 4,
     "data.size": 32,
+    "adversarial.r1": 0.0,
     "log_every_steps": 2,
     "sample_every_steps": 4,
     "evaluate_every_steps": 4,

@@ -258,8 +258,17 @@ def test_the_families_are_built_of_their_configs() -> None:
     assert isinstance(family, AlternatingGan)
     assert (family.generator, family.critic) == (Generator(64, 100), Critic(100))
     assert (family.latent_size, family.statistics) == (100, "replica")
-    assert [update.players for update in family.updates] == [("critics",), ("generator",)]
-    turns = {"adversarial.critic_updates": 3, "adversarial.generator_updates": 2}
+    assert [update.players for update in family.updates] == [
+        ("critics",),
+        ("generator",),
+        ("critics",),
+    ]
+    assert [update.name for update in family.updates] == ["", "", "r1"]
+    turns = {
+        "adversarial.critic_updates": 3,
+        "adversarial.generator_updates": 2,
+        "adversarial.r1": 0.0,
+    }
     image_gan = build_family(config_of(turns, "image_gan_64"))
     assert [update.repeats for update in image_gan.updates] == [3, 2]
     with pytest.raises(UserError, match=r"config.capacity=0 must be 1 or more"):
