@@ -73,7 +73,7 @@ class CriticOverpowers(Rule):
     meaning = "a critic tells generated pictures from real ones nearly every time"
     remedy = (
         "lower config.optimizers.critics.learning_rate, raise the generator's, or make the critics "
-        "smaller (config.discriminator.width)"
+        "smaller (config.discriminator.width, config.capacity)"
     )
     player = "critics"
 
@@ -125,10 +125,11 @@ class Collapse(Rule):
 
     distance_to_targets: float
 
-    meaning = "the generator makes nearly the same picture of different inputs"
+    meaning = "the generator makes nearly the same picture of different inputs or latents"
     remedy = (
-        "go back to an earlier checkpoint with lower learning rates, or with config.losses.l1 or "
-        "feature_matching raised against adversarial"
+        "go back to an earlier checkpoint with lower learning rates; for pairs raise "
+        "config.losses.l1 or feature_matching against adversarial, for latents lower the rate of "
+        "the player that is ahead, or set config.adversarial.noise or r1"
     )
 
     def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
@@ -184,7 +185,10 @@ class Blooming(Rule):
     excess: float
 
     meaning = "highlights bloom: more of the generated pictures is burnt out than of the targets"
-    remedy = "raise config.losses.l1 or config.losses.total_variation; generator.residual helps too"
+    remedy = (
+        "for pairs raise config.losses.l1 or total_variation, or use generator.residual; for "
+        "latents lower the learning rates"
+    )
 
     def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
         return _above(_named(signals, "output/burnt_excess"), self.excess)
@@ -198,8 +202,8 @@ class ColourCast(Rule):
 
     meaning = "the generated pictures' mean colour is off that of the targets (a*, b* of CIE Lab)"
     remedy = (
-        "raise config.losses.l1, use config.generator.colour_path, or lower the learning rates; "
-        "look whether inputs and targets belong together"
+        "lower the learning rates; for pairs raise config.losses.l1, use "
+        "config.generator.colour_path, and look whether inputs and targets belong together"
     )
 
     def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
@@ -252,7 +256,7 @@ class NonFinite(Rule):
     meaning = "steps had a NaN or an infinity in a loss or a gradient, and moved nothing"
     remedy = (
         "use config.precision=f32, set config.optimizers.*.clip_norm, or lower the learning rates; "
-        "look at the pairs of those steps"
+        "look at the pictures of those steps"
     )
     from_start = True
 
