@@ -59,11 +59,13 @@ def of_every_family() -> ml_collections.ConfigDict:
     c.restore_from = ""  # workdir of a run whose networks to start from (fine-tuning); may be gs://
 
     c.data = ml_collections.ConfigDict()
-    c.data.path = "FilmSet"  # like FilmSet or of `cinegan prepare`, here or gs://; or "samples"
+    c.data.path = "FilmSet"  # like FilmSet or of `cinegan prepare`, here or gs://; or "samples";
+    # of families that learn from pictures also any folder of pictures, or "shapes", drawn ones
     c.data.cache = "~/.cache/cinegan"  # local folder for copies of shards that lie in a bucket
     c.data.look = "ClassNeg"  # of pairs: folder name of the look; for "samples" a film look
     c.data.size = 512  # pixels, height and width of what the networks train on
-    c.data.crop = "squash"  # squash: the whole picture, aspect lost; crop: random crop, aspect kept
+    c.data.crop = "squash"  # squash: the whole picture, aspect lost; crop: random crop, aspect kept;
+    # short_side: reduced to the short side before that; centre: the middle square, reduced
     c.data.threads = 4  # threads that read and decode
     c.data.corrupt_ceiling = 0.01  # share of unreadable examples at which the run stops
 

@@ -30,7 +30,8 @@ def centre_square(photo: np.ndarray, size: int) -> np.ndarray:
     Returns:
       uint8 [size, size, 3].
     """
-    return fit_short_side(centre_crop(photo, min(photo.shape[:2])), size)
+    _require(min(photo.shape[:2]) >= size, photo, size, "short")
+    return _reduce(centre_crop(photo, min(photo.shape[:2])), size / min(photo.shape[:2]))
 
 
 def pad_square(photo: np.ndarray, size: int) -> np.ndarray:

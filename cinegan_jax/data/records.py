@@ -27,7 +27,7 @@ def encode_record(name: str, **pictures: np.ndarray | None) -> bytes:
       ValueError: the pictures differ in shape or are not uint8.
     """
     present = {key: picture for key in _PICTURES if (picture := pictures.get(key)) is not None}
-    shape = present["target"].shape
+    shape = next(iter(present.values())).shape
     for key, picture in present.items():
         if picture.dtype != np.uint8 or picture.shape != shape:
             raise ValueError(f"{name}: {key} is {picture.dtype} {picture.shape}, not uint8 {shape}")

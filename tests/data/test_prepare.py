@@ -389,7 +389,7 @@ def _die(shard):
         ({"look": ""}, "--look classic_neg"),
         ({"look": "kodachrome"}, "kodachrome.*velvia"),
         ({"size": 0}, "--size is 0"),
-        ({"resize": "stretch"}, "no --resize 'stretch': choose one of crop, squash, pad"),
+        ({"resize": "stretch"}, "no --resize 'stretch': choose one of crop, centre, squash, pad"),
         ({"test_fraction": 1.0}, "--test-fraction is 1.0"),
         ({"size": 999}, "all 12 files were left out .*64x48"),
     ],
