@@ -64,7 +64,7 @@ def of_every_family() -> ml_collections.ConfigDict:
     c.data.cache = "~/.cache/cinegan"  # local folder for copies of shards that lie in a bucket
     c.data.look = "ClassNeg"  # of pairs: folder name of the look; for "samples" a film look
     c.data.size = 512  # pixels, height and width of what the networks train on
-    c.data.crop = "squash"  # squash: the whole picture, aspect lost; crop: random crop, aspect kept;
+    c.data.crop = "squash"  # squash: all of it, aspect lost; crop: random crop, aspect kept;
     # short_side: reduced to the short side before that; centre: the middle square, reduced
     c.data.threads = 4  # threads that read and decode
     c.data.corrupt_ceiling = 0.01  # share of unreadable examples at which the run stops
