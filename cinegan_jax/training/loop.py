@@ -53,8 +53,8 @@ class Loop:
         """Steps `start` + 1 to `last`; whether it came that far before the guard said stop.
 
         Raises:
-          UserError: the losses stay non-finite, too many pairs cannot be read, the disk is full
-            and the run is to stop then, or an alarm ends the run.
+          UserError: the losses stay non-finite, too many examples cannot be read, the disk is
+            full and the run is to stop then, or an alarm ends the run.
           RollBack: an alarm takes the run back.
         """
         for step in range(start + 1, last + 1):

@@ -105,6 +105,25 @@ def test_the_best_is_chosen_as_the_config_says(workdir: Path, best: str) -> None
     assert ("by Delta E 76 is that of step 400" in found) == (best == "delta_e")
 
 
+def test_a_run_that_learns_from_pictures_is_told_in_pictures(workdir: Path) -> None:
+    timing = {"timing": {"pictures_per_second": 8.0, "seconds": 5.0}}
+    scores = {"heldout/feature_distance": 0.25, "heldout/modes_covered": 24.0}
+    records = [loss_record(step) | timing for step in (10, 20)]
+    write_lines(workdir / "metrics.jsonl", [*records, {"step": 20, **scores}])
+    config = json.loads((workdir / "config.json").read_text())
+    config |= {"best_metric": "feature_distance", "sample_scores": True}
+    (workdir / "config.json").write_text(json.dumps(config))
+    page = page_of(workdir)
+    assert f"<h1>{workdir.name}</h1>" in page
+    assert "8 <small>pictures/s</small>" in page
+    assert "Scores on held-out pictures The best" in text_of(page, "scores")
+    assert "by feature distance is that of step 20" in text_of(page, "scores")
+    assert "modes covered" in text_of(page, "scores")
+    assert "the same latents again and again; over each picture" in text_of(page, "samples")
+    assert "Pictures a second" in text_of(page, "speed")
+    assert "pairs" not in text_of(page, "samples") + text_of(page, "speed")
+
+
 def test_a_bare_workdir_says_what_is_missing(workdir: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     bare.mkdir()
