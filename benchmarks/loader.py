@@ -1,11 +1,12 @@
-"""Loader speed: pairs a second and peak memory, from PNG folders and from shards, at 512x512.
+"""Loader speed: examples a second and peak memory, at 512x512: pairs from PNG folders and from
+shards, and drawn shapes.
 
     python benchmarks/loader.py [--seconds=10] [--threads=4] [--batch_size=8]
 
 Photos are synthetic: smooth shapes with noise, 720x480, so that a PNG has about 500 kB, like
 FilmSet's. Only 64 pairs are unique; 5,000 names link to them, so the files stay in the page cache
 and the disk's speed is not measured. Each case runs in a process of its own, 8 warm-up batches
-first. `a core` is pairs per second of processor time: it holds on a busy machine too.
+first. `a core` is examples per second of processor time: it holds on a busy machine too.
 """
 
 import functools
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import grain
 import numpy as np
@@ -27,9 +29,12 @@ from PIL import Image
 from scipy import ndimage
 
 from cinegan_jax.data import manifest
-from cinegan_jax.data.pairs import PairSource, open_pairs
+from cinegan_jax.data.examples import ExampleSource
+from cinegan_jax.data.open_source import open_pictures
+from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.pipeline import train_batches
 from cinegan_jax.data.records import encode_record
+from cinegan_jax.data.shapes import DRAWN
 from cinegan_jax.data.transforms import CROPS, random_flip
 
 SECONDS = flags.DEFINE_float("seconds", 10.0, "How long each case is measured.")
@@ -47,6 +52,7 @@ CASES = {
     "shards squash": ("squash", "squash", False),
     "shards crop": ("crop", "crop", False),
     "shards crop, processes": ("crop", "crop", True),
+    "shapes": (DRAWN, "squash", False),
 }
 """Folder, `crop` of the loader, and whether worker processes read instead of threads."""
 
@@ -89,7 +95,7 @@ def _write_shards(root: Path, height: int, width: int, resize: str) -> None:
     manifest.Manifest("look", resize, SIZE, "", splits).write(root)
 
 
-def _worker_batches(source: PairSource, crop: str) -> Iterator[object]:
+def _worker_batches(source: ExampleSource[Any], crop: str) -> Iterator[object]:
     """The same work done by worker processes."""
 
     def read(index: int) -> Mapping[str, np.ndarray]:
@@ -106,7 +112,11 @@ def _worker_batches(source: PairSource, crop: str) -> Iterator[object]:
 
 def _measure(root: Path, case: str) -> dict[str, float]:
     folder, crop, processes = CASES[case]
-    source = open_pairs(str(root / folder), "train", "look")
+    source: ExampleSource[Any] = (
+        open_pictures(DRAWN, "train", size=SIZE)
+        if folder == DRAWN
+        else open_pairs(str(root / folder), "train", "look")
+    )
     if processes:
         batches = _worker_batches(source, crop)
     else:
@@ -143,7 +153,7 @@ def main(_: list[str]) -> None:
         print(f"{PAIRS} pairs ({UNIQUE} unique), PNG {kilobytes:.0f} kB, batch {BATCH.value}")
         results = {case: _run_case(root, case) for case in CASES}
     for case, result in results.items():
-        print(f"{case:24s} {result['rate']:7.1f} pairs/s", end="")
+        print(f"{case:24s} {result['rate']:7.1f} examples/s", end="")
         if "GiB" in result:
             print(f", {result['a core']:.1f} a core, peak {result['GiB']:.2f} GiB", end="")
         print(f", {result['rate'] / AIMS[case]:.2f} x the aim" if case in AIMS else "")
