@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cinegan_jax.metrics.sets import SET_METRICS
 from cinegan_jax.pages.curves import Chart, Curve
 from cinegan_jax.report.run_files import RunFiles
 
@@ -87,6 +88,7 @@ def health_charts(files: RunFiles) -> dict[str, list[Chart]]:
 def score_label(metric: str) -> str:
     """A held-out metric for people."""
     names = {"psnr": "PSNR", "delta_e": "Delta E 76"}
+    names |= {name: known.label for name, known in SET_METRICS.items()}
     plain = metric.removesuffix("_clean")
     label = names.get(plain, _words(plain))
     return label if plain == metric else f"{label}, clean target"
