@@ -122,6 +122,7 @@ def of_latents() -> ml_collections.ConfigDict:
 
     c.evaluate_pairs = 500
     c.best_metric = "feature_distance"
+    c.health.blooming.action = "off"  # of photographs: drawings on white have no highlights
     return c
 
 
