@@ -141,7 +141,8 @@ class NonFiniteGuard:
         return {}
 
     def _stop(self, step: int, nonfinite: NonFinite) -> None:
-        names = [name for name, broken in nonfinite.metrics.items() if broken]
+        broken = [name for name, is_broken in nonfinite.metrics.items() if is_broken]
+        names = broken or ["the family's state"]
         last = self.last_good_step()
         raise UserError(
             f"not finite for {int(nonfinite.in_a_row)} steps in a row, up to step {step}: "

@@ -146,7 +146,7 @@ def _make_step(
         if settings.ema_decay:
             new = replace(new, ema=_averaged(new, ema_decay_at(state.step, settings)))
         broken = {name: ~jnp.isfinite(value) for name, value in metrics.items()}
-        finite = ~jnp.stack(list(broken.values())).any()
+        finite = ~jnp.stack(list(broken.values())).any() & _all_finite(new.family)
         new = jax.tree.map(lambda kept, moved: jnp.where(finite, moved, kept), state, new)
         new = replace(
             new,
@@ -349,6 +349,12 @@ def ema_decay_at(step: int | jax.Array, settings: StepSettings) -> float | jax.A
 def _averaged(state: TrainState, decay: float | jax.Array) -> dict[str, Params]:
     moved = {player: state.params[player] for player in state.ema}
     return optax.incremental_update(moved, state.ema, 1.0 - decay)
+
+
+def _all_finite(state: Any) -> jax.Array:
+    """Running statistics remember an infinity for good, which no loss may show."""
+    leaves = jax.tree.leaves(state)
+    return jnp.array([jnp.isfinite(leaf).all() for leaf in leaves], bool).all()
 
 
 def _extended(

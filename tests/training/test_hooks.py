@@ -151,6 +151,14 @@ def test_many_nonfinite_steps_end_the_run(saved: int | None, named: str) -> None
     assert named in str(error.value)
 
 
+def test_a_run_ended_by_its_state_says_so() -> None:
+    guard = NonFiniteGuard(1, lambda tree: tree, lambda: None)
+    state = state_with(skipped=1, in_a_row=1, broken={"l1": False})
+    guard(1, state)
+    with pytest.raises(UserError, match="up to step 2: the family's state"):
+        guard(2, state)
+
+
 def test_samples_are_pictures_named_after_their_step(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:

@@ -10,6 +10,7 @@ import optax
 import pytest
 from agreement import largest_gap
 from flax.traverse_util import flatten_dict, unflatten_dict
+from toy_family import ToyFamily
 
 from cinegan_jax.errors import UserError
 from cinegan_jax.families.api import moment_at
@@ -230,3 +231,25 @@ def test_a_batch_that_cannot_be_divided_is_refused():
     with pytest.raises(UserError, match=r"batch_size=12 .* 8 devices x accumulate_steps=2; .* 16"):
         Pmap().per_device(12, slices=2)
     assert Pmap().per_device(32, slices=2) == 4
+
+
+class RemembersInfinity(ToyFamily):
+    """Its losses are finite and its state is not."""
+
+    def objective(self, *args):
+        losses, aux = super().objective(*args)
+        return losses, aux._replace(state=aux.state.at[0].set(jnp.inf))
+
+
+def test_a_state_that_is_not_finite_is_not_taken_over(rng):
+    family = RemembersInfinity()
+    optimizers = dict.fromkeys(("generator", "critics"), optax.sgd(1e-3))
+    batch = small_batch(rng)
+    names = metric_names(family, None, batch)
+    state = init_state(family, optimizers, names, 0, batch, False)
+    after = make_train_step(family, optimizers, StepSettings())(state, None, batch)
+    assert int(after.nonfinite.total) == 1
+    assert not any(map(bool, after.nonfinite.metrics.values()))
+    for kept in ("params", "family"):
+        for a, b in zip(*(jax.tree.leaves(getattr(s, kept)) for s in (state, after)), strict=True):
+            np.testing.assert_array_equal(a, b)
