@@ -125,7 +125,7 @@ def residual_bytes(run: Run, state: TrainState) -> int:
 
 
 def step_flops(run: Run, state: TrainState) -> float:
-    """Floating-point operations of a step of one device's examples, as traced, not yet optimised."""
+    """FLOPs of a step of one device's examples, as traced, not yet optimised."""
     traced = traced_step(run, state)
     counted = (traced.lower().cost_analysis() or {}).get("flops", math.nan)
     return loop_factor(traced.jaxpr, lazy_share(run)) * float(counted)
