@@ -96,7 +96,9 @@ BY_NAME: Mapping[str, Settings] = {
 }
 """`all` has every key of the rows above it but two time scales; `film` is configs/film.py."""
 
-METRICS = ("psnr", "delta_e_76", "random_features", "psnr_highlights")
+METRICS = ("psnr", "delta_e_76", "random_features")
+CLEAN_METRICS = ("psnr", "psnr_highlights")
+"""Against the target without grain, which hides what becomes of highlights."""
 
 
 class Case(NamedTuple):
@@ -164,7 +166,8 @@ def cases() -> Iterator[Case]:
 
 def print_table() -> None:
     """A Markdown table of every look and variant that has been trained."""
-    heading = ("look", "variant", "rate (of)", "seeds", *METRICS, "psnr, clean", "less LUT's")
+    clean = [f"{name}, clean" for name in CLEAN_METRICS]
+    heading = ("look", "variant", "rate (of)", "seeds", *METRICS, *clean, "less LUT's")
     print("|", " | ".join(heading), "|\n|", " | ".join("---" for _ in heading), "|")
     for look in sorted(p.name for p in Path(str(RUNS.value)).iterdir() if p.name != "compiled"):
         for variant in BY_NAME:
@@ -191,7 +194,8 @@ def row(look: str, variant: str, rates: Mapping[str, float]) -> Iterator[str]:
     yield from (look, variant, f"{best} ({len(rates)})", str(len(found)))
     for metric in METRICS:
         yield spread([np.nanmean(scores["target", "generator", metric]) for scores in found])
-    yield spread([scores["clean", "generator", "psnr"].mean() for scores in found])
+    for metric in CLEAN_METRICS:
+        yield spread([np.nanmean(scores["clean", "generator", metric]) for scores in found])
     generator, lut = (
         np.mean([scores["target", method, "psnr"] for scores in found], axis=0)
         for method in ("generator", "lut")
@@ -227,7 +231,7 @@ def photo_scores(workdir: Path) -> dict[tuple[str, str, str], np.ndarray]:
         )
         for reference in ("target", "clean")
         for method in ("lut", "generator")
-        for metric in METRICS
+        for metric in (*METRICS, *CLEAN_METRICS)
     }
 
 

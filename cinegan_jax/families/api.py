@@ -4,6 +4,7 @@ A family owns its networks and *what* to minimise. The trainer owns *how*: gradi
 over devices, optimizers, EMA, keys, lowering and saving. A new family never edits the trainer.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -170,8 +171,10 @@ class LatentFamily(GanFamily, Protocol):
         Raises:
           UserError: it is negative, or this family cannot truncate.
         """
-        if truncation < 0:
-            raise UserError(f"truncation={truncation} must be 0 or more; 0 does not truncate")
+        if not 0 <= truncation < math.inf:
+            raise UserError(
+                f"truncation={truncation} must be a number, 0 or more; 0 does not truncate"
+            )
 
         def draw(key: jax.Array) -> jax.Array:
             if truncation == 0:  # one of millions truncated at infinity is the least float32

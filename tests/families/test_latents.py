@@ -45,6 +45,7 @@ def test_each_key_has_its_own_whatever_is_drawn_beside_it(draw):
     assert len(np.unique(draw(200)[:, 0])) == 200
 
 
-def test_a_bound_below_zero(draw):
-    with pytest.raises(UserError, match=r"truncation=-1\.0 must be 0 or more"):
-        draw(2, -1.0)
+@pytest.mark.parametrize("bound", [-1.0, np.nan, np.inf])
+def test_a_bound_that_is_none(draw, bound):
+    with pytest.raises(UserError, match=f"truncation={bound} must be a number, 0 or more"):
+        draw(2, bound)
