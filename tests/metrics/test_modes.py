@@ -40,10 +40,11 @@ def test_at_twice_the_size_too():
     np.testing.assert_array_equal(recognise(pictures), np.arange(9_000, 9_100) % K)
 
 
-def test_mild_blur_and_noise_change_nothing(held_out, rng):
+def test_mild_blur_noise_and_darkness_change_nothing(held_out, rng):
     some = held_out[:200]
     blurred = ndimage.gaussian_filter(some.astype(float), (0, 1, 1, 0))
-    for changed in (_noisy(some, rng, 16), _noisy(blurred, rng, 8)):
+    darker = some - np.minimum(some, 16)  # as of a generator whose ground is a little off
+    for changed in (_noisy(some, rng, 24), _noisy(blurred, rng, 8), darker):
         np.testing.assert_array_equal(recognise(changed), np.arange(200) % K)
 
 
@@ -53,14 +54,15 @@ def test_what_shows_no_shape_belongs_to_none(held_out, rng):
     grey = np.repeat(held_out[:10].mean(-1, keepdims=True), 3, axis=-1).astype(np.uint8)
     upside_down = held_out[10:15, ::-1]
     assert MODES[10] == "red triangle"
-    for pictures in (plain, noise, 255 - held_out[:10], grey, upside_down):
+    dark = np.maximum(held_out[:10], 60) - 60
+    for pictures in (plain, noise, 255 - held_out[:10], grey, upside_down, dark):
         assert (recognise(pictures) == NONE).all()
 
 
 def test_blends_of_modes_belong_to_none(held_out):
     first, second = np.arange(200), np.arange(200) + 6  # another kind in another colour
     blends = (held_out[first].astype(int) + held_out[second]) // 2
-    assert (recognise(blends.astype(np.uint8)) == NONE).mean() > 0.9
+    assert (recognise(blends.astype(np.uint8)) == NONE).mean() > 0.97
 
 
 def test_counts_of_a_collapsed_sample(held_out, rng):
