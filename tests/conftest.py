@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,6 +19,10 @@ os.environ |= {
     "JAX_COMPILATION_CACHE_DIR": os.path.join(tempfile.gettempdir(), "cinegan-test-compilations"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1",
 }
+
+# A shell ignores Ctrl-C for what it starts in the background, and subprocesses would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import jax
 import numpy as np

@@ -211,7 +211,10 @@ def stop_after(site: Site, answers: int, collection: Collection, signal_number: 
             assert stuck.wait(60)
         finally:
             process.send_signal(signal_number)
-            code = process.wait()
+            try:
+                code = process.wait(60)
+            finally:
+                process.kill()
     return code
 
 
