@@ -83,7 +83,7 @@ def test_folders_named_train_and_test_are_the_splits(tmp_path, rng):
     assert _names(tmp_path) == {"train": ["b.png", "x/a.png"], "test": ["a.png"]}
 
 
-def test_a_folder_in_a_bucket(folder, bucket):
+def test_a_folder_of_pictures_in_a_bucket(folder, bucket):
     root, photos = folder
     for name in list(photos)[:6]:
         (bucket / name).parent.mkdir(parents=True, exist_ok=True)

@@ -66,7 +66,7 @@ def test_latents_are_normal_and_truncated_alike() -> None:
     # Of one key they lie in the same order, so that truncating keeps what a picture shows.
     np.testing.assert_array_equal(jnp.argsort(free[:50].ravel()), jnp.argsort(bounded[:50].ravel()))
     np.testing.assert_array_equal(family.latents(keys[7:9]), free[7:9])
-    with pytest.raises(UserError, match=r"truncation=-1 must be 0 or more"):
+    with pytest.raises(UserError, match=r"truncation=-1 must be a number, 0 or more"):
         family.latents(keys, -1)
 
 

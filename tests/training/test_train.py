@@ -223,7 +223,7 @@ def test_a_truncated_picture_is_named_and_replaced(
     folder, settings = shelf
     truncate(folder / "train" / "Look" / "033.png")
     said = runs.run_to_end(tmp_path / "run", settings)
-    assert said.count("Broken pair") == 1
+    assert said.count("Broken, replaced by the next") == 1
     assert "Look/033.png" in said
     assert "step 19/19" in said
 
