@@ -8,7 +8,8 @@
     python -m benchmarks.ablation --runs=RUNS --table
 
 Every variant has the same width, and its generator the best of the learning rates, by the PSNR of
-the held-out pairs at the last step; its critics' rate is twice that, as published. `published` has
+the held-out pairs at the last step; the discriminators' rate is twice that, as published.
+`published` has
 no perceptual term, as no VGG19 file is at hand here; nor has any other. Runs that are finished are
 not run again.
 
@@ -61,12 +62,12 @@ EMA: Settings = {"ema_decay": 0.98}
 SCHEDULE: Settings = {
     "optimizers.generator.schedule": "cosine",
     "optimizers.generator.warmup_steps": 40,
-    "optimizers.critics.schedule": "cosine",
+    "optimizers.discriminator.schedule": "cosine",
 }
 CROP: Settings = {"data.crop": "crop"}
 L1: Settings = {"losses.l1": 200.0}
-TTUR: Settings = {"critic_rate_factor": 4.0}
-MOMENTUM: Settings = {"optimizers.generator.beta1": 0.5, "optimizers.critics.beta1": 0.5}
+TTUR: Settings = {"discriminator_rate_factor": 4.0}
+MOMENTUM: Settings = {"optimizers.generator.beta1": 0.5, "optimizers.discriminator.beta1": 0.5}
 RESIDUAL: Settings = {"generator.residual": True}
 COLOUR_PATH: Settings = {"generator.colour_path": 64}
 GLOW_PATH: Settings = {"generator.glow_path": 8}
@@ -92,7 +93,7 @@ BY_NAME: Mapping[str, Settings] = {
     "all + colour table": {**ALL, **COLOUR_TABLE},
     "all + glow path + colour table": BOTH,
     "all + layer norm + glow path + colour table": {**BOTH, **LAYER_NORM},
-    "film": {**BOTH, "critic_rate_factor": 0.25},
+    "film": {**BOTH, "discriminator_rate_factor": 0.25},
 }
 """`all` has every key of the rows above it but two time scales; `film` is configs/film.py."""
 
@@ -117,13 +118,13 @@ class Case(NamedTuple):
     def command(self) -> list[str]:
         """That trains it."""
         settings = {**PUBLISHED, **BY_NAME[self.variant]}
-        factor = float(str(settings.pop("critic_rate_factor", 2.0)))
+        factor = float(str(settings.pop("discriminator_rate_factor", 2.0)))
         settings |= {
             "data.path": f"{PAIRS.value}/{self.look}",
             "data.look": self.look,
             "seed": self.seed,
             "optimizers.generator.learning_rate": self.rate,
-            "optimizers.critics.learning_rate": float(self.rate) * factor,
+            "optimizers.discriminator.learning_rate": float(self.rate) * factor,
         }
         keys = [f"--config.{key}={value}" for key, value in settings.items()]
         main = [sys.executable, "-m", "cinegan_jax.main", "--config=configs/default.py"]

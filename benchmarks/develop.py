@@ -51,7 +51,7 @@ def enlarged() -> np.ndarray:
 def _sample(index: int) -> Any:
     from PIL import Image
 
-    from cinegan_jax.data.samples import sample_photos
+    from cinegan_jax.data.sources import sample_photos
 
     return Image.open(sample_photos("test")[index]).convert("RGB")
 
@@ -59,7 +59,7 @@ def _sample(index: int) -> Any:
 def closeness() -> None:
     """Prints a row for each photo and method."""
     from cinegan_jax.inference.develop import METHODS
-    from cinegan_jax.inference.trained_look import load_look
+    from cinegan_jax.inference.look import load_look
 
     look = load_look(LOOK.value)
     print("| photo | method | PSNR to whole | step at tile borders | of whole there |")
@@ -78,7 +78,7 @@ def closeness() -> None:
 
 def border_step(picture: np.ndarray) -> float:
     """Mean difference across where tiles begin and end to count, over that of all neighbours."""
-    from cinegan_jax.inference.tiles import spans
+    from cinegan_jax.inference.methods import spans
 
     ratios = []
     for axis in (0, 1):
@@ -139,7 +139,7 @@ def measure(case: str) -> dict:
     clocks = [(time.perf_counter(), time.process_time())]
     method, path = case.split(":", 1)
     from cinegan_jax.inference.develop import Settings, develop
-    from cinegan_jax.inference.trained_look import load_look
+    from cinegan_jax.inference.look import load_look
     from cinegan_jax.photos.encode import EncodeOptions, encode_photo
     from cinegan_jax.photos.read import read_photo
 

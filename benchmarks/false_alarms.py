@@ -3,7 +3,7 @@
     python -m benchmarks.false_alarms                                  # 5 seeds, 100 steps
     python -m benchmarks.false_alarms --seeds=0 --steps=400 --every=10 --grace=100
 
-Prints each run's alarms and, over all runs, how near the signals that rules read came to their
+Prints each run's alarms and, over all runs, how near the diagnostics that rules read came to their
 limits. A short grace makes it harder than the run that it stands for. The runs share one
 compilation cache, and so compile once.
 """
@@ -31,10 +31,10 @@ GRACE = flags.DEFINE_integer("grace", 20, "Steps at the start without most rules
 FOLDER = flags.DEFINE_string("folder", None, "To keep the runs in; by default they are deleted.")
 
 READ = (
-    "critics/accuracy_full",
-    "critics/accuracy_half",
+    "discriminator/accuracy_full",
+    "discriminator/accuracy_half",
     "generator/gradient_norm_to_start",
-    "critics/gradient_norm_to_start",
+    "discriminator/gradient_norm_to_start",
     "generator/update_ratio",
     "output/distance_to_targets",
     "output/saturated_excess",
@@ -46,7 +46,7 @@ READ = (
     "data/wait_share",
     "steps/non_finite",
 )
-"""Signals that rules read."""
+"""Diagnostics that rules read."""
 
 
 def main(argv: list[str]) -> None:
@@ -60,13 +60,13 @@ def main(argv: list[str]) -> None:
         for seed in map(int, SEEDS.value):
             records = list(run(seed, folder / f"seed{seed}"))
             alarms = [record for record in records if record["kind"] == "alarm"]
-            checks += [record["signals"] for record in records if record["kind"] == "check"]
+            checks += [record["diagnostics"] for record in records if record["kind"] == "check"]
             total += len(alarms)
             told = ", ".join(f"{a['rule']} at {a['step']} {a['evidence']}" for a in alarms)
             print(f"seed {seed}: {len(alarms)} alarms {told}", flush=True)
     print(f"{total} false alarms in {len(SEEDS.value)} runs of {STEPS.value} steps")
     for name in READ:
-        values = [signals[name] for signals in checks if signals.get(name) is not None]
+        values = [diagnostics[name] for diagnostics in checks if diagnostics.get(name) is not None]
         if values:
             print(f"{name:34} {min(values):10.4g} to {max(values):10.4g}")
 

@@ -29,7 +29,7 @@ def build(
         LossWeights(perceptual=perceptual),
         vgg19_file="",
     )
-    rates = {"generator": 5e-5, "critics": 1e-4}
+    rates = {"generator": 5e-5, "discriminator": 1e-4}
     optimizers = {player: make_adam(AdamSettings(rate), 100) for player, rate in rates.items()}
     vgg = jax.tree.map(_random, weight_shapes()) if perceptual else None
     names = metric_names(family, vgg, batch)

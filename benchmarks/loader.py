@@ -28,13 +28,13 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
 from scipy import ndimage
 
-from cinegan_jax.data import manifest
+from cinegan_jax.data import shards as manifest
 from cinegan_jax.data.examples import ExampleSource
-from cinegan_jax.data.open_source import open_pictures
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.pipeline import train_batches
-from cinegan_jax.data.records import encode_record
 from cinegan_jax.data.shapes import DRAWN
+from cinegan_jax.data.shards import encode_record
+from cinegan_jax.data.sources import open_pictures
 from cinegan_jax.data.transforms import CROPS, random_flip
 
 SECONDS = flags.DEFINE_float("seconds", 10.0, "How long each case is measured.")

@@ -109,7 +109,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """One published critic: logits and the features for matching."""
+    """One published discriminator: logits and the features for matching."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -176,9 +176,9 @@ class CineGan:
             return network.to(self.device, memory_format=layout)
 
         self.generator = placed(Generator(self.width, self.blocks))
-        self.critics = nn.ModuleList(placed(Discriminator(self.width)) for _ in range(2))
+        self.discriminators = nn.ModuleList(placed(Discriminator(self.width)) for _ in range(2))
         self.vgg = placed(Vgg19().requires_grad_(False))
-        networks = (self.generator, *self.critics)
+        networks = (self.generator, *self.discriminators)
         self.spectral = [
             m for n in networks for m in n.modules() if isinstance(m, Conv) and hasattr(m, "u")
         ]
@@ -188,20 +188,22 @@ class CineGan:
         import torch._functorch.config
 
         torch._functorch.config.donated_buffer = False  # each backward pass is run more than once
-        for network in (self.generator, *self.critics, self.vgg):
+        for network in (self.generator, *self.discriminators, self.vgg):
             network.compile()
 
     def losses(self, photo: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Generator's and critics' loss on signed float32 pictures [n, 3, h, w]."""
+        """Generator's and discriminators' loss on signed float32 pictures [n, 3, h, w]."""
         for conv in self.spectral:
             conv.advance()
         with self._autocast():
             fake = self.generator(photo)
             verdicts = [
-                self._judge(critic, *(F.avg_pool2d(x, factor) for x in (photo, target, fake)))
+                self._judge(
+                    discriminator, *(F.avg_pool2d(x, factor) for x in (photo, target, fake))
+                )
                 if factor > 1
-                else self._judge(critic, photo, target, fake)
-                for factor, critic in zip((1, 2), self.critics, strict=True)
+                else self._judge(discriminator, photo, target, fake)
+                for factor, discriminator in zip((1, 2), self.discriminators, strict=True)
             ]
             generator_loss = torch.stack([made for made, _ in verdicts]).mean()
             if self.perceptual:
@@ -212,10 +214,10 @@ class CineGan:
 
     @staticmethod
     def _judge(
-        critic: nn.Module, photo: Tensor, target: Tensor, fake: Tensor
+        discriminator: nn.Module, photo: Tensor, target: Tensor, fake: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Adversarial and matching terms for the generator, the hinge for the critic."""
-        (real, wanted), (made, found) = critic(photo, target), critic(photo, fake)
+        """Adversarial and matching terms for the generator, the hinge for the discriminator."""
+        (real, wanted), (made, found) = discriminator(photo, target), discriminator(photo, fake)
         real, made = real.float(), made.float()
         matching = torch.stack([gap(*pair) for pair in zip(wanted, found, strict=True)]).sum()
         return 10.0 * matching - made.mean(), F.relu(1 - real).mean() + F.relu(1 + made).mean()
@@ -244,19 +246,19 @@ def make_step(gan: CineGan) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     on_gpu = gan.device == "cuda"
     adams = [
         torch.optim.Adam(network.parameters(), rate, betas=(0.0, 0.9), eps=1e-7, fused=on_gpu)
-        for network, rate in ((gan.generator, 5e-5), (gan.critics, 1e-4))
+        for network, rate in ((gan.generator, 5e-5), (gan.discriminators, 1e-4))
     ]
 
     def step(photo: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        generator_loss, critic_loss = gan.losses(photo, target)
+        generator_loss, discriminator_loss = gan.losses(photo, target)
         found = [
             gradients(generator_loss, gan.generator, retain_graph=True),
-            gradients(critic_loss, gan.critics),
+            gradients(discriminator_loss, gan.discriminators),
         ]
         for adam, (parameters, slopes) in zip(adams, found, strict=True):
             for parameter, slope in zip(parameters, slopes, strict=True):
                 parameter.grad = slope
             adam.step()
-        return generator_loss.detach(), critic_loss.detach()
+        return generator_loss.detach(), discriminator_loss.detach()
 
     return step

@@ -124,7 +124,7 @@ def pytorch_step(size: int, batch: int) -> Ready:
         torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(memory_format=layout).to(gan.device)
         for x in signed(size, batch)
     ]
-    moved = [p for n in (gan.generator, gan.critics) for p in n.parameters()]
+    moved = [p for n in (gan.generator, gan.discriminators) for p in n.parameters()]
     wait = torch.cuda.synchronize if on_gpu else lambda: None
     return Ready(lambda: step(*pairs), wait, sum(p.numel() for p in moved))
 

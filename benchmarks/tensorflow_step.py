@@ -47,7 +47,7 @@ def build_generator(width: int, blocks: int) -> keras.Model:
 
 
 def build_discriminator(width: int) -> keras.Model:
-    """One published critic, with its features."""
+    """One published discriminator, with its features."""
     pair = layers.Input((None, None, 6))
     x, features = pair, []
     for i, (channels, stride) in enumerate(((1, 2), (2, 2), (4, 2), (8, 1))):
@@ -74,10 +74,12 @@ def make_step(width: int, blocks: int, perceptual: float, precision: str):
     """`step(photo, target)` on signed float32 [n, h, w, 3], which moves both; parameters."""
     keras.config.set_dtype_policy({"f32": "float32", "bf16": "mixed_bfloat16"}[precision])
     generator, vgg = build_generator(width, blocks), build_vgg() if perceptual else None
-    critics = {1: build_discriminator(width), 2: build_discriminator(width)}
-    critic_variables = [v for critic in critics.values() for v in critic.trainable_variables]
+    discriminators = {1: build_discriminator(width), 2: build_discriminator(width)}
+    discriminator_variables = [
+        v for discriminator in discriminators.values() for v in discriminator.trainable_variables
+    ]
     generator_adam = keras.optimizers.Adam(5e-5, beta_1=0.0, beta_2=0.9)
-    critic_adam = keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9)
+    discriminator_adam = keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9)
 
     def features(images):
         return vgg((images[..., ::-1] + 1) * 127.5 - [103.939, 116.779, 123.68], training=False)
@@ -90,27 +92,29 @@ def make_step(width: int, blocks: int, perceptual: float, precision: str):
             if perceptual:
                 wanted, found = tf.stop_gradient(features(target)), features(fake)
                 generator_loss += perceptual * mean_gap(wanted, found)
-            critic_loss = 0.0
-            for factor, critic in critics.items():
+            discriminator_loss = 0.0
+            for factor, discriminator in discriminators.items():
                 a, b, c = (
                     tf.nn.avg_pool2d(x, factor, factor, "VALID") for x in (photo, target, fake)
                 )
-                real, *wanted = critic(tf.concat([a, b], -1), training=True)
-                made, *found = critic(tf.concat([a, c], -1), training=True)
+                real, *wanted = discriminator(tf.concat([a, b], -1), training=True)
+                made, *found = discriminator(tf.concat([a, c], -1), training=True)
                 real, made = tf.cast(real, tf.float32), tf.cast(made, tf.float32)
-                critic_loss += tf.reduce_mean(tf.nn.relu(1 - real))
-                critic_loss += tf.reduce_mean(tf.nn.relu(1 + made))
+                discriminator_loss += tf.reduce_mean(tf.nn.relu(1 - real))
+                discriminator_loss += tf.reduce_mean(tf.nn.relu(1 + made))
                 matching = sum(mean_gap(*each) for each in zip(wanted, found, strict=True))
                 generator_loss += 0.5 * (10.0 * matching - tf.reduce_mean(made))
         generator_gradients = tape.gradient(generator_loss, generator.trainable_variables)
-        critic_gradients = tape.gradient(critic_loss, critic_variables)
+        discriminator_gradients = tape.gradient(discriminator_loss, discriminator_variables)
         generator_adam.apply_gradients(
             zip(generator_gradients, generator.trainable_variables, strict=True)
         )
-        critic_adam.apply_gradients(zip(critic_gradients, critic_variables, strict=True))
-        return generator_loss, critic_loss
+        discriminator_adam.apply_gradients(
+            zip(discriminator_gradients, discriminator_variables, strict=True)
+        )
+        return generator_loss, discriminator_loss
 
-    moved = [*generator.trainable_variables, *critic_variables]
+    moved = [*generator.trainable_variables, *discriminator_variables]
     return step, sum(int(tf.size(variable)) for variable in moved)
 
 

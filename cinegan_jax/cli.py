@@ -6,14 +6,12 @@ import typer
 
 from cinegan_jax.collect.cli import collect_app
 from cinegan_jax.convert.cli import convert_app
-from cinegan_jax.darkroom.apply_cli import apply
-from cinegan_jax.darkroom.looks_cli import looks
-from cinegan_jax.darkroom.lut_cli import lut
-from cinegan_jax.data.cli import prepare
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.darkroom.cli import apply, looks, lut
 from cinegan_jax.evaluation.cli import compare, evaluate
 from cinegan_jax.inference.export_cli import export
 from cinegan_jax.preflight.cli import PASS_CONFIG_KEYS_ON, preflight
+from cinegan_jax.prepare.cli import prepare
 from cinegan_jax.report.cli import report
 from cinegan_jax.sampling.cli import sample
 from cinegan_jax.web.cli import serve

@@ -1,6 +1,6 @@
 """CineGAN's loss terms: functions of arrays of any float dtype, computed in float32.
 
-Each returns a float32 scalar. Averages and weights over several critics are the caller's.
+Each returns a float32 scalar. Averages and weights over several discriminators are the caller's.
 """
 
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from cinegan_jax.core.types import Images, Scalar
 from cinegan_jax.ops.colour import srgb_to_lab
 from cinegan_jax.ops.images import to_unit
-from cinegan_jax.types import Images, Scalar
 
 LAB_ROUNDING = 0.1
 """Delta E below which `lab` is a parabola, so that its gradient has no jump at equal colours."""
 
 
-def hinge_critic(real_logits: jax.Array, fake_logits: jax.Array) -> Scalar:
+def hinge_discriminator(real_logits: jax.Array, fake_logits: jax.Array) -> Scalar:
     """mean max(0, 1 - D(real)) + mean max(0, 1 + D(fake)) (arXiv 1705.02894, 1802.05957).
 
     Args:
@@ -63,7 +63,7 @@ def _of_patches(labels: jax.Array, logits: jax.Array) -> jax.Array:
 
 
 def squared_slope(slopes: jax.Array) -> Scalar:
-    """Mean over pictures of |slope|**2, of gradients [n, ...] of a critic's logits by its input.
+    """Return the mean over images of |slope|**2, for gradients [n, ...] of logits by the input.
 
     With the weight gamma / 2 it is R1 (arXiv 1801.04406, eq. 9).
     """
@@ -76,7 +76,7 @@ def feature_matching(
     """Sum over layers of mean |f(real) - f(fake)| (pix2pixHD, arXiv 1711.11585, eq. 4).
 
     Args:
-        real_features: the critic's features of the real pair, one array a layer.
+        real_features: the discriminator's features of the real pair, one array a layer.
         fake_features: the same of the fake pair, in the same order and shapes.
     """
     pairs = zip(real_features, fake_features, strict=True)

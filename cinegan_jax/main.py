@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from cinegan_jax.errors import USER_ERROR_EXIT_CODE
+from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE
 from cinegan_jax.training.config_keys import explain
 
 MODES = ("train", "evaluate", "dry_run")
@@ -28,9 +28,9 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) > 1:
         raise app.UsageError(f"arguments without a flag: {' '.join(argv[1:])}")
     # Heavy imports wait until the flags are known to be right.
+    from cinegan_jax.core.storage import open_path
     from cinegan_jax.preflight.dry_run import dry_run
-    from cinegan_jax.storage import open_path
-    from cinegan_jax.training import distributed
+    from cinegan_jax.training import multihost as distributed
     from cinegan_jax.training.evaluate import evaluate
     from cinegan_jax.training.run import Run
     from cinegan_jax.training.train import train

@@ -13,7 +13,7 @@ from configs import dcgan_64
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """A generator of 160 feature maps against a critic of 40, batch 64."""
+    """A generator of 160 feature maps against a discriminator of 40, batch 64."""
     c = dcgan_64.get_config()
     c.batch_size = 64
     c.data.size = 128

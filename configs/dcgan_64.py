@@ -16,7 +16,8 @@ from configs import default
 def get_config() -> ml_collections.ConfigDict:
     """As published: 100 feature maps in both networks, batch 128, Adam 2e-4 with beta1 0.5.
 
-    But for R1: without it the critic of a small run wins at once on the drawn shapes, here as in
+    But for R1: without it the discriminator of a small run wins at once on the drawn shapes, here
+    as in
     PyTorch. --config.adversarial.r1=0 leaves it out.
     """
     c = default.of_latents()
@@ -26,7 +27,7 @@ def get_config() -> ml_collections.ConfigDict:
 
     c.generator.width = 100  # feature maps at half the size of pictures; halved, they double
     c.discriminator = ml_collections.ConfigDict()
-    c.discriminator.width = 100  # the same of the critic
+    c.discriminator.width = 100  # the same of the discriminator
 
     c.adversarial.r1 = 1.0
     c.adversarial.r1_every = 1

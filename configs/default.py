@@ -22,7 +22,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.generator.norm = "instance"  # instance: over the picture; layer: over a pixel's channels
 
     c.discriminator = ml_collections.ConfigDict()
-    c.discriminator.width = 64  # channels of the first layer, in both critics
+    c.discriminator.width = 64  # channels of the first layer, in both discriminators
 
     c.losses = ml_collections.ConfigDict()  # factors of the generator's terms; 0: not computed
     c.losses.adversarial = 1.0
@@ -71,27 +71,33 @@ def of_every_family() -> ml_collections.ConfigDict:
 
     c.adversarial = ml_collections.ConfigDict()  # see docs/stabilisers.md
     c.adversarial.loss = "hinge"  # hinge, least_squares, logistic (the non-saturating one)
-    c.adversarial.label_smoothing = 0.0  # critics' label of real is 1 less this; not of hinge
+    c.adversarial.label_smoothing = (
+        0.0  # discriminators' label of real is 1 less this; not of hinge
+    )
     c.adversarial.label_flips = 0.0  # share of examples labelled the wrong way round; not of hinge
-    c.adversarial.noise = 0.0  # deviation of the noise on what critics judge, in signed range
+    c.adversarial.noise = (
+        0.0  # deviation of the noise on what discriminators judge, in signed range
+    )
     c.adversarial.noise_steps = 0  # steps in which it falls to zero; 0: it stays
-    c.adversarial.augment = ""  # what changes what critics see: "colour,translation,cutout"
-    c.adversarial.r1 = 0.0  # weight of the critics' squared slope at what is real
+    c.adversarial.augment = ""  # what changes what discriminators see: "colour,translation,cutout"
+    c.adversarial.r1 = 0.0  # weight of the discriminators' squared slope at what is real
     c.adversarial.r1_every = 16  # steps from one such update to the next
-    c.adversarial.critic_updates = 1  # a step; each draws batch_size examples of its own
+    c.adversarial.discriminator_updates = 1  # a step; each draws batch_size examples of its own
     c.adversarial.generator_updates = 1  # a step; cinegan's players move together with 1 and 1, in
     # turn with more of either; those of the other families always in turn
 
     c.optimizers = ml_collections.ConfigDict()
     c.optimizers.generator = _adam(5e-5)
-    c.optimizers.critics = _adam(1e-4)
+    c.optimizers.discriminator = _adam(1e-4)
     c.ema_decay = 0.0  # of the generator's average, which then makes the pictures; 0: none
     c.ema_warmup = False  # its decay rises as (1 + step) / (10 + step), up to ema_decay
     c.max_nonfinite_steps = 10  # steps in a row with a NaN or infinity before the run stops
 
     c.log_every_steps = 50
     c.sample_every_steps = 500  # grid of held-out pictures; of latents: of always the same ones
-    c.sample_scores = False  # how real the critic finds each picture of a grid, 0 to 1; of latents
+    c.sample_scores = (
+        False  # how real the discriminator finds each picture of a grid, 0 to 1; of latents
+    )
     c.evaluate_every_steps = 500  # scores on held-out pictures; decides which checkpoint is best
     c.evaluate_pairs = 32  # held-out pairs in those scores; pictures, and as many generated ones
     c.checkpoint_every_steps = 500
@@ -135,11 +141,11 @@ def _health() -> ml_collections.ConfigDict:
     health.max_rollbacks = 2  # actions rollback of a run, before it is stopped instead
     # A rule's action is off, warn, lower_rate, rollback (to the last healthy checkpoint) or stop;
     # its patience is the number of checks in a row that must show it.
-    health.critic_overpowers = _rule(5, accuracy=0.98)  # share of right answers, or more
-    health.critic_misled = _rule(5, accuracy=0.2)  # or less
+    health.discriminator_overpowers = _rule(5, accuracy=0.98)  # share of right answers, or more
+    health.discriminator_misled = _rule(5, accuracy=0.2)  # or less
     health.generator_gradient_vanishes = _rule(5, gradient_to_start=0.01, update_ratio=1e-9)
     health.collapse = _rule(3, distance_to_targets=0.3)  # of outputs, over that of targets, or less
-    health.oscillation = _rule(2, ahead=0.9, behind=0.5, turns=4)  # of a critic's accuracy
+    health.oscillation = _rule(2, ahead=0.9, behind=0.5, turns=4)  # of a discriminator's accuracy
     health.saturation = _rule(3, excess=0.2)  # share of values, beyond that of targets
     health.blooming = _rule(3, excess=0.03)  # share of burnt pixels, beyond that of targets
     health.colour_cast = _rule(5, delta=8.0)  # of a* and b*

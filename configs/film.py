@@ -38,8 +38,8 @@ def get_config() -> ml_collections.ConfigDict:
     c.losses.l1 = 200.0
     c.optimizers.generator.learning_rate = 4e-3
     c.optimizers.generator.warmup_steps = 40
-    c.optimizers.critics.learning_rate = 1e-3
-    for adam in (c.optimizers.generator, c.optimizers.critics):
+    c.optimizers.discriminator.learning_rate = 1e-3
+    for adam in (c.optimizers.generator, c.optimizers.discriminator):
         adam.beta1 = 0.5
         adam.schedule = "cosine"
     c.ema_decay = 0.98

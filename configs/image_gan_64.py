@@ -18,7 +18,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.family = "image_gan"
     c.batch_size = 32
     c.num_steps = 2000
-    c.capacity = 16  # channels of the critic's first block and of the generator's last
+    c.capacity = 16  # channels of the discriminator's first block and of the generator's last
 
     c.adversarial.r1 = 1.0
     c.adversarial.r1_every = 4

@@ -19,7 +19,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.parallelism = "pjit"
     c.shard_optimizer = True
     c.batch_size = BATCHES * c.batch_size
-    for adam in (c.optimizers.generator, c.optimizers.critics):
+    for adam in (c.optimizers.generator, c.optimizers.discriminator):
         adam.learning_rate *= BATCHES**0.5
         adam.warmup_steps = 100
     c.num_epochs = 100.0

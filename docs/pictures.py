@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cinegan_jax.data import film
 from cinegan_jax.data.decode import decode
-from cinegan_jax.data.samples import SPLITS, sample_photos
-from cinegan_jax.inference.choose_look import DEFAULT_LOOK
+from cinegan_jax.data.sources import SPLITS, sample_photos
+from cinegan_jax.film import render as film
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.sheet import contact_sheet
-from cinegan_jax.inference.trained_look import TrainedLook, installed_looks, load_look
+from cinegan_jax.inference.look import DEFAULT_LOOK, TrainedLook, installed_looks, load_look
+from cinegan_jax.pages.image_grid import contact_sheet
 
 DOCS = Path(__file__).parent
 HELD_OUT = ("lemur", "eiffel-tower", "owl", "chateaude-chambord", "sea1")

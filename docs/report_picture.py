@@ -13,8 +13,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from cinegan_jax.core.storage import open_path
 from cinegan_jax.report.page import write_report
-from cinegan_jax.storage import open_path
 
 PICTURE = Path(__file__).with_name("report.jpg")
 WIDTH, HEIGHT = 1280, 1180

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from cinegan_jax.data.shapes import DrawnShapes
-from cinegan_jax.inference.picture_grid import picture_grid
+from cinegan_jax.pages.image_grid import picture_grid
 from cinegan_jax.sampling.latent_generator import open_generator
 
 PICTURE = Path(__file__).with_name("shapes.png")

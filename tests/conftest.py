@@ -29,7 +29,7 @@ import numpy as np
 import pytest
 from etils import epath
 
-from cinegan_jax.storage import open_path
+from cinegan_jax.core.storage import open_path
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

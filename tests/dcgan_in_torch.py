@@ -24,7 +24,7 @@ def generator(size: int, z: int, width: int) -> nn.Sequential:
     return _randomised(nn.Sequential(*layers, last, nn.Tanh()))
 
 
-def critic(size: int, width: int) -> nn.Sequential:
+def discriminator(size: int, width: int) -> nn.Sequential:
     """Pictures [n, 3, size, size] to logits [n, 1, 1, 1]."""
     maps = [width * 2**i for i in range(DOUBLINGS[size])]
     layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]

@@ -21,8 +21,8 @@ from toy_family import ToyFamily
 from toy_latent_family import ToyLatentFamily
 
 from cinegan_jax import main
+from cinegan_jax.core.storage import absolute
 from cinegan_jax.families.registry import FAMILIES
-from cinegan_jax.storage import absolute
 
 TINY: Mapping[str, Any] = {
     "precision": "f32",
@@ -37,7 +37,7 @@ TINY: Mapping[str, Any] = {
     "discriminator.width": 4,
     "losses.perceptual": 0.0,
     "optimizers.generator.learning_rate": 1e-3,
-    "optimizers.critics.learning_rate": 1e-3,
+    "optimizers.discriminator.learning_rate": 1e-3,
     "log_every_steps": 2,
     "sample_every_steps": 4,
     "evaluate_every_steps": 4,
@@ -155,7 +155,7 @@ class Started:
     def running(self) -> bool:
         return self._process.is_alive()
 
-    def signal(self, number: int) -> None:
+    def diagnostic(self, number: int) -> None:
         os.kill(self._process.pid, number)
 
     def wait_for(self, ready: Callable[[], bool], seconds: float = 60) -> None:

@@ -10,7 +10,7 @@ import pytest
 import runs
 from jax.experimental.compilation_cache import compilation_cache
 
-from cinegan_jax.compilation_cache import (
+from cinegan_jax.core.compilation_cache import (
     RUN_BYTES,
     USER_BYTES,
     keep_compilations,

@@ -27,7 +27,7 @@ SIZES = {
     "capacity": 4,
     "spatial": 1,
     "optimizers.generator.warmup_steps": 0,
-    "optimizers.critics.warmup_steps": 0,
+    "optimizers.discriminator.warmup_steps": 0,
 }
 
 
@@ -63,10 +63,10 @@ def test_a_shrunk_step_moves_both_players(
     after = jax.jit(run.make_step())(before, run.frozen, batch)
     assert (int(after.step), int(after.nonfinite.total)) == (1, 0)
     moved = jax.tree.map(lambda old, new: bool((old != new).any()), before.params, after.params)
-    for player in ("generator", "critics"):
+    for player in ("generator", "discriminator"):
         assert any(jax.tree.leaves(moved[player])), f"{player} did not move"
     terms = {term for term, factor in config.get("losses", {}).items() if factor}
-    assert {"loss_generator", "loss_critics", *terms} <= after.window.sums.keys()
+    assert {"loss_generator", "loss_discriminator", *terms} <= after.window.sums.keys()
     assert bool(after.ema) == (config.ema_decay > 0)
 
 
@@ -103,7 +103,7 @@ def test_the_published_run(published: ml_collections.ConfigDict) -> None:
             "losses.total_variation": 0.0,
             "losses.l1": 0.0,
             "optimizers.generator.learning_rate": 5e-5,
-            "optimizers.critics.learning_rate": 1e-4,
+            "optimizers.discriminator.learning_rate": 1e-4,
         },
     )
     for adam in published.optimizers.values():
@@ -134,4 +134,4 @@ def test_the_published_networks_have_the_published_sizes(
         player: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
         for player, tree in params.items()
     }
-    assert sizes == {"generator": 51_821_663, "critics": 2 * 2_769_601}
+    assert sizes == {"generator": 51_821_663, "discriminator": 2 * 2_769_601}

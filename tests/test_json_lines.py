@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from cinegan_jax.json_lines import JsonLines, read_json_lines
+from cinegan_jax.core.json_lines import JsonLines, read_json_lines
 
 RECORDS = [{"a": 1}, {"b": "ü\n"}, {"c": [1.5, None]}]
 

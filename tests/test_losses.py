@@ -21,7 +21,7 @@ def normal(rng, *shape: int) -> np.ndarray:
 def test_hinge_against_numpy(rng):
     real, fake = 2 * normal(rng, 2, 5, 5, 1), 2 * normal(rng, 2, 5, 5, 1)
     wanted = np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean()
-    np.testing.assert_allclose(losses.hinge_critic(real, fake), wanted, rtol=1e-6)
+    np.testing.assert_allclose(losses.hinge_discriminator(real, fake), wanted, rtol=1e-6)
     np.testing.assert_allclose(losses.hinge_generator(fake), -fake.mean(), rtol=1e-6)
 
 
@@ -46,9 +46,9 @@ def test_squared_slope_is_summed_over_a_picture_and_averaged_over_pictures(rng):
     np.testing.assert_allclose(losses.squared_slope(slopes), wanted, rtol=1e-6)
 
 
-def test_critic_beyond_the_margin_has_no_loss_and_no_gradient(rng):
+def test_discriminator_beyond_the_margin_has_no_loss_and_no_gradient(rng):
     real, fake = 1.1 + abs(normal(rng, 8)), -1.1 - abs(normal(rng, 8))
-    loss, gradients = jax.value_and_grad(losses.hinge_critic, argnums=(0, 1))(real, fake)
+    loss, gradients = jax.value_and_grad(losses.hinge_discriminator, argnums=(0, 1))(real, fake)
     assert loss == 0
     assert not np.any(gradients)
 
@@ -133,7 +133,7 @@ def test_bfloat16_is_computed_in_float32(rng):
     zeros = jnp.zeros_like(x)
     for loss, wanted in [
         (losses.hinge_generator(x), -exact.mean()),
-        (losses.hinge_critic(x, zeros), np.maximum(0, 1 - exact).mean() + 1),
+        (losses.hinge_discriminator(x, zeros), np.maximum(0, 1 - exact).mean() + 1),
         (losses.l1(x, zeros), np.abs(exact).mean()),
         (losses.histogram(x, zeros), np.abs(exact).mean()),
         (losses.feature_matching([x], [zeros]), np.abs(exact).mean()),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import runs
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.train import train
 
@@ -59,7 +59,10 @@ def test_wrong_flags_are_named(flags: list[str], named: str) -> None:
     [
         (["--config.batch_sze=3"], "config.batch_sze is not a key .* are: batch_size"),
         (["--config.data.siz", "3"], "config.data.siz is not a key .* are: data.size"),
-        (["--config.learning_rate=1"], "optimizers.critics.learning_rate, optimizers.generator"),
+        (
+            ["--config.learning_rate=1"],
+            "optimizers.discriminator.learning_rate, optimizers.generator",
+        ),
         (["--noconfig.generator.residul"], "config.generator.residul .* generator.residual"),
         (["--config.generator.depth.blocks=3"], "config.generator.depth.blocks is not a key"),
         (["--config.data=samples"], "config.data is not a key .* data.path"),
@@ -97,7 +100,7 @@ def test_a_missing_config_file_is_a_line() -> None:
         ({"best_metric": "fid"}, "best_metric='fid' is not one of psnr"),
         ({"on_disk_full": "shrug"}, "on_disk_full is 'shrug'"),
         ({"optimizers.generator.schedule": "step"}, "'step' is not one of constant, linear"),
-        ({"optimizers.critics.warmup_steps": 9}, "warmup_steps=9 .* 4 steps"),
+        ({"optimizers.discriminator.warmup_steps": 9}, "warmup_steps=9 .* 4 steps"),
         ({"losses.perceptual": 1.0}, "vgg19.safetensors.*cinegan convert vgg19 --download"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

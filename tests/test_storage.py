@@ -9,8 +9,8 @@ import pytest
 import runs
 from etils import epath
 
-from cinegan_jax import storage
-from cinegan_jax.errors import UserError
+from cinegan_jax.core import storage
+from cinegan_jax.core.errors import UserError
 
 
 def test_a_local_path_is_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from cinegan_jax.families.adversarial import Adversarial, verdict_signals
+from cinegan_jax.families.adversarial import Adversarial, discriminator_diagnostics
 from cinegan_jax.families.api import Aux, LatentFamily, Update, Variables
-from cinegan_jax.losses import hinge_critic, hinge_generator
+from cinegan_jax.losses import hinge_discriminator, hinge_generator
 from cinegan_jax.ops.images import to_signed
 
 
@@ -17,24 +17,24 @@ class DenseGan(LatentFamily):
     def __init__(self, size: int, latent_size: int, width: int):
         self.size, self.latent_size = size, latent_size
         self.generator = nn.Sequential([nn.Dense(width), nn.relu, nn.Dense(3 * size**2), nn.tanh])
-        self.critic = nn.Sequential([nn.Dense(width), nn.leaky_relu, nn.Dense(1)])
-        self.updates = (Update(self.objective, players=("generator", "critics")),)
+        self.discriminator = nn.Sequential([nn.Dense(width), nn.leaky_relu, nn.Dense(1)])
+        self.updates = (Update(self.objective, players=("generator", "discriminator")),)
 
     def init(self, rng, batch, /):
         keys = jax.random.split(rng)
         generator = self.generator.init(keys[0], jnp.zeros((1, self.latent_size)))
-        critic = self.critic.init(keys[1], jnp.zeros((1, 3 * self.size**2)))
-        return Variables({"generator": generator, "critics": critic}, state={})
+        discriminator = self.discriminator.init(keys[1], jnp.zeros((1, 3 * self.size**2)))
+        return Variables({"generator": generator, "discriminator": discriminator}, state={})
 
-    def objective(self, params, state, frozen, batch, moment, /):
-        fake = self.decode(params, state, self.latents(moment.keys))
+    def objective(self, params, state, frozen, batch, context, /):
+        fake = self.decode(params, state, self.latents(context.keys))
         real_logits = self.judge(params, state, to_signed(batch["target"]))
         fake_logits = self.judge(params, state, fake)
         losses = {
             "generator": hinge_generator(fake_logits),
-            "critics": hinge_critic(real_logits, fake_logits),
+            "discriminator": hinge_discriminator(real_logits, fake_logits),
         }
-        signals = verdict_signals(Adversarial(), real_logits, fake_logits)
+        signals = discriminator_diagnostics(Adversarial(), real_logits, fake_logits)
         return losses, Aux(state, metrics={}, signals=signals, generated=fake)
 
     def decode(self, params, state, latents, /):
@@ -42,7 +42,9 @@ class DenseGan(LatentFamily):
         return pixels.reshape(-1, self.size, self.size, 3)
 
     def judge(self, params, state, images, /):
-        return self.critic.apply(params["critics"], images.reshape(len(images), -1))[:, 0]
+        return self.discriminator.apply(params["discriminator"], images.reshape(len(images), -1))[
+            :, 0
+        ]
 
 
 def build(config: ml_collections.ConfigDict) -> DenseGan:

@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cinegan_jax.families.api import Aux, Learned, Moment, Update, Variables
+from cinegan_jax.core.types import Batch, Images, Params, Scalar
+from cinegan_jax.families.api import Aux, Learned, StepContext, Update, Variables
 from cinegan_jax.ops.images import to_signed
-from cinegan_jax.types import Batch, Images, Params, Scalar
 
 
 class ToyFamily:
@@ -18,12 +18,14 @@ class ToyFamily:
     averaged: tuple[str, ...] = ("generator",)
 
     def __init__(self) -> None:
-        self.updates = (Update(self.objective, players=("generator", "critics")),)
+        self.updates = (Update(self.objective, players=("generator", "discriminator")),)
 
     def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
         weights = jax.random.normal(rng, (3, 3)) / 3
         generator = {"matrix": weights, "bias": jnp.zeros(3)}
-        return Variables({"generator": generator, "critics": {"weights": weights}}, jnp.zeros(3))
+        return Variables(
+            {"generator": generator, "discriminator": {"weights": weights}}, jnp.zeros(3)
+        )
 
     def fitted(self, pixels: Any, /) -> Mapping[str, Params]:
         return {}
@@ -40,18 +42,18 @@ class ToyFamily:
         state: Any,
         frozen: Any,
         batch: Batch,
-        moment: Moment,
+        context: StepContext,
         /,
     ) -> tuple[Mapping[str, Scalar], Aux]:
         photo, target = to_signed(batch["input"]), to_signed(batch["target"])
-        noise = jax.vmap(lambda key: jax.random.normal(key, photo.shape[1:]))(moment.keys)
+        noise = jax.vmap(lambda key: jax.random.normal(key, photo.shape[1:]))(context.keys)
         noisy = photo + 0.1 * noise
         fake = _coloured(params["generator"], noisy)
-        weights = params["critics"]["weights"]
+        weights = params["discriminator"]["weights"]
         score = jnp.mean((fake @ weights) ** 2) - jnp.mean((target @ weights) ** 2)
         l1 = jnp.mean(jnp.abs(fake - target))
         seen = 0.9 * state + 0.1 * photo.mean((0, 1, 2))
-        losses = {"generator": l1 - score, "critics": score}
+        losses = {"generator": l1 - score, "discriminator": score}
         return losses, Aux(seen, {"l1": l1, "score": score})
 
     def generate(

@@ -6,18 +6,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Batch, Images, Params, Scalar
 from cinegan_jax.families.api import (
     Aux,
     LatentFamily,
     Learned,
-    Moment,
+    StepContext,
     Update,
     Variables,
     example_keys,
 )
 from cinegan_jax.ops.images import to_signed
-from cinegan_jax.types import Batch, Images, Params, Scalar
 
 
 class ToyLatentFamily:
@@ -30,7 +30,7 @@ class ToyLatentFamily:
     def __init__(self, *, truncates: bool = True) -> None:
         self._truncates = truncates
         self.updates = (
-            Update(self._critics_objective, players=("critics",)),
+            Update(self._discriminators_objective, players=("discriminator",)),
             Update(self._generator_objective, players=("generator",)),
         )
 
@@ -38,8 +38,8 @@ class ToyLatentFamily:
         shape = batch["target"].shape[1:]
         matrix = jax.random.normal(rng, (self.latent_size, *shape)) / self.latent_size
         generator = {"matrix": matrix, "bias": jnp.zeros(shape)}
-        critics = {"weights": jax.random.normal(rng, shape), "bias": jnp.zeros(())}
-        return Variables({"generator": generator, "critics": critics}, jnp.zeros(3))
+        discriminators = {"weights": jax.random.normal(rng, shape), "bias": jnp.zeros(())}
+        return Variables({"generator": generator, "discriminator": discriminators}, jnp.zeros(3))
 
     def fitted(self, pixels: Any, /) -> Mapping[str, Params]:
         return {}
@@ -60,33 +60,48 @@ class ToyLatentFamily:
         return jnp.tanh(jnp.tensordot(latents, generator["matrix"], 1) + generator["bias"][None])
 
     def judge(self, params: Mapping[str, Params], state: Any, images: Images, /) -> jax.Array:
-        critics = params["critics"]
-        return jnp.mean(images * critics["weights"][None], axis=(1, 2, 3)) + critics["bias"]
+        discriminators = params["discriminator"]
+        return (
+            jnp.mean(images * discriminators["weights"][None], axis=(1, 2, 3))
+            + discriminators["bias"]
+        )
 
     def generate(
         self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
     ) -> Images:
         return self.decode(params, state, self.latents(example_keys(rng, len(batch["target"]))))
 
-    def _critics_objective(
-        self, params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, moment: Moment, /
+    def _discriminators_objective(
+        self,
+        params: Mapping[str, Params],
+        state: Any,
+        frozen: Any,
+        batch: Batch,
+        context: StepContext,
+        /,
     ) -> tuple[Mapping[str, Scalar], Aux]:
         target = to_signed(batch["target"])
-        fake = self.decode(params, state, self.latents(moment.keys))
+        fake = self.decode(params, state, self.latents(context.keys))
         real, fooled = (self.judge(params, state, images) for images in (target, fake))
         loss = jnp.mean(jax.nn.softplus(-real)) + jnp.mean(jax.nn.softplus(fooled))
-        colour = moment.average(target.mean((0, 1, 2)))
+        colour = context.average(target.mean((0, 1, 2)))
         signals = {
-            "critics/accuracy_real": jnp.mean(real > 0),
-            "critics/accuracy_fake": jnp.mean(fooled < 0),
-            "critics/margin_real": jnp.mean(real),
-            "critics/margin_fake": jnp.mean(-fooled),
+            "discriminator/accuracy_real": jnp.mean(real > 0),
+            "discriminator/accuracy_fake": jnp.mean(fooled < 0),
+            "discriminator/margin_real": jnp.mean(real),
+            "discriminator/margin_fake": jnp.mean(-fooled),
         }
-        return {"critics": loss}, Aux(0.9 * state + 0.1 * colour, {}, signals)
+        return {"discriminator": loss}, Aux(0.9 * state + 0.1 * colour, {}, signals)
 
     def _generator_objective(
-        self, params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, moment: Moment, /
+        self,
+        params: Mapping[str, Params],
+        state: Any,
+        frozen: Any,
+        batch: Batch,
+        context: StepContext,
+        /,
     ) -> tuple[Mapping[str, Scalar], Aux]:
-        fake = self.decode(params, state, self.latents(moment.keys))
+        fake = self.decode(params, state, self.latents(context.keys))
         loss = jnp.mean(jax.nn.softplus(-self.judge(params, state, fake)))
         return {"generator": loss}, Aux(state, {}, generated=fake)

@@ -27,9 +27,8 @@ from cinegan_jax.checkpointing.step_folder import (
     unfinished_folders,
     write_manifest,
 )
-from cinegan_jax.disk import is_disk_full
-from cinegan_jax.errors import UserError
-from cinegan_jax.storage import absolute
+from cinegan_jax.core.errors import UserError, is_disk_full
+from cinegan_jax.core.storage import absolute
 
 BestMode = Literal["max", "min"]
 OnDiskFull = Literal["continue", "stop"]

@@ -16,8 +16,8 @@ from cinegan_jax.checkpointing.step_folder import (
     finished_steps,
     read_header,
 )
-from cinegan_jax.errors import UserError
-from cinegan_jax.storage import absolute
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import absolute
 
 Which = Literal["newest", "best"] | int
 """The newest step, the best one by the metric that the run kept, or the step of that number."""

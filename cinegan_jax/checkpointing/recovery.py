@@ -10,8 +10,8 @@ from etils import epath
 from jax.experimental import multihost_utils
 
 from cinegan_jax.checkpointing.step_folder import find_damage, finished_steps, unfinished_folders
-from cinegan_jax.errors import UserError
-from cinegan_jax.storage import make_folder
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import make_folder
 
 
 def recover(checkpoints: epath.Path) -> None:

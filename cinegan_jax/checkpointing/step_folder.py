@@ -16,7 +16,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 FORMAT_VERSION = 1
 _MANIFEST = "manifest.json"

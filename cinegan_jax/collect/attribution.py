@@ -4,7 +4,7 @@ import csv
 import io
 
 from cinegan_jax.collect.collection import Collection, FoundPicture
-from cinegan_jax.storage import write_whole
+from cinegan_jax.core.storage import write_whole
 
 COLUMNS = (
     *("file", "address", "page", "title", "licence", "copyright", "artist"),

@@ -18,10 +18,10 @@ from cinegan_jax.collect.collection import Collection, as_line, records
 from cinegan_jax.collect.duplicates import bits_between, repeated
 from cinegan_jax.collect.judgement import Judgement, judge
 from cinegan_jax.collect.progress import Show
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_lines import JsonLines, read_json_lines
+from cinegan_jax.core.storage import write_whole
 from cinegan_jax.data.decode import is_photo
-from cinegan_jax.errors import UserError
-from cinegan_jax.json_lines import JsonLines, read_json_lines
-from cinegan_jax.storage import write_whole
 
 
 @dataclass(frozen=True)

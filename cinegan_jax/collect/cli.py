@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cinegan_jax.errors import UserError, how_to_install
+from cinegan_jax.core.errors import UserError, how_to_install
 
 collect_app = typer.Typer(no_args_is_help=True)
 

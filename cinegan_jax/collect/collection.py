@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from cinegan_jax.disk import is_disk_full
-from cinegan_jax.errors import UserError
-from cinegan_jax.json_lines import read_json_lines
+from cinegan_jax.core.errors import UserError, is_disk_full
+from cinegan_jax.core.json_lines import read_json_lines
 
 NO_SPACE = "no space is left; make some, and the same command goes on"
 

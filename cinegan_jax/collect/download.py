@@ -24,9 +24,8 @@ from cinegan_jax.collect.fan_out import FanOut
 from cinegan_jax.collect.partial import Partial
 from cinegan_jax.collect.picture_file import digest, name_of, owner_of, require_picture_type
 from cinegan_jax.collect.progress import Show
-from cinegan_jax.disk import is_disk_full
-from cinegan_jax.errors import UserError
-from cinegan_jax.json_lines import JsonLines
+from cinegan_jax.core.errors import UserError, is_disk_full
+from cinegan_jax.core.json_lines import JsonLines
 
 _Result = KeptPicture | FailedPicture | OSError
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cinegan_jax.data.decode import BrokenPhoto, decode
 from cinegan_jax.photos.photo import UnreadablePhoto
-from cinegan_jax.photos.probe import probe
+from cinegan_jax.photos.read import probe
 
 MOST_PIXELS = 89_000_000
 """Of one picture; looked up before it is decoded."""

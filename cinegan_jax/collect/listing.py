@@ -18,8 +18,8 @@ from cinegan_jax.collect.failure import Failure, Stopped, unforeseen
 from cinegan_jax.collect.fan_out import FanOut
 from cinegan_jax.collect.page import read_page
 from cinegan_jax.collect.progress import Show
-from cinegan_jax.errors import UserError
-from cinegan_jax.json_lines import JsonLines
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_lines import JsonLines
 
 LARGEST_PAGE = 10 * 2**20
 """Bytes of a page."""

@@ -3,7 +3,7 @@
 import importlib.metadata
 from dataclasses import dataclass
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 AGENT = "cinegan-collect"
 """The name that robots.txt files know this program by."""

@@ -13,7 +13,7 @@ import requests
 
 from cinegan_jax.collect.addresses import host_of
 from cinegan_jax.collect.failure import Failure, PartRefused, Passing
-from cinegan_jax.storage import sync
+from cinegan_jax.core.storage import sync
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from cinegan_jax.convert.keras_file import inside, numbered, open_weights, read_arrays
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Params
 from cinegan_jax.nets.res_unet import Generator
-from cinegan_jax.types import Params
 
 MAX_WIDTH, MAX_BLOCKS = 1024, 64
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.formats import Precision
 
 convert_app = typer.Typer(no_args_is_help=True)
@@ -90,7 +90,7 @@ def convert_cinegan(
     """Make a look file of the TensorFlow CineGAN's generator, for --weights."""
     from cinegan_jax.convert.cinegan import read_keras_generator
     from cinegan_jax.inference.export import export_look
-    from cinegan_jax.inference.trained_look import TrainedLook
+    from cinegan_jax.inference.look import TrainedLook
 
     path = output or Path(f"{file.stem}.safetensors")
     generator, kernels = read_keras_generator(file)

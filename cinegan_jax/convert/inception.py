@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cinegan_jax.convert.source_file import digests_of_known
-from cinegan_jax.convert.torch_file import read_state_dict
-from cinegan_jax.errors import UserError
+from cinegan_jax.convert.source_files import digests_of_known, read_state_dict
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.nets.inception import FORMAT, FORMAT_VERSION, NETWORK, weight_shapes
 from cinegan_jax.nets.weights_file import check_shapes, write_weights
 

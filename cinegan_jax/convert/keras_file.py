@@ -18,7 +18,7 @@ from typing import IO
 import h5py
 import numpy as np
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 MEMBER = "model.weights.h5"
 MAX_BYTES = 1 << 30

@@ -12,10 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import safetensors.numpy
 
-from cinegan_jax.convert.source_file import digests_of_known
-from cinegan_jax.convert.torch_file import convolution_arrays, read_state_dict
+from cinegan_jax.convert.source_files import convolution_arrays, digests_of_known, read_state_dict
 from cinegan_jax.metrics.lpips import FORMAT, FORMAT_VERSION, weight_shapes
-from cinegan_jax.nets.vgg16 import BLOCKS
+from cinegan_jax.nets.lpips_backbones import VGG16_BLOCKS
 from cinegan_jax.nets.weights_file import write_weights
 
 
@@ -31,7 +30,7 @@ class TorchvisionFile(NamedTuple):
 
 _VGG16_LAYERS = [
     f"block{block}_conv{i}"
-    for block, (_, convolutions) in enumerate(BLOCKS, start=1)
+    for block, (_, convolutions) in enumerate(VGG16_BLOCKS, start=1)
     for i in range(1, convolutions + 1)
 ]
 _VGG16_PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)

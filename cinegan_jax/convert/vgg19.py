@@ -12,9 +12,13 @@ import numpy as np
 import pooch
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from cinegan_jax.convert.source_file import Digests, digests_of_known
-from cinegan_jax.convert.torch_file import convolution_arrays, read_state_dict
-from cinegan_jax.errors import UserError
+from cinegan_jax.convert.source_files import (
+    Digests,
+    convolution_arrays,
+    digests_of_known,
+    read_state_dict,
+)
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.nets.vgg19 import BLOCKS, FORMAT, FORMAT_VERSION, check_layers, layer_shapes
 from cinegan_jax.nets.weights_file import write_weights
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import typer
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.darkroom.batch import Batch, Recipe
 from cinegan_jax.darkroom.destination import require_writable
 from cinegan_jax.darkroom.find import Found, Search, results_beside_photos
 from cinegan_jax.darkroom.outcome import Outcome, printable
 from cinegan_jax.darkroom.report import Report, summary
-from cinegan_jax.errors import UserError
-from cinegan_jax.inference.trained_look import installed_looks
+from cinegan_jax.inference.look import installed_looks
 
 STOPPED = 130
 """The exit code after Ctrl-C, as shells have it."""

@@ -15,18 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from cinegan_jax.core.errors import UserError, is_disk_full
+from cinegan_jax.core.storage import write_whole
 from cinegan_jax.darkroom.destination import Destination, require_writable
 from cinegan_jax.darkroom.find import Found
 from cinegan_jax.darkroom.outcome import Outcome, printable
-from cinegan_jax.disk import is_disk_full
-from cinegan_jax.errors import UserError
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.trained_look import TrainedLook
+from cinegan_jax.inference.look import TrainedLook
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo
 from cinegan_jax.photos.formats.registry import WRITTEN_INSTEAD, WRITTEN_SUFFIXES
-from cinegan_jax.photos.probe import probe
-from cinegan_jax.photos.read import read_photo
-from cinegan_jax.storage import write_whole
+from cinegan_jax.photos.read import probe, read_photo
 
 MAX_PIXELS = 250_000_000
 """Of one photo."""

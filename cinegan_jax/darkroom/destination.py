@@ -5,9 +5,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.darkroom.find import Found
 from cinegan_jax.darkroom.outcome import printable
-from cinegan_jax.errors import UserError
 from cinegan_jax.photos.formats.registry import WRITTEN_SUFFIXES
 from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.decode import is_photo
-from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.errors import UserError
-from cinegan_jax.inference.colour_table import (
+from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.lut_fit import (
     Develop,
     fit_colour_table,
     make_develop,
     read_photos,
     resized,
 )
-from cinegan_jax.inference.trained_look import TrainedLook
 from cinegan_jax.metrics.delta_e import ciede2000
 from cinegan_jax.ops.colour import srgb_to_lab
 from cinegan_jax.ops.lut import apply_lut, identity_lut

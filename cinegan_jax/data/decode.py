@@ -6,7 +6,7 @@ import os
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from cinegan_jax.storage import AnyPath
+from cinegan_jax.core.storage import AnyPath
 
 PHOTO_SUFFIXES = (".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Endings of the picture files that are read, in lower case; any case is accepted."""

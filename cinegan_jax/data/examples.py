@@ -1,13 +1,35 @@
-"""What training batches are made of: examples, and where they come from.
+"""Training examples: one image or several that belong together, and the sources they come from.
 
-An example is one or more pictures that belong together: a pair of photographs (`data.pairs`), or a
-single picture (`data.pictures`). The loader treats all pictures of an example alike.
+An example is a pair of photographs (`data.pairs`) or a single image (`data.images`). The loader
+treats all images of an example alike. Sources have the splits of `SPLITS`.
 """
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import numpy as np
+
+SPLITS = ("train", "test")
+TEST_FRACTION = 0.1
+"""Share held out, where nothing says which examples are."""
+
+
+def held_out(names: Iterable[str], fraction: float = TEST_FRACTION) -> set[str]:
+    """The names that belong to the test split: by their hash, so that each stays when others come.
+
+    Of two names or more, one at least is held out unless `fraction` is zero.
+    """
+    chances = {name: _chance(name) for name in names}
+    test = {name for name, chance in chances.items() if chance < fraction}
+    if not test and fraction and len(chances) > 1:
+        test = {min(chances, key=chances.__getitem__)}
+    return test
+
+
+def _chance(name: str) -> float:
+    """A number in [0, 1) that depends on the name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
 
 
 class Example(Protocol):

@@ -18,9 +18,9 @@ import grain
 import numpy as np
 from absl import logging
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample, Example, ExampleSource
 from cinegan_jax.data.transforms import CROPS, random_flip, require_crop
-from cinegan_jax.errors import UserError
 
 
 def train_batches(

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cinegan_jax.data.pictures import Picture
-from cinegan_jax.data.splits import SPLITS
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.data.examples import SPLITS
+from cinegan_jax.data.images import Picture
 
 DRAWN = "shapes"
 """The `data.path` of this set."""

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cinegan_jax.data.manifest import Shard
-from cinegan_jax.errors import UserError
-from cinegan_jax.storage import AnyPath
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import AnyPath
+from cinegan_jax.data.shards import Shard
 
 CACHE = "~/.cache/cinegan"
 THREADS = 8

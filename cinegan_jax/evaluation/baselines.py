@@ -3,12 +3,12 @@
 import jax.numpy as jnp
 import numpy as np
 
+from cinegan_jax.core.types import Array, Images
 from cinegan_jax.data.pairs import PairSource
-from cinegan_jax.data.pixel_sample import sample_pixels
-from cinegan_jax.inference.generate import Generate, make_generate
+from cinegan_jax.data.selection import sample_pixels
+from cinegan_jax.inference.network import Generate, make_generate
 from cinegan_jax.ops.images import to_unit
 from cinegan_jax.ops.lut import apply_lut, fit_lut
-from cinegan_jax.types import Array, Images
 
 
 def fit_lut_baseline(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 if TYPE_CHECKING:
     from etils import epath
@@ -68,12 +68,12 @@ def evaluate(
     Writes evaluation.json, .md and .html, before_after.png and worst.jpg. The pictures that a run
     makes of latents are scored as whole sets, beside training pictures.
     """
-    from cinegan_jax.compilation_cache import keep_compilations_for_user
+    from cinegan_jax.core.compilation_cache import keep_compilations_for_user
+    from cinegan_jax.core.storage import make_folder, open_path
     from cinegan_jax.evaluation.outputs import default_folder, print_result
     from cinegan_jax.evaluation.picture_target import PictureTarget
     from cinegan_jax.evaluation.scope import make_scope
     from cinegan_jax.evaluation.target import open_target
-    from cinegan_jax.storage import make_folder, open_path
 
     keep_compilations_for_user()
     scope = make_scope(protocol, limit, without or (), lpips)

@@ -8,13 +8,13 @@ from itertools import combinations
 import numpy as np
 from etils import epath
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import absolute, open_path
 from cinegan_jax.evaluation.methods import LABELS
 from cinegan_jax.evaluation.metric_facts import METRICS, facts
 from cinegan_jax.evaluation.paired_difference import PairedDifference, paired_difference
 from cinegan_jax.evaluation.result import Evaluation
 from cinegan_jax.evaluation.result_file import RESULT_FILE, load
-from cinegan_jax.storage import absolute, open_path
 
 ALL_PAIRS = 4
 """Up to so many contenders every pair is compared; of more, each with the first."""

@@ -9,16 +9,16 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair, PairSource
-from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.methods import Method
 from cinegan_jax.evaluation.protocols import prepare_pair
 from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
 from cinegan_jax.evaluation.scope import EVERYTHING, Scope
 from cinegan_jax.evaluation.score import score_pictures
 from cinegan_jax.evaluation.sets import SetScorer
-from cinegan_jax.metrics.spread import gather_rows, map_on_devices, own_indices
+from cinegan_jax.metrics.devices import gather_rows, map_on_devices, own_indices
 from cinegan_jax.metrics.ssim import WINDOW
 
 

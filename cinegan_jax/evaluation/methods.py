@@ -6,7 +6,7 @@ import numpy as np
 
 from cinegan_jax.data.pairs import Pair
 from cinegan_jax.evaluation.protocols import Prepare
-from cinegan_jax.inference.generate import Generate
+from cinegan_jax.inference.network import Generate
 
 Method = Callable[[Pair, Prepare], np.ndarray]
 """A pair, prepared, and what prepared it, to the picture made of its input: uint8, of its shape.

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.metrics.paired import PAIRED_METRICS, PairedMetric
 from cinegan_jax.metrics.sets import SET_METRICS
 

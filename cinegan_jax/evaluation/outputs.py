@@ -4,6 +4,7 @@ import numpy as np
 from etils import epath
 from rich.console import Console
 
+from cinegan_jax.core.storage import AnyPath, open_path
 from cinegan_jax.evaluation.difference_picture import WHITE, difference_picture
 from cinegan_jax.evaluation.page import write_page
 from cinegan_jax.evaluation.page_pictures import PhotoPictures, pictures_of
@@ -19,8 +20,7 @@ from cinegan_jax.evaluation.report import (
 from cinegan_jax.evaluation.result import Evaluation
 from cinegan_jax.evaluation.result_file import RESULT_FILE, save
 from cinegan_jax.evaluation.target import Target
-from cinegan_jax.inference.sheet import COLUMNS, contact_sheet
-from cinegan_jax.storage import AnyPath, open_path
+from cinegan_jax.pages.image_grid import COLUMNS, contact_sheet
 
 SHEET_ROWS = 4
 WORST_COLUMNS = (*COLUMNS, f"difference ({WHITE:.0f} delta E: white)")

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from cinegan_jax.core.storage import AnyPath, write_whole
 from cinegan_jax.evaluation.metric_facts import METRICS, facts
 from cinegan_jax.evaluation.page_pictures import UNCHANGED, Pictures, by_need, embed
 from cinegan_jax.evaluation.page_tables import (
@@ -16,7 +17,6 @@ from cinegan_jax.evaluation.page_tables import (
 from cinegan_jax.evaluation.report import groups, shown
 from cinegan_jax.evaluation.result import Evaluation
 from cinegan_jax.pages.page import render
-from cinegan_jax.storage import AnyPath, write_whole
 
 INFINITE = 1e9
 """For sorting, in place of an infinite score."""

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from cinegan_jax.core.storage import AnyPath, write_whole
 from cinegan_jax.evaluation.page_tables import HTML, set_tables
 from cinegan_jax.evaluation.picture_target import PictureTarget
 from cinegan_jax.evaluation.report import to_markdown
 from cinegan_jax.evaluation.result import Evaluation
 from cinegan_jax.evaluation.result_file import RESULT_FILE, save
-from cinegan_jax.inference.picture_grid import picture_grid
+from cinegan_jax.pages.image_grid import picture_grid
 from cinegan_jax.pages.inline_picture import data_uri, to_jpeg
 from cinegan_jax.pages.page import render
-from cinegan_jax.storage import AnyPath, write_whole
 
 COLUMNS, SHOWN = 8, 64
 SIDE, QUALITY = 1200, 92

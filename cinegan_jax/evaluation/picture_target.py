@@ -8,12 +8,12 @@ from functools import cached_property
 import ml_collections
 import numpy as np
 
-from cinegan_jax.data.open_source import open_pictures
-from cinegan_jax.data.spread_examples import spread_pictures
+from cinegan_jax.core.storage import AnyPath
+from cinegan_jax.core.versions import versions
+from cinegan_jax.data.selection import spread_pictures
+from cinegan_jax.data.sources import open_pictures
 from cinegan_jax.evaluation.result import About
 from cinegan_jax.sampling.latent_generator import LatentGenerator, open_generator
-from cinegan_jax.storage import AnyPath
-from cinegan_jax.versions import versions
 
 MOST_PICTURES = 10_000
 """Of a set, where nobody asks for another number: as many as FID is usually told of."""

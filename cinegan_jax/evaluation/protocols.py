@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from cinegan_jax.data.geometry import squash
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.errors import UserError
+from cinegan_jax.data.transforms import squash
 
 Prepare = Callable[[np.ndarray], np.ndarray]
 """A picture as stored to the picture that is compared: uint8 [h, w, 3] to uint8 [h', w', 3]."""

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cinegan_jax.data.geometry import squash
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Images
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.errors import UserError
+from cinegan_jax.data.transforms import squash
 from cinegan_jax.metrics.delta_e import delta_e_76
 from cinegan_jax.metrics.psnr import psnr
 from cinegan_jax.ops.images import to_unit
-from cinegan_jax.types import Images
 
 Fit = Callable[[np.ndarray, int], np.ndarray]
 """A picture, uint8 [h, w, 3], and a size to uint8 [size, size, 3]."""

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import AnyPath, write_whole
 from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore
-from cinegan_jax.storage import AnyPath, write_whole
 
 RESULT_FILE = "evaluation.json"
 FORMAT = "cinegan-evaluation"

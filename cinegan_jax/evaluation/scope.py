@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
 from cinegan_jax.evaluation.protocols import FILMNET_SIZE, PROTOCOLS, Prepare, protocols
 from cinegan_jax.metrics.paired import PAIRED_METRICS, PairedMetric, lpips_metric

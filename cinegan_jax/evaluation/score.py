@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cinegan_jax.inference.generate import BUCKET, pad_to_multiple
+from cinegan_jax.inference.network import BUCKET, pad_to_multiple
 from cinegan_jax.metrics.paired import PAIRED_METRICS, PairedMetric
 from cinegan_jax.ops.images import to_unit
 

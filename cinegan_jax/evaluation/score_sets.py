@@ -7,9 +7,9 @@ import numpy as np
 from cinegan_jax.data.shapes import DRAWN, MODES
 from cinegan_jax.evaluation.picture_target import PictureTarget
 from cinegan_jax.evaluation.result import Evaluation, SetScore
+from cinegan_jax.metrics.devices import OnDevices
 from cinegan_jax.metrics.modes import mode_scores
-from cinegan_jax.metrics.on_devices import OnDevices
-from cinegan_jax.metrics.random_sets import (
+from cinegan_jax.metrics.set_distances import (
     RandomSet,
     random_features_on_devices,
     random_set_scores,

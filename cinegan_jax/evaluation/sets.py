@@ -7,7 +7,7 @@ import numpy as np
 
 from cinegan_jax.data.pairs import Pair
 from cinegan_jax.evaluation.result import SetScore
-from cinegan_jax.metrics.on_devices import OnDevices
+from cinegan_jax.metrics.devices import OnDevices
 from cinegan_jax.metrics.sets import PictureSet, inception_on_devices, set_scores, small_set_notes
 from cinegan_jax.nets.inception import FEATURES, load_inception
 

@@ -10,30 +10,30 @@ import jax
 import ml_collections
 import numpy as np
 
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import AnyPath, open_path
+from cinegan_jax.core.types import Images, Params
+from cinegan_jax.core.versions import versions
 from cinegan_jax.data.decode import BrokenPhoto, decode
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair, PairSource, open_pairs, photos_by_name
 from cinegan_jax.data.shard_cache import CACHE
-from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.baselines import fit_lut_baseline, lut_generate
 from cinegan_jax.evaluation.methods import Method, of_photo, per_photo_affine, unchanged
 from cinegan_jax.evaluation.picture_target import PictureTarget, picture_target
 from cinegan_jax.evaluation.protocols import Prepare
 from cinegan_jax.evaluation.result import About
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.inference.generate import Generate, make_generate
-from cinegan_jax.inference.trained_look import (
+from cinegan_jax.inference.look import (
     TrainedLook,
     apply_generator,
     installed_looks,
     load_look,
     read_look,
 )
-from cinegan_jax.inference.workdir_networks import WorkdirNetworks, read_config, read_networks
+from cinegan_jax.inference.network import Generate, make_generate
+from cinegan_jax.inference.run_networks import WorkdirNetworks, read_config, read_networks
 from cinegan_jax.ops.images import to_signed
-from cinegan_jax.storage import AnyPath, open_path
-from cinegan_jax.types import Images, Params
-from cinegan_jax.versions import versions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How critics and generator meet: the losses between them, and what keeps the game stable."""
+"""The adversarial game: losses of generator and discriminators, and what stabilises it."""
 
 import dataclasses
 
@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from cinegan_jax import losses
-from cinegan_jax.errors import UserError
-from cinegan_jax.families.api import Moment
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Scalar
+from cinegan_jax.families.api import StepContext
 from cinegan_jax.ops.diff_augment import POLICIES, diff_augment
-from cinegan_jax.types import Scalar
 
 LABELLED = {"least_squares": losses.least_squares, "logistic": losses.logistic}
 """Losses of logits against labels, 1 for real and 0 for fake."""
@@ -28,9 +28,9 @@ class Adversarial:
     """`hinge`, `least_squares` (arXiv 1611.04076) or `logistic`, the non-saturating one (arXiv
     1406.2661)."""
     label_smoothing: float = 0.0
-    """The critics' label of real pairs is 1 less this (one-sided, arXiv 1606.03498)."""
+    """The discriminators' label of real pairs is 1 less this (one-sided, arXiv 1606.03498)."""
     label_flips: float = 0.0
-    """Share of pairs whose labels the critics get the wrong way round (Chintala et al., "How to
+    """Share of pairs whose labels are swapped for the discriminators (Chintala et al., "How to
     train a GAN", NIPS 2016 workshop)."""
     noise: float = 0.0
     """Standard deviation, in signed range, of the noise on real and fake at the first step (arXiv
@@ -38,14 +38,14 @@ class Adversarial:
     noise_steps: int = 0
     """Steps in which it falls to zero in a line; 0: it stays."""
     augment: str = ""
-    """Policies of `ops.diff_augment`, with commas between them, on what critics see."""
+    """Policies of `ops.diff_augment`, with commas between them, on what discriminators see."""
     r1: float = 0.0
-    """Weight gamma of R1, gamma / 2 times the critic's squared slope at real pairs (arXiv
+    """Weight gamma of R1, gamma / 2 times the discriminator's squared slope at real pairs (arXiv
     1801.04406)."""
     r1_every: int = 16
     """Steps from one R1 update to the next, whose loss is as many times larger (arXiv
     1912.04958)."""
-    critic_updates: int = 1
+    discriminator_updates: int = 1
     """In a step, each on pairs of its own (arXiv 1406.2661, algorithm 1)."""
     generator_updates: int = 1
     """The same of the generator. With 1 and 1, both move from one forward pass."""
@@ -81,18 +81,18 @@ class Adversarial:
     @property
     def together(self) -> bool:
         """Whether both players move from one forward pass."""
-        return self.critic_updates == self.generator_updates == 1
+        return self.discriminator_updates == self.generator_updates == 1
 
 
-_COUNTS = {"r1_every": 1, "critic_updates": 1, "generator_updates": 1}
+_COUNTS = {"r1_every": 1, "discriminator_updates": 1, "generator_updates": 1}
 
 
-def critic_loss(
+def discriminator_loss(
     settings: Adversarial, real_logits: jax.Array, fake_logits: jax.Array, keys: jax.Array
 ) -> Scalar:
-    """One critic's loss of its patch logits [n, h, w, 1]; keys [n] say whose labels are flipped."""
+    """Return a discriminator's loss of patch logits [n, h, w, 1]; keys [n] draw flipped labels."""
     if settings.loss == "hinge":
-        return losses.hinge_critic(real_logits, fake_logits)
+        return losses.hinge_discriminator(real_logits, fake_logits)
     real = jnp.full(len(keys), 1.0 - settings.label_smoothing)
     fake = jnp.zeros(len(keys))
     if settings.label_flips:
@@ -110,39 +110,39 @@ def generator_loss(settings: Adversarial, fake_logits: jax.Array) -> Scalar:
     return LABELLED[settings.loss](fake_logits, jnp.ones(len(fake_logits)))
 
 
-def verdict_signals(
-    settings: Adversarial, real_logits: jax.Array, fake_logits: jax.Array, critic: str = ""
+def discriminator_diagnostics(
+    settings: Adversarial, real_logits: jax.Array, fake_logits: jax.Array, discriminator: str = ""
 ) -> dict[str, Scalar]:
-    """Signs of health of one critic: its share of right answers and its mean margin, of each kind.
+    """Return the share of right answers and the mean margin of one discriminator, real and fake.
 
     A margin is how far a logit lies on its right side of the boundary; hinge losses ask for 1.
 
     Args:
       settings: say where the boundary lies.
       real_logits, fake_logits: of any shape.
-      critic: its name where there are several.
+      discriminator: its name where there are several.
     """
     margins = {"real": real_logits - settings.boundary, "fake": settings.boundary - fake_logits}
-    signals = {}
+    diagnostics = {}
     for kind, margin in margins.items():
-        part = "_".join(filter(None, (kind, critic)))
-        signals[f"critics/accuracy_{part}"] = (margin > 0).astype(jnp.float32).mean()
-        signals[f"critics/margin_{part}"] = margin.mean()
-    return jax.lax.stop_gradient(signals)
+        part = "_".join(filter(None, (kind, discriminator)))
+        diagnostics[f"discriminator/accuracy_{part}"] = (margin > 0).astype(jnp.float32).mean()
+        diagnostics[f"discriminator/margin_{part}"] = margin.mean()
+    return jax.lax.stop_gradient(diagnostics)
 
 
-def augmented(settings: Adversarial, images: jax.Array, moment: Moment) -> jax.Array:
-    """What critics see of signed pictures [n, h, w, 3]; pictures of a pair are changed alike."""
-    return diff_augment(images, stream(moment.keys, "augment"), settings.policies)
+def augmented(settings: Adversarial, images: jax.Array, context: StepContext) -> jax.Array:
+    """Augment signed images [n, h, w, 3] for the discriminators; images of a pair change alike."""
+    return diff_augment(images, stream(context.keys, "augment"), settings.policies)
 
 
-def noisy(settings: Adversarial, images: jax.Array, moment: Moment, scale: str) -> jax.Array:
+def noisy(settings: Adversarial, images: jax.Array, context: StepContext, scale: str) -> jax.Array:
     """Signed pictures [n, h, w, 3] under instance noise; of a pair, real and fake get the same."""
     if not settings.noise:
         return images
-    keys = stream(moment.keys, f"noise_{scale}")
+    keys = stream(context.keys, f"noise_{scale}")
     noise = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(keys)
-    return images + noise_level(settings, moment.step) * noise
+    return images + noise_level(settings, context.step) * noise
 
 
 def noise_level(settings: Adversarial, step: int | jax.Array) -> float | jax.Array:

@@ -1,4 +1,4 @@
-"""Families that make pictures of latents, and whose critic and generator move in turn."""
+"""Families that make pictures of latents, and whose discriminator and generator move in turn."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
@@ -9,33 +9,35 @@ import jax.numpy as jnp
 import ml_collections
 
 from cinegan_jax import losses
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Batch, Images, Params, Scalar
 from cinegan_jax.families.adversarial import (
     Adversarial,
     augmented,
-    critic_loss,
+    discriminator_diagnostics,
+    discriminator_loss,
     generator_loss,
     noisy,
     stream,
-    verdict_signals,
 )
-from cinegan_jax.families.api import Aux, LatentFamily, Moment, Update, Variables
+from cinegan_jax.families.api import Aux, LatentFamily, StepContext, Update, Variables
 from cinegan_jax.families.config_checks import require_counts
 from cinegan_jax.nets.batch_norm import ALONE, Replicas
 from cinegan_jax.nets.feature_maps import SMALLEST
 from cinegan_jax.ops.images import to_signed
-from cinegan_jax.types import Batch, Images, Params, Scalar
 
 Statistics = Literal["global", "replica"]
 """What batch norm takes its statistics of in training: the whole batch, or a replica's part."""
 
 
 class AlternatingGan(LatentFamily):
-    """One generator against one critic: the critic moves, then the generator (arXiv 1406.2661).
+    """One generator against one discriminator, which move in turn (arXiv 1406.2661).
 
     Each update has a minibatch and latents of its own. Real and generated pictures go through the
-    critic one after the other, so that batch norm sees them apart (Chintala et al., "How to train a
-    GAN"). A player's running statistics advance where it moves: the critic's at the real pictures
+    discriminator one after the other, so that batch norm sees them apart (Chintala et al., "How to
+    train a
+    GAN"). A player's running statistics advance where it moves: those of the discriminator at real
+    images
     and then at the generated ones.
     """
 
@@ -44,7 +46,7 @@ class AlternatingGan(LatentFamily):
     def __init__(
         self,
         generator: nn.Module,
-        critic: nn.Module,
+        discriminator: nn.Module,
         latent_size: int,
         adversarial: Adversarial,
         statistics: Statistics = "global",
@@ -53,13 +55,13 @@ class AlternatingGan(LatentFamily):
 
         Args:
           generator: latents [n, latent_size] to signed pictures [n, h, w, 3].
-          critic: signed pictures to logits [n].
+          discriminator: signed pictures to logits [n].
           latent_size: entries of a latent.
           adversarial: the losses between them, and what keeps the game stable.
           statistics: see `Statistics`.
         """
         self.generator = generator
-        self.critic = critic
+        self.discriminator = discriminator
         self.latent_size = latent_size
         self.adversarial = adversarial
         self.statistics = statistics
@@ -67,10 +69,10 @@ class AlternatingGan(LatentFamily):
 
     def _updates(self) -> Iterator[Update]:
         game = self.adversarial
-        yield Update(self.critic_objective, ("critics",), game.critic_updates)
+        yield Update(self.discriminator_objective, ("discriminator",), game.discriminator_updates)
         yield Update(self.generator_objective, ("generator",), game.generator_updates)
         if game.r1:
-            yield Update(self.r1_objective, ("critics",), every=game.r1_every, name="r1")
+            yield Update(self.r1_objective, ("discriminator",), every=game.r1_every, name="r1")
 
     def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
         """Fresh networks for pictures of the size in `batch`, and their running statistics."""
@@ -79,7 +81,7 @@ class AlternatingGan(LatentFamily):
         keys = jax.random.split(rng)
         players = {
             "generator": self.generator.init(keys[0], latents),
-            "critics": self.critic.init(keys[1], images),
+            "discriminator": self.discriminator.init(keys[1], images),
         }
         params, state = (
             {player: variables[part] for player, variables in players.items()}
@@ -87,45 +89,69 @@ class AlternatingGan(LatentFamily):
         )
         return Variables(params, state)
 
-    def critic_objective(
-        self, params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, moment: Moment, /
+    def discriminator_objective(
+        self,
+        params: Mapping[str, Params],
+        state: Any,
+        frozen: Any,
+        batch: Batch,
+        context: StepContext,
+        /,
     ) -> tuple[Mapping[str, Scalar], Aux]:
-        """The critic's loss of real pictures and of generated ones."""
+        """The discriminator's loss of real pictures and of generated ones."""
         real = to_signed(batch["target"])
-        fake, _ = self._made(params, state, moment)
-        real_logits, seen = self._judged(params["critics"], state["critics"], real, moment)
-        fake_logits, seen = self._judged(params["critics"], seen, fake, moment)
-        loss = critic_loss(
-            self.adversarial, real_logits, fake_logits, stream(moment.keys, "labels")
+        fake, _ = self._made(params, state, context)
+        real_logits, seen = self._judged(
+            params["discriminator"], state["discriminator"], real, context
         )
-        signals = verdict_signals(self.adversarial, real_logits, fake_logits)
-        return {"critics": loss}, Aux({**state, "critics": seen}, {}, signals, generated=fake)
+        fake_logits, seen = self._judged(params["discriminator"], seen, fake, context)
+        loss = discriminator_loss(
+            self.adversarial, real_logits, fake_logits, stream(context.keys, "labels")
+        )
+        diagnostics = discriminator_diagnostics(self.adversarial, real_logits, fake_logits)
+        return {"discriminator": loss}, Aux(
+            {**state, "discriminator": seen}, {}, diagnostics, generated=fake
+        )
 
     def generator_objective(
-        self, params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, moment: Moment, /
+        self,
+        params: Mapping[str, Params],
+        state: Any,
+        frozen: Any,
+        batch: Batch,
+        context: StepContext,
+        /,
     ) -> tuple[Mapping[str, Scalar], Aux]:
-        """The generator's loss: what the critic makes of its pictures."""
-        fake, seen = self._made(params, state, moment)
-        logits, _ = self._judged(params["critics"], state["critics"], fake, moment)
+        """The generator's loss: what the discriminator makes of its pictures."""
+        fake, seen = self._made(params, state, context)
+        logits, _ = self._judged(params["discriminator"], state["discriminator"], fake, context)
         loss = generator_loss(self.adversarial, logits)
         return {"generator": loss}, Aux({**state, "generator": seen}, {}, generated=fake)
 
     def r1_objective(
-        self, params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, moment: Moment, /
+        self,
+        params: Mapping[str, Params],
+        state: Any,
+        frozen: Any,
+        batch: Batch,
+        context: StepContext,
+        /,
     ) -> tuple[Mapping[str, Scalar], Aux]:
-        """R1 of the critic, times the steps from one such update to the next.
+        """R1 of the discriminator, times the steps from one such update to the next.
 
         Batch norm lets a picture move the logits of others: a picture's slope is that of the sum of
         all logits, in which theirs have a part.
         """
 
         def verdict(real: jax.Array) -> Scalar:
-            return jnp.sum(self._logits(params["critics"], state["critics"], real, moment)[0])
+            return jnp.sum(
+                self._logits(params["discriminator"], state["discriminator"], real, context)[0]
+            )
 
-        slopes = jax.grad(verdict)(self._seen(to_signed(batch["target"]), moment))
+        slopes = jax.grad(verdict)(self._seen(to_signed(batch["target"]), context))
         game = self.adversarial
         loss = game.r1 / 2 * game.r1_every * losses.squared_slope(slopes)
-        return {"critics": loss}, Aux(state, {})
+        return {"discriminator": loss}, Aux(state, {})
 
     def decode(self, params: Mapping[str, Params], state: Any, latents: jax.Array, /) -> Images:
         """See `LatentFamily`."""
@@ -134,42 +160,44 @@ class AlternatingGan(LatentFamily):
 
     def judge(self, params: Mapping[str, Params], state: Any, images: Images, /) -> jax.Array:
         """See `LatentFamily`."""
-        variables = {"params": params["critics"], "batch_stats": state["critics"]}
-        return jnp.asarray(self.critic.apply(variables, images))
+        variables = {"params": params["discriminator"], "batch_stats": state["discriminator"]}
+        return jnp.asarray(self.discriminator.apply(variables, images))
 
     def _made(
-        self, params: Mapping[str, Params], state: Any, moment: Moment
+        self, params: Mapping[str, Params], state: Any, context: StepContext
     ) -> tuple[jax.Array, Any]:
-        """Pictures of latents of the moment, and the generator's statistics after them."""
-        latents = self.latents(stream(moment.keys, "latents"))
+        """Pictures of latents of the context, and the generator's statistics after them."""
+        latents = self.latents(stream(context.keys, "latents"))
         return _trained(
-            self.generator, params["generator"], state["generator"], latents, self._over(moment)
+            self.generator, params["generator"], state["generator"], latents, self._over(context)
         )
 
     def _judged(
-        self, params: Params, statistics: Any, images: jax.Array, moment: Moment
+        self, params: Params, statistics: Any, images: jax.Array, context: StepContext
     ) -> tuple[jax.Array, Any]:
-        """Logits of pictures as the critic sees them, and its statistics after them."""
-        return self._logits(params, statistics, self._seen(images, moment), moment)
+        """Logits of pictures as the discriminator sees them, and its statistics after them."""
+        return self._logits(params, statistics, self._seen(images, context), context)
 
     def _logits(
-        self, params: Params, statistics: Any, seen: jax.Array, moment: Moment
+        self, params: Params, statistics: Any, seen: jax.Array, context: StepContext
     ) -> tuple[jax.Array, Any]:
-        return _trained(self.critic, params, statistics, seen, self._over(moment))
+        return _trained(self.discriminator, params, statistics, seen, self._over(context))
 
-    def _seen(self, images: jax.Array, moment: Moment) -> jax.Array:
+    def _seen(self, images: jax.Array, context: StepContext) -> jax.Array:
         """Augmented and noisy, where the game says so."""
-        return noisy(self.adversarial, augmented(self.adversarial, images, moment), moment, "full")
+        return noisy(
+            self.adversarial, augmented(self.adversarial, images, context), context, "full"
+        )
 
-    def _over(self, moment: Moment) -> Replicas:
+    def _over(self, context: StepContext) -> Replicas:
         """What batch norm takes its statistics over."""
         if self.statistics == "replica":
             return ALONE
-        return Replicas(moment.average, moment.replicas)
+        return Replicas(context.average, context.replicas)
 
 
 def build(
-    config: ml_collections.ConfigDict, generator: nn.Module, critic: nn.Module
+    config: ml_collections.ConfigDict, generator: nn.Module, discriminator: nn.Module
 ) -> AlternatingGan:
     """The game of such a config between two networks that have `feature_maps`.
 
@@ -200,7 +228,7 @@ def build(
         )
     return AlternatingGan(
         generator,
-        critic,
+        discriminator,
         config.generator.latent_size,
         Adversarial(**config.adversarial),
         config.batch_norm,

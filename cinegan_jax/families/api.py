@@ -1,7 +1,7 @@
 """The seam between the trainer and a family of GANs.
 
 A family owns its networks and *what* to minimise. The trainer owns *how*: gradients, averaging
-over devices, optimizers, EMA, keys, lowering and saving. A new family never edits the trainer.
+over devices, optimizers, EMA, keys, partitioning and saving. A new family never edits the trainer.
 """
 
 import math
@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.types import Batch, Images, Params, Scalar
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Batch, Images, Params, Scalar
 
 PixelPairs = tuple[np.ndarray, np.ndarray]
 """Pixels of photos and the same of their targets: unit float32 [p, 3] both."""
@@ -34,7 +34,7 @@ class Variables(NamedTuple):
     """What a family starts from."""
 
     params: Mapping[str, Params]
-    """Trainable float32 masters, one entry a player (`generator`, `critics`, ...)."""
+    """Trainable float32 masters, one entry a player (`generator`, `discriminators`, ...)."""
     state: Any
     """What a step advances without a gradient (singular vectors, batch statistics)."""
 
@@ -44,8 +44,8 @@ class Aux(NamedTuple):
 
     state: Any
     metrics: Mapping[str, Scalar]
-    signals: Mapping[str, Scalar] = {}
-    """Signs of health, means over the batch, named `WHOSE/what/PART`: `critics/accuracy_real_full`.
+    diagnostics: Mapping[str, Scalar] = {}
+    """Signs of health, means over the batch: `discriminator/accuracy_real_full`.
     Most steps leave them out, and then their computation too."""
     generated: Images | None = None
     """The pictures that the losses were computed of, signed; the trainer measures them now and
@@ -58,7 +58,7 @@ class Aux(NamedTuple):
     meta_fields=["average", "replicas"],
 )
 @dataclass(frozen=True)
-class Moment:
+class StepContext:
     """When an objective is asked: what its schedules and its randomness follow."""
 
     step: int | jax.Array
@@ -72,16 +72,16 @@ class Moment:
     """How many the batch is spread over, each with as many examples."""
 
 
-def moment_at(
+def step_context(
     step: int | jax.Array,
     key: jax.Array,
     examples: int,
     first: int | jax.Array = 0,
     average: Callable[[Any], Any] = unaveraged,
     replicas: int = 1,
-) -> Moment:
-    """The moment of so many examples of a batch, the first of them being the batch's `first`."""
-    return Moment(step, example_keys(key, examples, first), average, replicas)
+) -> StepContext:
+    """The context of so many examples of a batch, the first of them being the batch's `first`."""
+    return StepContext(step, example_keys(key, examples, first), average, replicas)
 
 
 def example_keys(key: jax.Array, examples: int, first: int | jax.Array = 0) -> jax.Array:
@@ -94,7 +94,13 @@ class Objective(Protocol):
     """Pure: one scalar loss for each player it moves, all from one forward pass."""
 
     def __call__(
-        self, params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, moment: Moment, /
+        self,
+        params: Mapping[str, Params],
+        state: Any,
+        frozen: Any,
+        batch: Batch,
+        context: StepContext,
+        /,
     ) -> tuple[Mapping[str, Scalar], Aux]: ...
 
 
@@ -188,7 +194,7 @@ class LatentFamily(GanFamily, Protocol):
         ...
 
     def judge(self, params: Mapping[str, Params], state: Any, images: Images, /) -> jax.Array:
-        """The critic's logits [n] of signed pictures [n, h, w, 3]."""
+        """The discriminator's logits [n] of signed pictures [n, h, w, 3]."""
         ...
 
     def generate(

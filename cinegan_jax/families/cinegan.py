@@ -1,4 +1,4 @@
-"""CineGAN: a residual U-Net against two PatchGAN critics, at full and at half size."""
+"""CineGAN: a residual U-Net against two PatchGAN discriminators, at full and at half size."""
 
 import dataclasses
 import functools
@@ -11,17 +11,18 @@ import jax.numpy as jnp
 import ml_collections
 
 from cinegan_jax import losses
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Batch, Images, Params, Scalar
 from cinegan_jax.families.adversarial import (
     Adversarial,
     augmented,
-    critic_loss,
+    discriminator_diagnostics,
+    discriminator_loss,
     generator_loss,
     noisy,
     stream,
-    verdict_signals,
 )
-from cinegan_jax.families.api import Aux, Learned, Moment, PixelPairs, Update, Variables
+from cinegan_jax.families.api import Aux, Learned, PixelPairs, StepContext, Update, Variables
 from cinegan_jax.families.config_checks import require_counts
 from cinegan_jax.families.precision import dtype_of
 from cinegan_jax.nets import spectral
@@ -30,12 +31,11 @@ from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.nets.vgg19 import PUBLISHED_LAYER, Features, load_vgg19, weight_shapes
 from cinegan_jax.ops.images import half_size, to_signed
 from cinegan_jax.ops.lut import fit_lut
-from cinegan_jax.types import Batch, Images, Params, Scalar
 
-PLAYERS = ("generator", "critics")
+PLAYERS = ("generator", "discriminator")
 
 SCALES = ("full", "half")
-"""The critics: `full` sees the pictures as they are, `half` at half their size."""
+"""The discriminators: `full` sees the pictures as they are, `half` at half their size."""
 
 DISTANCES = ("feature_matching", "perceptual", "l1", "lab", "histogram")
 """The generator's terms that say how far its pictures are from their targets."""
@@ -57,8 +57,8 @@ class LossWeights:
 PUBLISHED_GAME = Adversarial()
 
 
-class Verdict(NamedTuple):
-    """What a critic says of one set of pictures."""
+class DiscriminatorOutput(NamedTuple):
+    """What a discriminator says of one set of pictures."""
 
     logits: jax.Array
     features: tuple[jax.Array, ...]
@@ -67,7 +67,7 @@ class Verdict(NamedTuple):
 class CineGan:
     """The published system's family (see `GanFamily`): both players move from one forward pass.
 
-    With more updates a step of one player than of the other, critics move first, and then the
+    With more updates a step of one player than of the other, discriminators move first, then the
     generator, each from passes of its own.
     """
 
@@ -100,13 +100,13 @@ class CineGan:
             yield Update(self.objective, PLAYERS)
         else:
             for player, repeats in (
-                ("critics", game.critic_updates),
+                ("discriminator", game.discriminator_updates),
                 ("generator", game.generator_updates),
             ):
                 objective = functools.partial(self.objective, players=(player,))
                 yield Update(objective, (player,), repeats)
         if game.r1:
-            yield Update(self.r1_objective, ("critics",), every=game.r1_every, name="r1")
+            yield Update(self.r1_objective, ("discriminator",), every=game.r1_every, name="r1")
 
     def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
         """Fresh networks; the shapes of `batch` fix nothing but are run through once."""
@@ -114,18 +114,20 @@ class CineGan:
         photo = jnp.zeros(batch["input"].shape, jnp.float32)
         pair = jnp.concatenate([photo, photo], axis=-1)
         generator = self.generator.init(keys[0], photo)["params"]
-        critics = {
+        discriminators = {
             scale: self.discriminator.init(key, pair)["params"]
             for scale, key in zip(SCALES, keys[1:3], strict=True)
         }
         vectors = {
             "generator": spectral.init_spectral(keys[3], generator, Generator.spectral_layers),
-            "critics": {
-                scale: spectral.init_spectral(key, critics[scale], Discriminator.spectral_layers)
+            "discriminator": {
+                scale: spectral.init_spectral(
+                    key, discriminators[scale], Discriminator.spectral_layers
+                )
                 for scale, key in zip(SCALES, jax.random.split(keys[4]), strict=True)
             },
         }
-        return Variables({"generator": generator, "critics": critics}, vectors)
+        return Variables({"generator": generator, "discriminator": discriminators}, vectors)
 
     def fitted(self, pixels: Callable[[], PixelPairs], /) -> Mapping[str, Params]:
         """The generator's colour table, where it has one."""
@@ -150,7 +152,7 @@ class CineGan:
         state: Any,
         frozen: Any,
         batch: Batch,
-        moment: Moment,
+        context: StepContext,
         /,
         players: Sequence[str] = PLAYERS,
     ) -> tuple[Mapping[str, Scalar], Aux]:
@@ -158,7 +160,7 @@ class CineGan:
         photo, target = to_signed(batch["input"]), to_signed(batch["target"])
         vectors = advance(params, state, players)
         fake = self._generate(params, vectors, photo)
-        shown = self._shown(photo, (target, fake), moment)
+        shown = self._shown(photo, (target, fake), context)
         verdicts = {
             scale: self._judge(params, vectors, scale, pairs) for scale, pairs in shown.items()
         }
@@ -171,12 +173,12 @@ class CineGan:
             wanted["generator"] = sum(
                 (factors[name] * term for name, term in terms.items()), jnp.zeros(())
             )
-        if "critics" in players:
-            critics = self._critics_losses(verdicts, moment)
-            wanted["critics"] = jnp.stack([*critics.values()]).sum()
-            metrics = {f"critic_{scale}": loss for scale, loss in critics.items()}
-        signals = _signals(params, vectors, verdicts, terms, self.adversarial)
-        return wanted, Aux(vectors, terms | metrics, signals, generated=fake)
+        if "discriminator" in players:
+            discriminators = self._discriminators_losses(verdicts, context)
+            wanted["discriminator"] = jnp.stack([*discriminators.values()]).sum()
+            metrics = {f"discriminator_{scale}": loss for scale, loss in discriminators.items()}
+        diagnostics = _diagnostics(params, vectors, verdicts, terms, self.adversarial)
+        return wanted, Aux(vectors, terms | metrics, diagnostics, generated=fake)
 
     def r1_objective(
         self,
@@ -184,27 +186,30 @@ class CineGan:
         state: Any,
         frozen: Any,
         batch: Batch,
-        moment: Moment,
+        context: StepContext,
         /,
     ) -> tuple[Mapping[str, Scalar], Aux]:
-        """R1 of both critics, times the steps from one such update to the next.
+        """R1 of both discriminators, times the steps from one such update to the next.
 
-        A critic's verdict on a picture is the mean of its patches' logits. It is differentiated by
-        the real target as that critic sees it (augmented, noisy, at its size); the photo beside it
+        A discriminator's verdict on an image is the mean of its patch logits. It is differentiated
+        by the real target as that discriminator sees it (augmented, noisy, at its size); the photo
+        beside it
         is held, as it is the condition and not a sample.
         """
         photo, target = to_signed(batch["input"]), to_signed(batch["target"])
         penalties = []
-        for scale, (seen, (real,)) in self._shown(photo, (target,), moment).items():
-            critic = self._critic(params, state, scale)
+        for scale, (seen, (real,)) in self._shown(photo, (target,), context).items():
+            discriminator = self._discriminator(params, state, scale)
 
-            def verdict(real: jax.Array, seen: jax.Array = seen, critic: Any = critic) -> Scalar:
-                return jnp.sum(jnp.mean(critic(seen, real).logits, axis=(1, 2, 3)))
+            def verdict(
+                real: jax.Array, seen: jax.Array = seen, discriminator: Any = discriminator
+            ) -> Scalar:
+                return jnp.sum(jnp.mean(discriminator(seen, real).logits, axis=(1, 2, 3)))
 
             penalties.append(losses.squared_slope(jax.grad(verdict)(real)))
         game = self.adversarial
         loss = game.r1 / 2 * game.r1_every * jnp.stack(penalties).sum()
-        return {"critics": loss}, Aux(state, {})
+        return {"discriminator": loss}, Aux(state, {})
 
     def generate(
         self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
@@ -217,28 +222,30 @@ class CineGan:
         return jnp.asarray(self.generator.apply({"params": kernels}, photo))
 
     def _shown(
-        self, photo: jax.Array, pictures: Sequence[jax.Array], moment: Moment
+        self, photo: jax.Array, pictures: Sequence[jax.Array], context: StepContext
     ) -> dict[str, tuple[jax.Array, list[jax.Array]]]:
-        """What each critic sees: the photo, and the pictures that go with it."""
+        """What each discriminator sees: the photo, and the pictures that go with it."""
         game = self.adversarial
-        photo, *pictures = (augmented(game, images, moment) for images in (photo, *pictures))
+        photo, *pictures = (augmented(game, images, context) for images in (photo, *pictures))
         return {
             scale: (
                 _at_scale(scale, photo),
-                [noisy(game, _at_scale(scale, images), moment, scale) for images in pictures],
+                [noisy(game, _at_scale(scale, images), context, scale) for images in pictures],
             )
             for scale in SCALES
         }
 
-    def _critic(
+    def _discriminator(
         self, params: Mapping[str, Params], vectors: Any, scale: str
-    ) -> Callable[[jax.Array, jax.Array], Verdict]:
-        """The critic as a function of photos and what goes with them."""
-        kernels = spectral.normalize(params["critics"][scale], vectors["critics"][scale])
+    ) -> Callable[[jax.Array, jax.Array], DiscriminatorOutput]:
+        """The discriminator as a function of photos and what goes with them."""
+        kernels = spectral.normalize(
+            params["discriminator"][scale], vectors["discriminator"][scale]
+        )
 
-        def judge(photo: jax.Array, images: jax.Array) -> Verdict:
+        def judge(photo: jax.Array, images: jax.Array) -> DiscriminatorOutput:
             pair = jnp.concatenate([photo, images], axis=-1)
-            return Verdict(*self.discriminator.apply({"params": kernels}, pair))
+            return DiscriminatorOutput(*self.discriminator.apply({"params": kernels}, pair))
 
         return judge
 
@@ -248,23 +255,25 @@ class CineGan:
         vectors: Any,
         scale: str,
         shown: tuple[jax.Array, Sequence[jax.Array]],
-    ) -> tuple[Verdict, Verdict]:
-        """One critic's verdicts on the real and on the generated pictures."""
-        critic, (photo, (real, fake)) = self._critic(params, vectors, scale), shown
-        return critic(photo, real), critic(photo, fake)
+    ) -> tuple[DiscriminatorOutput, DiscriminatorOutput]:
+        """One discriminator's verdicts on the real and on the generated pictures."""
+        discriminator, (photo, (real, fake)) = self._discriminator(params, vectors, scale), shown
+        return discriminator(photo, real), discriminator(photo, fake)
 
-    def _critics_losses(
-        self, verdicts: Mapping[str, tuple[Verdict, Verdict]], moment: Moment
+    def _discriminators_losses(
+        self,
+        verdicts: Mapping[str, tuple[DiscriminatorOutput, DiscriminatorOutput]],
+        context: StepContext,
     ) -> dict[str, Scalar]:
-        keys = stream(moment.keys, "labels")
+        keys = stream(context.keys, "labels")
         return {
-            scale: critic_loss(self.adversarial, real.logits, made.logits, keys)
+            scale: discriminator_loss(self.adversarial, real.logits, made.logits, keys)
             for scale, (real, made) in verdicts.items()
         }
 
     def _generator_terms(
         self,
-        verdicts: Mapping[str, tuple[Verdict, Verdict]],
+        verdicts: Mapping[str, tuple[DiscriminatorOutput, DiscriminatorOutput]],
         target: jax.Array,
         fake: jax.Array,
         frozen: Any,
@@ -341,30 +350,36 @@ def advance(params: Mapping[str, Params], vectors: Any, players: Sequence[str]) 
     moved = dict(vectors)
     if "generator" in players:
         moved["generator"] = spectral.power_iteration(params["generator"], vectors["generator"])
-    if "critics" in players:
-        moved["critics"] = {
-            scale: spectral.power_iteration(params["critics"][scale], vectors["critics"][scale])
+    if "discriminator" in players:
+        moved["discriminator"] = {
+            scale: spectral.power_iteration(
+                params["discriminator"][scale], vectors["discriminator"][scale]
+            )
             for scale in SCALES
         }
     return moved
 
 
-def _signals(
+def _diagnostics(
     params: Mapping[str, Params],
     vectors: Any,
-    verdicts: Mapping[str, tuple[Verdict, Verdict]],
+    verdicts: Mapping[str, tuple[DiscriminatorOutput, DiscriminatorOutput]],
     terms: Mapping[str, Scalar],
     adversarial: Adversarial,
 ) -> dict[str, Scalar]:
-    """What critics make of patches, singular values, and terms that are distances."""
-    signals = {f"level/{name}": term for name, term in terms.items() if name in DISTANCES}
+    """What discriminators make of patches, singular values, and terms that are distances."""
+    diagnostics = {f"level/{name}": term for name, term in terms.items() if name in DISTANCES}
     for scale, (real, made) in verdicts.items():
-        signals |= verdict_signals(adversarial, real.logits, made.logits, scale)
-        sigmas = spectral.singular_values(params["critics"][scale], vectors["critics"][scale])
-        signals |= {f"critics/sigma/{scale}/{layer}": sigma for layer, sigma in sigmas.items()}
+        diagnostics |= discriminator_diagnostics(adversarial, real.logits, made.logits, scale)
+        sigmas = spectral.singular_values(
+            params["discriminator"][scale], vectors["discriminator"][scale]
+        )
+        diagnostics |= {
+            f"discriminator/sigma/{scale}/{layer}": sigma for layer, sigma in sigmas.items()
+        }
     sigmas = spectral.singular_values(params["generator"], vectors["generator"])
-    signals |= {f"generator/sigma/{layer}": sigma for layer, sigma in sigmas.items()}
-    return jax.lax.stop_gradient(signals)
+    diagnostics |= {f"generator/sigma/{layer}": sigma for layer, sigma in sigmas.items()}
+    return jax.lax.stop_gradient(diagnostics)
 
 
 def _at_scale(scale: str, images: jax.Array) -> jax.Array:

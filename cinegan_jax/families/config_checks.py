@@ -4,7 +4,7 @@ from functools import reduce
 
 import ml_collections
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 
 def require_counts(config: ml_collections.ConfigDict, *keys: str) -> None:

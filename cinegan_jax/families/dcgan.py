@@ -6,7 +6,7 @@ from cinegan_jax.families import alternating
 from cinegan_jax.families.alternating import AlternatingGan
 from cinegan_jax.families.config_checks import require_counts
 from cinegan_jax.families.precision import dtype_of
-from cinegan_jax.nets.dcgan import Critic, Generator
+from cinegan_jax.nets.dcgan import Discriminator, Generator
 
 
 def build(config: ml_collections.ConfigDict) -> AlternatingGan:
@@ -18,4 +18,4 @@ def build(config: ml_collections.ConfigDict) -> AlternatingGan:
     require_counts(config, "generator.width", "discriminator.width")
     dtype = dtype_of(config.precision)
     generator = Generator(config.data.size, config.generator.width, dtype)
-    return alternating.build(config, generator, Critic(config.discriminator.width, dtype))
+    return alternating.build(config, generator, Discriminator(config.discriminator.width, dtype))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 PRECISIONS: Mapping[str, jnp.dtype] = {
     "bf16": jnp.dtype(jnp.bfloat16),

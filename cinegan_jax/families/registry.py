@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import ml_collections
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families import cinegan, dcgan, image_gan
 from cinegan_jax.families.api import GanFamily
 

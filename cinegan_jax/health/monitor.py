@@ -1,16 +1,57 @@
-"""Looks at the signals of one check after another, and says when something is wrong."""
+"""Alarms of a run: what was measured, what it means, what helps, and the records of it."""
 
+import datetime
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from cinegan_jax.health.alarm import Alarm
-from cinegan_jax.health.rules import Rule, remembered
-from cinegan_jax.health.signals import HAS_START, Measured, Signals, derive
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.health.diagnostics import HAS_START, Diagnostics, Measured, derive
+from cinegan_jax.health.rules import Crossing, Rule, remembered
+
+UNHEALTHY_EXIT_CODE = 3
+"""Exit code of a run that an alarm has stopped: starting it again would not help."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Raised by a rule at a step.
+
+    Attributes:
+      evidence: the diagnostics beyond their limits, at that step.
+    """
+
+    step: int
+    name: str
+    rule: Rule
+    evidence: tuple[Crossing, ...]
+
+    @property
+    def message(self) -> str:
+        """Evidence, meaning and remedy in plain words."""
+        rule = self.rule
+        seen = ", ".join(f"{c.diagnostic} {c.value:.4g} (limit {c.limit:g})" for c in self.evidence)
+        checks = f"in {rule.patience} checks in a row" if rule.patience > 1 else "at this check"
+        return f"{rule.meaning}: {seen}, {checks}. What usually helps: {rule.remedy}."
+
+
+class RollBack(Exception):
+    """Ends the steps under way: the run is to go on from its last healthy checkpoint."""
+
+    def __init__(self, alarm: Alarm) -> None:
+        super().__init__(alarm.name)
+        self.alarm = alarm
+
+
+class UnhealthyRun(UserError):
+    """An alarm ends the run."""
+
+    exit_code: ClassVar[int] = UNHEALTHY_EXIT_CODE
+
 
 START_CHECKS = 3
-"""Checks whose mean is what a signal was at the start."""
+"""Checks whose mean is what a diagnostic was at the start."""
 
 MEMORY = 12
 """Checks that rules can look back at."""
@@ -39,7 +80,7 @@ class Standing:
 class Findings(NamedTuple):
     """Of one check."""
 
-    signals: Signals
+    diagnostics: Diagnostics
     alarms: list[Alarm]
 
 
@@ -59,24 +100,24 @@ class Monitor:
         self._past: deque[Mapping[str, float]] = deque(maxlen=MEMORY)
 
     def check(self, step: int, measured: Measured) -> Findings:
-        """The signals of a check, and the alarms that they raise.
+        """The diagnostics of a check, and the alarms that they raise.
 
         An alarm is raised once, and again only after it is over. That of a rule which lowers a
         learning rate is raised again each `patience` checks, for as long as it helps nothing.
         """
         starts = {n: sum(v) / len(v) for n, v in self._starts.items() if len(v) == START_CHECKS}
-        signals = derive(measured, starts)
+        diagnostics = derive(measured, starts)
         alarms = []
         for name, rule in self._rules.items():
             graced = step <= self._grace_steps and not rule.from_start
-            crossings = [] if graced else rule.crossings(signals, tuple(self._past))
+            crossings = [] if graced else rule.crossings(diagnostics, tuple(self._past))
             before = self._standings[name]
             now = self._standings[name] = before.after(bool(crossings), rule.patience)
             again = rule.action == "lower_rate" and now.seen and now.seen % rule.patience == 0
             if now.active and (again or not before.active):
                 alarms.append(Alarm(step, name, rule, tuple(crossings)))
-        self._remember(signals)
-        return Findings(signals, alarms)
+        self._remember(diagnostics)
+        return Findings(diagnostics, alarms)
 
     @property
     def lowers_rates(self) -> bool:
@@ -108,10 +149,36 @@ class Monitor:
         self._starts = {name: list(values) for name, values in memory["starts"].items()}
         self._past = deque(memory["past"], maxlen=MEMORY)
 
-    def _remember(self, signals: Signals) -> None:
-        for name, value in signals.items():
+    def _remember(self, diagnostics: Diagnostics) -> None:
+        for name, value in diagnostics.items():
             if value is not None and HAS_START.fullmatch(name):
                 levels = self._starts.setdefault(name, [])
                 if len(levels) < START_CHECKS:
                     levels.append(value)
-        self._past.append(remembered(signals))
+        self._past.append(remembered(diagnostics))
+
+
+def check_record(step: int, diagnostics: Diagnostics) -> dict[str, Any]:
+    """A check: every diagnostic, null where it could not be measured."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {
+        "step": step,
+        "kind": "check",
+        "diagnostics": dict(sorted(diagnostics.items())),
+        "wall": now,
+    }
+
+
+def alarm_record(alarm: Alarm) -> dict[str, Any]:
+    """An alarm, with its evidence and the limits that it crossed."""
+    acts = alarm.rule.action != "warn"
+    return {
+        "step": alarm.step,
+        "kind": "alarm",
+        "rule": alarm.name,
+        "severity": "act" if acts else "warn",
+        "message": alarm.message,
+        "evidence": {crossing.diagnostic: crossing.value for crossing in alarm.evidence},
+        "limits": {crossing.diagnostic: crossing.limit for crossing in alarm.evidence},
+        "action": alarm.rule.action if acts else "none",
+    }

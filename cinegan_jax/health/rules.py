@@ -1,4 +1,4 @@
-"""The rules: each sees one way in which a GAN fails, in the signals of one check.
+"""The rules: each sees one way in which a GAN fails, in the diagnostics of one check.
 
 A rule's fields are its keys in the config, `config.health.NAME.*`; what they should be stands in
 configs/default.py. That one noisy check raises no alarm is the monitor's business (`patience`).
@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.health.signals import Signals
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.health.diagnostics import Diagnostics
 
 ACTIONS = ("off", "warn", "lower_rate", "rollback", "stop")
 """From the weakest to the strongest."""
 
-CRITIC_ACCURACY = re.compile(r"critics/accuracy(?!_real|_fake)\w*")
-"""Each critic's share of right answers, real and generated pictures counted alike."""
+CRITIC_ACCURACY = re.compile(r"discriminator/accuracy(?!_real|_fake)\w*")
+"""Each discriminator's share of right answers, real and generated pictures counted alike."""
 
 LEVEL_TO_START = re.compile(r"level/\w+_to_start|output/target_distance_to_start")
 GRADIENT_TO_START = re.compile(r"\w+/gradient_norm_to_start")
 
 
 class Crossing(NamedTuple):
-    """A signal beyond its limit."""
+    """A diagnostic beyond its limit."""
 
-    signal: str
+    diagnostic: str
     value: float
     limit: float
 
@@ -55,47 +55,48 @@ class Rule(ABC):
     from_start: ClassVar[bool] = False
 
     @abstractmethod
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
-        """The signals that show the failure; empty where it is not seen.
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+        """The diagnostics that show the failure; empty where it is not seen.
 
         Args:
-          signals: of this check.
+          diagnostics: of this check.
           past: what is remembered of the checks before, oldest first (see `remembered`).
         """
 
 
 @dataclass(frozen=True)
-class CriticOverpowers(Rule):
-    """A critic is hardly ever wrong."""
+class DiscriminatorOverpowers(Rule):
+    """A discriminator is hardly ever wrong."""
 
     accuracy: float
 
-    meaning = "a critic tells generated pictures from real ones nearly every time"
+    meaning = "a discriminator tells generated pictures from real ones nearly every time"
     remedy = (
-        "lower config.optimizers.critics.learning_rate, raise the generator's, or make the critics "
+        "lower config.optimizers.discriminator.learning_rate, raise the generator's, or make the "
+        "discriminators "
         "smaller (config.discriminator.width, config.capacity)"
     )
-    player = "critics"
+    player = "discriminator"
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
-        return _above(_matching(signals, CRITIC_ACCURACY), self.accuracy)
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+        return _above(_matching(diagnostics, CRITIC_ACCURACY), self.accuracy)
 
 
 @dataclass(frozen=True)
-class CriticMisled(Rule):
-    """A critic is wrong more often than a guess."""
+class DiscriminatorMisled(Rule):
+    """A discriminator is wrong more often than a guess."""
 
     accuracy: float
 
-    meaning = "a critic takes generated pictures for real ones, and real ones for generated"
+    meaning = "a discriminator takes generated pictures for real ones, and real ones for generated"
     remedy = (
         "look for labels that are swapped or flipped too often; where there are none, raise "
-        "config.optimizers.critics.learning_rate"
+        "config.optimizers.discriminator.learning_rate"
     )
-    player = "critics"
+    player = "discriminator"
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
-        return _below(_matching(signals, CRITIC_ACCURACY), self.accuracy)
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+        return _below(_matching(diagnostics, CRITIC_ACCURACY), self.accuracy)
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,18 @@ class GeneratorGradientVanishes(Rule):
 
     meaning = "the generator hardly learns: its gradient vanishes, or no update moves it"
     remedy = (
-        "raise config.optimizers.generator.learning_rate (or see why it is 0), lower the critics', "
+        "raise config.optimizers.generator.learning_rate (or see why it is 0), lower that of the "
+        "discriminators, "
         "and look for saturated outputs"
     )
-    player = "critics"
+    player = "discriminator"
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
         return [
-            *_below(_named(signals, "generator/gradient_norm_to_start"), self.gradient_to_start),
-            *_below(_named(signals, "generator/update_ratio"), self.update_ratio),
+            *_below(
+                _named(diagnostics, "generator/gradient_norm_to_start"), self.gradient_to_start
+            ),
+            *_below(_named(diagnostics, "generator/update_ratio"), self.update_ratio),
         ]
 
 
@@ -132,8 +136,8 @@ class Collapse(Rule):
         "the player that is ahead, or set config.adversarial.noise or r1"
     )
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
-        return _below(_named(signals, "output/distance_to_targets"), self.distance_to_targets)
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+        return _below(_named(diagnostics, "output/distance_to_targets"), self.distance_to_targets)
 
 
 @dataclass(frozen=True)
@@ -150,9 +154,9 @@ class Oscillation(Rule):
         "(config.ema_decay)"
     )
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
         found = []
-        for name, value in _matching(signals, CRITIC_ACCURACY):
+        for name, value in _matching(diagnostics, CRITIC_ACCURACY):
             series = [known for check in past if (known := check.get(name)) is not None]
             turns = self._turns([*series, value])
             if turns >= self.turns:
@@ -160,7 +164,7 @@ class Oscillation(Rule):
         return found
 
     def _turns(self, accuracies: Sequence[float]) -> int:
-        """How often a critic fell behind after it was ahead, or the other way round."""
+        """How often a discriminator fell behind after it was ahead, or the other way round."""
         sides = [a >= self.ahead for a in accuracies if a >= self.ahead or a <= self.behind]
         return sum(one != other for one, other in pairwise(sides))
 
@@ -174,8 +178,8 @@ class Saturation(Rule):
     meaning = "too much of the generated pictures is at the ends of the range, where tanh is flat"
     remedy = "lower config.optimizers.generator.learning_rate, or set its clip_norm"
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
-        return _above(_named(signals, "output/saturated_excess"), self.excess)
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+        return _above(_named(diagnostics, "output/saturated_excess"), self.excess)
 
 
 @dataclass(frozen=True)
@@ -190,8 +194,8 @@ class Blooming(Rule):
         "latents lower the learning rates"
     )
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
-        return _above(_named(signals, "output/burnt_excess"), self.excess)
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+        return _above(_named(diagnostics, "output/burnt_excess"), self.excess)
 
 
 @dataclass(frozen=True)
@@ -206,8 +210,8 @@ class ColourCast(Rule):
         "config.generator.colour_path, and look whether inputs and targets belong together"
     )
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
-        return _above(_named(signals, "output/colour_cast"), self.delta)
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+        return _above(_named(diagnostics, "output/colour_cast"), self.delta)
 
 
 @dataclass(frozen=True)
@@ -223,10 +227,10 @@ class Divergence(Rule):
         "to an earlier checkpoint"
     )
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
         return [
-            *_above(_matching(signals, LEVEL_TO_START), self.level_to_start),
-            *_above(_matching(signals, GRADIENT_TO_START), self.gradient_to_start),
+            *_above(_matching(diagnostics, LEVEL_TO_START), self.level_to_start),
+            *_above(_matching(diagnostics, GRADIENT_TO_START), self.gradient_to_start),
         ]
 
 
@@ -243,8 +247,8 @@ class StalledInput(Rule):
     )
     from_start = True
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
-        return _above(_named(signals, "data/wait_share"), self.wait_share)
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+        return _above(_named(diagnostics, "data/wait_share"), self.wait_share)
 
 
 @dataclass(frozen=True)
@@ -260,13 +264,13 @@ class NonFinite(Rule):
     )
     from_start = True
 
-    def crossings(self, signals: Signals, past: Sequence[Signals]) -> list[Crossing]:
-        return _above(_named(signals, "steps/non_finite"), self.steps)
+    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+        return _above(_named(diagnostics, "steps/non_finite"), self.steps)
 
 
 RULES: Mapping[str, type[Rule]] = {
-    "critic_overpowers": CriticOverpowers,
-    "critic_misled": CriticMisled,
+    "discriminator_overpowers": DiscriminatorOverpowers,
+    "discriminator_misled": DiscriminatorMisled,
     "generator_gradient_vanishes": GeneratorGradientVanishes,
     "collapse": Collapse,
     "oscillation": Oscillation,
@@ -301,20 +305,20 @@ def make_rules(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Rule]:
     return {name: rule for name, rule in rules.items() if rule.action != "off"}
 
 
-def remembered(signals: Signals) -> dict[str, float]:
-    """The part of a check's signals that rules look back at later."""
-    return dict(_matching(signals, CRITIC_ACCURACY))
+def remembered(diagnostics: Diagnostics) -> dict[str, float]:
+    """The part of a check's diagnostics that rules look back at later."""
+    return dict(_matching(diagnostics, CRITIC_ACCURACY))
 
 
-def _named(signals: Signals, *names: str) -> Iterator[tuple[str, float]]:
+def _named(diagnostics: Diagnostics, *names: str) -> Iterator[tuple[str, float]]:
     for name in names:
-        value = signals.get(name)
+        value = diagnostics.get(name)
         if value is not None:
             yield name, value
 
 
-def _matching(signals: Signals, pattern: re.Pattern[str]) -> Iterator[tuple[str, float]]:
-    return _named(signals, *filter(pattern.fullmatch, signals))
+def _matching(diagnostics: Diagnostics, pattern: re.Pattern[str]) -> Iterator[tuple[str, float]]:
+    return _named(diagnostics, *filter(pattern.fullmatch, diagnostics))
 
 
 def _above(found: Iterator[tuple[str, float]], limit: float) -> list[Crossing]:

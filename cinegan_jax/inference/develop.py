@@ -5,13 +5,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from cinegan_jax.data.grain import lay_grain
-from cinegan_jax.errors import UserError
-from cinegan_jax.inference.grain import GrainNoise
-from cinegan_jax.inference.tiles import tiles
-from cinegan_jax.inference.trained_look import Grain, TrainedLook
-from cinegan_jax.inference.transfer import transfer
-from cinegan_jax.inference.whole import whole
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.film.grain import GrainNoise, lay_grain
+from cinegan_jax.inference.look import Grain, TrainedLook
+from cinegan_jax.inference.methods import tiles, transfer, whole
 
 Progress = Callable[[float], None]
 """Told the share that is done, 0 to 1; what it raises ends the work."""

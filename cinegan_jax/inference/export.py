@@ -1,16 +1,20 @@
-"""Trained looks as files for other programs: safetensors, StableHLO, ONNX."""
+"""Export a look for other programs: safetensors, StableHLO or ONNX."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
+from jax import export
 from jax.typing import DTypeLike
 
-from cinegan_jax.errors import UserError, how_to_install
+from cinegan_jax.core.errors import UserError, how_to_install
+from cinegan_jax.core.storage import write_whole
 from cinegan_jax.inference.formats import Format, Precision
-from cinegan_jax.inference.trained_look import TrainedLook, write_look
-from cinegan_jax.storage import write_whole
+from cinegan_jax.inference.look import TrainedLook, apply_generator, write_look
+from cinegan_jax.ops.images import to_unit
 
 
 def export_look(
@@ -36,8 +40,6 @@ def export_look(
 
 def _program_writer(form: Format) -> Callable[[TrainedLook, DTypeLike], bytes]:
     if form == "stablehlo":
-        from cinegan_jax.inference.export_stablehlo import to_stablehlo
-
         return to_stablehlo
     try:
         from cinegan_jax.inference.export_onnx import to_onnx
@@ -56,3 +58,29 @@ def _check_range(look: TrainedLook, dtype: np.dtype) -> None:
                 f"the look {look.name} cannot be stored in {dtype}, which ends at "
                 f"{np.finfo(dtype).max:.6g}: the largest value of {name} is {largest:.6g}"
             )
+
+
+SHAPE = "batch, 8*height, 8*width, 3"
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+def to_stablehlo(look: TrainedLook, dtype: DTypeLike = np.float16) -> bytes:
+    """The program with its kernels, as `jax.export.deserialize` reads it.
+
+    It takes photos, float32 [n, h, w, 3] in unit range, to pictures of the same shape and range,
+    clipped; h and w are multiples of 8.
+
+    Args:
+        look: any look.
+        dtype: what the kernels are stored in, float16 or float32; all is computed in float32.
+    """
+    stored = jax.tree.map(lambda kernel: np.asarray(kernel, dtype), look.kernels)
+
+    @jax.jit
+    def picture(photo: jax.Array) -> jax.Array:
+        kernels = jax.tree.map(lambda kernel: jnp.asarray(kernel).astype(jnp.float32), stored)
+        signed = apply_generator(look.generator, kernels, 2.0 * photo - 1.0)
+        return jnp.clip(to_unit(signed), 0.0, 1.0)
+
+    photo = jax.ShapeDtypeStruct(export.symbolic_shape(SHAPE), jnp.float32)
+    return bytes(export.export(picture, platforms=PLATFORMS)(photo).serialize())

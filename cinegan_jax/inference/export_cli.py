@@ -39,8 +39,8 @@ def export(
     ] = "float16",
 ) -> None:
     """Write a look as a file for other programs."""
-    from cinegan_jax.inference.choose_look import choose_look
     from cinegan_jax.inference.export import export_look
+    from cinegan_jax.inference.look import choose_look
 
     chosen = choose_look(look, weights)
     path = output or Path(f"{chosen.name}.{form}")

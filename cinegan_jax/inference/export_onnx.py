@@ -16,7 +16,7 @@ from flax.traverse_util import flatten_dict
 from jax.typing import DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 
-from cinegan_jax.inference.trained_look import TrainedLook, architecture
+from cinegan_jax.inference.look import TrainedLook, architecture
 from cinegan_jax.nets.layers import InstanceNorm
 from cinegan_jax.ops.blur import B3_SPLINE, SCALES
 

@@ -11,10 +11,10 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from cinegan_jax.inference.trained_look import apply_generator
+from cinegan_jax.core.types import Images, Params
+from cinegan_jax.inference.look import apply_generator
 from cinegan_jax.nets.layers import InstanceNorm, SqueezeExcite
 from cinegan_jax.nets.res_unet import Generator
-from cinegan_jax.types import Images, Params
 
 Statistics = dict[str, Any]
 """By the layer's path: (mean, variance) of a normalisation, means of a squeeze."""

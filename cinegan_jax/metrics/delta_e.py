@@ -7,9 +7,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from cinegan_jax.metrics.shapes import checked
+from cinegan_jax.core.types import Array, Images
+from cinegan_jax.metrics.image_checks import checked
 from cinegan_jax.ops.colour import srgb_to_lab
-from cinegan_jax.types import Array, Images
 
 
 @functools.partial(jax.jit, static_argnames="ignore_nans")

@@ -18,9 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cinegan_jax.metrics.shapes import checked
+from cinegan_jax.core.types import Images
+from cinegan_jax.metrics.image_checks import checked
 from cinegan_jax.nets.inside import whole_windows
-from cinegan_jax.types import Images
 
 SCALES = 4
 CHANNELS = 32

@@ -13,12 +13,12 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from cinegan_jax.data.film import HALATION_THRESHOLD, FilmLook
+from cinegan_jax.core.types import Images
+from cinegan_jax.film.render import HALATION_THRESHOLD, FilmLook
 from cinegan_jax.metrics.delta_e import delta_e_76
+from cinegan_jax.metrics.image_checks import checked
 from cinegan_jax.metrics.psnr import psnr
-from cinegan_jax.metrics.shapes import checked
 from cinegan_jax.ops.colour import luminance, srgb_to_linear
-from cinegan_jax.types import Images
 
 REACH = 2 * FilmLook.halation_radius
 """How far the glow is seen round highlights, as a share of the long side."""

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cinegan_jax.metrics.shapes import checked
+from cinegan_jax.core.types import Images
+from cinegan_jax.metrics.image_checks import checked
 from cinegan_jax.ops.colour import srgb_to_lab
-from cinegan_jax.types import Images
 
 BINS_PER_UNIT = 64
 """Bins of the histograms in a unit of CIE Lab."""

@@ -15,12 +15,17 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.metrics.shapes import checked
-from cinegan_jax.nets import alexnet, vgg16
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Images, Params
+from cinegan_jax.metrics.image_checks import checked
+from cinegan_jax.nets.lpips_backbones import (
+    ALEXNET_SMALLEST_SIDE,
+    VGG16_SMALLEST_SIDE,
+    AlexNetFeatures,
+    Vgg16Features,
+)
 from cinegan_jax.nets.vgg19 import preprocess
 from cinegan_jax.nets.weights_file import check_shapes, read_weights
-from cinegan_jax.types import Images, Params
 
 
 class Backbone(NamedTuple):
@@ -31,8 +36,8 @@ class Backbone(NamedTuple):
 
 
 BACKBONES: Mapping[str, Backbone] = {
-    "alex": Backbone(alexnet.AlexNetFeatures(), alexnet.SMALLEST_SIDE),
-    "vgg": Backbone(vgg16.Vgg16Features(), vgg16.SMALLEST_SIDE),
+    "alex": Backbone(AlexNetFeatures(), ALEXNET_SMALLEST_SIDE),
+    "vgg": Backbone(Vgg16Features(), VGG16_SMALLEST_SIDE),
 }
 """By the names that LPIPS gives them."""
 

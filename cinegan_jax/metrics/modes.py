@@ -15,16 +15,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy import stats
 
-from cinegan_jax.data.shapes import (
-    BACKGROUND,
-    COLOURS,
-    KINDS,
-    MODES,
-    RADIUS,
-    TURN,
-    Shape,
-    coverage,
-)
+from cinegan_jax.data.shapes import BACKGROUND, COLOURS, KINDS, MODES, RADIUS, TURN, Shape, coverage
 from cinegan_jax.ops.colour import srgb_to_lab
 
 NONE = -1

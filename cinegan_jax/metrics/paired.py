@@ -7,6 +7,7 @@ from typing import Protocol
 
 import jax
 
+from cinegan_jax.core.types import Images
 from cinegan_jax.metrics.delta_e import delta_e_76, delta_e_2000
 from cinegan_jax.metrics.feature_distance import SMALLEST_SIDE, random_feature_distance
 from cinegan_jax.metrics.highlights import delta_e_highlights, psnr_highlights
@@ -14,7 +15,6 @@ from cinegan_jax.metrics.histogram import histogram_distance
 from cinegan_jax.metrics.lpips import load_lpips
 from cinegan_jax.metrics.psnr import psnr
 from cinegan_jax.metrics.ssim import WINDOW, ssim
-from cinegan_jax.types import Images
 
 
 class Measure(Protocol):

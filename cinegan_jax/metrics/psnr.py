@@ -5,8 +5,8 @@ import functools
 import dm_pix
 import jax
 
-from cinegan_jax.metrics.shapes import checked
-from cinegan_jax.types import Images
+from cinegan_jax.core.types import Images
+from cinegan_jax.metrics.image_checks import checked
 
 
 @functools.partial(jax.jit, static_argnames="ignore_nans")

@@ -8,15 +8,13 @@ from typing import cast
 import jax
 import numpy as np
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.metrics.frechet import frechet_distance
-from cinegan_jax.metrics.kid import SUBSET_SIZE, kid
-from cinegan_jax.metrics.on_devices import OnDevices
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Params
+from cinegan_jax.metrics.devices import OnDevices, gather_bytes
 from cinegan_jax.metrics.patches import cut_patches
-from cinegan_jax.metrics.spread import gather_bytes
+from cinegan_jax.metrics.set_distances import SUBSET_SIZE, frechet_distance, kid
 from cinegan_jax.metrics.streaming import BLOCK, Moments, RunningMoments
 from cinegan_jax.nets.inception import FEATURES, InceptionPool3, resize
-from cinegan_jax.types import Params
 
 PATCHES = 4
 """Of each picture, for patch-FID."""

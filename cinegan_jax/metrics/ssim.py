@@ -8,8 +8,8 @@ import dm_pix
 import jax
 import numpy as np
 
-from cinegan_jax.metrics.shapes import checked
-from cinegan_jax.types import Images
+from cinegan_jax.core.types import Images
+from cinegan_jax.metrics.image_checks import checked
 
 WINDOW = 11
 """Side of the Gaussian window in pixels; smaller pictures have no SSIM."""

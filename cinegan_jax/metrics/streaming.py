@@ -13,10 +13,9 @@ import jax
 import numpy as np
 import scipy.linalg
 
-from cinegan_jax.metrics.on_devices import OnDevices
+from cinegan_jax.core.types import Array, Images
+from cinegan_jax.metrics.devices import OnDevices, gather_bytes, gather_rows
 from cinegan_jax.metrics.paired import Measure
-from cinegan_jax.metrics.spread import gather_bytes, gather_rows
-from cinegan_jax.types import Array, Images
 
 BLOCK = 1024
 """Rows that wait until they are added to moments together: each addition touches all of d x d."""

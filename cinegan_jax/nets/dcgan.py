@@ -73,7 +73,7 @@ class Generator(nn.Module):
         return jnp.tanh(x.astype(jnp.float32))
 
 
-class Critic(nn.Module):
+class Discriminator(nn.Module):
     """Signed pictures [n, size, size, 3] to logits, float32 [n].
 
     4x4 convolutions of stride 2 with batch norm, but for the first, and LeakyReLU; then one over

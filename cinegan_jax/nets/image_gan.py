@@ -57,7 +57,7 @@ class Generator(nn.Module):
         return jnp.tanh(x.astype(jnp.float32))
 
 
-class Critic(nn.Module):
+class Discriminator(nn.Module):
     """Signed pictures [n, size, size, 3] to logits, float32 [n].
 
     Blocks of a 5x5 convolution, batch norm, a 5x5 convolution of stride 2, batch norm and LeakyReLU

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from cinegan_jax.core.types import Array, Images, Params
 from cinegan_jax.nets.weights_file import check_shapes, read_weights
-from cinegan_jax.types import Array, Images, Params
 
 SIZE = 299
 """Side of the square pictures that the network takes."""

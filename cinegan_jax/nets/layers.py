@@ -1,4 +1,4 @@
-"""The blocks that the generator and the critics are made of.
+"""The blocks that the generator and the discriminators are made of.
 
 Activations are [n, h, w, c] in the module's `dtype`. Parameters are stored in float32 and cast at
 use. Kernels start as Keras starts them: glorot uniform, biases zero.

@@ -1,4 +1,4 @@
-"""The critic: a PatchGAN that judges overlapping patches of a pair (arXiv 1611.07004)."""
+"""The discriminator: a PatchGAN that judges overlapping patches of a pair (arXiv 1611.07004)."""
 
 from typing import ClassVar
 

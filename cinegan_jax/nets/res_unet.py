@@ -8,19 +8,11 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from cinegan_jax.nets.layers import (
-    ConvBlock,
-    Norm,
-    ResidualBlock,
-    ThinConv,
-    UpBlock,
-    conv,
-    glorot,
-)
+from cinegan_jax.core.types import Images
+from cinegan_jax.nets.layers import ConvBlock, Norm, ResidualBlock, ThinConv, UpBlock, conv, glorot
 from cinegan_jax.ops.blur import spread
 from cinegan_jax.ops.images import to_unit
 from cinegan_jax.ops.lut import apply_lut, identity_lut
-from cinegan_jax.types import Images
 
 
 class Generator(nn.Module):

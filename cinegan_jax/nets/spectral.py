@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from cinegan_jax.types import Params, Scalar
+from cinegan_jax.core.types import Params, Scalar
 
 SpectralState = Mapping[str, jax.Array]
 """Layer path, such as `e2/conv`, to a vector u: float32 [out], of unit norm."""

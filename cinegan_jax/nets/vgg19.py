@@ -16,9 +16,9 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.typing import ArrayLike, DTypeLike
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Images, Params
 from cinegan_jax.nets.weights_file import check_shapes, read_weights
-from cinegan_jax.types import Images, Params
 
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 2))
 """Channels and number of convolutions of each block, as far as block4_conv2."""

@@ -10,8 +10,8 @@ import safetensors
 import safetensors.numpy
 from jax.typing import ArrayLike
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.storage import local_copy, open_path, write_whole
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import local_copy, open_path, write_whole
 
 Path = str | os.PathLike[str]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cinegan_jax.types import Array
+    from cinegan_jax.core.types import Array
 
 # Linear sRGB to CIE XYZ from the primaries' and white's chromaticities in IEC 61966-2-1, and that
 # white: D65 for the 2 degree observer.

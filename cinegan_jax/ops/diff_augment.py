@@ -1,6 +1,6 @@
-"""DiffAugment: random changes of what critics see, through which gradients flow (arXiv 2006.10738).
+"""DiffAugment: differentiable augmentation of discriminator inputs (arXiv 2006.10738).
 
-Real and generated pictures are changed alike, so a critic cannot learn a small set of photos by
+Real and generated images are changed alike, so a discriminator cannot learn a small set by
 heart, and the generator does not learn the changes. Amounts are those of the paper's code for
 signed pictures; what is moved in or cut out is 0, mid grey.
 """

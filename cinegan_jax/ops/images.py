@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from cinegan_jax.types import Images
+from cinegan_jax.core.types import Images
 
 
 def to_signed(images: Images) -> jax.Array:

@@ -14,7 +14,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 if TYPE_CHECKING:
-    from cinegan_jax.types import Array, Images
+    from cinegan_jax.core.types import Array, Images
 
 
 def identity_lut(size: int) -> np.ndarray:

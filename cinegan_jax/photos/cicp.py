@@ -6,7 +6,7 @@ import struct
 import imagecodecs
 import numpy as np
 
-from cinegan_jax.photos.opened import Unsupported
+from cinegan_jax.photos.photo import Unsupported
 
 _D65 = (0.3127, 0.3290, 1.0)
 _PRIMARIES = {

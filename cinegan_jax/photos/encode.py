@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cinegan_jax.errors import UserError, how_to_install
+from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.photos.colours import in_own_colours
 from cinegan_jax.photos.formats.registry import (
     FORMATS_WITHOUT_PROFILE,

@@ -1,10 +1,11 @@
-"""A photograph as a network takes it, with what is needed to write it back as it came."""
+"""The photo: pixels, colour and metadata, as opened from a file and as written to one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.photos.metadata import Metadata
 
 
@@ -93,3 +94,18 @@ class Photo:
     pixels: np.ndarray
     alpha: np.ndarray | None
     source: Source
+
+
+class Unsupported(Exception):
+    """A sound file of a kind that is not read; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Kind and size of a picture, and the way to its pixels."""
+
+    format: str
+    width: int
+    """As stored: before the orientation is applied."""
+    height: int
+    decode: Callable[[], Picture]

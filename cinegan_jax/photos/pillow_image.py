@@ -6,8 +6,7 @@ import numpy as np
 from PIL import Image
 
 from cinegan_jax.photos.levels import bands
-from cinegan_jax.photos.opened import Unsupported
-from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.photo import Picture, Unsupported
 
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}
 

@@ -1,8 +1,8 @@
-"""Picture files to photos: upright and in sRGB, whatever the file."""
+"""Read a photo file: size limits, errors, orientation and colour."""
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,8 @@ from cinegan_jax.photos.colours import rendered
 from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.kinds import kind_of
 from cinegan_jax.photos.levels import to_sixteen_bits
-from cinegan_jax.photos.opened import Opened, Unsupported
 from cinegan_jax.photos.orientation import turned_upright
-from cinegan_jax.photos.photo import Photo, Picture, Source, UnreadablePhoto
+from cinegan_jax.photos.photo import Opened, Photo, Picture, Source, UnreadablePhoto, Unsupported
 from cinegan_jax.photos.profiles import adobe_rgb_profile
 
 
@@ -113,3 +112,23 @@ def _photo(name: str, format: str, picture: Picture) -> Photo:
         notes=seen.notes,
     )
     return Photo(np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels, alpha, source)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a file's header says."""
+
+    format: str
+    width: int
+    """As stored: a photo that is turned upright may come out with sides exchanged."""
+    height: int
+
+
+def probe(file: Path | bytes, *, name: str = "") -> Probe:
+    """Kind and size of a picture.
+
+    Raises:
+      UnreadablePhoto: it is no picture, damaged, or of a kind that is not read.
+    """
+    opened = open_picture(file, name)
+    return Probe(opened.format, opened.width, opened.height)

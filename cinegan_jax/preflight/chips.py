@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 
 @dataclass(frozen=True)

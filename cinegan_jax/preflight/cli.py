@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 if TYPE_CHECKING:
     from cinegan_jax.preflight.chips import Topology

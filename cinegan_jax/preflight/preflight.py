@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
-from cinegan_jax.errors import UserError, how_to_install
+from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.preflight.chips import Topology
 from cinegan_jax.preflight.estimate import Plan
 from cinegan_jax.preflight.step_cost import StepCost

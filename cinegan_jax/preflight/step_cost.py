@@ -10,10 +10,10 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
-from cinegan_jax.families.api import Objective, moment_at
+from cinegan_jax.core.types import Batch
+from cinegan_jax.families.api import Objective, step_context
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState
-from cinegan_jax.types import Batch
 
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 COLLECTIVES = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
@@ -112,9 +112,9 @@ def residual_bytes(run: Run, state: TrainState) -> int:
     batch = run.batch_shapes(run.device_minibatch // run.config.accumulate_steps)
 
     def pullback(objective: Objective, state: TrainState, frozen: Any, batch: Batch) -> Any:
-        moment = moment_at(state.step, jax.random.key(0), len(batch["target"]))
+        context = step_context(state.step, jax.random.key(0), len(batch["target"]))
         return jax.vjp(
-            lambda p: objective(p, state.family, frozen, batch, moment)[0], state.params
+            lambda p: objective(p, state.model_state, frozen, batch, context)[0], state.params
         )[1]
 
     kept = [

@@ -14,8 +14,8 @@ import ml_collections
 from absl import flags, logging
 from ml_collections import config_flags
 
-from cinegan_jax.data.open_source import open_source
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.data.sources import open_source
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.preflight.chips import topology
 from cinegan_jax.training.config_keys import explain

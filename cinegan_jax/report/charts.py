@@ -17,12 +17,12 @@ LOG_RANGE = 20.0
 USUAL = (5, 95)
 """Percentiles that count as low and high."""
 HELD_OUT = "heldout/"
-LOSSES = ("Losses", "Gradient norms", "Terms of the generator's loss", "Critics' losses")
+LOSSES = ("Losses", "Gradient norms", "Terms of the generator's loss", "Discriminators' losses")
 """Charts of the metrics records, in their order."""
 PICTURES = ("input", "output", "target")
-"""Parts of signals that tell of pictures."""
+"""Parts of diagnostics that tell of pictures."""
 RUN, RUN_PARTS = "run", ("data", "players", "steps")
-"""Parts that have few signals each, and their common name."""
+"""Parts that have few diagnostics each, and their common name."""
 _CRITICS_AND_SCALES = re.compile(r"_?(?:real|fake|full|half).*$")
 _NO_CURVES = ("epoch", "step", "skipped_steps")
 
@@ -74,10 +74,10 @@ def speed_charts(files: RunFiles) -> list[Chart]:
 
 
 def health_charts(files: RunFiles) -> dict[str, list[Chart]]:
-    """Signals of health by the part of the run they tell of, the first word of their names."""
+    """Diagnostics of health by the part of the run they tell of, the first word of their names."""
     charts: dict[str, dict[str, list[Curve]]] = defaultdict(lambda: defaultdict(list))
-    for name, curve in _curves(files.checks, lambda record: record["signals"]).items():
-        part, title, label = _signal_title(name)
+    for name, curve in _curves(files.checks, lambda record: record["diagnostics"]).items():
+        part, title, label = _diagnostic_title(name)
         charts[part][title].append(Curve(label, curve.steps, curve.values))
     return {
         part: [_chart(title, _alone(curves)) for title, curves in titles.items()]
@@ -114,15 +114,16 @@ def _loss_title(name: str) -> tuple[str, str]:
     for prefix, title in (("loss_", "Losses"), ("gradient_norm_", "Gradient norms")):
         if name.startswith(prefix):
             return title, _words(name.removeprefix(prefix))
-    if name.startswith("critic_"):
-        return "Critics' losses", _words(name.removeprefix("critic_"))
+    if name.startswith("discriminator_"):
+        return "Discriminators' losses", _words(name.removeprefix("discriminator_"))
     return "Terms of the generator's loss", _words(name)
 
 
-def _signal_title(name: str) -> tuple[str, str, str]:
-    """Part, chart and curve of a signal such as `critics/accuracy_real_full`.
+def _diagnostic_title(name: str) -> tuple[str, str, str]:
+    """Part, chart and curve of a diagnostic such as `discriminators/accuracy_real_full`.
 
-    What photos, outputs and targets have in common makes one chart. The critics' scales and what
+    What photos, outputs and targets have in common makes one chart. The discriminators' scales
+    and what
     they saw are curves of one chart, as blocks of a network are (`generator/gradient_norm/block1`).
     """
     part, _, rest = name.partition("/")

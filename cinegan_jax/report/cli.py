@@ -18,8 +18,8 @@ def report(
     """
     import time
 
+    from cinegan_jax.core.storage import open_path
     from cinegan_jax.report.page import write_report
-    from cinegan_jax.storage import open_path
 
     folder = open_path(workdir)
     path = open_path(output) if output else folder / "report.html"

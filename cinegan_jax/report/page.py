@@ -1,18 +1,20 @@
-"""A run's page, put together from its records."""
+"""The report of a run as one HTML page that needs no network."""
 
 import itertools
 import json
+import runpy
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from etils import epath
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import write_whole
 from cinegan_jax.evaluation import page_tables
 from cinegan_jax.pages.curves import Chart, points_each, to_data
 from cinegan_jax.pages.numbers import count, figure
 from cinegan_jax.pages.page import render
-from cinegan_jax.report.best_checkpoint import Best, find_best, held_out_scores
 from cinegan_jax.report.charts import (
     health_charts,
     held_out_charts,
@@ -20,16 +22,52 @@ from cinegan_jax.report.charts import (
     score_label,
     speed_charts,
 )
-from cinegan_jax.report.config_difference import differences
-from cinegan_jax.report.key_figures import key_figures
-from cinegan_jax.report.progress import progress_of
+from cinegan_jax.report.key_figures import (
+    Best,
+    find_best,
+    held_out_scores,
+    key_figures,
+    progress_of,
+)
 from cinegan_jax.report.run_files import RunFiles, read_run
 from cinegan_jax.report.samples import Frames, frames_of
-from cinegan_jax.storage import write_whole
+
+DEFAULT = Path(__file__).parents[2] / "configs" / "default.py"
+"""There in a checkout; an installed package has none."""
+
+
+class Difference(NamedTuple):
+    """A key of a config whose value is not the default one."""
+
+    key: str
+    value: str
+    default: str
+    """Empty where the default config has no such key."""
+
+
+def differences(config: Mapping[str, Any], default: Path = DEFAULT) -> list[Difference] | None:
+    """The keys in which a config differs from the default one; None where that is not there."""
+    if not default.is_file():
+        return None
+    usual = dict(_flat(runpy.run_path(str(default))["get_config"]().to_dict()))
+    return [
+        Difference(key, str(value), str(usual.get(key, "")))
+        for key, value in _flat(config)
+        if key not in usual or usual[key] != value
+    ]
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
 
 HTML = Path(__file__).with_name("html")
 CHARTS = {"scores": held_out_charts, "losses": loss_charts, "speed": speed_charts}
-"""What makes the charts of a group; those of health are grouped by their signals' names."""
+"""What makes the charts of a group; those of health are grouped by their diagnostics' names."""
 MOST_ALARMS = 200
 """In the table; the newest."""
 

@@ -8,12 +8,11 @@ from typing import Any
 from etils import epath
 
 from cinegan_jax.checkpointing.step_folder import finished_steps
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.evaluation import result_file
 from cinegan_jax.evaluation.result import Evaluation
 from cinegan_jax.evaluation.result_file import RESULT_FILE
-from cinegan_jax.report.alarms import Alarm, read_alarm
-from cinegan_jax.report.starts import Start, read_starts
+from cinegan_jax.report.history import Alarm, Start, read_alarm, read_starts
 
 METRICS, HEALTH = "metrics.jsonl", "health.jsonl"
 CONFIG, VERSIONS = "config.json", "versions.json"
@@ -32,7 +31,7 @@ class RunFiles:
     metrics: tuple[Mapping[str, Any], ...]
     """Records in the order of the file, each with a `step`."""
     checks: tuple[Mapping[str, Any], ...]
-    """Of health, each with `step` and `signals`."""
+    """Of health, each with `step` and `diagnostics`."""
     alarms: tuple[Alarm, ...]
     evaluation: Evaluation | None
     samples: Mapping[int, epath.Path]
@@ -90,7 +89,7 @@ def read_run(workdir: epath.Path) -> RunFiles:
         config=reader.mapping(CONFIG),
         versions={str(k): str(v) for k, v in reader.mapping(VERSIONS).items()},
         metrics=reader.lines(METRICS),
-        checks=tuple(r for r in health if isinstance(r.get("signals"), dict)),
+        checks=tuple(r for r in health if isinstance(r.get("diagnostics"), dict)),
         alarms=tuple(read_alarm(r) for r in health if r.get("kind") == "alarm"),
         evaluation=reader.evaluation(),
         samples=_samples(workdir / "samples"),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 if TYPE_CHECKING:
     from cinegan_jax.checkpointing.pretrained import Which
@@ -62,7 +62,9 @@ def sample(
     ] = "newest",
     scores: Annotated[
         bool,
-        typer.Option("--scores", help="How real the critic finds each picture, from 0 to 1."),
+        typer.Option(
+            "--scores", help="How real the discriminator finds each picture, from 0 to 1."
+        ),
     ] = False,
     frames: Annotated[int, typer.Option(min=2, help="Of a walk.")] = 120,
     fps: Annotated[float, typer.Option(min=1, max=100, help="Frames a second.")] = 24.0,
@@ -82,13 +84,17 @@ def sample(
     PNG files into a folder, or a grid, a walk or neighbours. The averaged generator makes them
     where the run kept one.
     """
-    from cinegan_jax.compilation_cache import keep_compilations_for_user
-    from cinegan_jax.sampling.copying import learned_from
+    from cinegan_jax.core.compilation_cache import keep_compilations_for_user
+    from cinegan_jax.core.storage import absolute
+    from cinegan_jax.sampling.copies import learned_from, write_neighbours
+    from cinegan_jax.sampling.images import (
+        Place,
+        parse_layout,
+        write_grid,
+        write_pictures,
+        write_walk,
+    )
     from cinegan_jax.sampling.latent_generator import open_generator
-    from cinegan_jax.sampling.neighbours import write_neighbours
-    from cinegan_jax.sampling.pictures import parse_layout, write_grid, write_pictures, write_walk
-    from cinegan_jax.sampling.place import Place
-    from cinegan_jax.storage import absolute
 
     _check_together(count=count, grid=grid, walk=walk, neighbours=neighbours, scores=scores)
     layout = parse_layout(grid) if grid else None

@@ -8,11 +8,11 @@ import jax
 import numpy as np
 
 from cinegan_jax.checkpointing.pretrained import Which
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.api import LatentFamily, makes_from_latents
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.inference.workdir_networks import WorkdirNetworks, read_config, read_networks
-from cinegan_jax.metrics.on_devices import OnDevices
+from cinegan_jax.inference.run_networks import WorkdirNetworks, read_config, read_networks
+from cinegan_jax.metrics.devices import OnDevices
 from cinegan_jax.ops.images import to_signed, to_uint8
 
 PER_DEVICE = 16
@@ -49,7 +49,7 @@ class LatentGenerator:
         return self._decode(latents)
 
     def judge(self, pictures: np.ndarray) -> np.ndarray:
-        """The critic's logits [n] of pictures uint8 [n, h, w, 3]."""
+        """The discriminator's logits [n] of pictures uint8 [n, h, w, 3]."""
         return self._judge(pictures)
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from etils import epath
 
-from cinegan_jax.compilation_cache import keep_compilations
+from cinegan_jax.core.compilation_cache import keep_compilations
 from cinegan_jax.evaluation.evaluate import evaluate as score
 from cinegan_jax.evaluation.outputs import print_result, write_outputs
 from cinegan_jax.evaluation.picture_outputs import write_picture_outputs
@@ -10,7 +10,7 @@ from cinegan_jax.evaluation.picture_target import PictureTarget
 from cinegan_jax.evaluation.scope import EVERYTHING, Scope
 from cinegan_jax.evaluation.score_sets import score_sets
 from cinegan_jax.evaluation.target import workdir_target
-from cinegan_jax.training.distributed import on_first_process
+from cinegan_jax.training.multihost import on_first_process
 from cinegan_jax.training.run import Run
 
 

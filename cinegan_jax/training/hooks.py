@@ -1,4 +1,4 @@
-"""What a person sees of a run: progress lines, metric records, sample grids, scores."""
+"""Hooks of the training loop: progress lines, metric records, sample grids, scores, guards."""
 
 import dataclasses
 import datetime
@@ -16,12 +16,37 @@ from etils import epath
 from PIL import Image
 from rich.console import Console
 
-from cinegan_jax.disk import is_disk_full
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError, is_disk_full
 from cinegan_jax.families.api import Learned
-from cinegan_jax.training.data_wait import DataWaitWarning
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.state import NonFinite, TrainState
+
+LIMIT = 0.05
+"""Of an interval's time."""
+
+SHORTEST = 1.0
+"""Seconds of an interval below which a share means nothing."""
+
+
+@dataclasses.dataclass
+class DataWaitWarning:
+    """One warning a process; the first interval, in which the loader starts, is passed over."""
+
+    _intervals: int = 0
+    _told: bool = False
+
+    def __call__(self, seconds: float, share: float) -> None:
+        """Takes an interval's length and the share of it in which the devices waited for data."""
+        self._intervals += 1
+        if share <= LIMIT or seconds < SHORTEST or self._intervals == 1 or self._told:
+            return
+        self._told = True
+        logging.warning(
+            "The loader is too slow: in the last interval the devices waited for data %.0f %% of "
+            "the time. Raise config.data.threads, or train from shards (`cinegan prepare`). "
+            "This is said once; data_wait_share in metrics.jsonl goes on.",
+            100 * share,
+        )
 
 
 @dataclasses.dataclass
@@ -38,7 +63,7 @@ class Progress:
       devices: how many share them.
       waited: seconds the devices have waited for data since the start of the process.
       alarms: the names of those that are not over.
-      one: takes the first replica.
+      unreplicate: takes the first replica.
       log: where records go.
     """
 
@@ -51,7 +76,7 @@ class Progress:
     devices: int
     waited: Callable[[], float]
     alarms: Callable[[], Sequence[str]]
-    one: Callable[[Any], Any]
+    unreplicate: Callable[[Any], Any]
     log: MetricsLog
     console: Console = dataclasses.field(default_factory=lambda: Console(soft_wrap=True))
 
@@ -60,10 +85,10 @@ class Progress:
         self._data_wait = DataWaitWarning()
 
     def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
-        window = jax.device_get(self.one(state.window))
+        window = jax.device_get(self.unreplicate(state.window))
         losses = {n: _mean(s, window.count) for n, s in window.sums.items()}
         timing = self._timing(step)
-        skipped = int(self.one(state.nonfinite.total))
+        skipped = int(self.unreplicate(state.nonfinite.total))
         self.log.write_scalars(
             step,
             {"epoch": step / self.steps_per_epoch, **losses, "skipped_steps": skipped},
@@ -121,12 +146,12 @@ class NonFiniteGuard:
 
     Attributes:
       limit: steps in a row, after which the run ends.
-      one: takes the first replica.
+      unreplicate: takes the first replica.
       last_good_step: of the newest checkpoint.
     """
 
     limit: int
-    one: Callable[[Any], Any]
+    unreplicate: Callable[[Any], Any]
     last_good_step: Callable[[], int | None]
     every_steps: int = 1
 
@@ -135,9 +160,9 @@ class NonFiniteGuard:
 
     def __call__(self, step: int, state: TrainState, /) -> Mapping[str, float]:
         # A copy: the state's buffers are donated to the next step.
-        before, self._before = self._before, jnp.copy(self.one(state.nonfinite.in_a_row))
+        before, self._before = self._before, jnp.copy(self.unreplicate(state.nonfinite.in_a_row))
         if int(before) >= self.limit:
-            self._stop(step, jax.device_get(self.one(state.nonfinite)))
+            self._stop(step, jax.device_get(self.unreplicate(state.nonfinite)))
         return {}
 
     def _stop(self, step: int, nonfinite: NonFinite) -> None:

@@ -9,10 +9,10 @@ import jax
 from absl import logging
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
+from cinegan_jax.core.types import Batch
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.training.preemption import PreemptionGuard
 from cinegan_jax.training.state import TrainState
-from cinegan_jax.types import Batch
 
 
 class Hook(Protocol):

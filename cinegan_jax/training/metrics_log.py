@@ -1,7 +1,14 @@
-"""The run's records: `metrics.jsonl` and `health.jsonl`, and the same for TensorBoard."""
+"""Records of a run: `metrics.jsonl`, `health.jsonl` and TensorBoard events.
+
+They also grow where the workdir is a bucket, whose objects cannot be appended to.
+"""
 
 import contextlib
+import json
 import math
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,15 +17,16 @@ from typing import Any, Self
 
 import jax
 import numpy as np
+from absl import logging
 from etils import epath
 from tensorboardX import summary
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.record_writer import RecordWriter
 
-from cinegan_jax.disk import is_disk_full
-from cinegan_jax.training.growing_files import GrowingFiles
-from cinegan_jax.training.json_lines import JsonLines, say_full
+from cinegan_jax.core import json_lines
+from cinegan_jax.core.errors import is_disk_full
+from cinegan_jax.core.storage import is_remote
 
 
 class MetricsLog:
@@ -168,3 +176,119 @@ def _now() -> str:
 def _finite(values: Mapping[str, float]) -> dict[str, Any]:
     plain = {name: np.asarray(value).item() for name, value in values.items()}
     return {name: value if math.isfinite(value) else None for name, value in plain.items()}
+
+
+class GrowingFiles:
+    """A local folder to append in: the workdir itself, or for a bucket a temporary one.
+
+    What grew in the temporary folder is copied to the workdir by `upload`.
+
+    Attributes:
+      folder: where to append.
+    """
+
+    def __init__(self, workdir: epath.Path) -> None:
+        self._workdir = workdir if is_remote(workdir) else None
+        self.folder = Path(tempfile.mkdtemp(prefix="cinegan-") if self._workdir else workdir)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._uploaded: dict[Path, int] = {}
+
+    def fetch(self, name: str) -> Path:
+        """The path of the file `name` in the folder, with what the workdir has of it."""
+        path = self.folder / name
+        if self._workdir is not None:
+            with contextlib.suppress(FileNotFoundError):
+                path.write_bytes((self._workdir / name).read_bytes())
+        return path
+
+    def upload(self) -> bool:
+        """Copies to a bucket the files that have grown since they were last copied.
+
+        Returns:
+          True if something was copied. A failure is told and tried again at the next call: it
+          must not end the run.
+        """
+        if self._workdir is None:
+            return False
+        grown = {p: s for p, s in self._sizes().items() if self._uploaded.get(p) != s}
+        try:
+            for path, size in grown.items():
+                (self._workdir / path).write_bytes((self.folder / path).read_bytes())
+                self._uploaded[path] = size
+        except Exception:  # whatever gcsfs raises where a bucket cannot be reached
+            logging.exception("The records could not be copied to %s.", self._workdir)
+            return False
+        return bool(grown)
+
+    def close(self) -> None:
+        """Copies what is left, and deletes the temporary folder."""
+        self.upload()
+        if self._workdir is not None:
+            shutil.rmtree(self.folder)
+
+    def _sizes(self) -> dict[Path, int]:
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return {path.relative_to(self.folder): path.stat().st_size for path in files}
+
+
+class JsonLines:
+    """Appends records; opening drops those past `start`, which the run writes again.
+
+    A record is with the operating system before `append` returns. On a full disk it is dropped,
+    with an error in the log.
+    """
+
+    def __init__(self, path: Path, start: int) -> None:
+        self._lines = json_lines.JsonLines(path)
+        drop_records_after(path, start)
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Writes the whole line, or nothing where the disk is full."""
+        try:
+            self._lines.append(record)
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            say_full("a record is missing from", self._lines.path)
+
+    def drop_after(self, step: int) -> None:
+        """Drops the records past `step`."""
+        self.close()
+        drop_records_after(self._lines.path, step)
+
+    def close(self) -> None:
+        """Closes the file; another record opens it again."""
+        self._lines.close()
+
+
+def drop_records_after(path: Path, step: int) -> None:
+    """Removes from a file the records past `step` and a line that was cut short.
+
+    The file is replaced whole or not at all; a missing one is left missing.
+    """
+    if not path.exists():
+        return
+    before = path.read_bytes()
+    kept = [line for line in before.splitlines() if _belongs(line, step, path)]
+    after = b"".join(line + b"\n" for line in kept)
+    if after == before:
+        return
+    draft = path.with_suffix(".jsonl.tmp")
+    with draft.open("wb") as file:
+        file.write(after)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _belongs(line: bytes, step: int, path: Path) -> bool:
+    try:
+        return json.loads(line)["step"] <= step
+    except (ValueError, KeyError, TypeError):
+        logging.warning("Dropped a broken line from %s: %r.", path, line[:80])
+        return False
+
+
+def say_full(what: str, path: str | Path) -> None:
+    """Says so now and then: every record meets the same full disk."""
+    logging.log_every_n_seconds(logging.ERROR, "The disk is full: %s %s.", 60, what, path)

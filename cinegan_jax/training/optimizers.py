@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import optax
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.api import Update
 
 SCHEDULES = ("constant", "linear", "cosine")

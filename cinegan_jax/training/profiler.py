@@ -8,7 +8,7 @@ import jax
 from absl import logging
 from etils import epath
 
-from cinegan_jax.training.growing_files import GrowingFiles
+from cinegan_jax.training.metrics_log import GrowingFiles
 from cinegan_jax.training.state import TrainState
 
 FOLDER = "profile"

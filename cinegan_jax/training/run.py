@@ -12,16 +12,16 @@ import jax
 import ml_collections
 import numpy as np
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import ExampleSource
-from cinegan_jax.data.open_source import open_source
 from cinegan_jax.data.pipeline import train_batches
-from cinegan_jax.errors import UserError
+from cinegan_jax.data.sources import open_source
 from cinegan_jax.families.api import GanFamily, Variables
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.health.monitor import Monitor
 from cinegan_jax.health.rules import RULES, make_rules
 from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
-from cinegan_jax.training.parallel import Lowering, make_lowering
+from cinegan_jax.training.partitioning import Partitioner, make_partitioner
 from cinegan_jax.training.state import Optimizers, TrainState, init_state
 from cinegan_jax.training.step import (
     MeasuredStep,
@@ -75,14 +75,14 @@ class Run:
         return build_family(self.config)
 
     @cached_property
-    def parallel(self) -> Lowering:
+    def parallel(self) -> Partitioner:
         config = self.config
         if config.data.size < ROWS_A_SPATIAL_DEVICE * config.spatial:
             raise UserError(
                 f"data.size={config.data.size} is too small for spatial={config.spatial}: each "
                 f"device needs {ROWS_A_SPATIAL_DEVICE} rows or more of a picture"
             )
-        return make_lowering(
+        return make_partitioner(
             config.parallelism, config.spatial, config.shard_optimizer, self.devices
         )
 
@@ -199,13 +199,13 @@ class Run:
         )
         return jax.jit(init)()
 
-    def make_step(self, **lowering: Any) -> TrainStep:
-        """The step of one replica; `lowering` says how replicas are averaged."""
-        return make_train_step(self.family, self.optimizers, self._step_settings, **lowering)
+    def make_step(self, **partitioning: Any) -> TrainStep:
+        """The step of one replica; `partitioning` says how replicas are averaged."""
+        return make_train_step(self.family, self.optimizers, self._step_settings, **partitioning)
 
-    def make_measured_step(self, **lowering: Any) -> MeasuredStep:
+    def make_measured_step(self, **partitioning: Any) -> MeasuredStep:
         """The same with what it measures."""
-        return make_measured_step(self.family, self.optimizers, self._step_settings, **lowering)
+        return make_measured_step(self.family, self.optimizers, self._step_settings, **partitioning)
 
     @property
     def _step_settings(self) -> StepSettings:
@@ -217,7 +217,7 @@ class Run:
         )
 
     def make_monitor(self) -> Monitor:
-        """Watches the signals of this run.
+        """Watches the diagnostics of this run.
 
         Raises:
           UserError: see `make_rules`.

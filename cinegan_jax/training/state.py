@@ -1,15 +1,22 @@
-"""Everything a run needs to go on, as one pytree."""
+"""The train state: everything a run needs to go on, as one pytree, and the ways to start one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from etils import epath
 from flax import struct
+from flax.traverse_util import flatten_dict, unflatten_dict
 
+from cinegan_jax.checkpointing.pretrained import restore_networks
+from cinegan_jax.core.types import Batch, Params
+from cinegan_jax.data.pairs import PairSource
+from cinegan_jax.data.selection import sample_pixels
 from cinegan_jax.families.api import GanFamily
-from cinegan_jax.types import Batch, Params
 
 
 @struct.dataclass
@@ -38,7 +45,7 @@ class TrainState:
     key: jax.Array
     """Raw key data of the run; each step folds its own number in."""
     params: dict[str, Params]
-    family: Any
+    model_state: Any
     optimizers: dict[str, optax.OptState]
     ema: dict[str, Params]
     """Averages of the family's `averaged` players; empty when no EMA is kept."""
@@ -59,13 +66,13 @@ def init_state(
 ) -> TrainState:
     """A fresh state for pictures of the shapes in `batch`."""
     init_key, run_key = jax.random.split(jax.random.key(seed))
-    params, family_state = family.init(init_key, batch)
+    params, model_state = family.init(init_key, batch)
     zero = jnp.zeros((), jnp.int32)
     return TrainState(
         step=zero,
         key=jax.random.key_data(run_key),
         params=dict(params),
-        family=family_state,
+        model_state=model_state,
         optimizers={player: tx.init(params[player]) for player, tx in optimizers.items()},
         # A copy: the parameters' buffers are donated to each step.
         ema={p: jax.tree.map(jnp.copy, params[p]) for p in family.averaged} if with_ema else {},
@@ -84,9 +91,53 @@ class Networks(NamedTuple):
     """What it takes to make pictures."""
 
     params: Mapping[str, Params]
-    family: Any
+    model_state: Any
 
 
 def networks_of(state: TrainState) -> Networks:
     """The networks to make pictures with: the averages where there are any."""
-    return Networks({**state.params, **state.ema}, state.family)
+    return Networks({**state.params, **state.ema}, state.model_state)
+
+
+def with_networks_of(workdir: epath.Path, fresh: TrainState) -> TrainState:
+    """A fresh state with the networks of another run's newest checkpoint.
+
+    Optimizers, step, key and counters stay new. Where the new run keeps an EMA, it starts from the
+    other run's, or from its parameters if it kept none.
+
+    Raises:
+      UserError: there is no such run, or its networks have other shapes.
+    """
+    wanted = {"params": fresh.params, "model_state": fresh.model_state}
+    if fresh.ema:
+        wanted["ema"] = fresh.ema
+    found = restore_networks(workdir, wanted, optional=("ema",))
+    if fresh.ema and "ema" not in found:
+        averaged = {player: found["params"][player] for player in fresh.ema}
+        found["ema"] = jax.tree.map(jnp.copy, averaged)
+    return replace(fresh, **found)
+
+
+def with_fitted_parameters(
+    family: GanFamily, pairs: PairSource, seed: int, fresh: TrainState
+) -> TrainState:
+    """A fresh state with what the family fits to pixels of the training pairs.
+
+    Every process fits the same. The average of a player gets the same values.
+
+    Raises:
+      UserError: no pair could be read.
+    """
+    fitted = family.fitted(partial(sample_pixels, pairs, seed=seed))
+    params, ema = dict(fresh.params), dict(fresh.ema)
+    for player, values in fitted.items():
+        params[player] = _merged(params[player], values)
+        if player in ema:
+            ema[player] = _merged(ema[player], values)
+    return replace(fresh, params=params, ema=ema)
+
+
+def _merged(params: Params, values: Params) -> Params:
+    """`values` in their places; copies, since the buffers of a state are donated."""
+    copies = {path: jnp.array(value) for path, value in flatten_dict(dict(values)).items()}
+    return unflatten_dict(flatten_dict(dict(params)) | copies)

@@ -9,24 +9,24 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from cinegan_jax.core.types import Batch, Params, Scalar
 from cinegan_jax.families.api import (
     Aux,
     GanFamily,
-    Moment,
     Objective,
+    StepContext,
     Update,
-    moment_at,
+    step_context,
     unaveraged,
 )
-from cinegan_jax.training.state import MetricWindow, NonFinite, Optimizers, TrainState
-from cinegan_jax.training.vitals import (
-    Vitals,
-    ema_vitals,
-    player_vitals,
-    with_vitals,
-    without_vitals,
+from cinegan_jax.training.diagnostics import (
+    Diagnostics,
+    ema_diagnostics,
+    player_diagnostics,
+    with_diagnostics,
+    without_diagnostics,
 )
-from cinegan_jax.types import Batch, Params, Scalar
+from cinegan_jax.training.state import MetricWindow, NonFinite, Optimizers, TrainState
 
 RateScales = Mapping[str, jax.Array]
 """Factors of players' learning rates."""
@@ -41,16 +41,16 @@ class TrainStep(Protocol):
 
 
 class MeasuredStep(Protocol):
-    """The same step, which also tells how the players are (see `vitals`)."""
+    """The same step, which also tells how the players are (see `diagnostics`)."""
 
     def __call__(
         self, state: TrainState, frozen: Any, batch: Batch, rate_scales: RateScales | None = None, /
-    ) -> tuple[TrainState, Vitals]: ...
+    ) -> tuple[TrainState, Diagnostics]: ...
 
 
 Gradients = dict[str, Params]
 Moved = tuple[TrainState, dict[str, Scalar], dict[str, Scalar]]
-"""A state after an update, and the update's metrics and vitals."""
+"""A state after an update, and the update's metrics and diagnostics."""
 
 
 @dataclass(frozen=True)
@@ -116,37 +116,37 @@ def _make_step(
     replicas: int,
     measured: bool,
 ) -> MeasuredStep:
-    updates = tuple(map(with_vitals if measured else without_vitals, family.updates))
+    updates = tuple(map(with_diagnostics if measured else without_diagnostics, family.updates))
 
     def step(
         state: TrainState, frozen: Any, batch: Batch, rate_scales: RateScales | None = None, /
-    ) -> tuple[TrainState, Vitals]:
+    ) -> tuple[TrainState, Diagnostics]:
         key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
         parts = minibatches(batch, minibatch_count(family))
 
         def move(update: Update, state: TrainState, part: Batch, key: jax.Array) -> Moved:
             examples = len(part["target"])
             first = replica() * examples
-            moment = moment_at(state.step, key, examples, first, average, replicas)
+            context = step_context(state.step, key, examples, first, average, replicas)
             result = accumulate(update, settings.accumulate_steps)(
-                state.params, state.family, frozen, part, moment
+                state.params, state.model_state, frozen, part, context
             )
             return _apply(state, update, optimizers, rate_scales, measured, *average(result))
 
         new = state
         metrics: dict[str, Scalar] = {}
-        vitals: dict[str, Scalar] = {}
+        diagnostics: dict[str, Scalar] = {}
         for number, update in enumerate(updates):
             carry_out = partial(
                 _repeated, update, partial(move, update), parts, jax.random.fold_in(key, number)
             )
-            new, update_metrics, update_vitals = _lazily(update, carry_out, new)
+            new, update_metrics, update_diagnostics = _lazily(update, carry_out, new)
             metrics |= update_metrics
-            vitals |= update_vitals
+            diagnostics |= update_diagnostics
         if settings.ema_decay:
             new = replace(new, ema=_averaged(new, ema_decay_at(state.step, settings)))
         broken = {name: ~jnp.isfinite(value) for name, value in metrics.items()}
-        finite = ~jnp.stack(list(broken.values())).any() & _all_finite(new.family)
+        finite = ~jnp.stack(list(broken.values())).any() & _all_finite(new.model_state)
         new = jax.tree.map(lambda kept, moved: jnp.where(finite, moved, kept), state, new)
         new = replace(
             new,
@@ -155,8 +155,8 @@ def _make_step(
             nonfinite=_counted(state.nonfinite, broken, finite),
         )
         if measured:
-            vitals |= ema_vitals(new.ema, new.params)
-        return new, vitals
+            diagnostics |= ema_diagnostics(new.ema, new.params)
+        return new, diagnostics
 
     return step
 
@@ -168,12 +168,12 @@ def gradients_of(
     state: Any,
     frozen: Any,
     batch: Batch,
-    moment: Moment,
+    context: StepContext,
 ) -> tuple[Gradients, dict[str, Scalar], Aux]:
     """Each player's gradient of its own loss: one forward pass, one pullback a player."""
 
     def losses_of(moved: Mapping[str, Params]) -> tuple[dict[str, Scalar], Aux]:
-        losses, aux = objective({**params, **moved}, state, frozen, batch, moment)
+        losses, aux = objective({**params, **moved}, state, frozen, batch, context)
         return dict(losses), aux
 
     losses, pullback, aux = jax.vjp(losses_of, {p: params[p] for p in players}, has_aux=True)
@@ -192,30 +192,30 @@ def accumulate(update: Update, slices: int) -> Callable[..., tuple[Gradients, An
     starts from the same state, and the last one's is kept. No generated pictures are.
     """
 
-    def whole(params: Any, state: Any, frozen: Any, batch: Batch, moment: Moment) -> Any:
+    def whole(params: Any, state: Any, frozen: Any, batch: Batch, context: StepContext) -> Any:
         gradients, losses, aux = gradients_of(
-            update.objective, update.players, params, state, frozen, batch, moment
+            update.objective, update.players, params, state, frozen, batch, context
         )
         return gradients, losses, aux._replace(generated=None)
 
-    def sliced(params: Any, state: Any, frozen: Any, batch: Batch, moment: Moment) -> Any:
+    def sliced(params: Any, state: Any, frozen: Any, batch: Batch, context: StepContext) -> Any:
         parts = jax.tree.map(
-            lambda x: x.reshape(slices, -1, *x.shape[1:]), (dict(batch), moment.keys)
+            lambda x: x.reshape(slices, -1, *x.shape[1:]), (dict(batch), context.keys)
         )
 
         def of_part(part: Any) -> Any:
             batch, keys = part
-            return whole(params, state, frozen, batch, replace(moment, keys=keys))
+            return whole(params, state, frozen, batch, replace(context, keys=keys))
 
         def add(total: Any, part: Any) -> tuple[Any, Any]:
             gradients, losses, aux = of_part(part)
-            summed = jax.tree.map(jnp.add, total, (gradients, losses, aux.metrics, aux.signals))
+            summed = jax.tree.map(jnp.add, total, (gradients, losses, aux.metrics, aux.diagnostics))
             return summed, aux.state
 
         first = jax.tree.map(lambda x: x[0], parts)
         gradients, losses, aux = jax.eval_shape(of_part, first)
         zeros = jax.tree.map(
-            lambda x: jnp.zeros(x.shape, x.dtype), (gradients, losses, aux.metrics, aux.signals)
+            lambda x: jnp.zeros(x.shape, x.dtype), (gradients, losses, aux.metrics, aux.diagnostics)
         )
         total, states = jax.lax.scan(add, zeros, parts)
         gradients, losses, *means = jax.tree.map(lambda x: x / slices, total)
@@ -245,8 +245,8 @@ def metric_names(family: GanFamily, frozen: Any, batch: Batch) -> tuple[str, ...
 
     def terms(update: Update, frozen: Any, batch: Batch) -> Mapping[str, Scalar]:
         key = jax.random.key(0)
-        moment = moment_at(0, key, len(batch["target"]))
-        return update.objective(*family.init(key, batch), frozen, batch, moment)[1].metrics
+        context = step_context(0, key, len(batch["target"]))
+        return update.objective(*family.init(key, batch), frozen, batch, context)[1].metrics
 
     names: list[str] = []
     for update in family.updates:
@@ -267,13 +267,13 @@ def _repeated(
     key: jax.Array,
     state: TrainState,
 ) -> Moved:
-    """An update as often as it is repeated; with the means of its metrics and the last vitals."""
+    """Repeat an update; return the means of its metrics and its last diagnostics."""
     found = []
     for repeat, part in enumerate(parts[: update.repeats]):
-        state, metrics, vitals = move(state, part, jax.random.fold_in(key, repeat))
+        state, metrics, diagnostics = move(state, part, jax.random.fold_in(key, repeat))
         found.append(metrics)
     means = jax.tree.map(lambda *values: jnp.stack(values).mean(), *found)
-    return state, means, vitals
+    return state, means, diagnostics
 
 
 def _lazily(update: Update, carry_out: Callable[[TrainState], Moved], state: TrainState) -> Moved:
@@ -286,7 +286,7 @@ def _lazily(update: Update, carry_out: Callable[[TrainState], Moved], state: Tra
             {player: parts[player] for player in update.players}
             for parts in (state.params, state.optimizers)
         )
-        return {"params": params, "optimizers": optimizers, "family": state.family}
+        return {"params": params, "optimizers": optimizers, "model_state": state.model_state}
 
     def moved() -> Any:
         after, *told = carry_out(state)
@@ -296,10 +296,10 @@ def _lazily(update: Update, carry_out: Callable[[TrainState], Moved], state: Tra
         told = jax.eval_shape(moved)[1]
         return moving(state), jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), told)
 
-    parts, (metrics, vitals) = jax.lax.cond(state.step % update.every == 0, moved, rested)
+    parts, (metrics, diagnostics) = jax.lax.cond(state.step % update.every == 0, moved, rested)
     for whole in ("params", "optimizers"):
         parts[whole] = {**getattr(state, whole), **parts[whole]}
-    return replace(state, **parts), metrics, vitals
+    return replace(state, **parts), metrics, diagnostics
 
 
 def _apply(
@@ -314,9 +314,13 @@ def _apply(
 ) -> Moved:
     """All of an update's players moved together.
 
-    The vitals of players are those of their main update, which has no name.
+    The diagnostics of players are those of their main update, which has no name.
     """
-    params, opt_states, vitals = dict(state.params), dict(state.optimizers), dict(aux.signals)
+    params, opt_states, diagnostics = (
+        dict(state.params),
+        dict(state.optimizers),
+        dict(aux.diagnostics),
+    )
     metrics = dict(aux.metrics)
     for player, gradient in gradients.items():
         metrics[_named("loss", player, update)] = losses[player]
@@ -327,10 +331,10 @@ def _apply(
         if rate_scales is not None:
             updates = optax.tree.scale(rate_scales[player], updates)
         if measured and not update.name:
-            vitals |= player_vitals(player, gradient, updates, params[player])
+            diagnostics |= player_diagnostics(player, gradient, updates, params[player])
         params[player] = optax.apply_updates(params[player], updates)
-    new = replace(state, params=params, optimizers=opt_states, family=aux.state)
-    return new, metrics, vitals
+    new = replace(state, params=params, optimizers=opt_states, model_state=aux.state)
+    return new, metrics, diagnostics
 
 
 def ema_decay_at(step: int | jax.Array, settings: StepSettings) -> float | jax.Array:

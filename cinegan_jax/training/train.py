@@ -9,29 +9,26 @@ import jax
 from etils import epath
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
-from cinegan_jax.compilation_cache import keep_compilations
+from cinegan_jax.core.compilation_cache import keep_compilations
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import absolute, open_path
 from cinegan_jax.data.device_prefetch import DevicePrefetch
-from cinegan_jax.errors import UserError
-from cinegan_jax.health.alarm import Alarm, RollBack
-from cinegan_jax.storage import absolute, open_path
-from cinegan_jax.training.best_metric import best_mode
-from cinegan_jax.training.closed_form import with_fitted_parameters
-from cinegan_jax.training.fine_tuning import with_networks_of
-from cinegan_jax.training.health_hook import HealthHook
-from cinegan_jax.training.held_out import HeldOut
-from cinegan_jax.training.held_out_pairs import HeldOutPairs
-from cinegan_jax.training.held_out_pictures import HeldOutPictures
+from cinegan_jax.health.monitor import Alarm, RollBack
+from cinegan_jax.training.health import HealthHook, WatchedStep, roll_back
+from cinegan_jax.training.held_out import HeldOut, HeldOutPairs, HeldOutPictures, best_mode
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
 from cinegan_jax.training.loop import Hook, Loop
-from cinegan_jax.training.loss_plot import losses_drawn_at_the_end
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.preemption import PreemptionGuard
 from cinegan_jax.training.profiler import Profiler
-from cinegan_jax.training.provenance import write_provenance
-from cinegan_jax.training.roll_back import roll_back
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.state import TrainState, networks_of
-from cinegan_jax.training.watched_step import WatchedStep
+from cinegan_jax.training.run_records import losses_drawn_at_the_end, write_provenance
+from cinegan_jax.training.state import (
+    TrainState,
+    networks_of,
+    with_fitted_parameters,
+    with_networks_of,
+)
 
 
 class Start(NamedTuple):
@@ -116,7 +113,7 @@ def make_held_out(run: Run) -> HeldOut:
     """What is shown and scored while training goes on, by what the family learns from.
 
     Raises:
-      UserError: too few of what is held out can serve, or the family's critic cannot judge.
+      UserError: too few of what is held out can serve, or the family's discriminator cannot judge.
     """
     config, family = run.config, run.family
     data = config.data
@@ -126,7 +123,7 @@ def make_held_out(run: Run) -> HeldOut:
     if config.sample_scores:
         raise UserError(
             f"config.sample_scores=True: family {config.family!r} learns from pairs, and its "
-            "critics judge no picture alone; set it to False"
+            "discriminators judge no picture alone; set it to False"
         )
     return HeldOutPairs(*shown)
 
@@ -167,7 +164,7 @@ def _health(run: Run, batches: DevicePrefetch, log: MetricsLog, start: Start) ->
         players=tuple(run.optimizers),
         lower_rate_factor=settings.lower_rate_factor,
         waited=lambda: batches.waited,
-        one=parallel.one,
+        unreplicate=parallel.unreplicate,
         log=log,
     )
     if start.health is not None:
@@ -185,9 +182,9 @@ def _hooks(
     start: int,
 ) -> Iterator[Hook]:
     """In this order at each step: guard, health, progress, samples, scores."""
-    config, one = run.config, run.parallel.one
+    config, unreplicate = run.config, run.parallel.unreplicate
     held_out = make_held_out(run)
-    yield NonFiniteGuard(config.max_nonfinite_steps, one, lambda: checkpoints.latest_step)
+    yield NonFiniteGuard(config.max_nonfinite_steps, unreplicate, lambda: checkpoints.latest_step)
     if health.every_steps:
         yield health
     yield Progress(
@@ -200,17 +197,17 @@ def _hooks(
         devices=run.examples_per_step // run.device_batch * config.spatial,
         waited=lambda: batches.waited,
         alarms=lambda: health.monitor.active,
-        one=one,
+        unreplicate=unreplicate,
         log=log,
     )
     yield Samples(
         every_steps=config.sample_every_steps,
-        make_grid=lambda state: held_out.grid(one(networks_of(state))),
+        make_grid=lambda state: held_out.grid(unreplicate(networks_of(state))),
         folder=workdir / "samples",
         log=log,
     )
     yield Scores(
         every_steps=config.evaluate_every_steps,
-        evaluate=lambda state: held_out.scores(one(networks_of(state))),
+        evaluate=lambda state: held_out.scores(unreplicate(networks_of(state))),
         log=log,
     )

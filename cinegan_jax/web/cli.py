@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cinegan_jax.errors import UserError, how_to_install
+from cinegan_jax.core.errors import UserError, how_to_install
 
 HOST = "127.0.0.1"
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cinegan_jax.web.jobs import Jobs, QueueFull
-from cinegan_jax.web.memory import give_memory_back
+from cinegan_jax.web.limits import give_memory_back
 from cinegan_jax.web.problems import problem
 
 THIS_MACHINE = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")

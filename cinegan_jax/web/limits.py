@@ -1,5 +1,7 @@
-"""What the server takes on, said in one place, on the page and at /v1/limits."""
+"""Limits of the web server, and the memory that this machine has."""
 
+import ctypes
+import sys
 from dataclasses import dataclass
 
 
@@ -22,3 +24,12 @@ class Limits:
     requests: int = 8
     upload_seconds: float = 60.0
     job_seconds: float = 120.0
+
+
+def give_memory_back() -> None:
+    """Has glibc return what is free; elsewhere nothing is done.
+
+    It would keep the pieces between larger blocks, and a server's memory would creep upwards.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)

@@ -5,21 +5,25 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cinegan_jax.compilation_cache import keep_compilations_for_user
-from cinegan_jax.data.lut_files import encode_cube, encode_hald
-from cinegan_jax.errors import UserError
-from cinegan_jax.inference.choose_look import DEFAULT_LOOK, choose_look
-from cinegan_jax.inference.colour_table import fit_sample_table, resized
+from cinegan_jax.core.compilation_cache import keep_compilations_for_user
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.film.lut_files import encode_cube, encode_hald
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.look_card import read_card
+from cinegan_jax.inference.look import (
+    DEFAULT_LOOK,
+    TrainedLook,
+    choose_look,
+    installed_looks,
+    read_card,
+)
+from cinegan_jax.inference.lut_fit import fit_sample_table, resized
 from cinegan_jax.inference.resize import resize
-from cinegan_jax.inference.trained_look import TrainedLook, installed_looks
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_format, output_suffix
 from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
 from cinegan_jax.photos.photo import Photo
 from cinegan_jax.photos.read import read_photo
+from cinegan_jax.web.jobs import Answer, Develop, Hello, LookCard, MakeLut, Task, WarmUp
 from cinegan_jax.web.limits import Limits
-from cinegan_jax.web.tasks import Answer, Develop, Hello, LookCard, MakeLut, Task, WarmUp
 
 HALD_SIZE = 64
 """Nodes an axis of a HaldCLUT of level 8, the usual one."""

@@ -11,10 +11,9 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.web.limits import Limits
-from cinegan_jax.web.memory import give_memory_back
-from cinegan_jax.web.tasks import Answer, Hello, Task
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.web.jobs import Answer, Hello, Task
+from cinegan_jax.web.limits import Limits, give_memory_back
 
 POLL_SECONDS = 0.05
 START_SECONDS = 120.0

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cinegan_jax.families.api import moment_at
+from cinegan_jax.families.api import step_context
 from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
@@ -65,7 +65,7 @@ def set_generator(network: Any, params: Any) -> None:
     set_parameters(network.output, params["output"])
 
 
-def set_critic(network: Any, params: Any, vectors: Any) -> None:
+def set_discriminator(network: Any, params: Any, vectors: Any) -> None:
     for number, conv in enumerate(network.convs, start=1):
         set_parameters(conv, params[f"conv{number}"])
         conv.u.copy_(torch.tensor(np.asarray(vectors[f"conv{number}"])))
@@ -90,8 +90,10 @@ def theirs(params: Any, vectors: Any, vgg: Vgg19Weights) -> pytorch_step.CineGan
     for name in ("e2", "e3", "e4"):
         u = np.asarray(vectors["generator"][f"{name}/conv"])
         getattr(gan.generator, name).conv.u.copy_(torch.tensor(u))
-    for scale, critic in zip(SCALES, gan.critics, strict=True):
-        set_critic(critic, params["critics"][scale], vectors["critics"][scale])
+    for scale, discriminator in zip(SCALES, gan.discriminators, strict=True):
+        set_discriminator(
+            discriminator, params["discriminator"][scale], vectors["discriminator"][scale]
+        )
     for conv, values in zip(gan.vgg.convs, vgg.layers.values(), strict=True):
         set_parameters(conv, values)
     return gan
@@ -109,20 +111,24 @@ def test_losses_and_gradients_agree(rng: np.random.Generator) -> None:
     batch = {n: rng.integers(0, 256, (2, 32, 32, 3), np.uint8) for n in ("input", "target")}
     family, vgg = ours(), vgg19(rng)
     params, vectors = jax.jit(family.init)(jax.random.key(1), batch)
-    moment = moment_at(0, jax.random.key(0), 2)
+    context = step_context(0, jax.random.key(0), 2)
     slopes, losses, _ = jax.jit(
         lambda p, s, f, b: gradients_of(
-            family.objective, ("generator", "critics"), p, s, f, b, moment
+            family.objective, ("generator", "discriminator"), p, s, f, b, context
         )
     )(params, vectors, vgg, batch)
 
     gan = theirs(params, vectors, vgg)
-    generator_loss, critic_loss = gan.losses(as_tensor(batch["input"]), as_tensor(batch["target"]))
+    generator_loss, discriminator_loss = gan.losses(
+        as_tensor(batch["input"]), as_tensor(batch["target"])
+    )
     np.testing.assert_allclose(float(generator_loss.detach()), losses["generator"], rtol=1e-5)
-    np.testing.assert_allclose(float(critic_loss.detach()), losses["critics"], rtol=1e-5)
+    np.testing.assert_allclose(
+        float(discriminator_loss.detach()), losses["discriminator"], rtol=1e-5
+    )
     for loss, network, name in (
         (generator_loss, gan.generator, "generator"),
-        (critic_loss, gan.critics, "critics"),
+        (discriminator_loss, gan.discriminators, "discriminator"),
     ):
         _, found = pytorch_step.gradients(loss, network, retain_graph=True)
         wanted = [np.asarray(a) for a in jax.tree.leaves(slopes[name])]
@@ -133,15 +139,17 @@ def test_the_networks_are_the_published_ones() -> None:
     gan = pytorch_step.CineGan(64, 9, perceptual=2.0)
     count = lambda network: sum(p.numel() for p in network.parameters())  # noqa: E731
     assert count(gan.generator) == 51_821_663
-    assert count(gan.critics) == 2 * 2_769_601
+    assert count(gan.discriminators) == 2 * 2_769_601
 
 
 def test_a_step_moves_both_players(rng: np.random.Generator) -> None:
     gan = pytorch_step.CineGan(WIDTH, BLOCKS, perceptual=0.0)
-    before = [[p.detach().clone() for p in n.parameters()] for n in (gan.generator, gan.critics)]
+    before = [
+        [p.detach().clone() for p in n.parameters()] for n in (gan.generator, gan.discriminators)
+    ]
     photo, target = (torch.from_numpy(rng.uniform(-1, 1, (1, 3, 32, 32))).float() for _ in range(2))
     losses = pytorch_step.make_step(gan)(photo, target)
     assert all(torch.isfinite(loss) for loss in losses)
-    for network, olds in zip((gan.generator, gan.critics), before, strict=True):
+    for network, olds in zip((gan.generator, gan.discriminators), before, strict=True):
         kernels = [(o, n) for o, n in zip(olds, network.parameters(), strict=True) if o.ndim == 4]
         assert all((o != n).any() for o, n in kernels)

@@ -21,7 +21,7 @@ import pytest
 from flax import struct
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 
 @struct.dataclass
@@ -53,7 +53,7 @@ def make_state(seed: int, width: int = 32) -> State:
             "kernel": jnp.asarray(draw.normal(size=(3, 3, 3, width)), jnp.float32),
             "bias": jnp.asarray(draw.normal(size=width), jnp.bfloat16),
         },
-        "critic": {"kernel": jnp.asarray(draw.normal(size=(40, width)), jnp.float32)},
+        "discriminator": {"kernel": jnp.asarray(draw.normal(size=(40, width)), jnp.float32)},
     }
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3)).init(params)
     key = jax.random.key_data(jax.random.key(seed))
@@ -211,7 +211,7 @@ def test_names_every_array_of_a_changed_architecture(two_steps: Path) -> None:
     assert (
         "params/generator/kernel: saved float32[3, 3, 3, 32], wanted float32[3, 3, 3, 48]" in text
     )
-    assert "params/critic/kernel: saved float32[40, 32], wanted nothing" in text
+    assert "params/discriminator/kernel: saved float32[40, 32], wanted nothing" in text
     assert "params/head: saved nothing, wanted int32[5]" in text
     assert saved_steps(two_steps) == [1, 2]
 

@@ -10,14 +10,14 @@ import pytest
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
 from cinegan_jax.checkpointing.pretrained import Which, restore_networks
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 
 def state(step: int) -> dict:
     kernel = jnp.full((3, 3), step, jnp.float32)
     return {
         "step": jnp.int32(step),
-        "params": {"generator": {"kernel": kernel}, "critics": [kernel, kernel + 1]},
+        "params": {"generator": {"kernel": kernel}, "discriminator": [kernel, kernel + 1]},
         "params_old": {"kernel": kernel},
         "optimizers": {"generator": {"mu": kernel}},
         "ema": {},
@@ -59,7 +59,7 @@ def test_names_the_arrays_that_differ(run: Path) -> None:
     with pytest.raises(UserError) as raised:
         restore_networks(run, templates)
     assert "params/generator/kernel: saved float32[3, 3], wanted float32[3, 4]" in str(raised.value)
-    assert "params/critics/0: saved float32[3, 3], wanted nothing" in str(raised.value)
+    assert "params/discriminators/0: saved float32[3, 3], wanted nothing" in str(raised.value)
     assert "params_old" not in str(raised.value)
 
 

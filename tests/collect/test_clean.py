@@ -10,8 +10,8 @@ from PIL import Image
 from cinegan_jax.collect import clean as cleaning
 from cinegan_jax.collect.clean import Limits, clean
 from cinegan_jax.collect.collection import Collection
-from cinegan_jax.errors import UserError
-from cinegan_jax.json_lines import read_json_lines
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_lines import read_json_lines
 
 SIZE = (200, 160)
 PLAIN = picture(1, SIZE, quality=95)

@@ -15,8 +15,8 @@ from misbehaving_site import QUICK, Answer, in_turn, of_versions, picture
 from cinegan_jax.collect import download
 from cinegan_jax.collect.collection import Collection, FoundPicture, as_line
 from cinegan_jax.collect.download import Download, Downloaded
-from cinegan_jax.errors import UserError
-from cinegan_jax.json_lines import JsonLines
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_lines import JsonLines
 
 JPEG = {"Content-Type": "image/jpeg"}
 

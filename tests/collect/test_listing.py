@@ -7,7 +7,7 @@ from misbehaving_site import Answer, picture
 
 from cinegan_jax.collect.collection import Collection
 from cinegan_jax.collect.listing import LARGEST_PAGE, Listing
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 XML = {"Content-Type": "application/xml"}

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cinegan_jax.convert import inception as convert
 from cinegan_jax.convert.cli import convert_app
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.nets.inception import InceptionPool3, load_inception
 
 torch = pytest.importorskip("torch", reason="needs cinegan-jax[torch]")

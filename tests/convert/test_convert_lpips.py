@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cinegan_jax.convert import lpips as convert
 from cinegan_jax.convert.cli import convert_app
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.metrics.lpips import load_lpips, weight_shapes
 
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from cinegan_jax.convert import vgg19 as convert
 from cinegan_jax.convert.cli import convert_app
-from cinegan_jax.convert.source_file import file_digests
-from cinegan_jax.errors import UserError
+from cinegan_jax.convert.source_files import file_digests
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.nets.vgg19 import Features, layer_shapes, load_vgg19
 
 NAMES = [f"block{b}_conv{i}" for b, n in ((1, 2), (2, 2), (3, 4), (4, 2)) for i in range(1, n + 1)]

@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.inference.trained_look import TrainedLook, write_look
+from cinegan_jax.inference.look import TrainedLook, write_look
 from cinegan_jax.nets.res_unet import Generator
 
 

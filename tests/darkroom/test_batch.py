@@ -18,7 +18,7 @@ from cinegan_jax.darkroom.destination import Destination
 from cinegan_jax.darkroom.find import Found
 from cinegan_jax.darkroom.outcome import Outcome
 from cinegan_jax.inference.develop import Settings
-from cinegan_jax.inference.trained_look import TrainedLook
+from cinegan_jax.inference.look import TrainedLook
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.photos.encode import EncodeOptions
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.darkroom.destination import (
     Destination,
     choose_destination,
@@ -9,7 +10,6 @@ from cinegan_jax.darkroom.destination import (
     require_writable,
 )
 from cinegan_jax.darkroom.find import Found
-from cinegan_jax.errors import UserError
 
 PHOTO = Found(Path("trip/day 1/IMG.v2.JPG"), Path("day 1"))
 

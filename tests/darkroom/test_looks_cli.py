@@ -2,8 +2,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.inference import look_card
-from cinegan_jax.inference.trained_look import installed_looks
+from cinegan_jax.inference import look as look_card
+from cinegan_jax.inference.look import installed_looks
 
 
 def test_the_table_names_every_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
 from cinegan_jax.darkroom.lut import make_table
-from cinegan_jax.data.lut_files import read_lut
-from cinegan_jax.inference import colour_table
-from cinegan_jax.inference.trained_look import TrainedLook, write_look
+from cinegan_jax.film.lut_files import read_lut
+from cinegan_jax.inference import lut_fit as colour_table
+from cinegan_jax.inference.look import TrainedLook, write_look
 from cinegan_jax.metrics.delta_e import delta_e_2000
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.ops.lut import apply_lut, identity_lut

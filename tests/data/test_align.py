@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cinegan_jax.data.align import measure_shift
+from cinegan_jax.prepare.align import measure_shift
 
 
 def _scene(rng, shape=(160, 200)):

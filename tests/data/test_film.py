@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from cinegan_jax.data.film import FilmLook, load_look, looks, photo_seed, render
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.film.render import FilmLook, load_look, looks, photo_seed, render
 from cinegan_jax.ops.lut import identity_lut
 
 NEUTRAL = FilmLook("neutral", identity_lut(17))

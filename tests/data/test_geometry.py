@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cinegan_jax.data.decode import BrokenPhoto
-from cinegan_jax.data.geometry import fit_short_side, pad_square, squash, squash_square
+from cinegan_jax.data.transforms import fit_short_side, pad_square, squash, squash_square
 
 
 @pytest.mark.parametrize("shape", [(48, 72), (61, 40), (30, 100), (63, 63)])

@@ -4,8 +4,8 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from cinegan_jax.data.lut_files import encode_cube, read_lut, write_lut
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.film.lut_files import encode_cube, read_lut, write_lut
 from cinegan_jax.ops.lut import identity_lut
 
 

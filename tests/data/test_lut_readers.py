@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cinegan_jax.data.lut_files import write_lut
+from cinegan_jax.film.lut_files import write_lut
 from cinegan_jax.ops.lut import apply_lut, identity_lut
 
 SIZES = {".cube": 17, ".png": 16}

@@ -8,11 +8,13 @@ import pytest
 from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
 
-from cinegan_jax.data import film, manifest, pairs
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.data import pairs
+from cinegan_jax.data import shards as manifest
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import open_pairs
-from cinegan_jax.data.records import encode_record
-from cinegan_jax.errors import UserError
+from cinegan_jax.data.shards import encode_record
+from cinegan_jax.film import render as film
 
 
 def _save(path, photo):

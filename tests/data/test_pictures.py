@@ -10,15 +10,15 @@ from scipy import ndimage
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.data import plan
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.geometry import centre_square
-from cinegan_jax.data.open_source import open_pictures, open_source
 from cinegan_jax.data.pipeline import train_batches
-from cinegan_jax.data.plan import Settings, make_plan
-from cinegan_jax.data.prepare import prepare
 from cinegan_jax.data.shapes import DrawnShapes
-from cinegan_jax.errors import UserError
+from cinegan_jax.data.sources import open_pictures, open_source
+from cinegan_jax.data.transforms import centre_square
+from cinegan_jax.prepare import plan
+from cinegan_jax.prepare.plan import Settings, make_plan
+from cinegan_jax.prepare.prepare import prepare
 
 
 def _photo(rng, height=24, width=30):

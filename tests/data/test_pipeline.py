@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair
 from cinegan_jax.data.pipeline import train_batches
-from cinegan_jax.errors import UserError
 
 
 class Numbered:

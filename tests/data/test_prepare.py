@@ -18,15 +18,17 @@ from scipy import ndimage
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.data import film, plan, shard_pool
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.decode import decode
-from cinegan_jax.data.geometry import RESIZES, fit_short_side
-from cinegan_jax.data.manifest import sha256
 from cinegan_jax.data.pairs import open_pairs
-from cinegan_jax.data.plan import Settings, make_plan
-from cinegan_jax.data.prepare import prepare
-from cinegan_jax.data.variants import vary
-from cinegan_jax.errors import UserError
+from cinegan_jax.data.shards import sha256
+from cinegan_jax.data.transforms import RESIZES, fit_short_side
+from cinegan_jax.film import render as film
+from cinegan_jax.film.exposure_variants import vary
+from cinegan_jax.prepare import plan
+from cinegan_jax.prepare import worker_pool as shard_pool
+from cinegan_jax.prepare.plan import Settings, make_plan
+from cinegan_jax.prepare.prepare import prepare
 
 LOOK = "classic_neg"
 
@@ -437,7 +439,9 @@ def test_command_prepares_and_says_what_it_did(photos, tmp_path):
 
 
 def test_workers_do_not_import_jax():
-    code = "import sys, cinegan_jax.cli, cinegan_jax.data.shard_pool; print('jax' in sys.modules)"
+    code = (
+        "import sys, cinegan_jax.cli, cinegan_jax.prepare.worker_pool; print('jax' in sys.modules)"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
 

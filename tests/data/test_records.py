@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinegan_jax.data.records import decode_record, encode_record
+from cinegan_jax.data.shards import decode_record, encode_record
 
 
 def _pictures(rng, shape=(7, 5, 3), count=3):

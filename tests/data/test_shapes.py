@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import stats
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.shapes import (
     BACKGROUND,
     COLOURS,
@@ -21,7 +22,6 @@ from cinegan_jax.data.shapes import (
     coverage,
     draw,
 )
-from cinegan_jax.errors import UserError
 
 
 def _outline(shape):

@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.pictures import Picture
+from cinegan_jax.data.images import Picture
+from cinegan_jax.data.selection import spread_examples, spread_pictures
 from cinegan_jax.data.shapes import MODES, DrawnShapes
-from cinegan_jax.data.spread_examples import spread_examples, spread_pictures
-from cinegan_jax.errors import UserError
 
 
 class Numbered:

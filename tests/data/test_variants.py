@@ -2,7 +2,7 @@ import colour
 import numpy as np
 import pytest
 
-from cinegan_jax.data.variants import CAST, SATURATION, STOPS, vary
+from cinegan_jax.film.exposure_variants import CAST, SATURATION, STOPS, vary
 
 
 @pytest.fixture

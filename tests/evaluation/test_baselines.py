@@ -3,9 +3,9 @@ from functools import partial
 import numpy as np
 import pytest
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation import baselines
 from cinegan_jax.evaluation.baselines import fit_lut_baseline, lut_generate
 from cinegan_jax.ops.lut import fit_lut

@@ -8,7 +8,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.evaluation.compare import Contender, compare, read_contenders
 from cinegan_jax.evaluation.compare_report import notes, sentence, to_json, to_tables
 from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore

@@ -7,17 +7,17 @@ from listed_pairs import ListedPairs
 from scipy.interpolate import RegularGridInterpolator
 from several_processes import in_processes
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.baselines import lut_generate
 from cinegan_jax.evaluation.evaluate import evaluate
 from cinegan_jax.evaluation.methods import of_photo, unchanged
 from cinegan_jax.evaluation.result import About
 from cinegan_jax.evaluation.scope import Scope
 from cinegan_jax.evaluation.sets import SetScorer
-from cinegan_jax.metrics.frechet import frechet_distance
-from cinegan_jax.metrics.on_devices import OnDevices
+from cinegan_jax.metrics.devices import OnDevices
+from cinegan_jax.metrics.set_distances import frechet_distance
 from cinegan_jax.metrics.streaming import Moments
 
 SIZE = 32

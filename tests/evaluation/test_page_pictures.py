@@ -10,13 +10,7 @@ from PIL import Image
 
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.evaluation.page_pictures import (
-    SIDE,
-    PhotoPictures,
-    by_need,
-    embed,
-    pictures_of,
-)
+from cinegan_jax.evaluation.page_pictures import SIDE, PhotoPictures, by_need, embed, pictures_of
 
 
 def opened(uri: str) -> Image.Image:

@@ -2,9 +2,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cinegan_jax.data.geometry import centre_crop
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.errors import UserError
+from cinegan_jax.data.transforms import centre_crop
 from cinegan_jax.evaluation.quick import QuickEvaluator
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
 
 ABOUT = About("run", "FilmSet", "Velvia")

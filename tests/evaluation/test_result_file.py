@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore
 from cinegan_jax.evaluation.result_file import load, save
 

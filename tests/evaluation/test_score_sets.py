@@ -16,8 +16,8 @@ from toy_latent_family import ToyLatentFamily
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data import shapes
-from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.compare import read_contenders
 from cinegan_jax.evaluation.picture_outputs import to_html
 from cinegan_jax.evaluation.picture_target import PictureTarget
@@ -25,8 +25,8 @@ from cinegan_jax.evaluation.result import Evaluation
 from cinegan_jax.evaluation.result_file import load
 from cinegan_jax.evaluation.score_sets import score_sets
 from cinegan_jax.evaluation.target import open_target
-from cinegan_jax.metrics.on_devices import OnDevices
-from cinegan_jax.metrics.random_sets import (
+from cinegan_jax.metrics.devices import OnDevices
+from cinegan_jax.metrics.set_distances import (
     RandomSet,
     random_features_on_devices,
     random_set_scores,

@@ -5,13 +5,12 @@ import pytest
 import runs
 from PIL import Image
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.errors import UserError
 from cinegan_jax.evaluation.protocols import as_stored, protocols
 from cinegan_jax.evaluation.target import of_folder, open_target
-from cinegan_jax.inference.choose_look import choose_look
-from cinegan_jax.inference.trained_look import apply_generator, load_look, write_look
+from cinegan_jax.inference.look import apply_generator, choose_look, load_look, write_look
 from cinegan_jax.ops.images import to_signed, to_uint8
 
 

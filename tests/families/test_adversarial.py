@@ -1,24 +1,24 @@
-"""The settings of the game between critics and generator."""
+"""The settings of the game between discriminators and generator."""
 
 import jax
 import numpy as np
 import pytest
 
 from cinegan_jax import losses
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.adversarial import (
     Adversarial,
     augmented,
-    critic_loss,
+    discriminator_loss,
     generator_loss,
     noise_level,
     noisy,
     stream,
 )
-from cinegan_jax.families.api import moment_at
+from cinegan_jax.families.api import step_context
 
 PAIRS = 400
-MOMENT = moment_at(5, jax.random.key(1), PAIRS)
+MOMENT = step_context(5, jax.random.key(1), PAIRS)
 KEYS = stream(MOMENT.keys, "labels")
 
 
@@ -29,7 +29,9 @@ def logits(rng):
 
 def test_hinge_is_the_published_loss(logits):
     real, fake = logits
-    assert critic_loss(Adversarial(), real, fake, KEYS) == losses.hinge_critic(real, fake)
+    assert discriminator_loss(Adversarial(), real, fake, KEYS) == losses.hinge_discriminator(
+        real, fake
+    )
     assert generator_loss(Adversarial(), fake) == losses.hinge_generator(fake)
 
 
@@ -37,13 +39,13 @@ def test_smoothing_is_one_sided(logits):
     real, fake = logits
     game = Adversarial(loss="least_squares", label_smoothing=0.1)
     wanted = (((real - 0.9) ** 2).mean() + (fake**2).mean()) / 2
-    np.testing.assert_allclose(critic_loss(game, real, fake, KEYS), wanted, rtol=1e-5)
+    np.testing.assert_allclose(discriminator_loss(game, real, fake, KEYS), wanted, rtol=1e-5)
     generator = ((fake - 1) ** 2).mean() / 2  # not smoothed
     np.testing.assert_allclose(generator_loss(game, fake), generator, rtol=1e-5)
 
 
 def test_the_logistic_generator_does_not_saturate(logits):
-    """-log sigmoid(D), whose slope is steepest where critics are sure, not log(1 - sigmoid(D))."""
+    """-log sigmoid(D): steepest where discriminators are sure, unlike log(1 - sigmoid(D))."""
     fake = logits[1]
     game = Adversarial(loss="logistic")
     wanted = np.log1p(np.exp(-np.float64(fake))).mean()
@@ -58,7 +60,7 @@ def test_flipped_pairs_have_both_labels_the_wrong_way_round():
 
     def one(key):
         real, fake = np.full((1, 1), -1, np.float32), np.full((1, 1), 2, np.float32)
-        return critic_loss(game, real, fake, key[None])
+        return discriminator_loss(game, real, fake, key[None])
 
     found = np.asarray(jax.vmap(one)(KEYS))
     right, wrong = (4 + 4) / 2, (1 + 1) / 2
@@ -102,7 +104,10 @@ def test_pictures_are_augmented_as_the_policies_say(rng):
         ({"label_flips": 1.5, "loss": "logistic"}, r"label_flips=1.5 must be 0 or more, less than"),
         ({"noise": -1.0}, r"config.adversarial.noise=-1.0 must be 0 or more"),
         ({"r1_every": 0}, r"config.adversarial.r1_every=0 must be 1 or more"),
-        ({"critic_updates": 0}, r"config.adversarial.critic_updates=0 must be 1 or more"),
+        (
+            {"discriminator_updates": 0},
+            r"config.adversarial.discriminator_updates=0 must be 1 or more",
+        ),
     ],
 )
 def test_wrong_settings_are_named(settings, says):

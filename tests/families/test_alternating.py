@@ -12,12 +12,12 @@ import pytest
 import runs
 from agreement import largest_gap
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.adversarial import Adversarial, stream
 from cinegan_jax.families.alternating import AlternatingGan
-from cinegan_jax.families.api import example_keys, makes_from_latents, moment_at
+from cinegan_jax.families.api import example_keys, makes_from_latents, step_context
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.nets.dcgan import Critic, Generator
+from cinegan_jax.nets.dcgan import Discriminator, Generator
 from cinegan_jax.ops.images import to_signed
 from cinegan_jax.training.state import init_state
 from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
@@ -27,7 +27,7 @@ LOGISTIC = Adversarial(loss="logistic")
 
 
 def family_of(game: Adversarial = LOGISTIC) -> AlternatingGan:
-    return AlternatingGan(Generator(SIZE, WIDTH), Critic(WIDTH), Z, game)
+    return AlternatingGan(Generator(SIZE, WIDTH), Discriminator(WIDTH), Z, game)
 
 
 @pytest.fixture
@@ -36,22 +36,24 @@ def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def test_a_player_s_statistics_advance_where_it_moves(batch: dict[str, np.ndarray]) -> None:
-    """The critic's at the real pictures and then at the generated ones, each their own batch."""
+    """The discriminator's statistics at the real images and then at the generated ones."""
     family = family_of()
     params, state = jax.jit(family.init)(jax.random.key(0), batch)
-    moment = moment_at(0, jax.random.key(1), 2 * BATCH)
-    _, of_critic = jax.jit(family.critic_objective)(params, state, None, batch, moment)
-    assert largest_gap(of_critic.state["generator"], state["generator"]) == 0
-    seen = state["critics"]
-    for images in (to_signed(batch["target"]), of_critic.generated):
-        variables = {"params": params["critics"], "batch_stats": seen}
-        replicas = family._over(moment)
-        _, after = family.critic.apply(variables, images, replicas, mutable=["batch_stats"])
+    context = step_context(0, jax.random.key(1), 2 * BATCH)
+    _, of_discriminator = jax.jit(family.discriminator_objective)(
+        params, state, None, batch, context
+    )
+    assert largest_gap(of_discriminator.state["generator"], state["generator"]) == 0
+    seen = state["discriminator"]
+    for images in (to_signed(batch["target"]), of_discriminator.generated):
+        variables = {"params": params["discriminator"], "batch_stats": seen}
+        replicas = family._over(context)
+        _, after = family.discriminator.apply(variables, images, replicas, mutable=["batch_stats"])
         assert largest_gap(after["batch_stats"], seen) > 0.01
         seen = after["batch_stats"]
-    assert largest_gap(of_critic.state["critics"], seen) < 1e-5
-    _, of_generator = jax.jit(family.generator_objective)(params, state, None, batch, moment)
-    assert largest_gap(of_generator.state["critics"], state["critics"]) == 0
+    assert largest_gap(of_discriminator.state["discriminator"], seen) < 1e-5
+    _, of_generator = jax.jit(family.generator_objective)(params, state, None, batch, context)
+    assert largest_gap(of_generator.state["discriminator"], state["discriminator"]) == 0
     assert largest_gap(of_generator.state["generator"], state["generator"]) > 1e-3
 
 
@@ -87,27 +89,29 @@ def test_pictures_are_those_of_one_key_each_and_do_not_see_each_other(
     np.testing.assert_allclose(family.judge(params, state, made[3:4]), logits[3:4], atol=1e-5)
 
 
-def test_signals_say_how_often_the_critic_is_right(batch: dict[str, np.ndarray]) -> None:
+def test_signals_say_how_often_the_discriminator_is_right(batch: dict[str, np.ndarray]) -> None:
     family = family_of(Adversarial(loss="least_squares"))
     params, state = jax.jit(family.init)(jax.random.key(0), batch)
-    moment = moment_at(0, jax.random.key(1), 2 * BATCH)
-    losses, aux = jax.jit(family.critic_objective)(params, state, None, batch, moment)
-    variables = {"params": params["critics"], "batch_stats": state["critics"]}
-    apply = partial(family.critic.apply, mutable=["batch_stats"])
+    context = step_context(0, jax.random.key(1), 2 * BATCH)
+    losses, aux = jax.jit(family.discriminator_objective)(params, state, None, batch, context)
+    variables = {"params": params["discriminator"], "batch_stats": state["discriminator"]}
+    apply = partial(family.discriminator.apply, mutable=["batch_stats"])
     real, fake = (
-        np.asarray(apply(variables, images, family._over(moment))[0])
+        np.asarray(apply(variables, images, family._over(context))[0])
         for images in (to_signed(batch["target"]), aux.generated)
     )
-    assert losses["critics"] == pytest.approx(((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2)
+    assert losses["discriminator"] == pytest.approx(
+        ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2
+    )
     wanted = {
-        "critics/accuracy_real": (real > 0.5).mean(),
-        "critics/accuracy_fake": (fake < 0.5).mean(),
-        "critics/margin_real": real.mean() - 0.5,
-        "critics/margin_fake": 0.5 - fake.mean(),
+        "discriminator/accuracy_real": (real > 0.5).mean(),
+        "discriminator/accuracy_fake": (fake < 0.5).mean(),
+        "discriminator/margin_real": real.mean() - 0.5,
+        "discriminator/margin_fake": 0.5 - fake.mean(),
     }
-    assert aux.signals.keys() == wanted.keys()
+    assert aux.diagnostics.keys() == wanted.keys()
     for name, value in wanted.items():
-        assert aux.signals[name] == pytest.approx(value, abs=1e-6), name
+        assert aux.diagnostics[name] == pytest.approx(value, abs=1e-6), name
 
 
 def latents_of(family: AlternatingGan, state: Any, update: int, repeat: int = 0) -> np.ndarray:
@@ -118,14 +122,14 @@ def latents_of(family: AlternatingGan, state: Any, update: int, repeat: int = 0)
 
 
 def test_steps_are_those_of_pytorch(batch: dict[str, np.ndarray]) -> None:
-    """Two critic updates, then the generator's; smoothed labels; plain gradient descent."""
+    """Two discriminator updates, then the generator's; smoothed labels; plain gradient descent."""
     torch = pytest.importorskip("torch", reason="needs PyTorch")
     import dcgan_in_torch
 
-    family = family_of(Adversarial(loss="logistic", label_smoothing=0.1, critic_updates=2))
+    family = family_of(Adversarial(loss="logistic", label_smoothing=0.1, discriminator_updates=2))
     there = {
         "generator": dcgan_in_torch.generator(SIZE, Z, WIDTH),
-        "critics": dcgan_in_torch.critic(SIZE, WIDTH),
+        "discriminator": dcgan_in_torch.discriminator(SIZE, WIDTH),
     }
     optimizers = dict.fromkeys(there, optax.sgd(0.05))
     names = metric_names(family, None, batch)
@@ -141,16 +145,16 @@ def test_steps_are_those_of_pytorch(batch: dict[str, np.ndarray]) -> None:
         return there["generator"](latents[:, :, None, None])
 
     def judged(images: Any, label: float) -> Any:
-        logits = there["critics"](images)
+        logits = there["discriminator"](images)
         return loss(logits, torch.full_like(logits, label))
 
     for _ in range(2):
         for repeat in range(2):
             real = torch.from_numpy(np.array(to_signed(batch["target"][repeat::2])))
-            movers["critics"].zero_grad()
+            movers["discriminator"].zero_grad()
             fake = fake_of(0, repeat).detach()
             (judged(real.movedim(-1, 1), 0.9) + judged(fake, 0.0)).backward()
-            movers["critics"].step()
+            movers["discriminator"].step()
         movers["generator"].zero_grad()
         judged(fake_of(1), 1.0).backward()
         movers["generator"].step()
@@ -166,60 +170,66 @@ def test_r1_is_that_of_pytorch(batch: dict[str, np.ndarray]) -> None:
     import dcgan_in_torch
 
     family = family_of(Adversarial(loss="logistic", r1=0.3, r1_every=4))
-    critic = dcgan_in_torch.critic(SIZE, WIDTH)
-    params = {"critics": dcgan_in_torch.params_of(critic)}
-    state = {"critics": dcgan_in_torch.statistics_of(critic)}
+    discriminator = dcgan_in_torch.discriminator(SIZE, WIDTH)
+    params = {"discriminator": dcgan_in_torch.params_of(discriminator)}
+    state = {"discriminator": dcgan_in_torch.statistics_of(discriminator)}
     real = torch.from_numpy(np.array(to_signed(batch["target"]))).movedim(-1, 1)
-    slopes = torch.autograd.grad(critic(real.requires_grad_()).sum(), real, create_graph=True)[0]
+    slopes = torch.autograd.grad(
+        discriminator(real.requires_grad_()).sum(), real, create_graph=True
+    )[0]
     penalty = 0.3 / 2 * 4 * slopes.square().sum((1, 2, 3)).mean()
     penalty.backward()
-    moment = moment_at(0, jax.random.key(1), 2 * BATCH)
+    context = step_context(0, jax.random.key(1), 2 * BATCH)
 
     @jax.jit
     @jax.value_and_grad
-    def r1(critics: Any) -> Any:
-        return family.r1_objective({"critics": critics}, state, None, batch, moment)[0]["critics"]
+    def r1(discriminators: Any) -> Any:
+        return family.r1_objective({"discriminator": discriminators}, state, None, batch, context)[
+            0
+        ]["discriminator"]
 
-    found, gradient = r1(params["critics"])
+    found, gradient = r1(params["discriminator"])
     assert found == pytest.approx(penalty.item(), rel=1e-4)
     wanted = dcgan_in_torch.params_of(
-        critic, lambda p: torch.zeros_like(p) if p.grad is None else p.grad
+        discriminator, lambda p: torch.zeros_like(p) if p.grad is None else p.grad
     )
     largest = max(np.abs(leaf).max() for leaf in jax.tree.leaves(wanted))
     assert largest_gap(gradient, wanted) < 1e-4 * largest
 
 
-def test_stabilisers_change_what_the_critic_is_asked(batch: dict[str, np.ndarray]) -> None:
+def test_stabilisers_change_what_the_discriminator_is_asked(batch: dict[str, np.ndarray]) -> None:
     """Each by its own key, and of both players' updates."""
-    moment = moment_at(0, jax.random.key(1), 2 * BATCH)
+    context = step_context(0, jax.random.key(1), 2 * BATCH)
     params, state = jax.jit(family_of().init)(jax.random.key(0), batch)
 
     def losses(**settings: Any) -> list[float]:
         family = family_of(Adversarial(loss="logistic", **settings))
-        objectives = (family.critic_objective, family.generator_objective)
-        found = [objective(params, state, None, batch, moment)[0] for objective in objectives]
+        objectives = (family.discriminator_objective, family.generator_objective)
+        found = [objective(params, state, None, batch, context)[0] for objective in objectives]
         return [float(next(iter(each.values()))) for each in found]
 
     plain = losses()
     for settings in ({"noise": 0.3}, {"augment": "colour,translation,cutout"}):
         assert not np.isclose(losses(**settings), plain, atol=1e-4).any(), settings
     for settings in ({"label_smoothing": 0.1}, {"label_flips": 0.5}):
-        critics, generator = np.isclose(losses(**settings), plain, atol=1e-4)
-        assert not critics, settings
+        discriminators, generator = np.isclose(losses(**settings), plain, atol=1e-4)
+        assert not discriminators, settings
         assert generator, settings
 
 
 def test_parts_of_a_batch_keep_the_statistics_of_the_last(batch: dict[str, np.ndarray]) -> None:
-    family, optimizers = family_of(), {p: optax.sgd(0.0) for p in ("generator", "critics")}
+    family, optimizers = family_of(), {p: optax.sgd(0.0) for p in ("generator", "discriminator")}
     names = metric_names(family, None, batch)
     state = jax.jit(partial(init_state, family, optimizers, names, 0, batch, True))()
     settings = StepSettings(accumulate_steps=2, ema_decay=0.5)
     after = jax.jit(make_train_step(family, optimizers, settings))(state, None, batch)
     key = jax.random.fold_in(jax.random.wrap_key_data(state.key), 0)
-    moment = moment_at(0, jax.random.fold_in(jax.random.fold_in(key, 0), 0), BATCH, first=BATCH)
+    context = step_context(0, jax.random.fold_in(jax.random.fold_in(key, 0), 0), BATCH, first=BATCH)
     last = {"target": batch["target"][BATCH:]}
-    _, aux = jax.jit(family.critic_objective)(state.params, state.family, None, last, moment)
-    assert largest_gap(after.family["critics"], aux.state["critics"]) < 1e-5
+    _, aux = jax.jit(family.discriminator_objective)(
+        state.params, state.model_state, None, last, context
+    )
+    assert largest_gap(after.model_state["discriminator"], aux.state["discriminator"]) < 1e-5
     assert after.ema.keys() == {"generator"}
 
 
@@ -256,16 +266,16 @@ def test_wrong_settings_are_named(settings: dict[str, Any], says: str) -> None:
 def test_the_families_are_built_of_their_configs() -> None:
     family = build_family(config_of({"batch_norm": "replica", "parallelism": "pmap"}))
     assert isinstance(family, AlternatingGan)
-    assert (family.generator, family.critic) == (Generator(64, 100), Critic(100))
+    assert (family.generator, family.discriminator) == (Generator(64, 100), Discriminator(100))
     assert (family.latent_size, family.statistics) == (100, "replica")
     assert [update.players for update in family.updates] == [
-        ("critics",),
+        ("discriminator",),
         ("generator",),
-        ("critics",),
+        ("discriminator",),
     ]
     assert [update.name for update in family.updates] == ["", "", "r1"]
     turns = {
-        "adversarial.critic_updates": 3,
+        "adversarial.discriminator_updates": 3,
         "adversarial.generator_updates": 2,
         "adversarial.r1": 0.0,
     }

@@ -12,9 +12,9 @@ import runs
 from agreement import largest_gap
 
 from cinegan_jax import losses
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.adversarial import Adversarial
-from cinegan_jax.families.api import moment_at
+from cinegan_jax.families.api import step_context
 from cinegan_jax.families.cinegan import PLAYERS, CineGan, LossWeights, advance
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.nets.patchgan import Discriminator
@@ -24,7 +24,7 @@ from cinegan_jax.preflight import step_cost
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.step import gradients_of
 
-MOMENT = moment_at(0, jax.random.key(0), 2)
+MOMENT = step_context(0, jax.random.key(0), 2)
 TELLING = {
     "losses.histogram": (1.0, "sort"),
     "adversarial.noise": (0.1, "erf_inv"),
@@ -79,7 +79,7 @@ def test_the_published_step_has_one_update_and_draws_one_minibatch() -> None:
 @pytest.mark.slow
 def test_updates_in_turn_have_the_losses_and_gradients_of_the_joint_one(batch: Any) -> None:
     """As long as no parameter moves in between."""
-    both, apart = small(), small(critic_updates=3)
+    both, apart = small(), small(discriminator_updates=3)
     params, state = jax.jit(both.init)(jax.random.key(1), batch)
 
     @jax.jit
@@ -98,7 +98,7 @@ def test_updates_in_turn_have_the_losses_and_gradients_of_the_joint_one(batch: A
         return slopes, wanted, metrics, state
 
     assert [(u.players, u.repeats) for u in apart.updates] == [
-        (("critics",), 3),
+        (("discriminator",), 3),
         (("generator",), 1),
     ]
     settle = jax.jit(partial(advance, players=PLAYERS))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cinegan_jax.families.adversarial import Adversarial
-from cinegan_jax.families.cinegan import SCALES, Verdict, _signals
+from cinegan_jax.families.cinegan import SCALES, DiscriminatorOutput, _diagnostics
 
 
 def network(rng: np.random.Generator) -> tuple[dict[str, Any], Any]:
@@ -18,12 +18,18 @@ def network(rng: np.random.Generator) -> tuple[dict[str, Any], Any]:
 
 @pytest.fixture
 def told(rng: np.random.Generator) -> dict[str, Any]:
-    """What goes into the signals, and the logits [n, h, w, 1] of real and of generated pictures."""
-    generator, critics = network(rng), {scale: network(rng) for scale in SCALES}
+    """Inputs of the diagnostics, and the logits [n, h, w, 1] of real and generated images."""
+    generator, discriminators = network(rng), {scale: network(rng) for scale in SCALES}
     logits = {scale: rng.normal(size=(2, 5, 4, 4, 1)).astype(np.float32) for scale in SCALES}
     return {
-        "params": {"generator": generator[0], "critics": {s: c[0] for s, c in critics.items()}},
-        "vectors": {"generator": generator[1], "critics": {s: c[1] for s, c in critics.items()}},
+        "params": {
+            "generator": generator[0],
+            "discriminator": {s: c[0] for s, c in discriminators.items()},
+        },
+        "vectors": {
+            "generator": generator[1],
+            "discriminator": {s: c[1] for s, c in discriminators.items()},
+        },
         "logits": logits,
     }
 
@@ -31,19 +37,19 @@ def told(rng: np.random.Generator) -> dict[str, Any]:
 @pytest.mark.parametrize(("loss", "boundary"), [("hinge", 0.0), ("least_squares", 0.5)])
 def test_signals(told: dict[str, Any], loss: str, boundary: float) -> None:
     verdicts = {
-        scale: (Verdict(real, ()), Verdict(made, ()))
+        scale: (DiscriminatorOutput(real, ()), DiscriminatorOutput(made, ()))
         for scale, (real, made) in told["logits"].items()
     }
     terms = {"l1": np.float32(0.25), "adversarial": np.float32(-1.0)}
-    found = _signals(told["params"], told["vectors"], verdicts, terms, Adversarial(loss=loss))
+    found = _diagnostics(told["params"], told["vectors"], verdicts, terms, Adversarial(loss=loss))
     expected = {"level/l1": 0.25}
     for scale, (real, made) in told["logits"].items():
         expected |= {
-            f"critics/accuracy_real_{scale}": np.mean(real > boundary),
-            f"critics/accuracy_fake_{scale}": np.mean(made < boundary),
-            f"critics/margin_real_{scale}": np.mean(real) - boundary,
-            f"critics/margin_fake_{scale}": boundary - np.mean(made),
-            f"critics/sigma/{scale}/layer": sigma(told["params"]["critics"][scale]),
+            f"discriminator/accuracy_real_{scale}": np.mean(real > boundary),
+            f"discriminator/accuracy_fake_{scale}": np.mean(made < boundary),
+            f"discriminator/margin_real_{scale}": np.mean(real) - boundary,
+            f"discriminator/margin_fake_{scale}": boundary - np.mean(made),
+            f"discriminator/sigma/{scale}/layer": sigma(told["params"]["discriminator"][scale]),
         }
     expected["generator/sigma/layer"] = sigma(told["params"]["generator"])
     assert found.keys() == expected.keys()

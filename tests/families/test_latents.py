@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.api import LatentFamily, example_keys
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cinegan_jax.families.adversarial import Adversarial
-from cinegan_jax.families.api import moment_at
+from cinegan_jax.families.api import step_context
 from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
@@ -44,14 +44,14 @@ def networks() -> Any:
 
 @cache
 def ours(dtype: Any) -> tuple[Any, float]:
-    """Slopes in the critics' parameters, and the loss."""
-    gan, moment = family(dtype), moment_at(0, jax.random.key(0), 2)
+    """Slopes in the discriminators' parameters, and the loss."""
+    gan, context = family(dtype), step_context(0, jax.random.key(0), 2)
     (update,) = [update for update in gan.updates if update.name == "r1"]
-    assert (update.players, update.every) == (("critics",), EVERY)
+    assert (update.players, update.every) == (("discriminator",), EVERY)
     slopes, losses, _ = jax.jit(
-        lambda p, s, b: gradients_of(update.objective, update.players, p, s, None, b, moment)
+        lambda p, s, b: gradients_of(update.objective, update.players, p, s, None, b, context)
     )(*networks(), batch())
-    return slopes["critics"], float(losses["critics"])
+    return slopes["discriminator"], float(losses["discriminator"])
 
 
 def kernel_over_sigma(kernel: Any, u: np.ndarray) -> Any:
@@ -62,7 +62,7 @@ def kernel_over_sigma(kernel: Any, u: np.ndarray) -> Any:
 
 
 def logits(params: Any, vectors: Any, pair: Any) -> Any:
-    """The critic, convolutions padded as TensorFlow's 'same'; statistics of each picture."""
+    """The discriminator, convolutions padded as TensorFlow's 'same'; statistics of each picture."""
     x = pair
     for name, stride in STRIDES.items():
         kernel = kernel_over_sigma(params[name]["kernel"], vectors[name]).permute(3, 2, 0, 1)
@@ -88,11 +88,11 @@ def theirs() -> tuple[dict[str, Any], float]:
     for scale, factor in zip(SCALES, (1, 2), strict=True):
         leaves[scale] = jax.tree.map(
             lambda a: torch.tensor(np.asarray(a), requires_grad=True),
-            dict(params["critics"][scale]),
+            dict(params["discriminator"][scale]),
         )
         seen, real = (torch.nn.functional.avg_pool2d(x, factor) for x in (photo, target))
         real.requires_grad_()
-        verdict = logits(leaves[scale], vectors["critics"][scale], torch.cat([seen, real], 1))
+        verdict = logits(leaves[scale], vectors["discriminator"][scale], torch.cat([seen, real], 1))
         (slope,) = torch.autograd.grad(verdict.mean((1, 2, 3)).sum(), real, create_graph=True)
         penalty = penalty + slope.square().sum((1, 2, 3)).mean()
     loss = GAMMA / 2 * EVERY * penalty

@@ -14,7 +14,7 @@ from etils import epath
 from PIL import Image
 
 from cinegan_jax.families.registry import FAMILIES
-from cinegan_jax.training.parallel import Pmap, make_lowering
+from cinegan_jax.training.partitioning import Pmap, make_partitioner
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.train import train
 from configs import default
@@ -52,11 +52,11 @@ def test_a_run_of_it_scores_shows_and_resumes(
         config.num_steps = steps
         assert train(Run(config), workdir) == 0
     records = runs.records(tmp_path)
-    assert [record["step"] for record in records if "loss_critics" in record] == [2, 4]
+    assert [record["step"] for record in records if "loss_discriminator" in record] == [2, 4]
     assert all(np.isfinite(r["feature_distance"]) for r in records if "feature_distance" in r)
     assert runs.saved_steps(tmp_path) == [2, 4]
     health = [json.loads(line) for line in (tmp_path / "health.jsonl").read_text().splitlines()]
-    assert any("critics/accuracy_real" in str(record) for record in health)
+    assert any("discriminator/accuracy_real" in str(record) for record in health)
     grids = sorted((tmp_path / "samples").glob("*.png"))
     assert len(grids) == 2
     assert np.asarray(Image.open(grids[-1])).std() > 1
@@ -68,10 +68,10 @@ def test_eight_devices_take_its_steps_as_one(
     run, ends = Run(config), []
     batch = {"target": rng.integers(0, 256, (8, 32, 32, 3), np.uint8)}
     fresh = run.init_state()
-    for lowering in (make_lowering("jit", 1, False), Pmap()):
-        step = lowering.compile(run.make_step, fresh)
-        state = step(lowering.place_state(fresh), None, lowering.place_batch(batch))
-        ends.append(jax.device_get(lowering.to_save(state)))
+    for partitioning in (make_partitioner("jit", 1, False), Pmap()):
+        step = partitioning.compile(run.make_step, fresh)
+        state = step(partitioning.place_state(fresh), None, partitioning.place_batch(batch))
+        ends.append(jax.device_get(partitioning.to_save(state)))
     alone, spread = ends
     assert largest_gap(alone.params, fresh.params) > 5e-5
     for part in ("params", "optimizers", "ema"):

@@ -4,9 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cinegan_jax.health.alarm import Alarm
-from cinegan_jax.health.monitor import Monitor
-from cinegan_jax.health.records import alarm_record, check_record
+from cinegan_jax.health.monitor import Alarm, Monitor, alarm_record, check_record
 from cinegan_jax.health.rules import Collapse, Divergence, NonFinite
 
 COLLAPSE = Collapse("warn", patience=3, distance_to_targets=0.3)
@@ -82,8 +80,8 @@ def test_levels_are_compared_with_the_mean_of_the_first_checks() -> None:
     for step, level in enumerate([1.0, 2.0, 3.0]):
         assert watch.check(step, {"level/l1": level}).alarms == []
     assert watch.check(4, {"level/l1": 5.9}).alarms == []
-    signals, (alarm,) = watch.check(5, {"level/l1": 6.2})
-    assert signals["level/l1_to_start"] == alarm.evidence[0].value == 3.1
+    diagnostics, (alarm,) = watch.check(5, {"level/l1": 6.2})
+    assert diagnostics["level/l1_to_start"] == alarm.evidence[0].value == 3.1
 
 
 def test_what_is_recalled_goes_on_as_if_it_had_never_stopped() -> None:
@@ -106,12 +104,12 @@ def test_a_rule_that_is_new_begins_anew() -> None:
 def test_the_records_of_a_check_and_of_its_alarm() -> None:
     watch = monitor("stop")
     (alarm,) = alarms_of(watch, [SICK] * 3)
-    record = check_record(3, watch.check(4, measured(FINE)).signals)
+    record = check_record(3, watch.check(4, measured(FINE)).diagnostics)
     assert record.pop("wall").startswith("20")
     assert record == {
         "step": 3,
         "kind": "check",
-        "signals": {
+        "diagnostics": {
             "output/distance_to_targets": 0.9,
             "output/pair_distance": 0.9,
             "target/pair_distance": 1.0,

@@ -1,18 +1,18 @@
-"""Each rule sees its failure in the signals of a check, and nothing in those of a healthy one."""
+"""Each rule sees its failure in the diagnostics of a check, and none in healthy ones."""
 
 import pytest
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.health.rules import RULES, Crossing, Rule, make_rules, remembered
 from configs.default import get_config
 
 HEALTHY = {
-    "critics/accuracy_full": 0.65,
-    "critics/accuracy_half": 0.7,
-    "critics/accuracy_real_full": 1.0,
-    "critics/accuracy_fake_full": 0.3,
+    "discriminator/accuracy_full": 0.65,
+    "discriminator/accuracy_half": 0.7,
+    "discriminator/accuracy_real_full": 1.0,
+    "discriminator/accuracy_fake_full": 0.3,
     "generator/gradient_norm_to_start": 0.8,
-    "critics/gradient_norm_to_start": 1.4,
+    "discriminator/gradient_norm_to_start": 1.4,
     "generator/update_ratio": 1e-3,
     "output/distance_to_targets": 0.95,
     "output/saturated_excess": 0.01,
@@ -25,11 +25,11 @@ HEALTHY = {
     "steps/non_finite": 0.0,
 }
 SICK = {
-    "critic_overpowers": {"critics/accuracy_half": 1.0},
-    "critic_misled": {"critics/accuracy_full": 0.02},
+    "discriminator_overpowers": {"discriminator/accuracy_half": 1.0},
+    "discriminator_misled": {"discriminator/accuracy_full": 0.02},
     "generator_gradient_vanishes": {"generator/gradient_norm_to_start": 1e-4},
     "collapse": {"output/distance_to_targets": 0.01},
-    "oscillation": {"critics/accuracy_full": 0.99},
+    "oscillation": {"discriminator/accuracy_full": 0.99},
     "saturation": {"output/saturated_excess": 0.6},
     "blooming": {"output/burnt_excess": 0.2},
     "colour_cast": {"output/colour_cast": 30.0},
@@ -37,7 +37,7 @@ SICK = {
     "stalled_input": {"data/wait_share": 0.8},
     "non_finite": {"steps/non_finite": 3.0},
 }
-TURNS = [{"critics/accuracy_full": a} for a in (0.99, 0.2, 0.98, 0.7, 0.1)]
+TURNS = [{"discriminator/accuracy_full": a} for a in (0.99, 0.2, 0.98, 0.7, 0.1)]
 
 
 def shipped() -> dict[str, Rule]:
@@ -54,11 +54,11 @@ def test_a_healthy_check_shows_nothing(name: str) -> None:
 def test_a_sick_check_shows_its_failure_and_no_other(name: str) -> None:
     past = TURNS if name == "oscillation" else []
     found = {n: rule.crossings(HEALTHY | SICK[name], past) for n, rule in shipped().items()}
-    also = {"oscillation": {"critic_overpowers"}}.get(name, set())
+    also = {"oscillation": {"discriminator_overpowers"}}.get(name, set())
     assert {n for n, crossings in found.items() if crossings} == {name} | also
-    for signal, value, limit in found[name]:
-        assert signal.removesuffix("_turns") in SICK[name]
-        assert value == SICK[name].get(signal, 4)
+    for diagnostic, value, limit in found[name]:
+        assert diagnostic.removesuffix("_turns") in SICK[name]
+        assert value == SICK[name].get(diagnostic, 4)
         assert limit != value or name == "oscillation"
 
 
@@ -75,18 +75,18 @@ def test_a_generator_that_stands_still_is_seen_by_its_updates() -> None:
 
 
 def test_exploding_gradients_are_a_divergence() -> None:
-    exploded = HEALTHY | {"critics/gradient_norm_to_start": 1e4}
+    exploded = HEALTHY | {"discriminator/gradient_norm_to_start": 1e4}
     (crossing,) = shipped()["divergence"].crossings(exploded, [])
-    assert crossing.signal == "critics/gradient_norm_to_start"
+    assert crossing.diagnostic == "discriminator/gradient_norm_to_start"
 
 
 def test_turns_are_counted_between_the_limits_and_beyond() -> None:
-    """0.7 is on neither side; a critic that stays ahead takes no turns."""
+    """0.7 is on neither side; a discriminator that stays ahead takes no turns."""
     rule = shipped()["oscillation"]
-    now = HEALTHY | {"critics/accuracy_full": 0.99}
-    assert rule.crossings(now, TURNS) == [Crossing("critics/accuracy_full_turns", 4, 4)]
+    now = HEALTHY | {"discriminator/accuracy_full": 0.99}
+    assert rule.crossings(now, TURNS) == [Crossing("discriminator/accuracy_full_turns", 4, 4)]
     assert rule.crossings(now, TURNS[1:]) == []
-    assert rule.crossings(now, [{"critics/accuracy_full": 0.99}] * 12) == []
+    assert rule.crossings(now, [{"discriminator/accuracy_full": 0.99}] * 12) == []
 
 
 def test_a_rule_that_is_off_is_left_out() -> None:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cinegan_jax.health.signals import derive
+from cinegan_jax.health.diagnostics import derive
 
 
 def test_updates_are_told_against_what_they_move() -> None:
@@ -26,17 +26,19 @@ def test_updates_are_told_against_what_they_move() -> None:
 
 def test_real_and_generated_pictures_count_alike() -> None:
     measured = {
-        "critics/accuracy_real_full": 0.9,
-        "critics/accuracy_fake_full": 0.7,
-        "critics/margin_real_half": -1.0,
-        "critics/margin_fake_half": 4.0,
-        "critics/accuracy_real": 1.0,
-        "critics/accuracy_fake": 0.0,
+        "discriminator/accuracy_real_full": 0.9,
+        "discriminator/accuracy_fake_full": 0.7,
+        "discriminator/margin_real_half": -1.0,
+        "discriminator/margin_fake_half": 4.0,
+        "discriminator/accuracy_real": 1.0,
+        "discriminator/accuracy_fake": 0.0,
     }
     found = derive(measured, {})
-    assert found["critics/accuracy_full"] == pytest.approx(0.8)
-    assert found["critics/margin_half"] == pytest.approx(1.5)
-    assert found["critics/accuracy"] == pytest.approx(0.5)  # of a family with one critic
+    assert found["discriminator/accuracy_full"] == pytest.approx(0.8)
+    assert found["discriminator/margin_half"] == pytest.approx(1.5)
+    assert found["discriminator/accuracy"] == pytest.approx(
+        0.5
+    )  # of a family with one discriminator
 
 
 def test_pictures_are_told_against_their_targets() -> None:
@@ -58,9 +60,9 @@ def test_pictures_are_told_against_their_targets() -> None:
 
 
 def test_players_are_compared() -> None:
-    measured = {"generator/gradient_norm": 6.0, "critics/gradient_norm": 1.5}
+    measured = {"generator/gradient_norm": 6.0, "discriminator/gradient_norm": 1.5}
     assert derive(measured, {})["players/gradient_norm_ratio"] == pytest.approx(4.0)
-    assert "players/gradient_norm_ratio" not in derive({"critics/gradient_norm": 1.5}, {})
+    assert "players/gradient_norm_ratio" not in derive({"discriminator/gradient_norm": 1.5}, {})
 
 
 def test_levels_are_told_against_their_start() -> None:
@@ -71,11 +73,11 @@ def test_levels_are_told_against_their_start() -> None:
 
 def test_what_is_not_finite_is_not_known() -> None:
     measured = {"level/l1": math.nan, "generator/gradient_norm": math.inf}
-    found = derive({**measured, "critics/gradient_norm": 2.0}, {"level/l1": 1.0})
+    found = derive({**measured, "discriminator/gradient_norm": 2.0}, {"level/l1": 1.0})
     assert found == {
         "level/l1": None,
         "generator/gradient_norm": None,
-        "critics/gradient_norm": 2.0,
+        "discriminator/gradient_norm": 2.0,
         "players/gradient_norm_ratio": None,
         "level/l1_to_start": None,
     }

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from cinegan_jax.inference.trained_look import TrainedLook
+from cinegan_jax.inference.look import TrainedLook
 from cinegan_jax.nets.res_unet import Generator
 
 

@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 import runs
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.inference.choose_look import choose_look
-from cinegan_jax.inference.trained_look import apply_generator, load_look, write_look
-from cinegan_jax.inference.workdir_networks import read_config, read_networks
+from cinegan_jax.inference.look import apply_generator, choose_look, load_look, write_look
+from cinegan_jax.inference.run_networks import read_config, read_networks
 from cinegan_jax.ops.images import to_signed, to_uint8
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cinegan_jax.data import film
-from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.inference import colour_table
-from cinegan_jax.inference.colour_table import (
+from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.film import render as film
+from cinegan_jax.inference import lut_fit as colour_table
+from cinegan_jax.inference.lut_fit import (
     fit_colour_table,
     make_develop,
     monotone,

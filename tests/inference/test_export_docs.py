@@ -10,8 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.inference.generate import make_generate
-from cinegan_jax.inference.trained_look import apply_generator, load_look
+from cinegan_jax.inference.look import apply_generator, load_look
+from cinegan_jax.inference.network import make_generate
 from cinegan_jax.ops.images import to_signed
 
 PAGE = (Path(__file__).parents[2] / "docs" / "export.md").read_text()

@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 
 from cinegan_jax.inference.export_onnx import to_onnx
-from cinegan_jax.inference.trained_look import Grain, TrainedLook, architecture
+from cinegan_jax.inference.look import Grain, TrainedLook, architecture
 from cinegan_jax.nets.res_unet import Generator
 
 

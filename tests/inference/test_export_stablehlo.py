@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from jax import export
 
-from cinegan_jax.inference.export_stablehlo import to_stablehlo
+from cinegan_jax.inference.export import to_stablehlo
 from cinegan_jax.nets.res_unet import Generator
 
 ELSEWHERE = """

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cinegan_jax.inference.generate import make_generate, pad_to_multiple
+from cinegan_jax.inference.network import make_generate, pad_to_multiple
 from cinegan_jax.ops.images import to_signed
 
 

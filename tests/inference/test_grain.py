@@ -3,9 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from cinegan_jax.data.film import add_grain
-from cinegan_jax.data.grain import lay_grain
-from cinegan_jax.inference.grain import GrainNoise
+from cinegan_jax.film.grain import GrainNoise, lay_grain
+from cinegan_jax.film.render import add_grain
 
 
 def in_bands(picture, size, bands, sigma=0.02, seed=3):

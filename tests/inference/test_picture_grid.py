@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cinegan_jax.inference.picture_grid import CAPTION, GUTTER, picture_grid, score_captions
+from cinegan_jax.pages.image_grid import CAPTION, GUTTER, picture_grid, score_captions
 
 
 def _cell(grid: np.ndarray, row: int, column: int, height: int, width: int, above: int = 0):

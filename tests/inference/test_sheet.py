@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cinegan_jax.inference.sheet import COLUMNS, GUTTER, contact_sheet, grid
+from cinegan_jax.pages.image_grid import COLUMNS, GUTTER, contact_sheet, grid
 
 
 def test_grid_puts_each_picture_in_its_cell(rng):

@@ -4,13 +4,12 @@ import jax
 import numpy as np
 import pytest
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.inference import tiles as tiles_module
-from cinegan_jax.inference import whole as whole_module
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.inference import methods as tiles_module
+from cinegan_jax.inference import methods as whole_module
+from cinegan_jax.inference.look import TrainedLook, apply_generator
+from cinegan_jax.inference.methods import tiles, whole
 from cinegan_jax.inference.statistics import apply_with, measure
-from cinegan_jax.inference.tiles import tiles
-from cinegan_jax.inference.trained_look import TrainedLook, apply_generator
-from cinegan_jax.inference.whole import whole
 from cinegan_jax.nets.res_unet import Generator
 
 KINDS = {"published": (False, 0), "residual": (True, 4)}

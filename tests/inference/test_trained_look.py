@@ -6,8 +6,8 @@ import pytest
 import safetensors.numpy
 from flax.traverse_util import flatten_dict
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.inference.trained_look import (
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.inference.look import (
     Grain,
     TrainedLook,
     apply_generator,

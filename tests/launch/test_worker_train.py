@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cinegan_jax.health.alarm import UNHEALTHY_EXIT_CODE
+from cinegan_jax.health.monitor import UNHEALTHY_EXIT_CODE
 from cinegan_jax.main import USER_ERROR_EXIT_CODE
 from cinegan_jax.training.preemption import INTERRUPTED_EXIT_CODE, PREEMPTED_EXIT_CODE
 

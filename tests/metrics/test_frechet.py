@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from cinegan_jax.metrics.frechet import frechet_distance
+from cinegan_jax.metrics.set_distances import frechet_distance
 from cinegan_jax.metrics.streaming import Moments
 
 

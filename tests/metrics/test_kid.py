@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cinegan_jax.metrics.kid import kid, mmd_squared
+from cinegan_jax.metrics.set_distances import kid, mmd_squared
 
 
 def kernel(a, b):

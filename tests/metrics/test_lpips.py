@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cinegan_jax.convert.lpips import convert_lpips, read_heads
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.metrics.lpips import load_lpips, weight_shapes
 from cinegan_jax.nets.weights_file import write_weights
 

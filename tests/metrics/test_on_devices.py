@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cinegan_jax.metrics.on_devices import PICTURES, OnDevices
+from cinegan_jax.metrics.devices import PICTURES, OnDevices
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 40])

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from cinegan_jax.metrics.image_checks import checked
 from cinegan_jax.metrics.paired import PAIRED_METRICS, lpips_metric
-from cinegan_jax.metrics.shapes import checked
 
 NAMES = tuple(PAIRED_METRICS)
 

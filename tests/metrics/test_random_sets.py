@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 
 from cinegan_jax.metrics.feature_distance import random_features
-from cinegan_jax.metrics.random_sets import (
+from cinegan_jax.metrics.set_distances import (
     RandomSet,
     random_features_on_devices,
     random_set_scores,

@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 from several_processes import in_processes
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.metrics.frechet import frechet_distance
-from cinegan_jax.metrics.kid import kid
-from cinegan_jax.metrics.on_devices import OnDevices
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.metrics.devices import OnDevices, own_indices
 from cinegan_jax.metrics.patches import cut_patches
+from cinegan_jax.metrics.set_distances import frechet_distance, kid
 from cinegan_jax.metrics.sets import (
     SET_METRICS,
     PictureSet,
@@ -18,7 +17,6 @@ from cinegan_jax.metrics.sets import (
     set_scores,
     small_set_notes,
 )
-from cinegan_jax.metrics.spread import own_indices
 from cinegan_jax.metrics.streaming import Moments
 from cinegan_jax.nets.inception import InceptionPool3, resize, weight_shapes
 

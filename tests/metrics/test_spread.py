@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from several_processes import in_processes
 
-from cinegan_jax.metrics import spread
+from cinegan_jax.metrics import devices as spread
 
 
 @pytest.mark.parametrize(("count", "processes"), [(10, 3), (2, 4), (0, 2), (7, 1)])

@@ -6,8 +6,8 @@ import pytest
 from several_processes import in_processes
 
 from cinegan_jax.metrics import streaming
+from cinegan_jax.metrics.devices import own_indices
 from cinegan_jax.metrics.paired import PAIRED_METRICS
-from cinegan_jax.metrics.spread import own_indices
 from cinegan_jax.metrics.streaming import Moments, RunningMeans, RunningMoments, mean_scores
 
 

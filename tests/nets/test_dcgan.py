@@ -9,7 +9,7 @@ import pytest
 from agreement import largest_gap
 
 from cinegan_jax.nets.batch_norm import ALONE
-from cinegan_jax.nets.dcgan import Critic, Generator
+from cinegan_jax.nets.dcgan import Discriminator, Generator
 
 torch = pytest.importorskip("torch", reason="needs PyTorch")
 import dcgan_in_torch  # noqa: E402
@@ -27,7 +27,7 @@ class Case:
             self.theirs = dcgan_in_torch.generator(size, Z, WIDTH)
             self.shape: tuple[int, ...] = (BATCH, Z)
         else:
-            self.ours, self.theirs = Critic(WIDTH), dcgan_in_torch.critic(size, WIDTH)
+            self.ours, self.theirs = Discriminator(WIDTH), dcgan_in_torch.discriminator(size, WIDTH)
             self.shape = (BATCH, size, size, 3)
         self.rng = rng
         self.params = dcgan_in_torch.params_of(self.theirs)
@@ -58,7 +58,9 @@ class Case:
         return {**layers, "result": result}, after["batch_stats"]
 
 
-@pytest.fixture(params=[("generator", 16), ("generator", 32), ("critic", 16), ("critic", 32)])
+@pytest.fixture(
+    params=[("generator", 16), ("generator", 32), ("discriminator", 16), ("discriminator", 32)]
+)
 def case(request: pytest.FixtureRequest, rng: np.random.Generator) -> Case:
     return Case(*request.param, rng)
 
@@ -111,16 +113,16 @@ def test_gradients_of_parameters_and_inputs(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "maps", "critics_maps", "counts"),
+    ("size", "maps", "discriminators_maps", "counts"),
     [(64, 100, 100, (8_007_800, 6_740_400)), (128, 160, 40, (73_745_600, 4_366_560))],
 )
 def test_parameters_of_the_published_networks(
-    size: int, maps: int, critics_maps: int, counts: tuple[int, int]
+    size: int, maps: int, discriminators_maps: int, counts: tuple[int, int]
 ) -> None:
     with torch.device("meta"):
         networks = (
             dcgan_in_torch.generator(size, 100, maps),
-            dcgan_in_torch.critic(size, critics_maps),
+            dcgan_in_torch.discriminator(size, discriminators_maps),
         )
     theirs = tuple(sum(p.numel() for p in network.parameters()) for network in networks)
     inputs = (jnp.zeros((1, 100)), jnp.zeros((1, size, size, 3)))
@@ -129,14 +131,16 @@ def test_parameters_of_the_published_networks(
             leaf.size
             for leaf in jax.tree.leaves(jax.eval_shape(module.init, jax.random.key(0), x)["params"])
         )
-        for module, x in zip((Generator(size, maps), Critic(critics_maps)), inputs, strict=True)
+        for module, x in zip(
+            (Generator(size, maps), Discriminator(discriminators_maps)), inputs, strict=True
+        )
     )
     assert ours == theirs == counts
 
 
 def test_initial_parameters_have_the_published_spread() -> None:
     pictures = jnp.zeros((1, 32, 32, 3))
-    for module, x in ((Generator(32, 16), jnp.zeros((1, 100))), (Critic(16), pictures)):
+    for module, x in ((Generator(32, 16), jnp.zeros((1, 100))), (Discriminator(16), pictures)):
         params = jax.jit(module.init)(jax.random.key(1), x)["params"]
         for name, layer in params.items():
             if "kernel" in layer:
@@ -151,7 +155,7 @@ def test_bfloat16_inside_and_float32_at_the_ends() -> None:
     latents, images = jnp.zeros((2, Z)), jnp.zeros((2, 16, 16, 3))
     for module, x in (
         (Generator(16, 4, dtype=jnp.bfloat16), latents),
-        (Critic(4, dtype=jnp.bfloat16), images),
+        (Discriminator(4, dtype=jnp.bfloat16), images),
     ):
         result, variables = jax.eval_shape(module.init_with_output, jax.random.key(0), x)
         assert result.dtype == jnp.float32

@@ -12,7 +12,7 @@ from flax.traverse_util import flatten_dict
 from keras import layers
 
 from cinegan_jax.nets.batch_norm import ALONE
-from cinegan_jax.nets.image_gan import Critic, Generator
+from cinegan_jax.nets.image_gan import Discriminator, Generator
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +37,8 @@ def keras_generator(size: int, z: int, capacity: int) -> keras.Model:
     return keras.Model(latents, pictures)
 
 
-def keras_critic(size: int, capacity: int) -> keras.Model:
-    """The logits; a tutorial's critic has their sigmoid."""
+def keras_discriminator(size: int, capacity: int) -> keras.Model:
+    """The logits; a tutorial's discriminator has their sigmoid."""
     pictures = x = keras.Input((size, size, 3))
     for i in range(1, {16: 2, 64: 4}[size] + 1):
         for part, stride in (("a", 1), ("b", 2)):
@@ -53,7 +53,12 @@ def keras_critic(size: int, capacity: int) -> keras.Model:
 SIZE, Z, CAPACITY, BATCH = 16, 7, 4, 6
 NETWORKS = {
     "generator": (Generator(SIZE, CAPACITY), keras_generator, (SIZE, Z, CAPACITY), (BATCH, Z)),
-    "critic": (Critic(CAPACITY), keras_critic, (SIZE, CAPACITY), (BATCH, SIZE, SIZE, 3)),
+    "discriminator": (
+        Discriminator(CAPACITY),
+        keras_discriminator,
+        (SIZE, CAPACITY),
+        (BATCH, SIZE, SIZE, 3),
+    ),
 }
 
 
@@ -142,13 +147,13 @@ def test_gradients(which: str, rng: np.random.Generator, random_params: Any) -> 
 
 def test_published_parameters() -> None:
     inputs = (jnp.zeros((1, 100)), jnp.zeros((1, 64, 64, 3)))
-    modules = (Generator(), Critic())
+    modules = (Generator(), Discriminator())
     shapes = [
         jax.eval_shape(module.init, jax.random.key(0), x)["params"]
         for module, x in zip(modules, inputs, strict=True)
     ]
     ours = [sum(leaf.size for leaf in jax.tree.leaves(tree)) for tree in shapes]
-    models = (keras_generator(64, 100, 16), keras_critic(64, 16))
+    models = (keras_generator(64, 100, 16), keras_discriminator(64, 16))
     theirs = [sum(int(np.prod(w.shape)) for w in m.trainable_weights) for m in models]
     assert ours == theirs == [483_635, 815_569]
 
@@ -156,7 +161,7 @@ def test_published_parameters() -> None:
 def test_bfloat16_inside_and_float32_at_the_ends() -> None:
     for module, x in (
         (Generator(16, 4, dtype=jnp.bfloat16), jnp.zeros((2, Z))),
-        (Critic(4, dtype=jnp.bfloat16), jnp.zeros((2, 16, 16, 3))),
+        (Discriminator(4, dtype=jnp.bfloat16), jnp.zeros((2, 16, 16, 3))),
     ):
         result, variables = jax.eval_shape(module.init_with_output, jax.random.key(0), x)
         assert result.dtype == jnp.float32

@@ -8,7 +8,7 @@ from cinegan_jax.nets.patchgan import Discriminator
 
 
 def keras_discriminator(width: int) -> keras.Model:
-    """The published critic; its outputs are the logits and the three features."""
+    """The published discriminator; its outputs are the logits and the three features."""
     pair = x = keras.Input((32, 32, 6))
     features = []
     for i, (channels, stride) in enumerate(
@@ -27,11 +27,11 @@ def keras_discriminator(width: int) -> keras.Model:
 
 def test_parity_with_keras(rng, random_params, copy_to_keras):
     pair = rng.uniform(-1, 1, (2, 32, 32, 6)).astype(np.float32)
-    critic, reference = Discriminator(), keras_discriminator(64)
-    params = random_params(critic, pair)
+    discriminator, reference = Discriminator(), keras_discriminator(64)
+    params = random_params(discriminator, pair)
     copy_to_keras(params, reference)
     outputs = reference.predict_on_batch(pair)
-    logits, features = jax.jit(critic.apply)({"params": params}, pair)
+    logits, features = jax.jit(discriminator.apply)({"params": params}, pair)
     for got, wanted in zip((logits, *features), outputs, strict=True):
         np.testing.assert_allclose(got, wanted, atol=1e-4)
 
@@ -48,8 +48,10 @@ def test_every_convolution_is_spectrally_normalised():
 
 
 def test_bfloat16_features_and_float32_logits():
-    critic, pair = Discriminator(8, dtype=jnp.bfloat16), jnp.zeros((1, 40, 24, 6))
-    (logits, features), variables = jax.eval_shape(critic.init_with_output, jax.random.key(0), pair)
+    discriminator, pair = Discriminator(8, dtype=jnp.bfloat16), jnp.zeros((1, 40, 24, 6))
+    (logits, features), variables = jax.eval_shape(
+        discriminator.init_with_output, jax.random.key(0), pair
+    )
     assert logits.shape == (1, 5, 3, 1)
     assert [f.shape for f in features] == [(1, 10, 6, 16), (1, 5, 3, 32), (1, 5, 3, 64)]
     assert logits.dtype == jnp.float32

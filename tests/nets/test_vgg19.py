@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.nets import vgg19
 
 

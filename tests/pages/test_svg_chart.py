@@ -28,18 +28,18 @@ def test_a_curve_fills_the_chart_from_corner_to_corner() -> None:
         f"M{LEFT:.1f} {HEIGHT - BOTTOM:.1f}L{middle[0]:.1f} {middle[1]:.1f}"
         f"L{WIDTH - RIGHT:.1f} {TOP:.1f}"
     )
-    assert paths(drawn(Curve("critics", [100, 200, 300], [1.0, 2.0, 3.0]))) == [expected]
+    assert paths(drawn(Curve("discriminator", [100, 200, 300], [1.0, 2.0, 3.0]))) == [expected]
 
 
 def test_a_gap_begins_another_line() -> None:
-    (path,) = paths(drawn(Curve("critics", [1, 2, 3, 4], [1.0, None, 2.0, 3.0])))
+    (path,) = paths(drawn(Curve("discriminator", [1, 2, 3, 4], [1.0, None, 2.0, 3.0])))
     assert path.count("M") == 2
     assert path.count("L") == 1
 
 
 def test_it_is_named_and_its_axes_have_round_numbers() -> None:
     svg = drawn(
-        Curve("generator", [500, 2500], [0.2, 1.1]), Curve("critics", [500, 2500], [0.4, 0.7])
+        Curve("generator", [500, 2500], [0.2, 1.1]), Curve("discriminator", [500, 2500], [0.4, 0.7])
     )
     written = texts(svg)
     assert written[0] == "Losses"
@@ -47,7 +47,7 @@ def test_it_is_named_and_its_axes_have_round_numbers() -> None:
         assert text in written
     assert [text[2:] for text in written if text.startswith("\N{BLACK CIRCLE}")] == [
         "generator",
-        "critics",
+        "discriminator",
     ]
     colours = [path.attrib["stroke"] for path in svg.iter(f"{SVG}path")]
     assert len(set(colours)) == 2

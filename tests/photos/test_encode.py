@@ -11,7 +11,7 @@ from colour import RGB_COLOURSPACES
 from pictures import exif_of, reread, rgb_profile, saved
 from PIL import Image
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_suffix
 from cinegan_jax.photos.levels import dithered, widened
 from cinegan_jax.photos.profiles import adobe_rgb_profile, srgb_profile

@@ -10,8 +10,7 @@ from pictures import exif_of, saved
 from PIL import Image, ImageOps
 
 from cinegan_jax.photos.photo import UnreadablePhoto
-from cinegan_jax.photos.probe import probe
-from cinegan_jax.photos.read import read_photo
+from cinegan_jax.photos.read import probe, read_photo
 
 LIMIT = 10**6
 

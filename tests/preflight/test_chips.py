@@ -2,7 +2,7 @@
 
 import pytest
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.preflight.chips import CHIPS, chip_of, topology
 
 

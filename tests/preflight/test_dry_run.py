@@ -24,7 +24,7 @@ def test_it_names_sizes_and_data_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
     said = capsys.readouterr().out
     figures = dict(re.findall(r"│ (.+?) +│ (.+?) +│", said))
-    for player in ("generator", "critics"):
+    for player in ("generator", "discriminator"):
         assert figures[f"parameters, {player}"] == f"{saved_numbers(trained, player):,}"
     assert (figures["training pairs"], figures["held-out pairs"]) == ("40", "2")
     assert figures["steps"] == "4 (5 an epoch)"

@@ -15,7 +15,7 @@ import runs
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.preflight import preflight
 from cinegan_jax.preflight.chips import CHIPS, GIB, topology
 from cinegan_jax.preflight.estimate import Plan

@@ -9,13 +9,13 @@ import pytest
 import runs
 from toy_family import ToyFamily
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.types import Batch, Params, Scalar
 from cinegan_jax.families.api import Aux, Variables
 from cinegan_jax.preflight import step_cost
 from cinegan_jax.preflight.estimate import plan_of
 from cinegan_jax.preflight.step_cost import residual_bytes, step_flops
 from cinegan_jax.training.run import Run
-from cinegan_jax.types import Batch, Params, Scalar
 
 CHANNELS, KERNEL = 64, 5
 
@@ -25,7 +25,7 @@ class OneConvolution(ToyFamily):
 
     def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
         kernel = jax.random.normal(rng, (KERNEL, KERNEL, 3, CHANNELS))
-        return Variables({"generator": {"k": kernel}, "critics": {"k": kernel}}, ())
+        return Variables({"generator": {"k": kernel}, "discriminator": {"k": kernel}}, ())
 
     def objective(
         self, params: Mapping[str, Params], state: Any, frozen: Any, batch: Batch, rng: Any, /
@@ -92,7 +92,12 @@ def test_a_branch_counts_as_often_as_it_is_taken() -> None:
 
 
 def test_a_step_of_several_updates_draws_pairs_for_each() -> None:
-    settings = {**runs.TINY, "adversarial.critic_updates": 3, "batch_size": 16, "num_steps": 0}
+    settings = {
+        **runs.TINY,
+        "adversarial.discriminator_updates": 3,
+        "batch_size": 16,
+        "num_steps": 0,
+    }
     run = Run(runs.config_of({**settings, "num_epochs": 2.0}), num_examples=100)
     assert (run.examples_per_step, run.device_batch, run.device_minibatch) == (48, 6, 2)
     assert (run.steps_per_epoch, run.total_steps) == (2, 4)

@@ -16,15 +16,19 @@ from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
 NOW = 1_800_000_000.0
 """Seconds since the epoch."""
 STEPS = range(10, 410, 10)
-SIGNALS = ("critics/accuracy_real_full", "critics/accuracy_fake_full", "generator/gradient_norm")
+SIGNALS = (
+    "discriminator/accuracy_real_full",
+    "discriminator/accuracy_fake_full",
+    "generator/gradient_norm",
+)
 ALARM = {
     "step": 300,
     "kind": "alarm",
-    "rule": "critic_overpowers",
+    "rule": "discriminator_overpowers",
     "severity": "act",
-    "message": "The critics are right too often.",
-    "evidence": {"critics/accuracy_real_full": 0.998},
-    "limits": {"critics/accuracy_real_full": 0.98},
+    "message": "The discriminators are right too often.",
+    "evidence": {"discriminator/accuracy_real_full": 0.998},
+    "limits": {"discriminator/accuracy_real_full": 0.98},
     "action": "lower_rate",
 }
 
@@ -34,7 +38,7 @@ def loss_record(step: int) -> dict[str, Any]:
         "step": step,
         "epoch": step / 40,
         "loss_generator": 30 / step,
-        "loss_critics": 3 + step / 1000,
+        "loss_discriminator": 3 + step / 1000,
         "gradient_norm_generator": 100 / step,
         "adversarial": 0.5 - step / 400,
         "skipped_steps": 0,
@@ -88,7 +92,7 @@ def evaluation_of(names: list[str], seed: int = 1) -> Evaluation:
     )
 
 
-def _signals(step: int) -> dict[str, float]:
+def _diagnostics(step: int) -> dict[str, float]:
     return {name: (number + 1) * step / 400 for number, name in enumerate(SIGNALS)}
 
 
@@ -105,7 +109,8 @@ def write_workdir(folder: Path, rng: np.random.Generator) -> Path:
         grid.save(folder / "samples" / f"{step:07d}.png")
     write_lines(folder / "metrics.jsonl", [r for records in losses.values() for r in records])
     checks = [
-        {"step": step, "kind": "check", "signals": _signals(step)} for step in range(50, 401, 50)
+        {"step": step, "kind": "check", "diagnostics": _diagnostics(step)}
+        for step in range(50, 401, 50)
     ]
     write_lines(folder / "health.jsonl", [*checks, ALARM])
     result_file.save(evaluation_of([f"photo {n}" for n in range(12)]), folder / "evaluation.json")

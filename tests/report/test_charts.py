@@ -21,7 +21,7 @@ def read(workdir: Path) -> RunFiles:
 def test_losses_lie_with_their_like(workdir: Path) -> None:
     charts = loss_charts(read(workdir))
     assert named(charts) == {
-        "Losses": ["generator", "critics"],
+        "Losses": ["generator", "discriminator"],
         "Gradient norms": ["generator"],
         "Terms of the generator's loss": ["adversarial"],
     }
@@ -61,14 +61,16 @@ def test_waits_are_in_percent(workdir: Path) -> None:
 
 
 def test_signals_of_health_are_grouped_by_what_they_tell_of(workdir: Path) -> None:
-    names = [f"critics/accuracy_{w}_{s}" for w in ("real", "fake") for s in ("full", "half")]
+    names = [f"discriminator/accuracy_{w}_{s}" for w in ("real", "fake") for s in ("full", "half")]
     names += ["generator/gradient_norm", "generator/gradient_norm/block1", "generator/gap", "alone"]
     names += ["output/mean_a", "target/mean_a", "data/wait_share"]
-    signals = dict.fromkeys(names, 1.0) | {"generator/unknown": None}
-    write_lines(workdir / "health.jsonl", [{"step": 5, "kind": "check", "signals": signals}])
+    diagnostics = dict.fromkeys(names, 1.0) | {"generator/unknown": None}
+    write_lines(
+        workdir / "health.jsonl", [{"step": 5, "kind": "check", "diagnostics": diagnostics}]
+    )
     found = health_charts(read(workdir))
     assert {part: named(charts) for part, charts in found.items()} == {
-        "critics": {"accuracy": ["real full", "real half", "fake full", "fake half"]},
+        "discriminator": {"accuracy": ["real full", "real half", "fake full", "fake half"]},
         "generator": {"gradient norm": ["all", "block1"], "gap": [""]},
         "run": {"alone": [""], "data: wait share": [""]},
         "pictures": {"mean a": ["output", "target"]},

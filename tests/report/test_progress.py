@@ -8,7 +8,7 @@ import pytest
 from etils import epath
 from made_runs import ALARM, NOW, loss_record, write_lines
 
-from cinegan_jax.report.progress import Progress, progress_of
+from cinegan_jax.report.key_figures import Progress, progress_of
 from cinegan_jax.report.run_files import read_run
 
 
@@ -53,7 +53,7 @@ def test_a_slow_run_may_be_silent_for_longer(workdir: Path) -> None:
 
 def test_an_alarm_that_stops_is_named(workdir: Path) -> None:
     found = progress_at(workdir, 300, 10, action="stop")
-    assert (found.state, found.kind) == ("stopped by an alarm: critic_overpowers", "bad")
+    assert (found.state, found.kind) == ("stopped by an alarm: discriminator_overpowers", "bad")
 
 
 def test_a_run_that_went_on_after_its_alarm_is_running(workdir: Path) -> None:

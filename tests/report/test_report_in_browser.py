@@ -10,8 +10,8 @@ import pytest
 from made_runs import ALARM, loss_record, write_lines
 from page_visits import drawing, same, visit
 
+from cinegan_jax.core.storage import open_path
 from cinegan_jax.report.page import write_report
-from cinegan_jax.storage import open_path
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
 
@@ -127,7 +127,7 @@ def test_hostile_names_stay_text(browser: Any, workdir: Path) -> None:
     record = loss_record(10) | {HOSTILE: 1, f"heldout/{HOSTILE}": 2}
     write_lines(workdir / "metrics.jsonl", [record])
     alarm = ALARM | {"rule": HOSTILE, "message": HOSTILE, "evidence": {HOSTILE: 1}}
-    check = {"step": 10, "kind": "check", "signals": {f"{HOSTILE}/x": 1.0}}
+    check = {"step": 10, "kind": "check", "diagnostics": {f"{HOSTILE}/x": 1.0}}
     write_lines(workdir / "health.jsonl", [check, alarm])
     with visit(browser, write(workdir)) as page:
         assert page.locator("h1").inner_text() == HOSTILE

@@ -12,8 +12,8 @@ from made_runs import ALARM, loss_record, write_lines
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
+from cinegan_jax.core.storage import open_path
 from cinegan_jax.report.page import write_report
-from cinegan_jax.storage import open_path
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -76,8 +76,8 @@ def test_every_section_tells_its_part(workdir: Path) -> None:
     assert "The best checkpoint by PSNR is that of step 200." in text_of(page, "scores")
     health = text_of(page, "health")
     assert "1 alarm in 8 checks." in health
-    assert f"critic overpowers {ALARM['message']}" in health
-    assert "critics/accuracy_real_full 0.998 limit 0.98 learning rate lowered" in health
+    assert f"discriminator overpowers {ALARM['message']}" in health
+    assert "discriminator/accuracy_real_full 0.998 limit 0.98 learning rate lowered" in health
     evaluation = text_of(page, "evaluation")
     assert "native, against the target: 12 photos" in evaluation
     assert "The 10 photos on which the generator scores worst by PSNR dB" in evaluation
@@ -148,7 +148,7 @@ def test_names_are_escaped_wherever_they_stand(workdir: Path) -> None:
     )
     alarm = ALARM | dict.fromkeys(("rule", "message", "action", "severity"), HOSTILE)
     alarm["evidence"] = {HOSTILE: HOSTILE}
-    check = {"step": 10, "kind": "check", "signals": {f"{HOSTILE}/a": 1.0}}
+    check = {"step": 10, "kind": "check", "diagnostics": {f"{HOSTILE}/a": 1.0}}
     write_lines(workdir / "health.jsonl", [check, alarm])
     assert HOSTILE not in page_of(workdir)
 
@@ -159,7 +159,7 @@ def test_strange_alarms_do_not_break_the_page(workdir: Path) -> None:
         [
             {"step": 1, "kind": "alarm"},
             {"step": 2, "kind": "alarm", "evidence": [1], "action": 3, "rule": None},
-            {"step": 3, "kind": "check", "signals": {"a": "x", "b": [1], "c": True}},
+            {"step": 3, "kind": "check", "diagnostics": {"a": "x", "b": [1], "c": True}},
         ],
     )
     assert "2 alarms in 1 check." in text_of(page_of(workdir), "health")

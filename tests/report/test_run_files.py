@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from etils import epath
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.report.run_files import RunFiles, read_run
 
 

@@ -8,7 +8,7 @@ from made_runs import NOW, write_start
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import RecordWriter
 
-from cinegan_jax.report.starts import Start, read_starts
+from cinegan_jax.report.history import Start, read_starts
 from cinegan_jax.training.metrics_log import MetricsLog
 
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageSequence
 from scipy.ndimage import gaussian_filter
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.sampling.animation import choose_encoder, to_mp4, to_webp
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.sampling.walk import choose_encoder, to_mp4, to_webp
 
 
 @pytest.fixture

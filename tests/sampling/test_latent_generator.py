@@ -8,9 +8,9 @@ import pytest
 import runs
 from toy_latent_family import ToyLatentFamily
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.inference.workdir_networks import WorkdirNetworks
+from cinegan_jax.inference.run_networks import WorkdirNetworks
 from cinegan_jax.sampling.latent_generator import LatentGenerator, open_generator
 
 
@@ -40,11 +40,11 @@ def test_a_picture_is_the_same_whatever_is_made_with_it(generator):
     assert np.abs(other.latents(np.arange(3)) - generator.latents(np.arange(3))).min() > 0
 
 
-def test_scores_are_the_critics(generator, rng):
+def test_scores_are_the_discriminators(generator, rng):
     pictures = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
-    critics = jax.tree.map(np.asarray, generator.networks.params["critics"])
+    discriminators = jax.tree.map(np.asarray, generator.networks.params["discriminator"])
     seen = pictures / 127.5 - 1
-    expected = np.mean(seen * critics["weights"], axis=(1, 2, 3)) + critics["bias"]
+    expected = np.mean(seen * discriminators["weights"], axis=(1, 2, 3)) + discriminators["bias"]
     np.testing.assert_allclose(generator.judge(pictures), expected, atol=1e-5)
 
 
@@ -66,7 +66,7 @@ def test_the_step_asked_for_and_the_average_of_it(latent_run, which, step):
     averaged, trained = (
         ToyLatentFamily().init(jax.random.key(n + step), shapes) for n in (1000, 0)
     )
-    for player, variables in (("generator", averaged), ("critics", trained)):
+    for player, variables in (("generator", averaged), ("discriminator", trained)):
         jax.tree.map(np.testing.assert_array_equal, found.params[player], variables.params[player])
 
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from cinegan_jax.data.shapes import COLOURS, KINDS, RADIUS, SHIFT, TURN, Shape, draw
-from cinegan_jax.inference.picture_grid import CAPTION, GUTTER
-from cinegan_jax.sampling.copying import Comparison, LearnedFrom, compare
+from cinegan_jax.pages.image_grid import CAPTION, GUTTER
+from cinegan_jax.sampling.copies import Comparison, LearnedFrom, compare
 from cinegan_jax.sampling.latent_generator import open_generator
 
 SIZE = 32

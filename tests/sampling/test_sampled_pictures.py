@@ -1,8 +1,8 @@
 import numpy as np
 
-from cinegan_jax.inference.picture_grid import GUTTER
+from cinegan_jax.pages.image_grid import GUTTER
+from cinegan_jax.sampling.images import Layout, walk_frames
 from cinegan_jax.sampling.latent_generator import open_generator
-from cinegan_jax.sampling.pictures import Layout, walk_frames
 
 
 def test_a_walk_passes_the_first_pictures_of_the_seed(latent_run):

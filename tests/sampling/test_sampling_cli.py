@@ -8,7 +8,7 @@ import runs
 from PIL import Image
 from scipy.special import expit
 
-from cinegan_jax.inference.picture_grid import CAPTION, GUTTER
+from cinegan_jax.pages.image_grid import CAPTION, GUTTER
 from cinegan_jax.sampling.latent_generator import open_generator
 
 SIZE = runs.TOY_LATENT["data.size"]

@@ -3,8 +3,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.pictures import Picture
-from cinegan_jax.sampling.training_pictures import BATCH, training_batches
+from cinegan_jax.data.images import Picture
+from cinegan_jax.sampling.nearest import BATCH, training_batches
 
 
 class _Listed:

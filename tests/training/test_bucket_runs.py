@@ -11,11 +11,11 @@ import runs
 from etils import epath
 
 from cinegan_jax.checkpointing.step_folder import find_damage, finished_steps
-from cinegan_jax.data.plan import Settings
-from cinegan_jax.data.prepare import prepare
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
 from cinegan_jax.evaluation.scope import Scope
+from cinegan_jax.prepare.plan import Settings
+from cinegan_jax.prepare.prepare import prepare
 from cinegan_jax.training.evaluate import evaluate
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.train import train
@@ -122,7 +122,7 @@ def test_a_bucket_serves_fine_tuning_and_evaluation(
     tmp_path: Path, bucket: epath.Path, toy: dict[str, Any], small_pairs: dict[str, Any]
 ) -> None:
     start(toy, bucket / "run")
-    still = {f"optimizers.{player}.learning_rate": 0.0 for player in ("generator", "critics")}
+    still = {f"optimizers.{player}.learning_rate": 0.0 for player in ("generator", "discriminator")}
     start({**toy, **still, "restore_from": str(bucket / "run")}, tmp_path / "tuned")
     given, kept = runs.checkpoint(bucket / "run", LAST), runs.checkpoint(tmp_path / "tuned", LAST)
     params = [path for path in given if path.startswith("['params']")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cinegan_jax.training.data_wait import DataWaitWarning
+from cinegan_jax.training.hooks import DataWaitWarning
 
 
 @pytest.mark.parametrize(

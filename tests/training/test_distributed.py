@@ -11,8 +11,8 @@ import jax
 import pytest
 import runs
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.training.distributed import Cluster, fail, find_cluster, join
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.training.multihost import Cluster, fail, find_cluster, join
 
 SLURM = {
     "SLURM_JOB_ID": "4096",
@@ -126,7 +126,7 @@ def test_an_error_has_its_code_and_its_words(capsys: pytest.CaptureFixture[str])
 
 FAIL_ALONE = """
 import sys
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.training import distributed
 distributed.ALL_FAILED_SECONDS = 1
 distributed.join(distributed.Cluster(sys.argv[1], 2, int(sys.argv[2])), 60, 10, False)

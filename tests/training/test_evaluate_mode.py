@@ -10,7 +10,7 @@ import pytest
 import runs
 from PIL import Image
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.evaluation import baselines
 from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
 from cinegan_jax.evaluation.result_file import load

@@ -13,7 +13,7 @@ from toy_family import ToyFamily
 
 from cinegan_jax.families.api import Aux
 from cinegan_jax.families.registry import FAMILIES
-from cinegan_jax.health.alarm import UnhealthyRun
+from cinegan_jax.health.monitor import UnhealthyRun
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.train import train
 
@@ -58,7 +58,7 @@ def lines(workdir: Path, kind: str) -> list[dict[str, Any]]:
     records = [json.loads(line) for line in (workdir / "health.jsonl").read_text().splitlines()]
     for record in records:
         record.pop("wall", None)
-        record.get("signals", {}).pop("data/wait_share", None)
+        record.get("diagnostics", {}).pop("data/wait_share", None)
     return [record for record in records if record["kind"] == kind]
 
 
@@ -97,10 +97,10 @@ def test_a_rate_is_lowered_while_the_alarm_lasts_and_stays_low_after_a_restart(
     settings = {**toy, **ALWAYS, "health.divergence.action": "lower_rate"}
     settings["health.lower_rate_factor"] = 0.25
     whole = start(tmp_path / "whole", settings)
-    scales = [record["signals"]["generator/rate_scale"] for record in lines(whole, "check")]
+    scales = [record["diagnostics"]["generator/rate_scale"] for record in lines(whole, "check")]
     assert scales == [1, 1, 1, 1, 1, 0.25, 0.25]
     assert [alarm["step"] for alarm in lines(whole, "alarm")] == [10, 14]
-    ratios = [record["signals"]["generator/update_ratio"] for record in lines(whole, "check")]
+    ratios = [record["diagnostics"]["generator/update_ratio"] for record in lines(whole, "check")]
     assert ratios[5] == pytest.approx(ratios[4] / 4, rel=0.3)
     start(tmp_path / "parts", {**settings, "num_steps": 12})
     parts = start(tmp_path / "parts", settings)
@@ -179,7 +179,7 @@ def test_a_checkpoint_from_before_there_was_health_is_taken_up(
     tmp_path: Path, toy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("cinegan_jax.training.health_hook.HealthHook.memory", lambda self: None)
+        patch.setattr("cinegan_jax.training.health.HealthHook.memory", lambda self: None)
         start(tmp_path / "run", {**toy, **CHECKS, "num_steps": 6})
     workdir = start(tmp_path / "run", {**toy, **CHECKS})
     assert [record["step"] for record in lines(workdir, "check")] == [2, 4, 6, 8, 10, 12, 14]

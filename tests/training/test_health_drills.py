@@ -29,7 +29,7 @@ SMALL = {
     "optimizers.generator.learning_rate": 4e-3,
     "optimizers.generator.warmup_steps": 5,
     "optimizers.generator.beta1": 0.5,
-    "optimizers.critics.beta1": 0.5,
+    "optimizers.discriminator.beta1": 0.5,
     "ema_decay": 0.9,
     "log_every_steps": 10,
     "evaluate_every_steps": 30,
@@ -44,10 +44,10 @@ FAST_CRITICS = {
     "generator.colour_path": 0,
     "losses.l1": 0.0,
     "optimizers.generator.learning_rate": 5e-5,
-    "optimizers.critics.learning_rate": 100 * 1e-4,
+    "optimizers.discriminator.learning_rate": 100 * 1e-4,
 }
-"""The published losses and rates, but a hundred times that of the critics. Where there is L1, the
-generator of `SMALL` soon leaves critics nothing to see."""
+"""The published losses and rates, but 100 times that of the discriminators. Where there is L1, the
+generator of `SMALL` soon leaves discriminators nothing to see."""
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +94,10 @@ def test_a_slow_disk_is_a_stalled_input(
 
 
 @pytest.mark.slow
-def test_a_critic_of_a_hundred_times_the_rate_overpowers(
+def test_a_discriminator_of_a_hundred_times_the_rate_overpowers(
     tmp_path: Path, look: dict[str, Any]
 ) -> None:
-    assert "critic_overpowers" in alarms(tmp_path / "run", look | FAST_CRITICS)
+    assert "discriminator_overpowers" in alarms(tmp_path / "run", look | FAST_CRITICS)
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_a_generator_that_stands_still_is_seen(tmp_path: Path, look: dict[str, A
     settings = {**look, "optimizers.generator.learning_rate": 0.0}
     found = alarms(tmp_path / "run", settings)
     assert "generator_gradient_vanishes" in found
-    assert found <= {"generator_gradient_vanishes", "critic_overpowers", "colour_cast"}
+    assert found <= {"generator_gradient_vanishes", "discriminator_overpowers", "colour_cast"}
 
 
 @pytest.mark.slow
@@ -117,7 +117,7 @@ def test_a_constant_generator_has_collapsed(
     settings = {**look, "generator.residual": False}
     found = alarms(tmp_path / "run", settings)
     assert "collapse" in found
-    assert found <= {"collapse", "critic_overpowers", "colour_cast"}
+    assert found <= {"collapse", "discriminator_overpowers", "colour_cast"}
 
 
 def _constant(generate: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
@@ -131,14 +131,14 @@ def _constant(generate: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
 
 
 @pytest.mark.slow
-def test_flipped_labels_mislead_the_critics(
+def test_flipped_labels_mislead_the_discriminators(
     tmp_path: Path, look: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = losses.hinge_critic
-    monkeypatch.setattr(losses, "hinge_critic", lambda real, fake: right(fake, real))
+    right = losses.hinge_discriminator
+    monkeypatch.setattr(losses, "hinge_discriminator", lambda real, fake: right(fake, real))
     found = alarms(tmp_path / "run", look | FAST_CRITICS)
-    assert "critic_misled" in found
-    assert "critic_overpowers" not in found
+    assert "discriminator_misled" in found
+    assert "discriminator_overpowers" not in found
 
 
 @pytest.mark.slow
@@ -196,7 +196,7 @@ OF_LATENTS = {
     "generator.width": 8,
     "discriminator.width": 8,
     "optimizers.generator.learning_rate": 2e-3,
-    "optimizers.critics.learning_rate": 5e-4,
+    "optimizers.discriminator.learning_rate": 5e-4,
     "log_every_steps": 80,
     "evaluate_every_steps": 80,
     "sample_every_steps": 80,
@@ -210,16 +210,18 @@ OF_LATENTS = {
 @pytest.mark.slow
 def test_a_healthy_game_over_latents_has_not_collapsed(tmp_path: Path) -> None:
     found = alarms(tmp_path / "run", OF_LATENTS)
-    assert found <= {"critic_overpowers"}  # which is ahead for a while, and by chance
+    assert found <= {"discriminator_overpowers"}  # which is ahead for a while, and by chance
     assert distances(tmp_path / "run")[-1] > 0.5
 
 
 @pytest.mark.slow
-def test_a_critic_that_stands_still_lets_a_game_over_latents_collapse(tmp_path: Path) -> None:
-    """The generator runs for the one picture that this critic takes for the most real."""
+def test_a_discriminator_that_stands_still_lets_a_game_over_latents_collapse(
+    tmp_path: Path,
+) -> None:
+    """The generator runs for the one picture that this discriminator takes for the most real."""
     rates = {
         "optimizers.generator.learning_rate": 1e-2,
-        "optimizers.critics.learning_rate": 0.0,
+        "optimizers.discriminator.learning_rate": 0.0,
     }
     assert "collapse" in alarms(tmp_path / "run", OF_LATENTS | rates)
     first, last = distances(tmp_path / "run")[::79]
@@ -230,7 +232,7 @@ def distances(workdir: Path) -> list[float]:
     """How far outputs were from each other at each check, over how far real pictures were."""
     records = map(json.loads, (workdir / "health.jsonl").read_text().splitlines())
     return [
-        record["signals"]["output/distance_to_targets"]
+        record["diagnostics"]["output/distance_to_targets"]
         for record in records
         if record["kind"] == "check"
     ]

@@ -9,20 +9,20 @@ import runs
 from scipy.special import expit
 from toy_latent_family import ToyLatentFamily
 
-from cinegan_jax.data.pictures import PictureFiles
-from cinegan_jax.data.samples import sample_photos
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.data.images import PictureFiles
 from cinegan_jax.data.shapes import DrawnShapes
-from cinegan_jax.errors import UserError
+from cinegan_jax.data.sources import sample_photos
 from cinegan_jax.families.api import example_keys
-from cinegan_jax.inference.picture_grid import CAPTION, GUTTER, picture_grid, score_captions
 from cinegan_jax.metrics.modes import mode_scores
-from cinegan_jax.metrics.random_sets import (
+from cinegan_jax.metrics.set_distances import (
     RandomSet,
     random_features_on_devices,
     random_set_scores,
 )
 from cinegan_jax.ops.images import to_signed, to_uint8
-from cinegan_jax.training.held_out_pictures import CHUNK, HeldOutPictures
+from cinegan_jax.pages.image_grid import CAPTION, GUTTER, picture_grid, score_captions
+from cinegan_jax.training.held_out import CHUNK, HeldOutPictures
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import Networks
 from cinegan_jax.training.train import make_held_out, train
@@ -80,7 +80,7 @@ def test_a_grid_shows_the_same_latents_again_and_again() -> None:
     np.testing.assert_array_equal(held_out.grid(networks(1)), held_out.grid(networks(1)))
 
 
-def test_over_each_picture_stands_how_real_the_critic_finds_it() -> None:
+def test_over_each_picture_stands_how_real_the_discriminator_finds_it() -> None:
     nets, family = networks(1), ToyLatentFamily()
     pictures = made(nets, 0)
     shares = expit(np.asarray(family.judge(*nets, to_signed(pictures))))
@@ -113,7 +113,7 @@ def test_a_best_metric_that_is_not_measured_is_named(
         train(run, tmp_path / "run")
 
 
-def test_critics_of_pairs_judge_no_picture_alone(small_pairs: dict[str, Any]) -> None:
+def test_discriminators_of_pairs_judge_no_picture_alone(small_pairs: dict[str, Any]) -> None:
     run = Run(runs.config_of({**runs.TOY, **small_pairs, "sample_scores": True}))
     with pytest.raises(UserError, match="sample_scores=True: family 'toy' learns from pairs"):
         make_held_out(run)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.api import Learned
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
 from cinegan_jax.training.metrics_log import MetricsLog
@@ -59,7 +59,7 @@ def make_progress(
         devices=4,
         waited=waited,
         alarms=lambda: alarms,
-        one=lambda tree: tree,
+        unreplicate=lambda tree: tree,
         log=log,
         console=Console(file=said, soft_wrap=True),
     )
@@ -142,12 +142,12 @@ def test_few_nonfinite_steps_are_passed_over() -> None:
 @pytest.mark.parametrize(("saved", "named"), [(40, "step 40"), (None, "not there yet")])
 def test_many_nonfinite_steps_end_the_run(saved: int | None, named: str) -> None:
     guard = NonFiniteGuard(5, lambda tree: tree, lambda: saved)
-    broken = {"l1": True, "score": False, "gradient_norm_critics": True}
+    broken = {"l1": True, "score": False, "gradient_norm_discriminator": True}
     for step, in_a_row in enumerate((1, 2, 3, 4, 5), start=46):
         assert guard(step, state_with(in_a_row=in_a_row, broken=broken)) == {}
     with pytest.raises(UserError, match="6 steps in a row, up to step 51") as error:
         guard(51, state_with(skipped=9, in_a_row=6, broken=broken))
-    assert "51: gradient_norm_critics, l1." in str(error.value)
+    assert "51: gradient_norm_discriminator, l1." in str(error.value)
     assert named in str(error.value)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from etils import epath
 
-from cinegan_jax.training.loss_plot import loss_curves, losses_drawn_at_the_end, write_loss_plot
+from cinegan_jax.training.run_records import loss_curves, losses_drawn_at_the_end, write_loss_plot
 
 RECORDS = [
-    {"step": 50, "loss_generator": 2.0, "loss_critics_judge": 0.5, "l1": 7.0},
+    {"step": 50, "loss_generator": 2.0, "loss_discriminator_judge": 0.5, "l1": 7.0},
     {"step": 60, "heldout/psnr": 20.0},
-    {"step": 100, "loss_generator": None, "loss_critics_judge": 0.25, "skipped_steps": 1},
+    {"step": 100, "loss_generator": None, "loss_discriminator_judge": 0.25, "skipped_steps": 1},
 ]
 
 
@@ -26,13 +26,13 @@ def test_each_loss_of_a_player_is_a_curve() -> None:
     curves = {curve.name: (curve.steps, curve.values) for curve in loss_curves(RECORDS)}
     assert curves == {
         "generator": ([50, 100], [2.0, None]),
-        "critics judge": ([50, 100], [0.5, 0.25]),
+        "discriminators judge": ([50, 100], [0.5, 0.25]),
     }
 
 
 def test_it_lies_in_the_workdir(tmp_path: Path) -> None:
     write_loss_plot(write(tmp_path, RECORDS))
-    assert "critics judge</text>" in (tmp_path / "losses.svg").read_text()
+    assert "discriminators judge</text>" in (tmp_path / "losses.svg").read_text()
 
 
 @pytest.mark.parametrize("records", [[], [{"step": 60, "heldout/psnr": 20.0}]])

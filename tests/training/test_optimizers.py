@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import runs
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.api import Update
 from cinegan_jax.training.optimizers import (
     AdamSettings,
@@ -73,27 +73,30 @@ def test_lazy_updates_shrink_rate_and_betas():
 def test_cadence_counts_a_players_updates():
     objective = object()
     updates = [
-        Update(objective, ("critics",), repeats=3),
+        Update(objective, ("discriminator",), repeats=3),
         Update(objective, ("generator",)),
-        Update(objective, ("critics",), every=16, name="r1"),
+        Update(objective, ("discriminator",), every=16, name="r1"),
     ]
-    assert cadence_of("critics", updates) == Cadence(3, 1 / 16)
+    assert cadence_of("discriminator", updates) == Cadence(3, 1 / 16)
     assert cadence_of("generator", updates) == Cadence(1, 0)
 
 
 def test_players_have_rates_and_decays_of_their_own(small_pairs):
-    """Two time scales, and a decay for the critics alone."""
+    """Two time scales, and a decay for the discriminators alone."""
     config = runs.config_of(
         {
             **runs.TOY,
             **small_pairs,
             "optimizers.generator.learning_rate": 1e-4,
-            "optimizers.critics.learning_rate": 4e-4,
-            "optimizers.critics.schedule": "linear",
+            "optimizers.discriminator.learning_rate": 4e-4,
+            "optimizers.discriminator.schedule": "linear",
         }
     )
     value, one = jnp.zeros(()), jnp.ones(())
-    for player, wanted in {"generator": [1e-4] * 4, "critics": [4e-4, 3e-4, 2e-4, 1e-4]}.items():
+    for player, wanted in {
+        "generator": [1e-4] * 4,
+        "discriminator": [4e-4, 3e-4, 2e-4, 1e-4],
+    }.items():
         adam, found = Run(config).optimizers[player], []
         state = adam.init(value)
         for _ in range(4):
@@ -103,7 +106,7 @@ def test_players_have_rates_and_decays_of_their_own(small_pairs):
 
 
 def test_clipping_limits_the_global_norm():
-    """The first moment after one step, with beta1 = 0, is the clipped gradient."""
+    """The first context after one step, with beta1 = 0, is the clipped gradient."""
     adam = make_adam(AdamSettings(learning_rate=1.0, clip_norm=1.0), STEPS)
     params = {"a": np.zeros(2, np.float32), "b": np.zeros(1, np.float32)}
     gradients = {"a": np.float32([3.0, 0.0]), "b": np.float32([4.0])}

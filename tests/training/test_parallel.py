@@ -1,4 +1,4 @@
-"""Three lowerings, one answer: the same step on one device, replicas, and meshes."""
+"""Three partitionings, one answer: the same step on one device, replicas, and meshes."""
 
 import functools
 from functools import partial
@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from agreement import largest_gap
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.cinegan import CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
-from cinegan_jax.training.parallel import MeshJit, Pmap, make_lowering
+from cinegan_jax.training.partitioning import MeshJit, Pmap, make_partitioner
 from cinegan_jax.training.state import TrainState, init_state, networks_of
 from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
 
@@ -26,7 +26,7 @@ FAMILY = CineGan(
     LossWeights(feature_matching=1.0, perceptual=0.0, total_variation=0.1, l1=1.0),
     "",
 )
-OPTIMIZERS = {player: make_adam(AdamSettings(5e-5), 1) for player in ("generator", "critics")}
+OPTIMIZERS = {player: make_adam(AdamSettings(5e-5), 1) for player in ("generator", "discriminator")}
 SETTINGS = StepSettings(ema_decay=0.9, accumulate_steps=1)
 PICTURES = jax.ShapeDtypeStruct((PAIRS, SIZE, SIZE, 3), np.uint8)
 SHAPES = {"input": PICTURES, "target": PICTURES}
@@ -62,18 +62,18 @@ def batches(count: int) -> list[dict[str, np.ndarray]]:
     ]
 
 
-def stepped(lowering) -> TrainState:
+def stepped(partitioning) -> TrainState:
     """The state after five steps from the fresh one."""
-    step = lowering.compile(partial(make_train_step, FAMILY, OPTIMIZERS, SETTINGS), fresh())
-    state = lowering.place_state(fresh())
+    step = partitioning.compile(partial(make_train_step, FAMILY, OPTIMIZERS, SETTINGS), fresh())
+    state = partitioning.place_state(fresh())
     for batch in batches(5):
-        state = step(state, None, lowering.place_batch(batch))
-    return jax.device_get(lowering.to_save(state))
+        state = step(state, None, partitioning.place_batch(batch))
+    return jax.device_get(partitioning.to_save(state))
 
 
 @functools.cache
 def reference() -> TrainState:
-    return stepped(make_lowering("jit", 1, False))
+    return stepped(make_partitioner("jit", 1, False))
 
 
 def generated(state: TrainState) -> jax.Array:
@@ -98,13 +98,13 @@ OFTEN = ("pmap, 8", "pjit, 8", "pjit, 4 x 2 rows, optimizer spread")
     "name",
     [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in LOWERINGS],
 )
-def test_three_lowerings_one_answer(name):
+def test_three_partitionings_one_answer(name):
     state = stepped(LOWERINGS[name]())
-    # With beta1 = 0 Adam's first moment is the gradient.
+    # With beta1 = 0 Adam's first context is the gradient.
     assert largest_gap(state.optimizers, reference().optimizers) < 1e-5
     assert largest_gap(state.params, reference().params) < 1e-5
     assert largest_gap(state.ema, reference().ema) < 1e-5
-    assert largest_gap(state.family, reference().family) < 1e-5
+    assert largest_gap(state.model_state, reference().model_state) < 1e-5
     assert largest_gap(state.window, reference().window) < 1e-5
     np.testing.assert_allclose(generated(state), generated(reference()), atol=1e-5)
 
@@ -118,7 +118,7 @@ EVERYTHING = Adversarial(
     augment="colour,translation,cutout",
     r1=0.01,
     r1_every=2,
-    critic_updates=2,
+    discriminator_updates=2,
 )
 
 
@@ -140,12 +140,12 @@ def test_all_stabilisers_together_are_the_same_on_all_lowerings(name):
     settings = StepSettings(ema_decay=0.9, ema_warmup=True)
     rng, ends = np.random.default_rng(1), []
     pairs = [{n: rng.integers(0, 256, x.shape, np.uint8) for n, x in shapes.items()} for _ in "123"]
-    for lowering in (make_lowering("jit", 1, False), LOWERINGS[name]()):
-        step = lowering.compile(partial(make_train_step, family, optimizers, settings), fresh)
-        state = lowering.place_state(fresh)
+    for partitioning in (make_partitioner("jit", 1, False), LOWERINGS[name]()):
+        step = partitioning.compile(partial(make_train_step, family, optimizers, settings), fresh)
+        state = partitioning.place_state(fresh)
         for batch in pairs:
-            state = step(state, None, lowering.place_batch(batch))
-        ends.append(jax.device_get(lowering.to_save(state)))
+            state = step(state, None, partitioning.place_batch(batch))
+        ends.append(jax.device_get(partitioning.to_save(state)))
     alone, spread = ends
     assert largest_gap(alone.params, fresh.params) > 1e-5
     for part in ("params", "ema", "family"):
@@ -155,18 +155,18 @@ def test_all_stabilisers_together_are_the_same_on_all_lowerings(name):
 
 
 def test_five_steps_go_somewhere():
-    """Else any lowering would agree with any other."""
+    """Else any partitioning would agree with any other."""
     assert largest_gap(fresh().params, reference().params) > 1e-4
 
 
 def test_spread_arrays_take_their_share_of_memory():
-    lowering = MeshJit(spatial=2, shard_optimizer=True)
-    placed = lowering.place_state(fresh())
+    partitioning = MeshJit(spatial=2, shard_optimizer=True)
+    placed = partitioning.place_state(fresh())
     kernel = placed.optimizers["generator"][0].nu["block1"]["conv"]["kernel"]
     assert kernel.addressable_shards[0].data.size * 4 == kernel.size
     assert placed.params["generator"]["block1"]["conv"]["kernel"].is_fully_replicated
-    step = lowering.compile(partial(make_train_step, FAMILY, OPTIMIZERS, SETTINGS), fresh())
-    moved = step(placed, None, lowering.place_batch(batches(1)[0]))
+    step = partitioning.compile(partial(make_train_step, FAMILY, OPTIMIZERS, SETTINGS), fresh())
+    moved = step(placed, None, partitioning.place_batch(batches(1)[0]))
     after = moved.optimizers["generator"][0].nu["block1"]["conv"]["kernel"]
     assert after.sharding.is_equivalent_to(kernel.sharding, kernel.ndim)
 
@@ -187,7 +187,7 @@ def test_rows_of_a_picture_are_split_over_the_spatial_axis():
 )
 def test_wrong_settings_are_named(arguments, says):
     with pytest.raises(UserError, match=says):
-        make_lowering(*arguments)
+        make_partitioner(*arguments)
 
 
 def test_batches_must_be_divisible():

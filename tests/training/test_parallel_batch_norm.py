@@ -14,7 +14,7 @@ from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.alternating import AlternatingGan
 from cinegan_jax.nets import dcgan, image_gan
 from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
-from cinegan_jax.training.parallel import Lowering, MeshJit, Pmap, make_lowering
+from cinegan_jax.training.partitioning import MeshJit, Partitioner, Pmap, make_partitioner
 from cinegan_jax.training.state import TrainState, init_state
 from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
 
@@ -31,13 +31,19 @@ EVERYTHING = Adversarial(
     generator_updates=2,
 )
 FAMILIES = {
-    "dcgan": AlternatingGan(dcgan.Generator(SIZE, 4), dcgan.Critic(4), Z, LOGISTIC),
-    "image_gan": AlternatingGan(image_gan.Generator(SIZE, 4), image_gan.Critic(4), Z, LOGISTIC),
-    "all stabilisers": AlternatingGan(dcgan.Generator(SIZE, 4), dcgan.Critic(4), Z, EVERYTHING),
-    "replica": AlternatingGan(dcgan.Generator(SIZE, 4), dcgan.Critic(4), Z, LOGISTIC, "replica"),
+    "dcgan": AlternatingGan(dcgan.Generator(SIZE, 4), dcgan.Discriminator(4), Z, LOGISTIC),
+    "image_gan": AlternatingGan(
+        image_gan.Generator(SIZE, 4), image_gan.Discriminator(4), Z, LOGISTIC
+    ),
+    "all stabilisers": AlternatingGan(
+        dcgan.Generator(SIZE, 4), dcgan.Discriminator(4), Z, EVERYTHING
+    ),
+    "replica": AlternatingGan(
+        dcgan.Generator(SIZE, 4), dcgan.Discriminator(4), Z, LOGISTIC, "replica"
+    ),
 }
 LOWERINGS = {
-    "jit": lambda: make_lowering("jit", 1, False),
+    "jit": lambda: make_partitioner("jit", 1, False),
     "pmap, 8": lambda: Pmap(),
     "pjit, 8": lambda: MeshJit(shard_optimizer=True),
 }
@@ -65,18 +71,18 @@ def batches(family: AlternatingGan) -> list[dict[str, np.ndarray]]:
 
 
 @functools.cache
-def stepped(name: str, lowering: str) -> tuple[TrainState, TrainState]:
+def stepped(name: str, partitioning: str) -> tuple[TrainState, TrainState]:
     """The fresh state, and that after some steps."""
     family, target = FAMILIES[name], batches(FAMILIES[name])[0]
     optimizers = {
         player: make_adam(
             AdamSettings(5e-5, epsilon=1e-3), STEPS, cadence_of(player, family.updates)
         )
-        for player in ("generator", "critics")
+        for player in ("generator", "discriminator")
     }
     init = partial(init_state, family, optimizers, metric_names(family, None, target), 0)
     fresh = jax.jit(lambda: init({"target": target["target"][:1]}, True))()
-    over: Lowering = LOWERINGS[lowering]()
+    over: Partitioner = LOWERINGS[partitioning]()
     make = partial(make_train_step, family, optimizers, StepSettings(ema_decay=0.9))
     step, state = over.compile(make, fresh), over.place_state(fresh)
     for batch in batches(family):
@@ -84,7 +90,7 @@ def stepped(name: str, lowering: str) -> tuple[TrainState, TrainState]:
     return fresh, jax.device_get(over.to_save(state))
 
 
-@pytest.mark.parametrize("lowering", ["pmap, 8", "pjit, 8"])
+@pytest.mark.parametrize("partitioning", ["pmap, 8", "pjit, 8"])
 @pytest.mark.parametrize(
     "name",
     [
@@ -92,12 +98,12 @@ def stepped(name: str, lowering: str) -> tuple[TrainState, TrainState]:
         for name in ("dcgan", "image_gan", "all stabilisers")
     ],
 )
-def test_eight_devices_take_the_step_of_one(name: str, lowering: str) -> None:
+def test_eight_devices_take_the_step_of_one(name: str, partitioning: str) -> None:
     fresh, alone = stepped(name, "jit")
-    spread = stepped(name, lowering)[1]
+    spread = stepped(name, partitioning)[1]
     assert largest_gap(alone.params, fresh.params) > 1e-4
-    assert largest_gap(alone.family, fresh.family) > 1e-2
-    # With beta1 = 0 Adam's first moment is the gradient.
+    assert largest_gap(alone.model_state, fresh.model_state) > 1e-2
+    # With beta1 = 0 Adam's first context is the gradient.
     for part in ("optimizers", "params", "ema", "family", "window"):
         assert largest_gap(getattr(spread, part), getattr(alone, part)) < 1e-5, part
 
@@ -105,6 +111,6 @@ def test_eight_devices_take_the_step_of_one(name: str, lowering: str) -> None:
 def test_replicas_of_their_own_take_other_steps_that_all_agree_on() -> None:
     _, whole = stepped("dcgan", "jit")
     _, apart = stepped("replica", "pmap, 8")
-    assert largest_gap(apart.family, whole.family) > 1e-4
+    assert largest_gap(apart.model_state, whole.model_state) > 1e-4
     finite: Any = jax.tree.map(lambda leaf: np.isfinite(leaf).all(), apart.params)
     assert all(jax.tree.leaves(finite))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import runs
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.train import train
 
@@ -144,7 +144,7 @@ def test_told_to_stop_a_run_saves_within_a_step_and_goes_on(
     started.wait_for(lambda: len(runs.records(workdir)) >= 4)
     started.signal(signal.SIGSTOP)  # so that the step it is at can be known
     at = runs.records(workdir)[-1]["step"]
-    started.signal(number)
+    started.diagnostic(number)
     started.signal(signal.SIGCONT)
     assert started.exit_code() == code
     saved = runs.saved_steps(workdir)[-1]

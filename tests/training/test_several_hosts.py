@@ -105,7 +105,9 @@ def test_two_processes_train_a_family_of_latents_as_one(
 ) -> None:
     """Batch norm takes its statistics over both."""
     # So small that Adam does not make steps of the rounding of gradients that are almost zero.
-    small = {f"optimizers.{player}.learning_rate": 1e-6 for player in ("generator", "critics")}
+    small = {
+        f"optimizers.{player}.learning_rate": 1e-6 for player in ("generator", "discriminator")
+    }
     settings = {**runs.TINY_OF_LATENTS[family], **WAYS[way], **small, "batch_size": 8}
     run(tmp_path / "alone", settings, *ALONE)
     run(tmp_path / "together", settings, *TOGETHER)
@@ -153,7 +155,9 @@ def test_two_processes_that_share_pictures_train_a_cinegan_as_one(
 ) -> None:
     """Both load each picture, and halos of convolutions go from one to the other."""
     # So small that no rounding carries a ReLU over its kink, or grows past the tolerance.
-    small = {f"optimizers.{player}.learning_rate": 5e-5 for player in ("generator", "critics")}
+    small = {
+        f"optimizers.{player}.learning_rate": 5e-5 for player in ("generator", "discriminator")
+    }
     small["losses.feature_matching"] = 1.0
     sizes = {"spatial": 2, "data.size": 64, "data.crop": "squash", "num_steps": 2}
     settings = {**cinegan_settings, **WAYS["pjit"], **small, **sizes}

@@ -12,20 +12,15 @@ from agreement import largest_gap
 from flax.traverse_util import flatten_dict, unflatten_dict
 from toy_family import ToyFamily
 
-from cinegan_jax.errors import UserError
-from cinegan_jax.families.api import moment_at
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.families.api import step_context
 from cinegan_jax.families.cinegan import CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.training.optimizers import AdamSettings, make_adam
-from cinegan_jax.training.parallel import Pmap
+from cinegan_jax.training.partitioning import Pmap
 from cinegan_jax.training.state import TrainState, init_state
-from cinegan_jax.training.step import (
-    StepSettings,
-    accumulate,
-    make_train_step,
-    metric_names,
-)
+from cinegan_jax.training.step import StepSettings, accumulate, make_train_step, metric_names
 
 SIZE = 32
 WEIGHTS = LossWeights(perceptual=0.0, feature_matching=1.0, l1=10.0)
@@ -33,7 +28,7 @@ FAMILY = CineGan(Generator(width=4, num_blocks=1), Discriminator(width=4), WEIGH
 SETTINGS = StepSettings(ema_decay=0.75)
 SHAPES = dict.fromkeys(("input", "target"), jax.ShapeDtypeStruct((8, SIZE, SIZE, 3), np.uint8))
 
-MOMENT = moment_at(0, jax.random.key(0), 8)
+MOMENT = step_context(0, jax.random.key(0), 8)
 
 
 def small_batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -41,7 +36,7 @@ def small_batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def adam(rate: float = 5e-5) -> dict[str, optax.GradientTransformation]:
-    return {p: make_adam(AdamSettings(rate), 100) for p in ("generator", "critics")}
+    return {p: make_adam(AdamSettings(rate), 100) for p in ("generator", "discriminator")}
 
 
 @functools.cache
@@ -77,7 +72,7 @@ def _replicated(devices: int):
 
 
 def first(replicated):
-    return jax.device_get(Pmap().one(replicated))
+    return jax.device_get(Pmap().unreplicate(replicated))
 
 
 def test_eight_devices_give_the_step_of_one(rng):
@@ -86,9 +81,9 @@ def test_eight_devices_give_the_step_of_one(rng):
     # Adam makes a part of a step of the rounding in gradients that are smaller than its epsilon.
     assert largest_gap(one.params, eight.params) < 3e-5
     assert largest_gap(one.ema, eight.ema) < 1e-5
-    assert largest_gap(one.family, eight.family) < 1e-5
+    assert largest_gap(one.model_state, eight.model_state) < 1e-5
     assert largest_gap(one.window, eight.window) < 1e-5
-    # With beta1 = 0 Adam's first moment is the gradient itself.
+    # With beta1 = 0 Adam's first context is the gradient itself.
     assert largest_gap(one.optimizers, eight.optimizers) < 1e-5
     # And the step did move: by about the learning rate.
     assert 1e-5 < largest_gap(one.params, jax.device_get(fresh().params)) < 1e-3
@@ -104,19 +99,19 @@ def test_replicas_stay_alike_and_a_step_is_repeated_bit_for_bit(rng):
 
 def test_accumulated_gradients_equal_the_whole_batch(rng):
     state, batch = fresh(), small_batch(rng)
-    arguments = (state.params, state.family, None, batch, MOMENT)
+    arguments = (state.params, state.model_state, None, batch, MOMENT)
     assert largest_gap(gradients(1)(*arguments), gradients(4)(*arguments)) < 1e-5
 
 
 def test_pullbacks_are_each_players_own_gradient(rng):
     """Against jax.grad of each loss alone, in separate passes."""
     state, batch = fresh(), small_batch(rng)
-    found, _, _ = gradients()(state.params, state.family, None, batch, MOMENT)
+    found, _, _ = gradients()(state.params, state.model_state, None, batch, MOMENT)
     for player, gradient in found.items():
 
         def loss(own, player=player):
             params = {**state.params, player: own}
-            return FAMILY.objective(params, state.family, None, batch, MOMENT)[0][player]
+            return FAMILY.objective(params, state.model_state, None, batch, MOMENT)[0][player]
 
         assert largest_gap(gradient, jax.jit(jax.grad(loss))(state.params[player])) < 1e-5
 
@@ -124,7 +119,7 @@ def test_pullbacks_are_each_players_own_gradient(rng):
 def test_first_adam_step_in_closed_form(rng):
     """With beta1 = 0 the first update is -rate * g / (|g| + epsilon)."""
     state, batch = fresh(), small_batch(rng)
-    found, _, _ = gradients()(state.params, state.family, None, batch, MOMENT)
+    found, _, _ = gradients()(state.params, state.model_state, None, batch, MOMENT)
     moved = jitted()(state, None, batch)
     expected = jax.tree.map(
         lambda p, g: p - 5e-5 * g / (jnp.abs(g) + 1e-7), state.params, dict(found)
@@ -156,9 +151,9 @@ def test_warm_ema_in_closed_form(rng):
 
 
 def with_first_kernel(params, change):
-    """The same parameters but for one number of the full-size critic."""
+    """The same parameters but for one number of the full-size discriminator."""
     flat = flatten_dict(params)
-    path = ("critics", "full", "conv1", "kernel")
+    path = ("discriminator", "full", "conv1", "kernel")
     return unflatten_dict({**flat, path: flat[path].at[0, 0, 0, 0].set(change)})
 
 
@@ -170,7 +165,7 @@ def test_a_non_finite_step_moves_nothing_and_is_counted(rng):
     after = step(step(state, None, batch), None, batch)
     assert int(after.step) == 3
     assert int(after.nonfinite.total) == int(after.nonfinite.in_a_row) == 2
-    assert bool(after.nonfinite.metrics["critic_full"])
+    assert bool(after.nonfinite.metrics["discriminator_full"])
     assert not bool(after.nonfinite.metrics["l1"])
     for kept in ("params", "optimizers", "ema", "family"):
         for a, b in zip(*(jax.tree.leaves(getattr(s, kept)) for s in (state, after)), strict=True):
@@ -243,7 +238,7 @@ class RemembersInfinity(ToyFamily):
 
 def test_a_state_that_is_not_finite_is_not_taken_over(rng):
     family = RemembersInfinity()
-    optimizers = dict.fromkeys(("generator", "critics"), optax.sgd(1e-3))
+    optimizers = dict.fromkeys(("generator", "discriminator"), optax.sgd(1e-3))
     batch = small_batch(rng)
     names = metric_names(family, None, batch)
     state = init_state(family, optimizers, names, 0, batch, False)

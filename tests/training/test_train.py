@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import runs
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.device_prefetch import DevicePrefetch
-from cinegan_jax.errors import UserError
-from cinegan_jax.training.fine_tuning import with_networks_of
 from cinegan_jax.training.run import Run
+from cinegan_jax.training.state import with_networks_of
 from cinegan_jax.training.train import train
 
-STILL = {"optimizers.generator.learning_rate": 0.0, "optimizers.critics.learning_rate": 0.0}
+STILL = {"optimizers.generator.learning_rate": 0.0, "optimizers.discriminator.learning_rate": 0.0}
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_a_run_that_diverges_stops_with_names_and_the_last_good_step(
     error = started.said.splitlines()[-1]
     assert error.startswith("error: not finite for ")
     assert "for 5 steps in a row, up to step 6: " in error
-    assert "loss_critics" in error
+    assert "loss_discriminator" in error
     assert f"is that of step {runs.saved_steps(tmp_path / 'run')[-1]}." in error
     assert "Traceback" not in started.said
     saved = runs.checkpoint(tmp_path / "run", runs.saved_steps(tmp_path / "run")[-1])

@@ -1,4 +1,4 @@
-"""Whole runs by each lowering: saved, gone on with, and taken up by another."""
+"""Whole runs by each partitioning: saved, gone on with, and taken up by another."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import runs
 
-from cinegan_jax.errors import UserError
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.train import train
 

@@ -1,4 +1,4 @@
-"""What a step measures: against numpy and skimage, and the same on all lowerings."""
+"""What a step measures: against numpy and skimage, and the same on all partitionings."""
 
 from dataclasses import replace
 from functools import cache, partial
@@ -13,8 +13,10 @@ from agreement import largest_gap
 from skimage.color import rgb2lab
 from toy_family import ToyFamily
 
+from cinegan_jax.core.types import Scalar
 from cinegan_jax.families.api import Aux
-from cinegan_jax.training.parallel import Lowering, MeshJit, Pmap, make_lowering
+from cinegan_jax.training.diagnostics import image_diagnostics
+from cinegan_jax.training.partitioning import MeshJit, Partitioner, Pmap, make_partitioner
 from cinegan_jax.training.state import TrainState, init_state
 from cinegan_jax.training.step import (
     StepSettings,
@@ -22,13 +24,11 @@ from cinegan_jax.training.step import (
     make_train_step,
     metric_names,
 )
-from cinegan_jax.training.vitals import picture_vitals
-from cinegan_jax.types import Scalar
 
 PAIRS, SIZE = 16, 64
 PICTURES = jax.ShapeDtypeStruct((PAIRS, SIZE, SIZE, 3), np.uint8)
 SHAPES = {"input": PICTURES, "target": PICTURES}
-OPTIMIZERS = {player: optax.sgd(0.1) for player in ("generator", "critics")}
+OPTIMIZERS = {player: optax.sgd(0.1) for player in ("generator", "discriminator")}
 SETTINGS = StepSettings(ema_decay=0.75)
 
 
@@ -38,9 +38,9 @@ class Shown(ToyFamily):
     def objective(self, *arguments: Any) -> tuple[dict[str, Scalar], Aux]:
         params, state, _, batch, rng = arguments
         losses, aux = super().objective(*arguments)
-        signals = {"critics/score": aux.metrics["score"]}
+        diagnostics = {"discriminator/score": aux.metrics["score"]}
         return losses, aux._replace(
-            signals=signals, generated=self.generate(params, state, batch, rng)
+            diagnostics=diagnostics, generated=self.generate(params, state, batch, rng)
         )
 
 
@@ -58,15 +58,19 @@ def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {name: rng.integers(0, 256, like.shape, np.uint8) for name, like in SHAPES.items()}
 
 
-def measured(lowering: Lowering, batch: Any, **settings: Any) -> tuple[TrainState, dict[str, Any]]:
+def measured(
+    partitioning: Partitioner, batch: Any, **settings: Any
+) -> tuple[TrainState, dict[str, Any]]:
     make = partial(make_measured_step, FAMILY, OPTIMIZERS, replace(SETTINGS, **settings))
-    step = lowering.compile_measured(make, fresh())
-    state, vitals = step(lowering.place_state(fresh()), None, lowering.place_batch(batch))
-    return jax.device_get((lowering.one(state), lowering.one(vitals)))
+    step = partitioning.compile_measured(make, fresh())
+    state, diagnostics = step(
+        partitioning.place_state(fresh()), None, partitioning.place_batch(batch)
+    )
+    return jax.device_get((partitioning.unreplicate(state), partitioning.unreplicate(diagnostics)))
 
 
 def alone(batch: Any, **settings: Any) -> tuple[TrainState, dict[str, Any]]:
-    return measured(make_lowering("jit", 1, False), batch, **settings)
+    return measured(make_partitioner("jit", 1, False), batch, **settings)
 
 
 def test_measuring_changes_no_step(batch: Any) -> None:
@@ -75,39 +79,43 @@ def test_measuring_changes_no_step(batch: Any) -> None:
 
 
 def test_norms_of_players_and_blocks(batch: Any) -> None:
-    state, vitals = alone(batch)
+    state, diagnostics = alone(batch)
     before, after = jax.device_get((fresh().params, state.params))
     for player, blocks in before.items():
         squares = 0.0
         for block, values in blocks.items():
             norm = np.linalg.norm(after[player][block] - values)
-            assert vitals[f"{player}/update_norm/{block}"] == pytest.approx(norm, rel=1e-4)
+            assert diagnostics[f"{player}/update_norm/{block}"] == pytest.approx(norm, rel=1e-4)
             # Plain gradient descent: an update is a tenth of the gradient.
-            assert vitals[f"{player}/gradient_norm/{block}"] == pytest.approx(10 * norm, rel=1e-4)
-            assert vitals[f"{player}/parameter_norm/{block}"] == pytest.approx(
+            assert diagnostics[f"{player}/gradient_norm/{block}"] == pytest.approx(
+                10 * norm, rel=1e-4
+            )
+            assert diagnostics[f"{player}/parameter_norm/{block}"] == pytest.approx(
                 np.linalg.norm(values), abs=1e-6
             )
             squares += norm**2
-        assert vitals[f"{player}/update_norm"] == pytest.approx(np.sqrt(squares), rel=1e-4)
+        assert diagnostics[f"{player}/update_norm"] == pytest.approx(np.sqrt(squares), rel=1e-4)
 
 
 def test_how_far_the_average_is_behind(batch: Any) -> None:
-    state, vitals = alone(batch)
+    state, diagnostics = alone(batch)
     flat, _ = jax.flatten_util.ravel_pytree(state.params["generator"])
     average, _ = jax.flatten_util.ravel_pytree(state.ema["generator"])
     gap = np.linalg.norm(average - flat) / np.linalg.norm(flat)
-    assert vitals["generator/ema_gap"] == pytest.approx(gap, rel=1e-4)
+    assert diagnostics["generator/ema_gap"] == pytest.approx(gap, rel=1e-4)
     assert gap > 1e-3
 
 
 @pytest.mark.parametrize(
-    "lowering",
+    "partitioning",
     [lambda: Pmap(), lambda: MeshJit(), lambda: MeshJit(spatial=2, shard_optimizer=True)],
     ids=["pmap", "pjit", "rows"],
 )
-def test_all_lowerings_measure_the_same(lowering: Any, batch: Any, monkeypatch: Any) -> None:
+def test_all_partitionings_measure_the_same(
+    partitioning: Any, batch: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(jax.random, "normal", lambda key, shape: jnp.zeros(shape))
-    reference, found = alone(batch)[1], measured(lowering(), batch)[1]
+    reference, found = alone(batch)[1], measured(partitioning(), batch)[1]
     assert found.keys() == reference.keys()
     for name, value in reference.items():
         assert found[name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
@@ -123,10 +131,10 @@ def test_slices_of_a_batch_measure_the_same(batch: Any, monkeypatch: Any) -> Non
 
 def test_rates_are_scaled(batch: Any) -> None:
     step = jax.jit(make_train_step(FAMILY, OPTIMIZERS, SETTINGS))
-    scales = {"generator": jnp.float32(0.25), "critics": jnp.float32(1.0)}
+    scales = {"generator": jnp.float32(0.25), "discriminator": jnp.float32(1.0)}
     whole = step(fresh(), None, batch).params
     scaled = step(fresh(), None, batch, scales).params
-    assert largest_gap(scaled["critics"], whole["critics"]) == 0
+    assert largest_gap(scaled["discriminator"], whole["discriminator"]) == 0
     moves, small = (
         jax.tree.map(lambda a, b: a - b, params["generator"], fresh().params["generator"])
         for params in (whole, scaled)
@@ -139,7 +147,7 @@ def test_pictures_against_numpy(rng: np.random.Generator) -> None:
     given, wanted = (rng.integers(0, 256, shape, np.uint8) for _ in range(2))
     output = rng.uniform(-1.2, 1.2, shape).astype(np.float32)
     output[0, :4] = 0.95
-    found = jax.device_get(picture_vitals(output, {"input": given, "target": wanted}))
+    found = jax.device_get(image_diagnostics(output, {"input": given, "target": wanted}))
     signed = {"output": output, "input": given / 127.5 - 1, "target": wanted / 127.5 - 1}
     for whose, images in signed.items():
         distance = np.mean([np.abs(images[0] - images[1]), np.abs(images[2] - images[3])])
@@ -161,7 +169,7 @@ def test_pictures_against_numpy(rng: np.random.Generator) -> None:
 
 def test_pictures_without_inputs_or_targets(rng: np.random.Generator) -> None:
     """As of a family that makes pictures out of noise."""
-    found = picture_vitals(rng.uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32), {})
+    found = image_diagnostics(rng.uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32), {})
     assert {name.partition("/")[0] for name in found} == {"output"}
     assert all(np.isfinite(value) for value in found.values())
 
@@ -170,12 +178,12 @@ def test_pictures_that_are_not_paired_are_near_to_none(rng: np.random.Generator)
     """As of a family that makes pictures out of latents: only what all have in common compares."""
     targets = rng.integers(0, 256, (4, 8, 8, 3), np.uint8)
     output = rng.uniform(-1, 1, targets.shape).astype(np.float32)
-    found = picture_vitals(output, {"target": targets})
+    found = image_diagnostics(output, {"target": targets})
     assert "output/target_distance" not in found
     assert {"output/pair_distance", "target/pair_distance", "target/mean_a"} <= found.keys()
 
 
 def test_one_picture_alone_has_no_distance(rng: np.random.Generator) -> None:
-    found = picture_vitals(rng.uniform(-1, 1, (1, 8, 8, 3)).astype(np.float32), {})
+    found = image_diagnostics(rng.uniform(-1, 1, (1, 8, 8, 3)).astype(np.float32), {})
     assert np.isnan(found["output/pair_distance"])
     assert np.isfinite(found["output/mean_a"])

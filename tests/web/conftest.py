@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from serving import serving
 
-from cinegan_jax.inference.trained_look import TrainedLook, read_look, write_look
+from cinegan_jax.inference.look import TrainedLook, read_look, write_look
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.web import server
 from cinegan_jax.web.limits import Limits

@@ -5,8 +5,7 @@ import asyncio
 import pytest
 from serving import EchoWorker, Gate
 
-from cinegan_jax.web.jobs import Job, Jobs, QueueFull, Urgency
-from cinegan_jax.web.tasks import Develop
+from cinegan_jax.web.jobs import Develop, Job, Jobs, QueueFull, Urgency
 
 
 def photo(number: int) -> Develop:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from serving import until
 
-from cinegan_jax.inference.choose_look import DEFAULT_LOOK
+from cinegan_jax.inference.look import DEFAULT_LOOK
 
 AT_ONCE = 50
 ROUNDS = 3

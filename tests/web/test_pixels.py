@@ -12,9 +12,8 @@ from conftest import Darkroom
 from PIL import Image
 from serving import until
 
-from cinegan_jax.inference.choose_look import DEFAULT_LOOK
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.trained_look import installed_looks
+from cinegan_jax.inference.look import DEFAULT_LOOK, installed_looks
 
 LOOK = "small"
 PHOTO = hostile.jpeg(60, 80)

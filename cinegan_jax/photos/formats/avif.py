@@ -9,8 +9,7 @@ from PIL.AvifImagePlugin import AvifImageFile
 from cinegan_jax.photos.cicp import profile_of_numbers
 from cinegan_jax.photos.levels import widened
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.opened import Opened
-from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.photo import Opened, Picture
 from cinegan_jax.photos.pillow_image import image_of, split
 
 QUALITY = 90

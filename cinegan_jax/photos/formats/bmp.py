@@ -4,8 +4,7 @@ import io
 
 from PIL.BmpImagePlugin import BmpImageFile
 
-from cinegan_jax.photos.opened import Opened
-from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.photo import Opened, Picture
 from cinegan_jax.photos.pillow_image import image_of, over_white, samples_of
 
 

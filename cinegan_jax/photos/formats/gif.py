@@ -4,8 +4,7 @@ import io
 
 from PIL.GifImagePlugin import GifImageFile
 
-from cinegan_jax.photos.opened import Opened
-from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.photo import Opened, Picture
 from cinegan_jax.photos.pillow_image import samples_of
 
 

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from cinegan_jax.errors import how_to_install
+from cinegan_jax.core.errors import how_to_install
 from cinegan_jax.photos.cicp import profile_of_numbers
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.opened import Opened, Unsupported
-from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.photo import Opened, Picture, Unsupported
 from cinegan_jax.photos.pillow_image import joined, split
 
 try:

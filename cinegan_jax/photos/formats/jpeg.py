@@ -6,8 +6,7 @@ import struct
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.opened import Opened
-from cinegan_jax.photos.photo import JpegCoding, Picture
+from cinegan_jax.photos.photo import JpegCoding, Opened, Picture
 from cinegan_jax.photos.pillow_image import image_of, over_white, samples_of
 
 QUALITY = 95

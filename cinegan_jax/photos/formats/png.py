@@ -9,8 +9,7 @@ import imagecodecs
 from PIL.PngImagePlugin import PngImageFile
 
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.opened import Opened
-from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.photo import Opened, Picture
 from cinegan_jax.photos.pillow_image import joined, samples_of, split
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"

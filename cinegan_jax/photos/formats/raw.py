@@ -2,10 +2,9 @@
 
 import io
 
-from cinegan_jax.errors import how_to_install
+from cinegan_jax.core.errors import how_to_install
 from cinegan_jax.photos import metadata
-from cinegan_jax.photos.opened import Opened, Unsupported
-from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.photo import Opened, Picture, Unsupported
 from cinegan_jax.photos.profiles import srgb_profile
 
 try:

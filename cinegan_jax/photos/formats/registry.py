@@ -3,8 +3,7 @@
 import importlib
 from typing import Protocol, cast
 
-from cinegan_jax.photos.opened import Opened
-from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.photo import Opened, Picture
 
 WRITTEN_SUFFIXES = {
     "jpeg": ".jpg",

@@ -12,8 +12,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 from cinegan_jax.photos import metadata as metadata_of
 from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.opened import Opened, Unsupported
-from cinegan_jax.photos.photo import Picture, TiffCoding
+from cinegan_jax.photos.photo import Opened, Picture, TiffCoding, Unsupported
 from cinegan_jax.photos.pillow_image import joined
 from cinegan_jax.photos.profiles import lab_to_srgb, srgb_profile
 

@@ -5,8 +5,7 @@ import io
 import imagecodecs
 
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.opened import Opened
-from cinegan_jax.photos.photo import Picture, WebpCoding
+from cinegan_jax.photos.photo import Opened, Picture, WebpCoding
 from cinegan_jax.photos.pillow_image import image_of, split
 from cinegan_jax.photos.riff import riff_chunks
 

@@ -1,0 +1,1 @@
+"""Types, errors, storage and records that every package uses."""

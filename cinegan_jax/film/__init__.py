@@ -1,0 +1,1 @@
+"""The film renderer: LUTs, grain and halation, in NumPy."""

@@ -1,0 +1,1 @@
+"""`cinegan prepare`: write pairs and images into shards."""

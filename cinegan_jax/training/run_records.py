@@ -1,0 +1,82 @@
+"""Files about a run in its workdir: config, software versions, and a plot of the losses."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import jax
+import ml_collections
+from absl import logging
+from etils import epath
+
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import write_whole
+from cinegan_jax.core.versions import versions
+from cinegan_jax.pages.curves import Chart, Curve
+from cinegan_jax.pages.svg_chart import to_svg
+
+
+def write_provenance(workdir: epath.Path, config: ml_collections.ConfigDict) -> None:
+    """Write `config.json` and `versions.json`; of a resumed run they tell of the last start.
+
+    Only the first process writes.
+
+    Raises:
+      UserError: they cannot be written.
+    """
+    if jax.process_index() != 0:
+        return
+    _write(workdir / "config.json", config.to_dict())
+    _write(workdir / "versions.json", versions())
+
+
+def _write(path: epath.Path, content: object) -> None:
+    try:
+        write_whole(path, json.dumps(content, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+
+
+LOSSES_FILE = "losses.svg"
+LOSS = "loss_"
+"""What the names of all players' losses begin with."""
+
+
+@contextlib.contextmanager
+def losses_drawn_at_the_end(workdir: epath.Path) -> Iterator[None]:
+    """Leaves the picture behind however a run ends: finished, told to stop, or by an error."""
+    try:
+        yield
+    finally:
+        write_loss_plot(workdir)
+
+
+def write_loss_plot(workdir: epath.Path) -> None:
+    """Draws the losses that `metrics.jsonl` tells of, of all steps so far; no losses, no picture.
+
+    Where it cannot be written there is an error in the log. Only the first process writes.
+    """
+    records = workdir / "metrics.jsonl"
+    if jax.process_index() != 0 or not records.exists():
+        return
+    curves = loss_curves(json.loads(line) for line in records.read_text().splitlines())
+    if not curves:
+        return
+    try:
+        write_whole(workdir / LOSSES_FILE, to_svg(Chart("Losses of the players", curves)))
+    except OSError as error:
+        logging.error("%s cannot be written: %s", workdir / LOSSES_FILE, error)
+
+
+def loss_curves(records: Iterable[Mapping[str, Any]]) -> list[Curve]:
+    """A curve for each loss of a player; None where it was not finite."""
+    points: dict[str, dict[int, float | None]] = {}
+    for record in records:
+        for name, value in record.items():
+            if name.startswith(LOSS):
+                points.setdefault(name.removeprefix(LOSS), {})[record["step"]] = value
+    return [
+        Curve(name.replace("_", " "), list(found), list(found.values()))
+        for name, found in points.items()
+    ]
