@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.lut_files import MAX_SIZE, write_lut
 from cinegan_jax.inference.develop import Settings
 from cinegan_jax.inference.look import Look
