@@ -39,8 +39,13 @@ class Start(NamedTuple):
     health: Mapping[str, Any] | None = None
 
 
-def train(run: Run, workdir: epath.Path) -> int:
+def train(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = None) -> int:
     """Train, from the newest checkpoint in `workdir` where there is one.
+
+    Args:
+      run: the parts of the run.
+      workdir: its folder.
+      guard: asks for a stop; the caller has entered it. None: one of the run's own.
 
     Returns:
       0 when the run is finished, the guard's exit code when it was told to stop.
@@ -56,7 +61,7 @@ def train(run: Run, workdir: epath.Path) -> int:
     frozen = parallel.replicate(run.frozen)
     batches = DevicePrefetch(run.train_batches(), parallel.place_batch)
     with (
-        PreemptionGuard() as guard,
+        contextlib.nullcontext(guard) if guard else PreemptionGuard() as guard,
         contextlib.closing(batches),
         open_checkpoints(run, workdir) as checkpoints,
     ):
