@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from absl import app, flags
 from ml_collections import config_flags
 
-from cinegan_jax.config import absl_source
-from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE
+from cinegan_jax.config.flags import with_config_file
+from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE, UserError
 
 MODES = ("train", "evaluate", "dry_run")
 
@@ -71,7 +71,7 @@ def _dry_run() -> int:
 def parse_flags(argv: Sequence[str]) -> list[str]:
     """Parse flags; report an unknown config or key as a one-line error."""
     try:
-        known = absl_source.with_config_file(argv)
+        known = with_config_file(argv)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(USER_ERROR_EXIT_CODE)

@@ -28,7 +28,7 @@ from cinegan_jax.training.state import Networks
 
 BEST_MODES: Mapping[Learned, Mapping[str, BestMode]] = {
     "pairs": {"psnr": "max", "psnr_clean": "max", "delta_e": "min", "delta_e_clean": "min"},
-    "pictures": {"feature_distance": "min", "kernel_distance": "min"},
+    "images": {"feature_distance": "min", "kernel_distance": "min"},
 }
 """By what a family learns from; `_clean` is measured where the target is known without its
 grain."""

@@ -58,7 +58,7 @@ class Progress:
       start_step: steps done before this process began.
       total_steps: of the run.
       steps_per_epoch: of the data.
-      learns_from: what is counted: pairs or pictures.
+      learns_from: what is counted: pairs or images.
       batch_size: how many of them a step, over all devices.
       devices: how many share them.
       waited: seconds the devices have waited for data since the start of the process.

@@ -9,6 +9,7 @@ import jax
 from etils import epath
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
+from cinegan_jax.config.migration import with_version
 from cinegan_jax.core.compilation_cache import keep_compilations
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import absolute, open_path
@@ -85,7 +86,10 @@ def train(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = None) -
                     upload_records=log.upload,
                     checkpoints=checkpoints,
                     checkpoint_every_steps=config.checkpoint_every_steps,
-                    meta=lambda: {"config": config.to_dict(), "health": health.memory()},
+                    meta=lambda: {
+                        "config": with_version(config.to_dict()),
+                        "health": health.memory(),
+                    },
                 )
                 try:
                     state = parallel.place_state(start.state)
@@ -123,7 +127,7 @@ def make_held_out(run: Run) -> HeldOut:
     config, family = run.config, run.family
     data = config.data
     shown = family, run.test_examples, config.evaluate_pairs, data.size, data.crop
-    if family.learns_from == "pictures":
+    if family.learns_from == "images":
         return HeldOutPictures(*shown, judged=config.sample_scores)
     if config.sample_scores:
         raise UserError(

@@ -9,8 +9,8 @@ import pytest
 
 from cinegan_jax.families.api import step_context
 from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
-from cinegan_jax.nets.patchgan import Discriminator
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.patchgan import PatchDiscriminator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.nets.vgg19 import Vgg19Weights, layer_shapes
 from cinegan_jax.training.step import gradients_of
 
@@ -23,7 +23,7 @@ WIDTH, BLOCKS = 8, 1
 
 def ours(**changes: int) -> CineGan:
     size = {"width": WIDTH, "num_blocks": BLOCKS, **changes}
-    return CineGan(Generator(**size), Discriminator(size["width"]), LossWeights(), "")
+    return CineGan(ResUnetGenerator(**size), PatchDiscriminator(size["width"]), LossWeights(), "")
 
 
 def set_parameters(layer: Any, values: Any) -> None:

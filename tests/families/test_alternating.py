@@ -17,7 +17,7 @@ from cinegan_jax.families.adversarial import Adversarial, stream
 from cinegan_jax.families.alternating import AlternatingGan
 from cinegan_jax.families.api import example_keys, makes_from_latents, step_context
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.nets.dcgan import Discriminator, Generator
+from cinegan_jax.nets.dcgan import DcganDiscriminator, DcganGenerator
 from cinegan_jax.ops.images import to_signed
 from cinegan_jax.training.state import init_state
 from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
@@ -27,7 +27,7 @@ LOGISTIC = Adversarial(loss="logistic")
 
 
 def family_of(game: Adversarial = LOGISTIC) -> AlternatingGan:
-    return AlternatingGan(Generator(SIZE, WIDTH), Discriminator(WIDTH), Z, game)
+    return AlternatingGan(DcganGenerator(SIZE, WIDTH), DcganDiscriminator(WIDTH), Z, game)
 
 
 @pytest.fixture
@@ -266,7 +266,10 @@ def test_wrong_settings_are_named(settings: dict[str, Any], says: str) -> None:
 def test_the_families_are_built_of_their_configs() -> None:
     family = build_family(config_of({"batch_norm": "replica", "parallelism": "pmap"}))
     assert isinstance(family, AlternatingGan)
-    assert (family.generator, family.discriminator) == (Generator(64, 100), Discriminator(100))
+    assert (family.generator, family.discriminator) == (
+        DcganGenerator(64, 100),
+        DcganDiscriminator(100),
+    )
     assert (family.latent_size, family.statistics) == (100, "replica")
     assert [update.players for update in family.updates] == [
         ("discriminator",),

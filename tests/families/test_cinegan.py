@@ -17,8 +17,8 @@ from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.api import step_context
 from cinegan_jax.families.cinegan import PLAYERS, CineGan, LossWeights, advance
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.nets.patchgan import Discriminator
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.patchgan import PatchDiscriminator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.nets.vgg19 import Features, Vgg19Weights, layer_shapes
 from cinegan_jax.preflight import step_cost
 from cinegan_jax.training.run import Run
@@ -36,7 +36,7 @@ TELLING = {
 
 def small(**settings: Any) -> CineGan:
     weights = LossWeights(perceptual=0.0, feature_matching=1.0)
-    networks = Generator(width=2, num_blocks=1), Discriminator(width=2)
+    networks = ResUnetGenerator(width=2, num_blocks=1), PatchDiscriminator(width=2)
     return CineGan(*networks, weights, "", Adversarial(**settings))
 
 
@@ -131,7 +131,9 @@ def test_perceptual_layers_are_weighed(rng: np.random.Generator) -> None:
     weights = Vgg19Weights(layers, "keras")
     target, fake = rng.uniform(-1, 1, (2, 1, 16, 16, 3)).astype(np.float32)
     wanted = {"block1_conv2": 0.5, "block3_conv1": 2.0, "block4_conv2": 0.0}
-    gan = CineGan(Generator(), Discriminator(), LossWeights(), "", perceptual_layers=wanted)
+    gan = CineGan(
+        ResUnetGenerator(), PatchDiscriminator(), LossWeights(), "", perceptual_layers=wanted
+    )
     assert set(gan.perceptual_layers) == {"block1_conv2", "block3_conv1"}
     found = jax.jit(gan._perceptual)(target, fake, weights)
     expected = 0.0

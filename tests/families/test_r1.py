@@ -11,8 +11,8 @@ import pytest
 from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.api import step_context
 from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
-from cinegan_jax.nets.patchgan import Discriminator
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.patchgan import PatchDiscriminator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.training.step import gradients_of
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -23,8 +23,8 @@ STRIDES = {"conv1": 2, "conv2": 2, "conv3": 2, "conv4": 1, "logits": 1}
 
 def family(dtype: Any) -> CineGan:
     return CineGan(
-        Generator(width=2, num_blocks=1, dtype=dtype),
-        Discriminator(width=2, dtype=dtype),
+        ResUnetGenerator(width=2, num_blocks=1, dtype=dtype),
+        PatchDiscriminator(width=2, dtype=dtype),
         LossWeights(perceptual=0.0),
         "",
         Adversarial(r1=GAMMA, r1_every=EVERY),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import runs
-
 from cinegan_jax.preflight.dry_run import dry_run
+
 from cinegan_jax.training.run import Run
 
 
