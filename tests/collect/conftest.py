@@ -8,8 +8,8 @@ import misbehaving_site
 import pytest
 
 from cinegan_jax.collect.client import Client
-from cinegan_jax.collect.collection import Collection
-from cinegan_jax.collect.manners import Manners
+from cinegan_jax.collect.politeness import Politeness
+from cinegan_jax.collect.records import Collection
 
 
 @pytest.fixture(autouse=True)
@@ -35,11 +35,11 @@ def collection(tmp_path: Path) -> Collection:
 
 @pytest.fixture
 def make_client() -> Iterator[Callable[..., Client]]:
-    """Makes clients of quick manners, or others."""
+    """Makes clients of quick politeness, or others."""
     made = []
 
-    def make(manners: Manners = misbehaving_site.QUICK, **options: object) -> Client:
-        made.append(Client(manners, **options))
+    def make(politeness: Politeness = misbehaving_site.QUICK, **options: object) -> Client:
+        made.append(Client(politeness, **options))
         return made[-1]
 
     yield make

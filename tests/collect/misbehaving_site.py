@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from cinegan_jax.collect.manners import Manners
+from cinegan_jax.collect.politeness import Politeness
 
-QUICK = Manners(
+QUICK = Politeness(
     delay=0.0, attempts=4, back_off=0.01, patience=5.0, read_timeout=0.3, attempt_timeout=3.0
 )
-"""Manners that tests have the time for."""
+"""Politeness that tests have the time for."""
 
 _connect, _look_up = socket.socket.connect, socket.getaddrinfo
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from cinegan_jax.collect.addresses import host_of, is_picture_address, normalised
-from cinegan_jax.collect.failure import Failure
+from cinegan_jax.collect.addresses import Failure, host_of, is_image_address, normalised
 
 
 @pytest.mark.parametrize(
@@ -34,11 +33,11 @@ def test_normal_form(address, base, expected):
         ("a.jpg", "http"),
         ("", "http"),
         ("http://user:secret@example.org/a.jpg", "password"),
-        ("http://[::1", "no address"),
-        ("http://", "no address"),
-        ("http://a..example/", "no address"),
-        ("http://ü..example/", "no address"),
-        (f"http://{'x' * 70}.example/", "no address"),
+        ("http://[::1", "not an address"),
+        ("http://", "not an address"),
+        ("http://a..example/", "not an address"),
+        ("http://ü..example/", "not an address"),
+        (f"http://{'x' * 70}.example/", "not an address"),
     ],
 )
 def test_what_is_no_address(address, reason):
@@ -48,8 +47,8 @@ def test_what_is_no_address(address, reason):
 
 
 def test_picture_addresses_end_like_pictures():
-    assert is_picture_address("https://example.org/a.JPEG?size=3")
-    assert not is_picture_address("https://example.org/a.html?a.jpg")
+    assert is_image_address("https://example.org/a.JPEG?size=3")
+    assert not is_image_address("https://example.org/a.html?a.jpg")
 
 
 def test_hosts_have_ports():

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cinegan_jax.collect import clean as cleaning
 from cinegan_jax.collect.clean import Limits, clean
-from cinegan_jax.collect.collection import Collection
+from cinegan_jax.collect.records import Collection
 from cinegan_jax.errors import UserError
 from cinegan_jax.json_lines import read_json_lines
 
@@ -142,7 +142,7 @@ def test_two_pictures_of_one_name_are_told(collection):
     fill(collection, {"a.jpg": picture(1, (20, 20)), "b.jpg": picture(2, SIZE)})
     run(collection)
     shutil.copy(collection.rejected / "a.jpg", collection.pictures / "a.jpg")
-    with pytest.raises(UserError, match=r"a\.jpg lies in .* and in .*: remove one"):
+    with pytest.raises(UserError, match=r"a\.jpg is in .* and in .*: remove one"):
         run(collection)
 
 

@@ -7,10 +7,9 @@ from dataclasses import replace
 import pytest
 from misbehaving_site import QUICK, Answer, in_turn
 
-from cinegan_jax.collect import neighbourhood
-from cinegan_jax.collect.addresses import host_of
-from cinegan_jax.collect.failure import Failure, Passing
-from cinegan_jax.collect.gate import Gate
+from cinegan_jax.collect import addresses
+from cinegan_jax.collect.addresses import Failure, TransientFailure, host_of
+from cinegan_jax.collect.politeness import RateLimit
 
 
 def read(client, address: str, origin: str | None = None) -> bytes:
@@ -18,7 +17,7 @@ def read(client, address: str, origin: str | None = None) -> bytes:
         with client.get(address, origin or address, {}) as response:
             return b"".join(client.chunks(response))
 
-    return client.tried(once)
+    return client.retried(once)
 
 
 class Waits:
@@ -44,9 +43,9 @@ def waits() -> Waits:
 
 @pytest.fixture
 def waiting_client(make_client, waits):
-    """With the published manners, but for the time that waiting takes."""
-    manners = replace(QUICK, delay=1.0, back_off=2.0, patience=600.0)
-    return make_client(manners, gate=Gate(manners.delay, waits.clock, waits.wait))
+    """With the published politeness, but for the time that waiting takes."""
+    politeness = replace(QUICK, delay=1.0, back_off=2.0, patience=600.0)
+    return make_client(politeness, rate_limit=RateLimit(politeness.delay, waits.clock, waits.wait))
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -75,7 +74,7 @@ def test_a_wait_beyond_patience_fails(waiting_client, waits, site):
 
 def test_back_off_doubles_with_jitter(waiting_client, waits, site):
     site["/a"] = Answer(status=500, headers={"Retry-After": "soon"})  # means nothing
-    with pytest.raises(Passing, match="500"):
+    with pytest.raises(TransientFailure, match="500"):
         read(waiting_client, site.url("/a"))
     _, *backs_off = waits.seconds
     for seconds, middle in zip(backs_off, (2, 4, 8), strict=True):
@@ -112,7 +111,7 @@ def test_while_robots_txt_cannot_be_had_nothing_is_allowed(client, site, status)
     site["/robots.txt"] = Answer(status=status)
     site["/a"] = site["/b"] = b"page"
     for path in ("/a", "/b"):
-        with pytest.raises(Failure, match=r"robots.txt of the host cannot be had: .*status"):
+        with pytest.raises(Failure, match=r"robots.txt of the host is unreachable: .*status"):
             read(client, site.url(path))
     assert site.paths() == []
     assert len(site.asked) == QUICK.attempts
@@ -139,7 +138,7 @@ def test_a_trickling_server_is_given_up(make_client, site):
     site["/a"] = Answer(b"a" * 40, pause=0.05, parts=40)
     client = make_client(replace(QUICK, attempts=1, attempt_timeout=0.4, read_timeout=5.0))
     began = time.monotonic()
-    with pytest.raises(Passing, match=r"not done within 0 s"):
+    with pytest.raises(TransientFailure, match=r"unfinished after 0 s"):
         read(client, site.url("/a"))
     assert time.monotonic() - began < 1.5
 
@@ -147,7 +146,7 @@ def test_a_trickling_server_is_given_up(make_client, site):
 @pytest.mark.parametrize("target", ["/\xff.jpg", "http://[::1", "http://a..b/"])
 def test_a_redirection_to_what_is_no_address_fails(client, site, target):
     site["/a"] = Answer(status=302, headers={"Location": target})
-    with pytest.raises(Failure, match="no address"):
+    with pytest.raises(Failure, match="not an address"):
         read(client, site.url("/a"))
     assert site.paths() == ["/a"]
 
@@ -163,7 +162,7 @@ def test_the_body_of_a_redirection_is_not_read(client, site):
 
 def test_proxies_of_the_environment_are_used(client, site, monkeypatch):
     monkeypatch.setenv("http_proxy", site.address)
-    monkeypatch.setattr(neighbourhood, "_are_private", lambda host: (False,))
+    monkeypatch.setattr(addresses, "_are_private", lambda host: (False,))
     site["http://shells.example/a"] = b"page"
     assert read(client, "http://shells.example/a") == b"page"
 
@@ -176,17 +175,17 @@ def test_cookies_are_not_kept(client, site):
 
 
 def test_nobody_there(client):
-    with pytest.raises(Failure, match=r"robots.txt of the host cannot be had: .*no connection"):
+    with pytest.raises(Failure, match=r"robots.txt of the host is unreachable: .*no connection"):
         read(client, "http://127.0.0.1:1/a")
 
 
 def test_a_public_host_does_not_lead_into_a_private_network(client, site, monkeypatch):
     port = host_of(site.address).partition(":")[2]
-    monkeypatch.setattr(neighbourhood, "_are_private", lambda host: (host != "localhost",))
+    monkeypatch.setattr(addresses, "_are_private", lambda host: (host != "localhost",))
     public = f"http://localhost:{port}"
     site["/a"] = Answer(status=302, headers={"Location": site.url("/secret")})
     site["/secret"] = b"secret"
-    with pytest.raises(Failure, match=r"localhost leads to 127.0.0.1, which lies in a private"):
+    with pytest.raises(Failure, match=r"localhost leads to 127.0.0.1, which is in a private"):
         read(client, f"{public}/a")
     with pytest.raises(Failure, match="private network"):
         read(client, site.url("/secret"), origin=f"{public}/page")
@@ -196,7 +195,7 @@ def test_a_public_host_does_not_lead_into_a_private_network(client, site, monkey
 
 def test_a_private_host_may_lead_anywhere(client, site, monkeypatch):
     port = host_of(site.address).partition(":")[2]
-    monkeypatch.setattr(neighbourhood, "_are_private", lambda host: (True,))
+    monkeypatch.setattr(addresses, "_are_private", lambda host: (True,))
     site["/a"] = Answer(status=302, headers={"Location": f"http://localhost:{port}/b"})
     site["/b"] = b"page"
     assert read(client, site.url("/a")) == b"page"

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from cinegan_jax.cli import app
-from cinegan_jax.collect.collection import Collection
+from cinegan_jax.collect.records import Collection
 from cinegan_jax.data.decode import decode, is_photo
 from cinegan_jax.json_lines import read_json_lines
 
@@ -55,13 +55,13 @@ def test_from_pages_to_a_folder_of_pictures(collection, site):
     site["/page"] = page("/1.jpg", "/2.png", "/3.jpg", "/4.jpg", "/5.jpg", more=licence)
 
     listing = told(collect("list", collection.folder, site.url("/page"), *QUICKLY), 0)
-    assert "5 new pictures, 0 known ones; 1 pages read" in listing
+    assert "5 new images, 0 known ones; 1 pages read" in listing
     download = told(collect("download", collection.folder, *QUICKLY), 1)
     assert "3 downloaded, 0 downloaded before, 2 failed" in download
     assert f"failed: {site.url('/5.jpg')}: HTTP status 404 Not Found" in download
     assert len(rows(collection)) == 3
     cleaning = told(collect("clean", collection.folder), 0)
-    assert "2 pictures stay, 1 are left out" in cleaning
+    assert "2 images kept, 1 rejected" in cleaning
     assert "1 near-duplicate" in cleaning
 
     first, second = sorted(rows(collection), key=lambda row: row["address"])
@@ -121,7 +121,7 @@ def test_a_full_disk_is_told(mount_disk, site):
     addresses = [site.url(f"/{number}.png") for number in range(8)]
     told(collect("list", collection.folder, *addresses), 0)
     download = told(collect("download", collection.folder, *QUICKLY), 2)
-    assert "no space is left; make some, and the same command goes on" in download
+    assert "no space is left on the disk; free some, then run the same command again" in download
     assert "not tried" in download
 
 
@@ -167,7 +167,7 @@ def test_two_thousand_pictures_of_which_some_are_broken(tmp_path):
         told(collect("download", collection.folder, "--delay=0", "--timeout=0.5"), 1)
     failed = {record.address for record in collection.failed().values()}
     assert failed == {address for address in addresses if "/wrong" in address}
-    assert len(collection.kept()) + len(failed) == 2000
+    assert len(collection.downloaded()) + len(failed) == 2000
     told(collect("clean", collection.folder, "--least-side=16", "--distance=0"), 0)
     kinds = [line["kind"] for line in read_json_lines(collection.rejections)]
     assert kinds.count("broken") == 20

@@ -13,8 +13,8 @@ import pytest
 from misbehaving_site import QUICK, Answer, in_turn, of_versions, picture
 
 from cinegan_jax.collect import download
-from cinegan_jax.collect.collection import Collection, FoundPicture, as_line
-from cinegan_jax.collect.download import Download, Downloaded
+from cinegan_jax.collect.download import Download, DownloadResult
+from cinegan_jax.collect.records import Collection, ListedImage, as_line
 from cinegan_jax.errors import UserError
 from cinegan_jax.json_lines import JsonLines
 
@@ -25,32 +25,34 @@ def listed(collection: Collection, addresses: Sequence[str], page: str = "") -> 
     collection.folder.mkdir(exist_ok=True)
     lines = JsonLines(collection.addresses)
     for address in addresses:
-        lines.append(as_line(FoundPicture(address, page)))
+        lines.append(as_line(ListedImage(address, page)))
     lines.close()
 
 
-def run(collection: Collection, client, most_bytes: int = 10**6, retry: bool = False) -> Downloaded:
+def run(
+    collection: Collection, client, max_bytes: int = 10**6, retry: bool = False
+) -> DownloadResult:
     command = Download(
         collection,
         client,
-        most_bytes=most_bytes,
+        max_bytes=max_bytes,
         retry_failures=retry,
         show=lambda done, total: None,
     )
     command.run()
-    return command.outcome
+    return command.result
 
 
 def contents(collection: Collection) -> list[bytes]:
     return sorted(path.read_bytes() for path in collection.pictures.iterdir())
 
 
-def fetched(collection: Collection, client, site, path: str, **options) -> Downloaded:
+def fetched(collection: Collection, client, site, path: str, **options) -> DownloadResult:
     listed(collection, [site.url(path)])
     return run(collection, client, **options)
 
 
-def reason(outcome: Downloaded) -> str:
+def reason(outcome: DownloadResult) -> str:
     """Why the only address failed."""
     assert outcome.new == 0
     (failed,) = outcome.failed
@@ -79,7 +81,7 @@ def test_the_same_content_is_kept_once(collection, client, site):
     outcome = run(collection, client)
     assert (outcome.new, outcome.copies) == (3, 2)
     assert contents(collection) == [picture(1)]
-    assert {record.address for record in collection.kept().values()} == {
+    assert {record.address for record in collection.downloaded().values()} == {
         site.url(f"/{name}.jpg") for name in "abc"
     }
 
@@ -234,13 +236,15 @@ def test_a_server_that_always_sends_too_little_fails(collection, client, site):
 @pytest.mark.parametrize("kind", ["text/html", "TEXT/HTML; charset=utf-8", "image/svg+xml"])
 def test_what_is_said_to_be_no_picture_is_not_kept(collection, client, site, kind):
     site["/a.jpg"] = Answer(picture(1), headers={"Content-Type": kind})
-    assert "in place of a picture" in reason(fetched(collection, client, site, "/a.jpg"))
+    assert "instead of an image" in reason(fetched(collection, client, site, "/a.jpg"))
 
 
 @pytest.mark.parametrize("body", [b"<!DOCTYPE html><html>", b"", b"GIF89a...", b"\xff\xd8"])
 def test_what_only_says_it_is_a_picture_is_not_kept(collection, client, site, body):
     site["/a.jpg"] = Answer(body, headers=JPEG)
-    assert "kept are jpeg, png, webp, tiff" in reason(fetched(collection, client, site, "/a.jpg"))
+    assert "kept formats are jpeg, png, webp, tiff" in reason(
+        fetched(collection, client, site, "/a.jpg")
+    )
     assert contents(collection) == []
     assert list(collection.unfinished.iterdir()) == []
 
@@ -249,7 +253,7 @@ def test_what_only_says_it_is_a_picture_is_not_kept(collection, client, site, bo
 def test_too_large_a_picture_is_not_kept(collection, client, site, length):
     site["/a.jpg"] = Answer(picture(1) + bytes(500_000), length=length)
     assert "more than 1000" in reason(
-        fetched(collection, client, site, "/a.jpg", most_bytes=100_000)
+        fetched(collection, client, site, "/a.jpg", max_bytes=100_000)
     )
     assert list(collection.unfinished.iterdir()) == []
 
@@ -334,7 +338,7 @@ def test_failures_are_not_tried_again_unasked(collection, client, site):
 
 def test_an_error_that_nobody_foresaw_fails_alone(collection, client, site, monkeypatch):
     site["/a.jpg"], site["/b.jpg"] = picture(1), picture(2)
-    require = download.require_picture_type
+    require = download.require_image_type
     answers = iter([ZeroDivisionError("of theirs"), None])
 
     def surprising(content_type):
@@ -342,12 +346,12 @@ def test_an_error_that_nobody_foresaw_fails_alone(collection, client, site, monk
             raise error
         require(content_type)
 
-    monkeypatch.setattr(download, "require_picture_type", surprising)
+    monkeypatch.setattr(download, "require_image_type", surprising)
     listed(collection, [site.url("/a.jpg"), site.url("/b.jpg")])
     outcome = run(collection, client)
     assert outcome.new == 1
     assert outcome.failed[0].reason == (
-        "unforeseen, please report it: ZeroDivisionError: of theirs"
+        "unexpected error, please report it: ZeroDivisionError: of theirs"
     )
 
 
@@ -363,8 +367,8 @@ def test_requests_at_once_are_bounded_per_host(collection, make_client, site):
     for number in range(12):
         site[f"/{number}.jpg"] = Answer(picture(number), pause=0.1)
     listed(collection, [site.url(f"/{number}.jpg") for number in range(12)])
-    manners = replace(QUICK, jobs=8, per_host=3)
-    assert run(collection, make_client(manners)).new == 12
+    politeness = replace(QUICK, jobs=8, per_host=3)
+    assert run(collection, make_client(politeness)).new == 12
     assert site.most_at_once == 3
 
 

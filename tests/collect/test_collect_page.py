@@ -2,13 +2,13 @@
 
 import pytest
 
-from cinegan_jax.collect.page import read_page
+from cinegan_jax.collect.sources import read_page
 
 AT = "https://example.org/shells/page.html"
 
 
 def addresses(html: str) -> list[str]:
-    return [picture.address for picture in read_page(html.encode(), AT).pictures]
+    return [image.address for image in read_page(html.encode(), AT).images]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_titles():
     html = """<img src=a.jpg alt=" A shell "><img src=b.jpg title="Sea"><img src=c.jpg>
       <a href=c.jpg><b>The</b> third</a><a href=d.jpg title=D>link</a>
       <meta property=og:image content=e.jpg><meta property=og:image:alt content=E>"""
-    titles = {p.address[-5:]: p.title for p in read_page(html.encode(), AT).pictures}
+    titles = {p.address[-5:]: p.title for p in read_page(html.encode(), AT).images}
     assert titles == {
         **{"a.jpg": "A shell", "b.jpg": "Sea", "c.jpg": "The third"},
         **{"d.jpg": "D", "e.jpg": "E"},
@@ -78,11 +78,11 @@ def test_licences():
 )
 def test_characters(encoding, charset, declared):
     html = f"<html><head>{declared}</head><img src=a.jpg alt=桜貝>".encode(encoding)
-    assert read_page(html, AT, charset).pictures[0].title == "桜貝"
+    assert read_page(html, AT, charset).images[0].title == "桜貝"
 
 
 def test_xhtml():
     html = (
         b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><img src="a.jpg"/></html>'
     )
-    assert len(read_page(html, AT).pictures) == 1
+    assert len(read_page(html, AT).images) == 1

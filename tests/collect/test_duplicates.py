@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from cinegan_jax.collect.duplicates import bits_between, repeated
+from cinegan_jax.collect.judging import bits_between, nearest_kept
 
 
 def differing(one: int, other: int) -> int:
@@ -24,7 +24,7 @@ def families(rng: np.random.Generator, count: int, each: int, flips: int) -> np.
 @pytest.mark.parametrize("distance", [0, 3, 8])
 def test_each_dropped_one_is_near_the_nearest_kept_one(rng, distance):
     hashes = families(rng, 40, 3, 3)
-    result = repeated(hashes, distance)
+    result = nearest_kept(hashes, distance)
     kept = [index for index in range(len(hashes)) if result[index] == index]
     assert 40 <= len(kept) < len(hashes)
     for index, hash in enumerate(hashes):
@@ -38,11 +38,11 @@ def test_each_dropped_one_is_near_the_nearest_kept_one(rng, distance):
 def test_chains_do_not_swallow_what_differs():
     """Each is near the next, but the third is not near the first."""
     hashes = np.array([0b0, 0b11, 0b1111], np.uint64)
-    np.testing.assert_array_equal(repeated(hashes, 2), [0, 0, 2])
+    np.testing.assert_array_equal(nearest_kept(hashes, 2), [0, 0, 2])
 
 
 def test_a_distance_below_nought_keeps_all():
-    np.testing.assert_array_equal(repeated(np.zeros(4, np.uint64), -1), [0, 1, 2, 3])
+    np.testing.assert_array_equal(nearest_kept(np.zeros(4, np.uint64), -1), [0, 1, 2, 3])
 
 
 def test_bits_between_hexadecimal_hashes(rng):
@@ -54,5 +54,5 @@ def test_bits_between_hexadecimal_hashes(rng):
 def test_a_hundred_thousand_take_seconds(rng):
     hashes = rng.integers(0, 2**64, 100_000, np.uint64, endpoint=False)
     began = time.process_time()
-    assert len(np.unique(repeated(hashes, 6))) == 100_000
+    assert len(np.unique(nearest_kept(hashes, 6))) == 100_000
     assert time.process_time() - began < 60

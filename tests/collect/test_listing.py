@@ -5,30 +5,30 @@ import gzip
 import pytest
 from misbehaving_site import Answer, picture
 
-from cinegan_jax.collect.collection import Collection
-from cinegan_jax.collect.listing import LARGEST_PAGE, Listing
+from cinegan_jax.collect.listing import MAX_PAGE_BYTES, Listing
+from cinegan_jax.collect.records import Collection
 from cinegan_jax.errors import UserError
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 XML = {"Content-Type": "application/xml"}
 
 
-def run(collection: Collection, client, sources, most_pages: int = 100, again: bool = False):
+def run(collection: Collection, client, sources, max_pages: int = 100, again: bool = False):
     collection.folder.mkdir(exist_ok=True)
     listing = Listing(
-        collection, client, most_pages=most_pages, again=again, show=lambda done, total: None
+        collection, client, max_pages=max_pages, again=again, show=lambda done, total: None
     )
     listing.run(sources)
-    return listing.outcome
+    return listing.result
 
 
 def found(collection: Collection, site) -> dict[str, str]:
     """Pages by addresses of pictures, seen from the site."""
     local = {
         record.address.removeprefix(site.address): record.page.removeprefix(site.address)
-        for record in collection.found().values()
+        for record in collection.listed().values()
     }
-    assert all(record.when.endswith("+00:00") for record in collection.found().values())
+    assert all(record.when.endswith("+00:00") for record in collection.listed().values())
     return local
 
 
@@ -48,7 +48,7 @@ def test_a_page(collection, client, site):
     )
     outcome = run(collection, client, [site.url("/x/page#top")])
     assert (outcome.new, outcome.known, outcome.pages, outcome.failed) == (1, 0, 1, [])
-    (record,) = collection.found().values()
+    (record,) = collection.listed().values()
     assert record.address == site.url("/x/a.jpg")
     assert record.page == site.url("/x/page")
     assert (record.title, record.licence) == ("Cowrie", site.url("/by"))
@@ -126,18 +126,18 @@ def test_a_stop_loses_nothing(collection, make_client, site, monkeypatch):
     site["/map"] = Answer(sitemap_of(site, *(f"/{n}" for n in range(6))), headers=XML)
     for number in range(6):
         site[f"/{number}"] = page(f"{number}.jpg")
-    ended = Listing._ended
+    finished = Listing._finished
 
     def stopping(self, source, content):
-        ended(self, source, content)
-        if self.outcome.pages == 3:
+        finished(self, source, content)
+        if self.result.pages == 3:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Listing, "_ended", stopping)
+        patch.setattr(Listing, "_finished", stopping)
         with pytest.raises(KeyboardInterrupt):
             run(collection, make_client(), [site.url("/map")])
-    assert len(collection.found()) >= 3
+    assert len(collection.listed()) >= 3
     run(collection, make_client(), [site.url("/map")])
     assert set(found(collection, site)) == {f"/{n}.jpg" for n in range(6)}
 
@@ -146,7 +146,7 @@ def test_pages_are_bounded_and_rings_of_sitemaps_end(collection, client, site):
     ring = f"<sitemapindex><sitemap><loc>{site.url('/ring')}</loc></sitemap></sitemapindex>"
     site["/ring"] = Answer(ring.encode(), headers=XML)
     site["/map"] = Answer(sitemap_of(site, *(f"/{n}" for n in range(6))), headers=XML)
-    outcome = run(collection, client, [site.url("/ring"), site.url("/map")], most_pages=4)
+    outcome = run(collection, client, [site.url("/ring"), site.url("/map")], max_pages=4)
     assert outcome.unread_pages == 4
     assert len(site.paths()) == 4
 
@@ -155,7 +155,7 @@ def test_pages_are_bounded_and_rings_of_sitemaps_end(collection, client, site):
     ("answer", "reason"),
     [
         (Answer(picture(1), headers={"Content-Type": "image/jpeg"}), "neither a page nor"),
-        (Answer(b"x" * (LARGEST_PAGE + 1), headers=HTML), "more than 10 MiB"),
+        (Answer(b"x" * (MAX_PAGE_BYTES + 1), headers=HTML), "more than 10 MiB"),
         (Answer(b"\x1f\x8bbroken"), "broken gzip"),
         (Answer(b"<urlset><url>", headers=XML), "a broken or unsafe sitemap"),
         (Answer(b"<html>", headers=HTML, status=403), "403 Forbidden"),

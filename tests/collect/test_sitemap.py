@@ -4,9 +4,9 @@ import gzip
 
 import pytest
 
-from cinegan_jax.collect import sitemap
-from cinegan_jax.collect.failure import Failure
-from cinegan_jax.collect.sitemap import Entry, ImageTag, is_sitemap, read_sitemap, unpacked
+from cinegan_jax.collect import sources
+from cinegan_jax.collect.addresses import Failure
+from cinegan_jax.collect.sources import NamedImage, SitemapEntry, is_sitemap, read_sitemap, unpacked
 
 NAMESPACE = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 IMAGES = 'xmlns:image="http://www.google.com/schemas/sitemap-image/1.1"'
@@ -30,12 +30,12 @@ def test_pages_and_their_pictures():
     found = read_sitemap(content)
     assert found.sitemaps == []
     assert found.entries == [
-        Entry("https://example.org/a?x=1&y=2", []),
-        Entry(
+        SitemapEntry("https://example.org/a?x=1&y=2", []),
+        SitemapEntry(
             "https://example.org/b",
             [
-                ImageTag("https://example.org/b1.jpg", "Cowrie", "https://l.example"),
-                ImageTag("https://example.org/b2.jpg", "Whelk", ""),
+                NamedImage("https://example.org/b1.jpg", "Cowrie", "https://l.example"),
+                NamedImage("https://example.org/b2.jpg", "Whelk", ""),
             ],
         ),
     ]
@@ -57,7 +57,7 @@ def test_prefixes_do_not_matter():
     prefixed = NAMESPACE.replace("xmlns", "xmlns:s")
     content = f"<s:urlset {prefixed}><s:url><s:loc>a</s:loc></s:url></s:urlset>"
     assert is_sitemap(content.encode())
-    assert read_sitemap(content.encode()).entries == [Entry("a", [])]
+    assert read_sitemap(content.encode()).entries == [SitemapEntry("a", [])]
 
 
 @pytest.mark.parametrize("content", [b"<html></html>", b"", b"https://a.example/a.jpg", b"<rss>"])
@@ -85,7 +85,7 @@ def test_packed_and_plain_files():
 
 
 def test_packed_files_are_bounded(monkeypatch):
-    monkeypatch.setattr(sitemap, "LARGEST", 2**20)
+    monkeypatch.setattr(sources, "MAX_SITEMAP_BYTES", 2**20)
     assert len(unpacked(gzip.compress(bytes(2**20)))) == 2**20
     with pytest.raises(Failure, match="more than 1 MiB"):
         unpacked(gzip.compress(bytes(2**20 + 1)))

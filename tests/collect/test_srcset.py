@@ -2,7 +2,7 @@
 
 import pytest
 
-from cinegan_jax.collect.srcset import candidates, largest
+from cinegan_jax.collect.sources import candidates, largest
 
 
 @pytest.mark.parametrize(

@@ -6,29 +6,28 @@ from collections import Counter
 
 import pytest
 
-from cinegan_jax.collect import fan_out
-from cinegan_jax.collect.failure import Stopped
-from cinegan_jax.collect.fan_out import FanOut
+from cinegan_jax.collect import task_pool
+from cinegan_jax.collect.task_pool import Stopped, TaskPool
 
 
 def never() -> None:
     raise AssertionError
 
 
-def make(work, ended=lambda task, result: None, jobs: int = 4, per_host: int = 2) -> FanOut:
-    return FanOut(work, lambda task: task[0], ended, jobs=jobs, per_host=per_host)
+def make(work, ended=lambda task, result: None, jobs: int = 4, per_host: int = 2) -> TaskPool:
+    return TaskPool(work, lambda task: task[0], ended, jobs=jobs, per_host=per_host)
 
 
 def test_every_task_ends_once():
     results = []
-    fan = make(str.upper, lambda task, result: results.append((task, result)))
+    pool = make(str.upper, lambda task, result: results.append((task, result)))
     tasks = [f"{host}{number}" for host in "abc" for number in range(20)]
     for task in tasks:
-        fan.add(task)
-    assert fan.left == 60
-    fan.run(never)
+        pool.add(task)
+    assert pool.left == 60
+    pool.run(never)
     assert sorted(results) == sorted((task, task.upper()) for task in tasks)
-    assert fan.left == 0
+    assert pool.left == 0
 
 
 @pytest.mark.parametrize(("jobs", "per_host"), [(1, 1), (3, 2), (8, 2)])
@@ -43,10 +42,10 @@ def test_bounds(jobs, per_host):
                     most[name] = max(most[name], now[name])
             time.sleep(0.002)
 
-    fan = make(work, jobs=jobs, per_host=per_host)
+    pool = make(work, jobs=jobs, per_host=per_host)
     for number in range(30):
-        fan.add(f"{'abc'[number % 3]}{number}")
-    fan.run(never)
+        pool.add(f"{'abc'[number % 3]}{number}")
+    pool.run(never)
     assert most["all"] <= min(jobs, 3 * per_host)
     assert max(most[host] for host in "abc") <= min(jobs, per_host)
 
@@ -63,11 +62,11 @@ def test_a_slow_host_holds_up_no_other():
         if len(ended) == 10:
             release.set()
 
-    fan = make(work, note, jobs=4, per_host=2)
+    pool = make(work, note, jobs=4, per_host=2)
     for number in range(10):
-        fan.add(f"a{number}")
-        fan.add(f"b{number}")
-    fan.run(never)
+        pool.add(f"a{number}")
+        pool.add(f"b{number}")
+    pool.run(never)
     assert {task[0] for task in ended[:10]} == {"b"}
 
 
@@ -77,24 +76,24 @@ def test_tasks_may_be_added_while_it_runs():
     def note(task, result):
         ended.append(task)
         if len(task) < 4:
-            fan.add(task + "x")
+            pool.add(task + "x")
 
-    fan = make(lambda task: None, note)
-    fan.add("a")
-    fan.run(never)
+    pool = make(lambda task: None, note)
+    pool.add("a")
+    pool.run(never)
     assert ended == ["a", "ax", "axx", "axxx"]
 
 
 def test_closing_begins_no_more():
-    fan = make(lambda task: None, lambda task, result: fan.close(), jobs=1)
+    pool = make(lambda task: None, lambda task, result: pool.close(), jobs=1)
     for number in range(5):
-        fan.add(f"a{number}")
-    fan.run(never)
-    assert fan.left == 4
+        pool.add(f"a{number}")
+    pool.run(never)
+    assert pool.left == 4
 
 
 def test_what_is_done_when_it_is_stopped_is_not_lost(monkeypatch):
-    monkeypatch.setattr(fan_out, "GRACE", 0.2)
+    monkeypatch.setattr(task_pool, "GRACE", 0.2)
     stopped, silent, ended = threading.Event(), threading.Event(), []
 
     def work(task):
@@ -112,21 +111,21 @@ def test_what_is_done_when_it_is_stopped_is_not_lost(monkeypatch):
         if task[1] == "0":
             raise KeyboardInterrupt
 
-    fan = make(work, note, per_host=4)
+    pool = make(work, note, per_host=4)
     for number in (1, 2, 3, 0, 4):
-        fan.add(f"a{number}")
+        pool.add(f"a{number}")
     with pytest.raises(KeyboardInterrupt):
-        fan.run(stopped.set)
+        pool.run(stopped.set)
     silent.set()
     assert ended == ["a0", "a1"]
-    assert fan.left == 3
+    assert pool.left == 3
 
 
 def test_errors_that_nobody_foresaw_are_raised():
     def work(task):
         raise ZeroDivisionError
 
-    fan = make(work)
-    fan.add("a")
+    pool = make(work)
+    pool.add("a")
     with pytest.raises(ZeroDivisionError):
-        fan.run(lambda: None)
+        pool.run(lambda: None)

@@ -9,8 +9,7 @@ from misbehaving_site import picture
 from PIL import Image
 from scipy import fft
 
-from cinegan_jax.collect.duplicates import bits_between
-from cinegan_jax.collect.judgement import Judgement, chroma, judge
+from cinegan_jax.collect.judging import Judgement, bits_between, chroma, judge
 
 
 def saved(folder, pixels, name="a.png", **options):

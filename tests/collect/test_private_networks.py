@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from cinegan_jax.collect import neighbourhood
-from cinegan_jax.collect.failure import Failure
+from cinegan_jax.collect import addresses
+from cinegan_jax.collect.addresses import Failure
 
 HOSTS = {
     "public.example": ["93.184.215.14", "2606:2800:21f:cb07::1"],
@@ -24,10 +24,10 @@ def names(monkeypatch):
             raise socket.gaierror("no such name")
         return [(0, 0, 0, "", (address, 0)) for address in HOSTS.get(host, [host])]
 
-    neighbourhood._are_private.cache_clear()
+    addresses._are_private.cache_clear()
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     yield
-    neighbourhood._are_private.cache_clear()
+    addresses._are_private.cache_clear()
 
 
 def url(host: str) -> str:
@@ -40,7 +40,7 @@ PRIVATE = [*(host for host in HOSTS if host != "public.example"), "127.0.0.1", "
 @pytest.mark.parametrize("host", PRIVATE)
 def test_public_hosts_do_not_lead_to_private_ones(host):
     with pytest.raises(Failure, match=f"public.example leads to {host}"):
-        neighbourhood.require_no_trespass(url("public.example"), url(host))
+        addresses.require_no_trespass(url("public.example"), url(host))
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_public_hosts_do_not_lead_to_private_ones(host):
     ],
 )
 def test_what_may_lead_where(origin, target):
-    neighbourhood.require_no_trespass(url(origin), url(target))
+    addresses.require_no_trespass(url(origin), url(target))
 
 
 def test_a_host_that_is_partly_public_counts_as_public():
     with pytest.raises(Failure):
-        neighbourhood.require_no_trespass(url("both.example"), url("inside.example"))
+        addresses.require_no_trespass(url("both.example"), url("inside.example"))
