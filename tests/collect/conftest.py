@@ -1,4 +1,4 @@
-"""A site on this machine, a client that does not wait long, and no other network."""
+"""Fixtures: a local site, clients with short waits, and no other network."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from cinegan_jax.collect.records import Collection
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets nothing leave this machine, not even by a proxy."""
+    """Refuse connections to other machines, also through a proxy."""
     monkeypatch.setattr(socket.socket, "connect", misbehaving_site.connect_to_loopback)
     monkeypatch.setattr(socket, "getaddrinfo", misbehaving_site.look_up_loopback)
     for name in ("http_proxy", "https_proxy", "all_proxy"):
@@ -35,7 +35,7 @@ def collection(tmp_path: Path) -> Collection:
 
 @pytest.fixture
 def make_client() -> Iterator[Callable[..., Client]]:
-    """Makes clients of quick politeness, or others."""
+    """Return a factory of clients, with short waits by default."""
     made = []
 
     def make(politeness: Politeness = misbehaving_site.QUICK, **options: object) -> Client:

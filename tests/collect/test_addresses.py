@@ -1,4 +1,4 @@
-"""One text for one address."""
+"""Normal form of addresses."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from cinegan_jax.collect.addresses import Failure, host_of, is_image_address, no
         ("http://[::1]:8000/a", "", "http://[::1]:8000/a"),
     ],
 )  # fmt: skip
-def test_normal_form(address, base, expected):
+def test_normal_form(address: str, base: str, expected: str) -> None:
     assert normalised(address, base) == expected
     assert normalised(expected) == expected
 
@@ -40,16 +40,16 @@ def test_normal_form(address, base, expected):
         (f"http://{'x' * 70}.example/", "not an address"),
     ],
 )
-def test_what_is_no_address(address, reason):
-    with pytest.raises(Failure, match=reason) as told:
+def test_malformed_addresses_are_refused(address: str, reason: str) -> None:
+    with pytest.raises(Failure, match=reason) as error:
         normalised(address)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(error.value)
 
 
-def test_picture_addresses_end_like_pictures():
+def test_image_addresses_have_an_image_suffix() -> None:
     assert is_image_address("https://example.org/a.JPEG?size=3")
     assert not is_image_address("https://example.org/a.html?a.jpg")
 
 
-def test_hosts_have_ports():
+def test_host_includes_the_port() -> None:
     assert host_of("http://example.org:8080/a") == "example.org:8080"

@@ -1,6 +1,7 @@
-"""Public and private hosts."""
+"""The guard against links from public to private hosts."""
 
 import socket
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,8 +19,8 @@ HOSTS = {
 
 
 @pytest.fixture(autouse=True)
-def names(monkeypatch):
-    def look_up(host, port, **options):
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def look_up(host: str, port: None, **options: object) -> list[tuple]:
         if host not in HOSTS and not host[:1].isdigit():
             raise socket.gaierror("no such name")
         return [(0, 0, 0, "", (address, 0)) for address in HOSTS.get(host, [host])]
@@ -38,7 +39,7 @@ PRIVATE = [*(host for host in HOSTS if host != "public.example"), "127.0.0.1", "
 
 
 @pytest.mark.parametrize("host", PRIVATE)
-def test_public_hosts_do_not_lead_to_private_ones(host):
+def test_public_hosts_must_not_lead_to_private_ones(host: str) -> None:
     with pytest.raises(Failure, match=f"public.example leads to {host}"):
         addresses.require_no_trespass(url("public.example"), url(host))
 
@@ -54,10 +55,10 @@ def test_public_hosts_do_not_lead_to_private_ones(host):
         ("public.example", "unknown.example"),
     ],
 )
-def test_what_may_lead_where(origin, target):
+def test_allowed_targets(origin: str, target: str) -> None:
     addresses.require_no_trespass(url(origin), url(target))
 
 
-def test_a_host_that_is_partly_public_counts_as_public():
+def test_a_host_with_any_public_address_is_public() -> None:
     with pytest.raises(Failure):
         addresses.require_no_trespass(url("both.example"), url("inside.example"))

@@ -1,8 +1,9 @@
-"""Tasks at once, bounded over all and for each host."""
+"""Concurrency limits of the task pool, in total and per host."""
 
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -14,11 +15,16 @@ def never() -> None:
     raise AssertionError
 
 
-def make(work, ended=lambda task, result: None, jobs: int = 4, per_host: int = 2) -> TaskPool:
+def make(
+    work: Callable[[str], object],
+    ended: Callable[[str, object], None] = lambda task, result: None,
+    jobs: int = 4,
+    per_host: int = 2,
+) -> TaskPool[str, object]:
     return TaskPool(work, lambda task: task[0], ended, jobs=jobs, per_host=per_host)
 
 
-def test_every_task_ends_once():
+def test_every_task_finishes_once() -> None:
     results = []
     pool = make(str.upper, lambda task, result: results.append((task, result)))
     tasks = [f"{host}{number}" for host in "abc" for number in range(20)]
@@ -31,10 +37,10 @@ def test_every_task_ends_once():
 
 
 @pytest.mark.parametrize(("jobs", "per_host"), [(1, 1), (3, 2), (8, 2)])
-def test_bounds(jobs, per_host):
+def test_concurrency_limits(jobs: int, per_host: int) -> None:
     lock, now, most = threading.Lock(), Counter(), Counter()
 
-    def work(task):
+    def work(task: str) -> None:
         for change in (1, -1):
             with lock:
                 now.update({task[0]: change, "all": change})
@@ -50,14 +56,14 @@ def test_bounds(jobs, per_host):
     assert max(most[host] for host in "abc") <= min(jobs, per_host)
 
 
-def test_a_slow_host_holds_up_no_other():
+def test_a_slow_host_does_not_block_others() -> None:
     release, ended = threading.Event(), []
 
-    def work(task):
+    def work(task: str) -> None:
         if task[0] == "a":
             assert release.wait(10)
 
-    def note(task, result):
+    def note(task: str, result: object) -> None:
         ended.append(task)
         if len(ended) == 10:
             release.set()
@@ -70,10 +76,10 @@ def test_a_slow_host_holds_up_no_other():
     assert {task[0] for task in ended[:10]} == {"b"}
 
 
-def test_tasks_may_be_added_while_it_runs():
+def test_tasks_can_be_added_while_running() -> None:
     ended = []
 
-    def note(task, result):
+    def note(task: str, result: object) -> None:
         ended.append(task)
         if len(task) < 4:
             pool.add(task + "x")
@@ -84,7 +90,7 @@ def test_tasks_may_be_added_while_it_runs():
     assert ended == ["a", "ax", "axx", "axxx"]
 
 
-def test_closing_begins_no_more():
+def test_close_starts_no_further_task() -> None:
     pool = make(lambda task: None, lambda task, result: pool.close(), jobs=1)
     for number in range(5):
         pool.add(f"a{number}")
@@ -92,11 +98,11 @@ def test_closing_begins_no_more():
     assert pool.left == 4
 
 
-def test_what_is_done_when_it_is_stopped_is_not_lost(monkeypatch):
+def test_tasks_that_finish_during_a_stop_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_pool, "GRACE", 0.2)
     stopped, silent, ended = threading.Event(), threading.Event(), []
 
-    def work(task):
+    def work(task: str) -> None:
         match task[1]:
             case "1":
                 stopped.wait(10)
@@ -106,7 +112,7 @@ def test_what_is_done_when_it_is_stopped_is_not_lost(monkeypatch):
             case "3":
                 silent.wait(10)
 
-    def note(task, result):
+    def note(task: str, result: object) -> None:
         ended.append(task)
         if task[1] == "0":
             raise KeyboardInterrupt
@@ -121,8 +127,8 @@ def test_what_is_done_when_it_is_stopped_is_not_lost(monkeypatch):
     assert pool.left == 3
 
 
-def test_errors_that_nobody_foresaw_are_raised():
-    def work(task):
+def test_unexpected_errors_are_raised() -> None:
+    def work(task: str) -> None:
         raise ZeroDivisionError
 
     pool = make(work)
