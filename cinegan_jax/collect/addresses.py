@@ -86,7 +86,7 @@ def is_image_address(address: str) -> bool:
     return PurePosixPath(path).suffix.lower() in PHOTO_SUFFIXES
 
 
-def require_no_trespass(origin: str, address: str) -> None:
+def refuse_private_target(origin: str, address: str) -> None:
     """Refuse an address in a private network that a public host leads to.
 
     Names are resolved right before the request. A user may name a private address, and a private

@@ -19,7 +19,7 @@ from cinegan_jax.collect.addresses import (
     TransientFailure,
     host_of,
     normalised,
-    require_no_trespass,
+    refuse_private_target,
 )
 from cinegan_jax.collect.politeness import MAX_ROBOTS_BYTES, Politeness, RateLimit, Robots
 
@@ -94,7 +94,7 @@ class Client:
 
         Args:
           address: in normal form.
-          origin: the address that led here; see `require_no_trespass`.
+          origin: the address that led here; see `refuse_private_target`.
           headers: extra request headers.
 
         Raises:
@@ -153,7 +153,7 @@ class Client:
         require_allowed: Callable[[str], None],
     ) -> Iterator[requests.Response]:
         for _ in range(MAX_REDIRECTS + 1):
-            require_no_trespass(origin, address)
+            refuse_private_target(origin, address)
             require_allowed(address)
             with self._sent(address, headers) as response:
                 try:

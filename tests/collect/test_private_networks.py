@@ -41,7 +41,7 @@ PRIVATE = [*(host for host in HOSTS if host != "public.example"), "127.0.0.1", "
 @pytest.mark.parametrize("host", PRIVATE)
 def test_public_hosts_must_not_lead_to_private_ones(host: str) -> None:
     with pytest.raises(Failure, match=f"public.example leads to {host}"):
-        addresses.require_no_trespass(url("public.example"), url(host))
+        addresses.refuse_private_target(url("public.example"), url(host))
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_public_hosts_must_not_lead_to_private_ones(host: str) -> None:
     ],
 )
 def test_allowed_targets(origin: str, target: str) -> None:
-    addresses.require_no_trespass(url(origin), url(target))
+    addresses.refuse_private_target(url(origin), url(target))
 
 
 def test_a_host_with_any_public_address_is_public() -> None:
     with pytest.raises(Failure):
-        addresses.require_no_trespass(url("both.example"), url("inside.example"))
+        addresses.refuse_private_target(url("both.example"), url("inside.example"))
