@@ -78,6 +78,8 @@ def test_file_names_are_derived_from_the_content(
     assert (result.new, result.copies, result.failed) == (4, 0, [])
     names = {hashlib.sha256(b).hexdigest()[:20] + kinds[form]: b for form, b in bodies.items()}
     assert {path.name: path.read_bytes() for path in collection.pictures.iterdir()} == names
+    digests = {record.file: record.sha256 for record in collection.downloaded().values()}
+    assert digests == {name: hashlib.sha256(body).hexdigest() for name, body in names.items()}
     assert list(collection.unfinished.iterdir()) == []
 
 
