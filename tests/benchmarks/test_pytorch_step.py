@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cinegan_jax.families.api import step_context
-from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
+from cinegan_jax.families.cinegan import CineGan, LossWeights
+from cinegan_jax.families.cinegan_discriminators import DISCRIMINATOR_SCALES
 from cinegan_jax.nets.patchgan import PatchDiscriminator
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.nets.vgg19 import Vgg19Weights, layer_shapes
@@ -90,7 +91,7 @@ def theirs(params: Any, vectors: Any, vgg: Vgg19Weights) -> pytorch_step.CineGan
     for name in ("e2", "e3", "e4"):
         u = np.asarray(vectors["generator"][f"{name}/conv"])
         getattr(gan.generator, name).conv.u.copy_(torch.tensor(u))
-    for scale, discriminator in zip(SCALES, gan.discriminators, strict=True):
+    for scale, discriminator in zip(DISCRIMINATOR_SCALES, gan.discriminators, strict=True):
         set_discriminator(
             discriminator, params["discriminator"][scale], vectors["discriminator"][scale]
         )
