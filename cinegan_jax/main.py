@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from cinegan_jax.config.flags import explain
 from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE
-from cinegan_jax.training.config_keys import explain
 
 MODES = ("train", "evaluate", "dry_run")
 

@@ -27,7 +27,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import is_remote, write_whole
 from cinegan_jax.core.types import Images, Params
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 FORMAT = "cinegan-look"
 FORMAT_VERSION = "1"
@@ -57,12 +57,12 @@ class TrainedLook:
     """
 
     name: str
-    generator: Generator
+    generator: ResUnetGenerator
     kernels: Params
     grain: Grain = Grain()
 
 
-def apply_generator(generator: Generator, kernels: Params, images: Images) -> jax.Array:
+def apply_generator(generator: ResUnetGenerator, kernels: Params, images: Images) -> jax.Array:
     """Signed [n, h, w, 3] to signed [n, h, w, 3]; h and w are multiples of 8."""
     return jnp.asarray(generator.apply({"params": kernels}, images))
 
@@ -106,7 +106,7 @@ def _look(path: Path, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarr
             f"version {FORMAT_VERSION!r}; make one with `cinegan export --format safetensors`"
         )
     try:
-        generator = Generator(**json.loads(metadata["generator"]))
+        generator = ResUnetGenerator(**json.loads(metadata["generator"]))
         grain = Grain(**json.loads(metadata["grain"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not say what its network is: {error}") from error
@@ -134,9 +134,9 @@ def write_look(look: TrainedLook, path: Path, *, dtype: Any = np.float16) -> Non
     write_whole(path, safetensors.numpy.save(arrays, metadata))
 
 
-def architecture(generator: Generator) -> dict[str, Any]:
+def architecture(generator: ResUnetGenerator) -> dict[str, Any]:
     """The fields that make a generator what it is, without its dtype."""
-    fields = dataclasses.fields(Generator)
+    fields = dataclasses.fields(ResUnetGenerator)
     names = [f.name for f in fields if f.name not in ("dtype", "parent", "name")]
     return {name: getattr(generator, name) for name in names}
 
@@ -152,7 +152,9 @@ def _read(path: Path) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:
         raise UserError(f"{path} is damaged or no safetensors file: {error}") from error
 
 
-def _check_arrays(path: Path, generator: Generator, arrays: Mapping[str, np.ndarray]) -> None:
+def _check_arrays(
+    path: Path, generator: ResUnetGenerator, arrays: Mapping[str, np.ndarray]
+) -> None:
     picture = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
     variables = jax.eval_shape(generator.init, jax.random.key(0), picture)
     wanted = {n: a.shape for n, a in flatten_dict(variables["params"], sep="/").items()}

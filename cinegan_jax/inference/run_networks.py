@@ -1,6 +1,5 @@
 """The networks of a training run's workdir."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -12,6 +11,7 @@ import ml_collections
 import numpy as np
 
 from cinegan_jax.checkpointing.pretrained import Which, restore_networks
+from cinegan_jax.config.load import load_config
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import absolute
 from cinegan_jax.core.types import Params
@@ -33,15 +33,15 @@ class WorkdirNetworks(NamedTuple):
 
 
 def read_config(workdir: str | os.PathLike[str]) -> ml_collections.ConfigDict:
-    """The config that a run wrote down; may be in a bucket.
+    """Return the config of a run's workdir, with present keys; the folder may be in a bucket.
 
     Raises:
-      UserError: the folder holds no run.
+      UserError: the folder holds no run, or its config cannot be read.
     """
     file = absolute(workdir) / "config.json"
     if not file.exists():
         raise UserError(f"{workdir} is no workdir of a run: it has no config.json")
-    return ml_collections.ConfigDict(json.loads(file.read_text()))
+    return load_config(file)
 
 
 def read_networks(

@@ -37,6 +37,7 @@ def preflight(
         int | None,
         typer.Option(
             "--pairs",
+            "--images",
             "--pictures",
             min=1,
             help="How many to train on, where the data is not on this machine.",

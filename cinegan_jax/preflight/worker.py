@@ -14,11 +14,11 @@ import ml_collections
 from absl import flags, logging
 from ml_collections import config_flags
 
+from cinegan_jax.config.flags import explain
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.sources import open_source
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.preflight.chips import topology
-from cinegan_jax.training.config_keys import explain
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file("config", None, "A file of configs/.", lock_config=True)

@@ -8,6 +8,7 @@ import jax
 from etils import epath
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
+from cinegan_jax.config.migration import with_version
 from cinegan_jax.core.compilation_cache import keep_compilations
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import absolute, open_path
@@ -81,7 +82,10 @@ def train(run: Run, workdir: epath.Path) -> int:
                     upload_records=log.upload,
                     checkpoints=checkpoints,
                     checkpoint_every_steps=config.checkpoint_every_steps,
-                    meta=lambda: {"config": config.to_dict(), "health": health.memory()},
+                    meta=lambda: {
+                        "config": with_version(config.to_dict()),
+                        "health": health.memory(),
+                    },
                 )
                 try:
                     state = parallel.place_state(start.state)

@@ -19,10 +19,10 @@ from cinegan_jax.darkroom.find import Found
 from cinegan_jax.darkroom.outcome import Outcome
 from cinegan_jax.inference.develop import Settings
 from cinegan_jax.inference.look import TrainedLook
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.photos.encode import EncodeOptions
 
-LOOK = TrainedLook("none", Generator(width=4, num_blocks=1), {})
+LOOK = TrainedLook("none", ResUnetGenerator(width=4, num_blocks=1), {})
 Develop = Callable[..., np.ndarray]
 
 
