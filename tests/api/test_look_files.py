@@ -43,9 +43,7 @@ def test_the_suffix_names_the_format(look: Look, tmp_path: Path, rng: np.random.
     (made,) = session.run(None, {"photo": photo.transpose(2, 0, 1)[None]})
     expected = look(photo, method="whole")
     np.testing.assert_allclose(made[0].transpose(1, 2, 0), expected, atol=1e-4)
-    with pytest.raises(
-        UserError, match=r"'\.onx' is not one of \.safetensors"
-    ):
+    with pytest.raises(UserError, match=r"'\.onx' is not one of \.safetensors"):
         look.export(tmp_path / "mine.onx")
 
 
