@@ -12,13 +12,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath
-
-if TYPE_CHECKING:
-    from cinegan_jax.data.shards import Shard
+from cinegan_jax.data.manifest import Shard
 
 CACHE = "~/.cache/cinegan"
 THREADS = 8
@@ -28,7 +25,7 @@ _BLOCK_BYTES = 2**20
 _TELL_SECONDS = 10
 
 
-def fetch_shards(root: AnyPath, shards: Sequence["Shard"], cache: str = CACHE) -> Path:
+def fetch_shards(root: AnyPath, shards: Sequence[Shard], cache: str = CACHE) -> Path:
     """Copies the shards of a split to this machine, as far as they are not there yet.
 
     Args:
@@ -57,7 +54,7 @@ def fetch_shards(root: AnyPath, shards: Sequence["Shard"], cache: str = CACHE) -
     return folder
 
 
-def _is_there(path: Path, shard: "Shard") -> bool:
+def _is_there(path: Path, shard: Shard) -> bool:
     return path.exists() and path.stat().st_size == shard.bytes
 
 
@@ -70,7 +67,7 @@ def _require_room(root: AnyPath, folder: Path, needed: int) -> None:
         )
 
 
-def _copy_all(root: AnyPath, folder: Path, shards: Sequence["Shard"]) -> None:
+def _copy_all(root: AnyPath, folder: Path, shards: Sequence[Shard]) -> None:
     total = sum(shard.bytes for shard in shards)
     print(
         f"copying {len(shards)} shards ({total / 1e9:.2f} GB) from {root} to {folder}", flush=True
@@ -87,7 +84,7 @@ def _copy_all(root: AnyPath, folder: Path, shards: Sequence["Shard"]) -> None:
         pool.shutdown(cancel_futures=True)
 
 
-def _copy(root: AnyPath, folder: Path, shard: "Shard") -> None:
+def _copy(root: AnyPath, folder: Path, shard: Shard) -> None:
     draft = folder / f".{shard.file}.{os.getpid()}.tmp"
     digest = hashlib.sha256()
     try:
