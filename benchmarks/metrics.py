@@ -22,7 +22,7 @@ from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.metrics.feature_distance import random_feature_distance
 from cinegan_jax.metrics.highlights import round_highlights
 from cinegan_jax.metrics.histogram import DIRECTIONS
-from cinegan_jax.metrics.paired import PAIRED_METRICS
+from cinegan_jax.metrics.registry import PAIRED_METRICS
 
 LEVELS = (25.0, 30.0, 35.0)
 """PSNR of the disturbed photos in decibels."""

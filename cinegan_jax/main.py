@@ -28,21 +28,27 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) > 1:
         raise app.UsageError(f"arguments without a flag: {' '.join(argv[1:])}")
     # Heavy imports wait until the flags are known to be right.
+    from cinegan_jax.core.compilation_cache import keep_compilations
     from cinegan_jax.core.storage import open_path
+    from cinegan_jax.evaluation.evaluate import evaluate
+    from cinegan_jax.evaluation.tables import print_result
     from cinegan_jax.preflight.dry_run import dry_run
     from cinegan_jax.training import multihost as distributed
-    from cinegan_jax.training.evaluate import evaluate
     from cinegan_jax.training.run import Run
     from cinegan_jax.training.train import train
 
     logging.set_verbosity(logging.WARNING)
-    modes = {"train": train, "evaluate": evaluate, "dry_run": dry_run}
     seconds = FLAGS.initialization_timeout_seconds
     named = (FLAGS.coordinator_address, FLAGS.num_processes, FLAGS.process_id)
     try:
         cluster = distributed.find_cluster(*named, seconds)
         distributed.join(cluster, seconds, FLAGS.heartbeat_timeout_seconds, FLAGS.mode == "train")
-        return modes[FLAGS.mode](Run(FLAGS.config), open_path(FLAGS.workdir))
+        workdir = open_path(FLAGS.workdir)
+        if FLAGS.mode == "evaluate":
+            keep_compilations(workdir)
+            print_result(evaluate(workdir, config=FLAGS.config))
+            return 0
+        return {"train": train, "dry_run": dry_run}[FLAGS.mode](Run(FLAGS.config), workdir)
     except Exception as error:
         return distributed.fail(error)
 

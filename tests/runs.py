@@ -87,7 +87,12 @@ FAMILIES["toy_latent"] = lambda config: ToyLatentFamily()  # type: ignore[index]
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
-    ["cinegan_jax.main", *(f"cinegan_jax.training.{m}" for m in ("train", "evaluate", "dry_run"))]
+    [
+        "cinegan_jax.main",
+        "cinegan_jax.training.train",
+        "cinegan_jax.evaluation.evaluate",
+        "cinegan_jax.preflight.dry_run",
+    ]
 )
 
 

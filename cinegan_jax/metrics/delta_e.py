@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from cinegan_jax.core.types import Array, Images
-from cinegan_jax.metrics.image_checks import checked
+from cinegan_jax.metrics.image_checks import checked_images
 from cinegan_jax.ops.colour import srgb_to_lab
 
 
@@ -27,9 +27,9 @@ def delta_e_76(images: Images, references: Images, *, ignore_nans: bool = False)
         float [n].
 
     Raises:
-        ValueError: as `checked`.
+        ValueError: as `checked_images`.
     """
-    return _mean(_euclidean, checked("delta E 76", images, references), ignore_nans)
+    return _mean(_euclidean, checked_images("delta E 76", images, references), ignore_nans)
 
 
 @functools.partial(jax.jit, static_argnames="ignore_nans")
@@ -38,7 +38,7 @@ def delta_e_2000(images: Images, references: Images, *, ignore_nans: bool = Fals
 
     About 1 is just noticeable. Arguments, result and errors are those of `delta_e_76`.
     """
-    return _mean(ciede2000, checked("delta E 2000", images, references), ignore_nans)
+    return _mean(ciede2000, checked_images("delta E 2000", images, references), ignore_nans)
 
 
 def ciede2000(labs: Array, references: Array) -> Array:

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cinegan_jax.core.types import Images
-from cinegan_jax.metrics.image_checks import checked
+from cinegan_jax.metrics.image_checks import checked_images
 from cinegan_jax.nets.inside import whole_windows
 
 SCALES = 4
@@ -55,9 +55,9 @@ def random_feature_distance(
         float32 [n], below 2; 0 for equal pictures but for rounding.
 
     Raises:
-        ValueError: a side is too short, or as `checked`.
+        ValueError: a side is too short, or as `checked_images`.
     """
-    images, references = checked(
+    images, references = checked_images(
         "random feature distance", images, references, smallest_side=SMALLEST_SIDE
     )
     missing = jnp.isnan(images + references).any(axis=-1, keepdims=True)

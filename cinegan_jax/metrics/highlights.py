@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from cinegan_jax.core.types import Images
 from cinegan_jax.film.render import HALATION_THRESHOLD, FilmLook
 from cinegan_jax.metrics.delta_e import delta_e_76
-from cinegan_jax.metrics.image_checks import checked
-from cinegan_jax.metrics.psnr import psnr
+from cinegan_jax.metrics.image_checks import checked_images
+from cinegan_jax.metrics.psnr_ssim import psnr
 from cinegan_jax.ops.colour import luminance, srgb_to_linear
 
 REACH = 2 * FilmLook.halation_radius
@@ -38,7 +38,7 @@ def psnr_highlights(images: Images, references: Images, *, ignore_nans: bool = F
         float [n]; NaN for a reference without highlights, which means are to leave out.
 
     Raises:
-        ValueError: as `checked`.
+        ValueError: as `checked_images`.
     """
     return _over_highlights(psnr, images, references, ignore_nans)
 
@@ -72,7 +72,7 @@ def round_highlights(references: Images) -> jax.Array:
 def _over_highlights(
     metric: Callable[..., jax.Array], images: Images, references: Images, ignore_nans: bool
 ) -> jax.Array:
-    pair = checked("highlights", images, references)
+    pair = checked_images("highlights", images, references)
     near = round_highlights(pair[1])[..., None]
     scores = metric(*(jnp.where(near, x, jnp.nan) for x in pair), ignore_nans=True)
     if ignore_nans:

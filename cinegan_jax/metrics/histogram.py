@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cinegan_jax.core.types import Images
-from cinegan_jax.metrics.image_checks import checked
+from cinegan_jax.metrics.image_checks import checked_images
 from cinegan_jax.ops.colour import srgb_to_lab
 
 BINS_PER_UNIT = 64
@@ -51,9 +51,9 @@ def histogram_distance(
         float32 [n], zero or more; zero for the same pixels in any order.
 
     Raises:
-        ValueError: as `checked`.
+        ValueError: as `checked_images`.
     """
-    images, references = checked("histogram distance", images, references)
+    images, references = checked_images("histogram distance", images, references)
     missing = jnp.any(jnp.isnan(images) | jnp.isnan(references), axis=-1)
     shares = _cumulative(images, missing) - _cumulative(references, missing)
     wasserstein = jnp.sum(jnp.abs(shares), axis=-1) / BINS_PER_UNIT

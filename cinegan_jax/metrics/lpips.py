@@ -17,7 +17,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Images, Params
-from cinegan_jax.metrics.image_checks import checked
+from cinegan_jax.metrics.image_checks import checked_images
 from cinegan_jax.nets.lpips_backbones import (
     ALEXNET_SMALLEST_SIDE,
     VGG16_SMALLEST_SIDE,
@@ -87,14 +87,16 @@ class Lpips:
             float32 [n].
 
         Raises:
-            ValueError: a side is too short, or as `checked`.
+            ValueError: a side is too short, or as `checked_images`.
         """
         return _lpips(self, images, references, ignore_nans=ignore_nans)
 
 
 @functools.partial(jax.jit, static_argnames="ignore_nans")
 def _lpips(lpips: Lpips, images: Images, references: Images, *, ignore_nans: bool) -> jax.Array:
-    images, references = checked(lpips.name, images, references, smallest_side=lpips.smallest_side)
+    images, references = checked_images(
+        lpips.name, images, references, smallest_side=lpips.smallest_side
+    )
     missing = jnp.isnan(images + references).any(axis=-1, keepdims=True)
     network = BACKBONES[lpips.net].network
     features = (

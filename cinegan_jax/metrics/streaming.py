@@ -15,7 +15,7 @@ import scipy.linalg
 
 from cinegan_jax.core.types import Array, Images
 from cinegan_jax.metrics.devices import OnDevices, gather_bytes, gather_rows
-from cinegan_jax.metrics.paired import Measure
+from cinegan_jax.metrics.registry import PairedFunction
 
 BLOCK = 1024
 """Rows that wait until they are added to moments together: each addition touches all of d x d."""
@@ -127,7 +127,7 @@ class RunningMeans:
 
 
 def mean_scores(
-    metrics: Mapping[str, Measure],
+    metrics: Mapping[str, PairedFunction],
     batches: Iterable[tuple[Images, Images]],
     *,
     per_device: int = 8,

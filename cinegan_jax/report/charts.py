@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cinegan_jax.metrics.sets import SET_METRICS
+from cinegan_jax.metrics.registry import SET_METRICS
 from cinegan_jax.pages.curves import Chart, Curve
 from cinegan_jax.report.run_files import RunFiles
 

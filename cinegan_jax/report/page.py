@@ -11,7 +11,12 @@ from etils import epath
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.evaluation import page_tables
+from cinegan_jax.evaluation.html_tables import (
+    EVALUATION_HTML,
+    score_tables,
+    set_tables,
+    worst_table,
+)
 from cinegan_jax.pages.curves import Chart, points_each, to_data
 from cinegan_jax.pages.numbers import count, figure
 from cinegan_jax.pages.page import render
@@ -106,9 +111,9 @@ def to_html(files: RunFiles, now: float) -> str:
         "panels": panels,
         "health": [name for name in panels if name not in CHARTS],
         "most_points": most_points,
-        "tables": page_tables.score_tables(files.evaluation) if files.evaluation else [],
-        "sets": page_tables.set_tables(files.evaluation) if files.evaluation else [],
-        "worst": page_tables.worst_table(files.evaluation) if files.evaluation else None,
+        "tables": score_tables(files.evaluation) if files.evaluation else [],
+        "sets": set_tables(files.evaluation) if files.evaluation else [],
+        "worst": worst_table(files.evaluation) if files.evaluation else None,
         "differences": differences(files.config),
         "config_text": json.dumps(files.config, indent=2),
         "data": {
@@ -120,7 +125,7 @@ def to_html(files: RunFiles, now: float) -> str:
         },
     }
     return render(
-        [HTML, page_tables.HTML],
+        [HTML, EVALUATION_HTML],
         "report.html",
         values,
         styles=["uplot/uPlot.min.css", "charts.css", "roll.css", "strip.css", "report.css"],

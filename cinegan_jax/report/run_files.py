@@ -9,9 +9,7 @@ from etils import epath
 
 from cinegan_jax.checkpointing.step_folder import finished_steps
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.evaluation import result_file
-from cinegan_jax.evaluation.result import Evaluation
-from cinegan_jax.evaluation.result_file import RESULT_FILE
+from cinegan_jax.evaluation.result import RESULT_FILE, Evaluation, load
 from cinegan_jax.report.history import Alarm, Start, read_alarm, read_starts
 
 METRICS, HEALTH = "metrics.jsonl", "health.jsonl"
@@ -150,7 +148,7 @@ class _Reader:
         if RESULT_FILE not in self.present:
             return None
         try:
-            return result_file.load(self.workdir / RESULT_FILE)
+            return load(self.workdir / RESULT_FILE)
         except UserError as error:
             self.notes.append(f"{error}.")
             return None

@@ -4,8 +4,7 @@ import math
 import pytest
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore
-from cinegan_jax.evaluation.result_file import load, save
+from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore, load, save
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from scipy import ndimage
 from skimage.color import deltaE_cie76, rgb2lab
 
 from cinegan_jax.metrics.highlights import delta_e_highlights, psnr_highlights, round_highlights
-from cinegan_jax.metrics.psnr import psnr
+from cinegan_jax.metrics.psnr_ssim import psnr
 
 
 def _near(reference):

@@ -7,12 +7,12 @@ from several_processes import in_processes
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.metrics.devices import OnDevices, own_indices
-from cinegan_jax.metrics.patches import cut_patches
 from cinegan_jax.metrics.set_distances import frechet_distance, kid
 from cinegan_jax.metrics.sets import (
     SET_METRICS,
     PictureSet,
     SetFeatures,
+    cut_patches,
     inception_on_devices,
     set_scores,
     small_set_notes,

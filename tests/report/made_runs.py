@@ -10,8 +10,7 @@ from runs import config_of
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.record_writer import RecordWriter
 
-from cinegan_jax.evaluation import result_file
-from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
+from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, save
 
 NOW = 1_800_000_000.0
 """Seconds since the epoch."""
@@ -113,7 +112,7 @@ def write_workdir(folder: Path, rng: np.random.Generator) -> Path:
         for step in range(50, 401, 50)
     ]
     write_lines(folder / "health.jsonl", [*checks, ALARM])
-    result_file.save(evaluation_of([f"photo {n}" for n in range(12)]), folder / "evaluation.json")
+    save(evaluation_of([f"photo {n}" for n in range(12)]), folder / "evaluation.json")
     for step in (200, 400):
         (folder / "checkpoints" / str(step)).mkdir(parents=True)
     write_start(folder / "tensorboard", 0, NOW - 7200)
