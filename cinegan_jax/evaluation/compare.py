@@ -184,8 +184,9 @@ def _check_comparable(first: Contender, other: Contender) -> None:
             if not math.isclose(*values, rel_tol=_SAME_SCORE):
                 raise UserError(
                     f"{first.label} and {other.label} were scored on different pairs: the plain "
-                    f"photo {name!r} has {values[0]:.2f} dB in one and {values[1]:.2f} dB in the other "
-                    f"({' and '.join(_data(c) for c in (first, other))}); evaluate both on the same"
+                    f"photo {name!r} has {values[0]:.2f} dB in one and {values[1]:.2f} dB in the "
+                    f"other ({' and '.join(_data(c) for c in (first, other))}); evaluate both on "
+                    "the same pairs"
                 )
     if not shared:
         raise UserError(

@@ -1,9 +1,9 @@
 """FID, KID and patch-FID: sets of images against sets of images, in Inception's features.
 
-Patch-FID compares squares of photos at full resolution and sees what squashing hides. HiFiC (Mentzer,
-Toderici, Tschannen and Agustsson, arXiv 2006.09965) and any-resolution training (Chai et al., arXiv
-2204.07156) compare sets of photos by patches. Here the squares have the 299 pixels of Inception's
-input, so that nothing is resized.
+Patch-FID compares squares of photos at full resolution and sees what squashing hides. Sets of
+photos are compared by patches in HiFiC (Mentzer, Toderici, Tschannen and Agustsson, arXiv
+2006.09965) and in any-resolution training (Chai et al., arXiv 2204.07156). Here the squares have the
+299 pixels of Inception's input, so that nothing is resized.
 """
 
 import dataclasses
