@@ -54,8 +54,6 @@ def open_pairs(path: str, split: str, look: str, cache: str = CACHE) -> PairSour
       UserError: the folder, split or look is missing or holds no pairs.
     """
     if path == "samples":
-        from cinegan_jax.data.sources import sample_photos  # it imports this module
-
         return RenderedPhotos(sample_photos(split), look)
     root = open_path(path)
     if manifests.is_prepared(root):

@@ -2,8 +2,8 @@
 
 Patch-FID compares squares of photos at full resolution and sees what squashing hides. Sets of
 photos are compared by patches in HiFiC (Mentzer, Toderici, Tschannen and Agustsson, arXiv
-2006.09965) and in any-resolution training (Chai et al., arXiv 2204.07156). Here the squares have the
-299 pixels of Inception's input, so that nothing is resized.
+2006.09965) and in any-resolution training (Chai et al., arXiv 2204.07156). Here the squares have
+the 299 pixels of Inception's input, so that nothing is resized.
 """
 
 import dataclasses
