@@ -25,9 +25,8 @@ from cinegan_jax.evaluation.scope import Prepare, as_stored, make_protocols, pre
 from cinegan_jax.evaluation.tables import format_score, groups, to_markdown, worst_photos
 from cinegan_jax.metrics.registry import METRICS, facts
 from cinegan_jax.ops.colour import srgb_to_lab
-from cinegan_jax.pages.image_grid import COLUMNS, contact_sheet
-from cinegan_jax.pages.inline_picture import data_uri, to_jpeg
-from cinegan_jax.pages.page import render
+from cinegan_jax.pages.image_grid import PAIR_COLUMNS, contact_sheet
+from cinegan_jax.pages.page import data_uri, render_page, to_jpeg
 
 EMBEDDED_SIDE = 800
 """Longest side of an image in the page, in pixels."""
@@ -43,7 +42,7 @@ _INFINITE = 1e9
 _SHEET_ROWS = 4
 _WHITE = 20.0
 """The delta E 76 that a difference image shows in white."""
-_WORST_COLUMNS = (*COLUMNS, f"difference ({_WHITE:.0f} delta E: white)")
+_WORST_COLUMNS = (*PAIR_COLUMNS, f"difference ({_WHITE:.0f} delta E: white)")
 
 
 class PhotoImages(NamedTuple):
@@ -91,7 +90,7 @@ def write_paired_results(
     make_images = image_maker(pairs, methods, make_protocols(evaluation.size)[protocol])
     photos = list(dict.fromkeys(photo.name for photo in evaluation.photos))
     first = [_before_after(found) for found in make_images(photos[:_SHEET_ROWS])]
-    contact_sheet(COLUMNS, first, first_sheet)
+    contact_sheet(PAIR_COLUMNS, first, first_sheet)
     worst = (photo.name for photo in worst_photos(evaluation))
     contact_sheet(_WORST_COLUMNS, [_with_difference(f) for f in make_images(worst)], worst_sheet)
     write_whole(page, paired_page(evaluation, make_images))
@@ -122,7 +121,7 @@ def paired_page(evaluation: Evaluation, make_images: MakeImages) -> str:
         "left_out": [name for name in names if name not in embedded],
         "data": {"photos": photos, "start": method, **_choices(evaluation)},
     }
-    return render(
+    return render_page(
         [EVALUATION_HTML],
         "evaluation.html",
         values,

@@ -43,9 +43,8 @@ from cinegan_jax.metrics.sets import (
 )
 from cinegan_jax.metrics.streaming import Moments
 from cinegan_jax.nets.inception import load_inception, resize
-from cinegan_jax.pages.image_grid import picture_grid
-from cinegan_jax.pages.inline_picture import data_uri, to_jpeg
-from cinegan_jax.pages.page import render
+from cinegan_jax.pages.image_grid import image_grid
+from cinegan_jax.pages.page import data_uri, render_page, to_jpeg
 from cinegan_jax.sampling.latent_generator import LatentGenerator, open_generator
 
 MOST_IMAGES = 10_000
@@ -222,11 +221,11 @@ def samples_page(evaluation: Evaluation, target: SampleTarget) -> str:
         "data": {},
     }
     styles, scripts = ["evaluation.css"], ["tables.js", "samples.js"]
-    return render([EVALUATION_HTML], "samples.html", values, styles=styles, scripts=scripts)
+    return render_page([EVALUATION_HTML], "samples.html", values, styles=styles, scripts=scripts)
 
 
 def _grid_uri(images: np.ndarray) -> str:
     """Return a grid of some of the images, in random order, as a data URI."""
     chosen = np.random.default_rng(0).permutation(len(images))[:_GRID_IMAGES]
-    grid = Image.fromarray(picture_grid(images[chosen], _GRID_COLUMNS))
+    grid = Image.fromarray(image_grid(images[chosen], _GRID_COLUMNS))
     return data_uri(to_jpeg(grid, _GRID_SIDE, _GRID_QUALITY))

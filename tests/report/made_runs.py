@@ -1,4 +1,4 @@
-"""Workdirs of runs, made by hand as a run writes them."""
+"""Workdirs of runs, written by hand in the format of a run."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, save
 NOW = 1_800_000_000.0
 """Seconds since the epoch."""
 STEPS = range(10, 410, 10)
-SIGNALS = (
+_DIAGNOSTICS = (
     "discriminator/accuracy_real_full",
     "discriminator/accuracy_fake_full",
     "generator/gradient_norm",
@@ -92,7 +92,7 @@ def evaluation_of(names: list[str], seed: int = 1) -> Evaluation:
 
 
 def _diagnostics(step: int) -> dict[str, float]:
-    return {name: (number + 1) * step / 400 for number, name in enumerate(SIGNALS)}
+    return {name: (number + 1) * step / 400 for number, name in enumerate(_DIAGNOSTICS)}
 
 
 def write_workdir(folder: Path, rng: np.random.Generator) -> Path:
