@@ -8,7 +8,7 @@ from cinegan_jax.collect.cli import collect_app
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.darkroom.cli import apply, looks, lut
-from cinegan_jax.evaluation.cli import compare, evaluate
+from cinegan_jax.evaluation.cli import compare_command, evaluate_command
 from cinegan_jax.inference.export_cli import export
 from cinegan_jax.preflight.cli import preflight
 from cinegan_jax.prepare.cli import prepare
@@ -41,8 +41,8 @@ app.command(rich_help_panel=TRAIN)(prepare)
 app.add_typer(convert_app, name="convert", rich_help_panel=TRAIN)
 app.command(rich_help_panel=TRAIN)(train)
 app.command(rich_help_panel=TRAIN)(preflight)
-app.command(rich_help_panel=TRAIN)(evaluate)
-app.command(rich_help_panel=TRAIN)(compare)
+app.command("evaluate", rich_help_panel=TRAIN)(evaluate_command)
+app.command("compare", rich_help_panel=TRAIN)(compare_command)
 app.command(rich_help_panel=TRAIN)(report)
 app.command(rich_help_panel=TRAIN)(sample)
 

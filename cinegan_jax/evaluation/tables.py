@@ -1,57 +1,65 @@
-"""An evaluation as a person reads it: a table for the terminal, a line, Markdown."""
+"""An evaluation as text: tables for the terminal, a summary line, Markdown."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
-from cinegan_jax.evaluation.methods import LABELS
-from cinegan_jax.evaluation.metric_facts import MAIN_METRICS, METRICS, facts
-from cinegan_jax.evaluation.result import Evaluation, PhotoScore, Summary
+from cinegan_jax.evaluation.result import METHOD_LABELS, Evaluation, PhotoScore, Summary
+from cinegan_jax.metrics.registry import MAIN_METRICS, METRICS, facts
 
-ORACLE = (
-    "*per-photo affine* is an oracle: for each photo the affine map of colours that was fitted to "
+_ORACLE = (
+    "*per-photo affine* is an oracle: for each photo, the affine map of colours that was fitted to "
     "the target itself."
 )
-NAMED = 10
-"""Of the photos left out, so many are named to people; the file names all."""
+MOST_NAMED = 10
+"""Most photos left out that are named; evaluation.json names all."""
 
 
-def to_tables(evaluation: Evaluation) -> Iterator[Table]:
-    """For each group the means of the main metrics, with interval and median of the first.
+def print_result(evaluation: Evaluation) -> None:
+    """Print the tables and a summary line on standard output."""
+    console = Console(soft_wrap=True, highlight=False)
+    lines = (*set_lines(evaluation), skipped_line(evaluation), summary_line(evaluation))
+    for part in (*terminal_tables(evaluation), *filter(None, lines)):
+        console.print(part)
 
-    At most 80 columns wide.
+
+def terminal_tables(evaluation: Evaluation) -> Iterator[Table]:
+    """Yield a table for each group: means of the main metrics, interval and median of the first.
+
+    A table is at most 80 columns wide.
     """
     for title, protocol, reference in groups(evaluation):
         found = evaluation.summaries(protocol=protocol, reference=reference)
         table = Table(box=box.SIMPLE, padding=0, title=f"[bold]{title}", title_justify="left")
         table.add_column("", no_wrap=True)
-        labels = [facts(metric).label for metric in MAIN_METRICS]
+        labels = [facts(metric).heading for metric in MAIN_METRICS]
         for heading in (labels[0], "95 % of mean", "median", *labels[1:]):
             table.add_column(heading, justify="right", no_wrap=True)
         for method, row in _by_method(found):
             first, *others = ({s.metric: s for s in row}[metric] for metric in MAIN_METRICS)
-            means = [shown(other.metric, other.mean) for other in others]
-            median = shown(first.metric, first.median)
-            mean = shown(first.metric, first.mean)
-            table.add_row(LABELS[method], mean, interval(first), median, *means)
+            means = [format_score(other.metric, other.mean) for other in others]
+            median = format_score(first.metric, first.median)
+            mean = format_score(first.metric, first.mean)
+            table.add_row(METHOD_LABELS[method], mean, format_interval(first), median, *means)
         yield table
 
 
 def to_markdown(evaluation: Evaluation) -> str:
-    """All metrics: means by method, then every number of each summary; then the worst photos."""
+    """Return all metrics as Markdown: means by method, every summary, then the worst photos."""
     lines = [f"# Evaluation of {evaluation.about.target}", "", _about(evaluation), ""]
     for title, protocol, reference in groups(evaluation):
         found = evaluation.summaries(protocol=protocol, reference=reference)
         lines += [f"## {title}", "", *_means(found), "", *_details(found), ""]
-    oracle = [ORACLE, ""] if evaluation.photos else []
+    oracle = [_ORACLE, ""] if evaluation.photos else []
     lines += [*_sets(evaluation), *_worst(evaluation), *oracle, skipped_line(evaluation)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def summary_line(evaluation: Evaluation) -> str:
-    """PSNR and delta E 76 of every method against each reference, in one line; of pairs alone."""
+    """Return PSNR and delta E 76 of every method in one line; empty for unconditional samples."""
     if not evaluation.photos:
         return ""
     protocol = "native" if evaluation.select(protocol="native") else "filmnet"
@@ -64,7 +72,7 @@ def summary_line(evaluation: Evaluation) -> str:
 
 
 def groups(evaluation: Evaluation) -> Iterator[tuple[str, str, str]]:
-    """Title, protocol and reference of each group of scores that are to be compared."""
+    """Yield title, protocol and reference of each group of comparable scores."""
     for protocol, reference in dict.fromkeys((s.protocol, s.reference) for s in evaluation.photos):
         method = next(iter(evaluation.select(protocol=protocol, reference=reference))).method
         count = len(evaluation.select(protocol=protocol, reference=reference, method=method))
@@ -75,32 +83,34 @@ def groups(evaluation: Evaluation) -> Iterator[tuple[str, str, str]]:
 
 
 def worst_photos(evaluation: Evaluation) -> tuple[PhotoScore, ...]:
-    """The ten photos with the generator's worst PSNR, by the last group: native and without grain,
-    where that was scored; none where sets alone were."""
+    """Return the ten photos with the generator's worst PSNR in the last group.
+
+    That group is native and without grain, where those were scored.
+    """
     for _, protocol, reference in list(groups(evaluation))[-1:]:
         return evaluation.worst(protocol, reference, "generator", "psnr")
     return ()
 
 
-def shown(metric: str, value: float) -> str:
-    """A value with as many decimals as are worth showing; a dash where there is none."""
+def format_score(metric: str, value: float) -> str:
+    """Format a value with the metric's decimals; a dash where there is none."""
     return "–" if math.isnan(value) else f"{value:.{facts(metric).decimals}f}"
 
 
-def interval(summary: Summary) -> str:
-    """The interval of the mean; a dash where there is none."""
+def format_interval(summary: Summary) -> str:
+    """Format the interval of the mean; a dash where there is none."""
     if math.isnan(summary.low):
         return "–"
-    return f"{shown(summary.metric, summary.low)} … {shown(summary.metric, summary.high)}"
+    return " … ".join(format_score(summary.metric, end) for end in (summary.low, summary.high))
 
 
 def skipped_line(evaluation: Evaluation) -> str:
-    """How many pairs were left out, and some of them by name; empty where none was."""
+    """Return how many pairs were left out, with some of their names; empty where none was."""
     named = [f"{name} ({reason})" for name, reason in evaluation.skipped.items()]
     if not named:
         return ""
-    more = f"; and {len(named) - NAMED} more" if len(named) > NAMED else ""
-    return f"{len(named)} left out: {'; '.join(named[:NAMED])}{more}"
+    more = f"; and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return f"{len(named)} left out: {'; '.join(named[:MOST_NAMED])}{more}"
 
 
 def _by_method(found: Sequence[Summary]) -> Iterator[tuple[str, list[Summary]]]:
@@ -113,20 +123,22 @@ def _means(found: Sequence[Summary]) -> list[str]:
     rows = []
     for method, row in _by_method(found):
         means = {summary.metric: summary.mean for summary in row}
-        rows.append([LABELS[method], *(shown(m, means.get(m, math.nan)) for m in metrics)])
-    return _markdown_table(["mean", *(facts(metric).label for metric in metrics)], rows)
+        rows.append(
+            [METHOD_LABELS[method], *(format_score(m, means.get(m, math.nan)) for m in metrics)]
+        )
+    return _markdown_table(["mean", *(facts(metric).heading for metric in metrics)], rows)
 
 
 def _details(found: Sequence[Summary]) -> list[str]:
     headings = ["metric", "method", "mean", "95 % of mean", "median", "std", "photos"]
     rows = [
         [
-            facts(s.metric).label,
-            LABELS[s.method],
-            shown(s.metric, s.mean),
-            interval(s),
-            shown(s.metric, s.median),
-            shown(s.metric, s.std),
+            facts(s.metric).heading,
+            METHOD_LABELS[s.method],
+            format_score(s.metric, s.mean),
+            format_interval(s),
+            format_score(s.metric, s.median),
+            format_score(s.metric, s.std),
             str(s.photos),
         ]
         for s in sorted(found, key=lambda summary: list(METRICS).index(summary.metric))
@@ -141,25 +153,27 @@ def _sets(evaluation: Evaluation) -> list[str]:
     rows = [
         [
             f"{score.protocol}, {score.reference}",
-            LABELS[score.method],
-            *(shown(metric, score.scores[metric]) for metric in metrics),
+            METHOD_LABELS[score.method],
+            *(format_score(metric, score.scores[metric]) for metric in metrics),
             str(score.photos),
         ]
         for score in evaluation.sets
     ]
-    headings = ["against", "method", *(facts(metric).label for metric in metrics), "pictures"]
+    headings = ["against", "method", *(facts(metric).heading for metric in metrics), "images"]
     notes = dict.fromkeys(note for score in evaluation.sets for note in score.notes)
     table = _markdown_table(headings, rows, texts=2)
     return ["## Whole sets", "", *table, "", *(line for note in notes for line in (note, ""))]
 
 
 def set_lines(evaluation: Evaluation) -> list[str]:
-    """FID and KID of each method in a line, and what is to be said of small sets."""
+    """Return a line with the set scores of each method, and the notes on them."""
     lines = []
     for score in evaluation.sets:
-        values = ", ".join(f"{facts(m).label} {shown(m, v)}" for m, v in score.scores.items())
+        values = ", ".join(
+            f"{facts(m).heading} {format_score(m, v)}" for m, v in score.scores.items()
+        )
         against = f"{score.protocol}, {score.reference}"
-        lines.append(f"{LABELS[score.method]} ({against}): {values}")
+        lines.append(f"{METHOD_LABELS[score.method]} ({against}): {values}")
     return lines + list(dict.fromkeys(note for score in evaluation.sets for note in score.notes))
 
 
@@ -168,17 +182,17 @@ def _worst(evaluation: Evaluation) -> list[str]:
     if not worst:
         return []
     metrics = [metric for metric in METRICS if metric in worst[0].scores]
-    rows = [[photo.name, *(shown(m, photo.scores[m]) for m in metrics)] for photo in worst]
+    rows = [[photo.name, *(format_score(m, photo.scores[m]) for m in metrics)] for photo in worst]
     title = list(groups(evaluation))[-1][0].partition(":")[0]
     heading = f"## The generator's worst photos by PSNR ({title})"
-    table = _markdown_table(["photo", *(facts(metric).label for metric in metrics)], rows)
+    table = _markdown_table(["photo", *(facts(metric).heading for metric in metrics)], rows)
     return [heading, "", *table, ""]
 
 
 def _markdown_table(
     headings: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1
 ) -> list[str]:
-    """The first columns hold texts, the others numbers."""
+    """Return the lines of a table whose first columns hold texts, the others numbers."""
     rules = [*["---"] * texts, *["---:"] * (len(headings) - texts)]
     return [f"| {' | '.join(row)} |" for row in (headings, rules, *rows)]
 
@@ -194,6 +208,6 @@ def _about(evaluation: Evaluation) -> str:
 def _listed(found: Iterable[Summary]) -> str:
     parts = []
     for method, row in _by_method(list(found)):
-        means = {summary.metric: shown(summary.metric, summary.mean) for summary in row}
-        parts.append(f"{LABELS[method]} {means['psnr']} dB / {means['delta_e_76']}")
+        means = {summary.metric: format_score(summary.metric, summary.mean) for summary in row}
+        parts.append(f"{METHOD_LABELS[method]} {means['psnr']} dB / {means['delta_e_76']}")
     return ", ".join(parts)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cinegan_jax.pages.image_grid import CAPTION, GUTTER, picture_grid, score_captions
+from cinegan_jax.pages.image_grid import CAPTION, GUTTER, image_grid, score_captions
 
 
 def _cell(grid: np.ndarray, row: int, column: int, height: int, width: int, above: int = 0):
@@ -13,7 +13,7 @@ def _cell(grid: np.ndarray, row: int, column: int, height: int, width: int, abov
 @pytest.mark.parametrize("columns", [1, 2, 3, 5])
 def test_pictures_go_row_by_row_and_the_rest_is_white(rng, columns):
     pictures = rng.integers(0, 255, (5, 4, 6, 3), dtype=np.uint8)  # none of them has white
-    grid = picture_grid(pictures, columns)
+    grid = image_grid(pictures, columns)
     rows = -(-5 // columns)
     assert grid.shape == (rows * (4 + GUTTER) + GUTTER, columns * (6 + GUTTER) + GUTTER, 3)
     for place, picture in enumerate(pictures):
@@ -24,7 +24,7 @@ def test_pictures_go_row_by_row_and_the_rest_is_white(rng, columns):
 
 def test_captions_stand_over_their_pictures_and_touch_none(rng):
     pictures = rng.integers(0, 256, (4, 32, 40, 3), dtype=np.uint8)
-    grid = picture_grid(pictures, 2, ["0.25", "", "0.25", "1.00"])
+    grid = image_grid(pictures, 2, ["0.25", "", "0.25", "1.00"])
     strips = []
     for place, picture in enumerate(pictures):
         row, column = divmod(place, 2)
@@ -39,7 +39,7 @@ def test_captions_stand_over_their_pictures_and_touch_none(rng):
 
 def test_a_caption_for_each_picture(rng):
     with pytest.raises(ValueError, match="must match"):
-        picture_grid(rng.integers(0, 256, (3, 8, 8, 3), dtype=np.uint8), 2, ["1", "2"])
+        image_grid(rng.integers(0, 256, (3, 8, 8, 3), dtype=np.uint8), 2, ["1", "2"])
 
 
 def test_scores_are_the_logistic_function_of_logits():

@@ -5,12 +5,18 @@ import io
 
 import numpy as np
 import pytest
-from made_evaluations import NAMES, evaluation_of, flat_pictures
+from made_evaluations import NAMES, evaluation_of, flat_images
 from PIL import Image
 
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.evaluation.page_pictures import SIDE, PhotoPictures, by_need, embed, pictures_of
+from cinegan_jax.evaluation.paired_page import (
+    EMBEDDED_SIDE,
+    PhotoImages,
+    display_order,
+    embed_images,
+    image_maker,
+)
 
 
 def opened(uri: str) -> Image.Image:
@@ -20,7 +26,7 @@ def opened(uri: str) -> Image.Image:
 def test_the_worst_by_any_metric_come_first_and_then_an_even_spread() -> None:
     names = tuple(f"{number:03}" for number in range(200))
     evaluation = evaluation_of(names)
-    order = by_need(evaluation, "native", "target", "generator")
+    order = display_order(evaluation, "native", "target", "generator")
     assert sorted(order) == list(names)
     ranked = [p.name for p in evaluation.worst("native", "target", "generator", "psnr", 200)]
     assert order[:10] == ranked[:10]  # of these metrics all agree
@@ -29,32 +35,32 @@ def test_the_worst_by_any_metric_come_first_and_then_an_even_spread() -> None:
 
 
 def test_a_photo_without_a_score_comes_last() -> None:
-    order = by_need(evaluation_of(generator=np.nan), "native", "target", "generator")
+    order = display_order(evaluation_of(generator=np.nan), "native", "target", "generator")
     assert sorted(order) == list(NAMES)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_pictures_are_embedded_up_to_the_budget(count: int) -> None:
-    (one,) = embed(flat_pictures, NAMES[:1])
-    size = sum(len(base64.b64decode(uri.partition(",")[2])) for uri in one["pictures"].values())
+    (one,) = embed_images(flat_images, NAMES[:1])
+    size = sum(len(base64.b64decode(uri.partition(",")[2])) for uri in one["images"].values())
     asked = []
 
     def pictures(names):
         for name in names:
             asked.append(name)
-            yield from flat_pictures([name])
+            yield from flat_images([name])
 
-    found = embed(pictures, NAMES, budget=count * size)
+    found = embed_images(pictures, NAMES, budget=count * size)
     assert [photo["name"] for photo in found] == list(NAMES[: max(count, 1)])  # never none
     assert len(asked) == max(count, 1) + 1
 
 
 def test_large_pictures_are_reduced_and_keep_their_colours() -> None:
-    wide = np.full((100, 2 * SIDE, 3), (200, 100, 50), np.uint8)
-    (found,) = embed(lambda names: iter([PhotoPictures("a", wide, wide, {})]), ["a"])
-    assert (found["width"], found["height"]) == (SIDE, 50)
-    picture = opened(found["pictures"]["photo"])
-    assert picture.size == (SIDE, 50)
+    wide = np.full((100, 2 * EMBEDDED_SIDE, 3), (200, 100, 50), np.uint8)
+    (found,) = embed_images(lambda names: iter([PhotoImages("a", wide, wide, {})]), ["a"])
+    assert (found["width"], found["height"]) == (EMBEDDED_SIDE, 50)
+    picture = opened(found["images"]["photo"])
+    assert picture.size == (EMBEDDED_SIDE, 50)
     assert np.abs(np.asarray(picture, int) - (200, 100, 50)).max() <= 3
 
 
@@ -68,7 +74,7 @@ def test_pictures_are_made_of_pairs_by_name(listed_pairs) -> None:
             raise BrokenExample(pair.name, "no result")
         return prepare(pair.input + 9)
 
-    making = pictures_of(pairs, {"input": lambda pair, prepare: pair.input, "lut": refuse})
+    making = image_maker(pairs, {"input": lambda pair, prepare: pair.input, "lut": refuse})
     (found,) = making(["refused", "broken", "good"])
     assert found.name == "good"
     assert list(found.results) == ["lut"]

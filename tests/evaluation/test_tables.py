@@ -3,14 +3,14 @@ import io
 import pytest
 from rich.console import Console
 
-from cinegan_jax.evaluation.report import (
+from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore
+from cinegan_jax.evaluation.tables import (
     set_lines,
     skipped_line,
     summary_line,
+    terminal_tables,
     to_markdown,
-    to_tables,
 )
-from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore
 
 METHODS = ("input", "lut", "affine", "generator")
 ABOUT = About("runs/a", "FilmSet", "Velvia", step=1200)
@@ -84,7 +84,7 @@ def test_markdown_lists_the_worst_photos_first(evaluation):
 
 def test_the_terminal_shows_every_method_within_80_columns(evaluation):
     console = Console(file=io.StringIO(), width=200)
-    for table in to_tables(evaluation):
+    for table in terminal_tables(evaluation):
         console.print(table)
     lines = console.file.getvalue().splitlines()
     assert max(len(line.rstrip()) for line in lines) <= 80
@@ -101,7 +101,7 @@ def test_scores_of_sets_are_shown_with_what_small_sets_lack(evaluation):
     sets = tuple(SetScore("native", "target", m, 3, scores, ("Too few.",)) for m in METHODS)
     whole = Evaluation(evaluation.photos, sets, {}, 512, ABOUT)
     rows = _rows(to_markdown(whole).splitlines(), "against")
-    assert rows[0] == ["against", "method", "FID", "KID", "pictures"]
+    assert rows[0] == ["against", "method", "FID", "KID", "images"]
     assert rows[3] == ["native, target", "fitted LUT", "12.35", "0.00123", "3"]
     lines = set_lines(whole)
     assert lines[1] == "fitted LUT (native, target): FID 12.35, KID 0.00123"

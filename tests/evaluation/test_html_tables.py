@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_evaluations import NAMES, evaluation_of
 
-from cinegan_jax.evaluation.page_tables import score_tables, set_tables, worst_table
+from cinegan_jax.evaluation.html_tables import score_tables, set_tables, worst_table
 from cinegan_jax.evaluation.result import SetScore
 
 

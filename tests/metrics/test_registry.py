@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cinegan_jax.metrics.image_checks import checked
-from cinegan_jax.metrics.paired import PAIRED_METRICS, lpips_metric
+from cinegan_jax.metrics.image_checks import checked_images
+from cinegan_jax.metrics.registry import PAIRED_METRICS, lpips_metric
 
 NAMES = tuple(PAIRED_METRICS)
 
@@ -78,14 +78,14 @@ def test_pictures_that_cannot_be_compared_are_refused(metric):
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 1)])
 def test_only_batches_of_rgb_are_compared(shape):
     with pytest.raises(ValueError, match=r"pictures \[n, h, w, 3\], got"):
-        checked("SSIM", np.zeros(shape), np.zeros(shape))
+        checked_images("SSIM", np.zeros(shape), np.zeros(shape))
 
 
 def test_lpips_is_named_after_its_backbone(tmp_path, rng):
-    from cinegan_jax.metrics.lpips import weight_shapes
+    from cinegan_jax.metrics.lpips import lpips_weight_shapes
     from cinegan_jax.nets.weights_file import write_weights
 
-    arrays = {name: np.zeros(shape) for name, shape in weight_shapes("alex").items()}
+    arrays = {name: np.zeros(shape) for name, shape in lpips_weight_shapes("alex").items()}
     write_weights(tmp_path / "lpips", arrays, ("cinegan-lpips", "1"), {"net": "alex"})
     metric = lpips_metric(tmp_path / "lpips")
     assert (metric.name, metric.label, metric.smallest_side) == (

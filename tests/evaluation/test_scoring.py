@@ -5,9 +5,9 @@ import pytest
 from skimage.color import deltaE_cie76, deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from cinegan_jax.evaluation import score as module
-from cinegan_jax.evaluation.score import score_pictures
-from cinegan_jax.metrics.paired import PAIRED_METRICS
+from cinegan_jax.evaluation import scoring as module
+from cinegan_jax.evaluation.scoring import score_images
+from cinegan_jax.metrics.registry import PAIRED_METRICS
 from cinegan_jax.ops.images import to_unit
 
 METRICS = ("psnr", "ssim", "delta_e_76", "delta_e_2000")
@@ -41,7 +41,7 @@ def test_agrees_with_scikit_image_at_every_size(rng, shape):
     ]
     references = [reference, 255 - reference]
     for reference, found in zip(
-        references, score_pictures(pictures, references, METRICS), strict=True
+        references, score_images(pictures, references, METRICS), strict=True
     ):
         for scores, picture in zip(found, pictures, strict=True):
             for metric, expected in _expected(picture, reference).items():
@@ -52,7 +52,7 @@ def test_sizes_of_one_bucket_share_one_program(rng):
     module._score.clear_cache()
     for shape in [(20, 30), (64, 64), (33, 11)]:
         picture, reference = np.zeros((*shape, 3), np.uint8), np.ones((*shape, 3), np.uint8)
-        score_pictures([picture], [reference], METRICS)
+        score_images([picture], [reference], METRICS)
     assert module._score._cache_size() == 1
 
 
@@ -60,7 +60,7 @@ def test_padding_changes_no_metric(rng):
     """Each metric of a picture of 65 x 70 is what its own function says of it, unpadded."""
     pictures = rng.integers(0, 256, (2, 65, 70, 3), dtype=np.uint8)
     reference = rng.integers(0, 256, (65, 70, 3), dtype=np.uint8)
-    [found] = score_pictures(pictures, [reference])
+    [found] = score_images(pictures, [reference])
     for name, metric in PAIRED_METRICS.items():
         references = np.broadcast_to(to_unit(reference), pictures.shape)
         expected = metric.function(to_unit(pictures), references)
@@ -71,6 +71,6 @@ def test_padding_changes_no_metric(rng):
 def test_further_metrics_are_scored_beside(rng):
     metric = dataclasses.replace(PAIRED_METRICS["psnr"], name="other")
     pictures = rng.integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
-    [found] = score_pictures(pictures, pictures[:1], ("psnr",), [metric])
+    [found] = score_images(pictures, pictures[:1], ("psnr",), [metric])
     assert found[0]["other"] == np.inf
     assert found[1]["other"] == pytest.approx(found[1]["psnr"])

@@ -1,4 +1,4 @@
-// The page of an evaluation of whole sets: its tables sort.
+// Page of an evaluation of unconditional samples: makes its tables sortable.
 
 import { makeSortable } from "./tables.js";
 

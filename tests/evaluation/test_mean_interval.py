@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cinegan_jax.evaluation.bootstrap import mean_interval
+from cinegan_jax.evaluation.intervals import mean_interval
 
 
 def test_for_many_values_it_is_the_normal_interval(rng):

@@ -1,28 +1,27 @@
-"""The tables of an evaluation as HTML pages show them."""
+"""Tables of an evaluation for HTML pages."""
 
 import dataclasses
 import math
 from pathlib import Path
 
-from cinegan_jax.evaluation.methods import LABELS
-from cinegan_jax.evaluation.metric_facts import METRICS, facts
-from cinegan_jax.evaluation.report import groups, interval, shown
-from cinegan_jax.evaluation.result import Evaluation, Summary
+from cinegan_jax.evaluation.result import METHOD_LABELS, Evaluation, Summary
+from cinegan_jax.evaluation.tables import format_interval, format_score, groups
+from cinegan_jax.metrics.registry import METRICS, facts
 
-HTML = Path(__file__).with_name("html")
-"""`tables.html` has the macros that show them."""
-ORACLES = ("affine",)
+EVALUATION_HTML = Path(__file__).with_name("html")
+"""Folder of the templates; `tables.html` has the macros that show the tables."""
+_ORACLES = ("affine",)
 """Methods that saw the target."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Heading:
-    """Of a column."""
+    """Heading of a column."""
 
     label: str
-    """With its unit."""
+    """The metric with its unit."""
     help: str
-    """What of two values is better."""
+    """Says which of two values is better."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,21 +31,21 @@ class Cell:
     mean: str
     median: str
     interval: str
-    """Of the mean."""
+    """Interval of the mean."""
     order: str
     """The mean for sorting; empty where there is none."""
     best: bool
-    """Of the table's methods, but for oracles."""
+    """Whether the method is the table's best, oracles aside."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ScoreTable:
-    """What one protocol found against one reference."""
+    """Scores by one protocol against one reference."""
 
     title: str
     headings: tuple[Heading, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
-    """Label of a method, and its cells."""
+    """Label and cells of each method."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,24 +55,24 @@ class WorstTable:
     method: str
     group: str
     metric: str
-    """The label of the metric they are chosen by."""
+    """Label of the metric that the photos are chosen by."""
     headings: tuple[Heading, ...]
     rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    """Name of a photo, and (text, order) of each metric."""
+    """Name of each photo, and (text, order) of each metric."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SetTable:
-    """Scores of all pictures of a method together."""
+    """Scores of all images of a method together."""
 
     title: str
     headings: tuple[Heading, ...]
     rows: tuple[tuple[str, tuple[tuple[str, str], ...], int], ...]
-    """Label of a method, (text, order) of each metric, and the number of photos."""
+    """Label of each method, (text, order) of each metric, and the number of images."""
 
 
 def score_tables(evaluation: Evaluation) -> list[ScoreTable]:
-    """A table for each protocol and reference, a row for each method."""
+    """Return a table for each protocol and reference, with a row for each method."""
     return [
         _score_table(title, evaluation.summaries(protocol=protocol, reference=reference))
         for title, protocol, reference in groups(evaluation)
@@ -81,7 +80,7 @@ def score_tables(evaluation: Evaluation) -> list[ScoreTable]:
 
 
 def worst_table(evaluation: Evaluation, metric: str = "psnr") -> WorstTable | None:
-    """The worst ten photos of the last method by the last protocol; None without any."""
+    """Return the worst ten photos of the last method in the last group; None without any."""
     if not evaluation.photos:
         return None
     title, protocol, reference = list(groups(evaluation))[-1]
@@ -94,39 +93,39 @@ def worst_table(evaluation: Evaluation, metric: str = "psnr") -> WorstTable | No
         (photo.name, tuple(_text_and_order(name, photo.scores[name]) for name in metrics))
         for photo in worst
     )
-    headings = tuple(map(heading, metrics))
-    return WorstTable(label(method), title, facts(metric).label, headings, rows)
+    headings = tuple(map(metric_heading, metrics))
+    return WorstTable(method_label(method), title, facts(metric).heading, headings, rows)
 
 
 def set_tables(evaluation: Evaluation) -> list[SetTable]:
-    """A table of the scores of whole sets for each protocol and reference, such as FID."""
+    """Return a table of set scores, such as FID, for each protocol and reference."""
     tables = []
     for protocol, reference in dict.fromkeys((s.protocol, s.reference) for s in evaluation.sets):
         found = [s for s in evaluation.sets if (s.protocol, s.reference) == (protocol, reference)]
         metrics = list(dict.fromkeys(metric for score in found for metric in score.scores))
         rows = tuple(
             (
-                label(score.method),
+                method_label(score.method),
                 tuple(_text_and_order(m, score.scores.get(m, math.nan)) for m in metrics),
                 score.photos,
             )
             for score in found
         )
         title = f"Whole sets, {protocol}, against the set of the {reference}"
-        tables.append(SetTable(title, tuple(map(heading, metrics)), rows))
+        tables.append(SetTable(title, tuple(map(metric_heading, metrics)), rows))
     return tables
 
 
-def heading(metric: str) -> Heading:
-    """A metric's column."""
+def metric_heading(metric: str) -> Heading:
+    """Return the heading of a metric's column."""
     known = facts(metric)
     better = "higher" if known.higher_is_better else "lower"
-    return Heading(known.label.replace("delta E", "ΔE"), f"{known.label}: {better} is better")
+    return Heading(known.heading.replace("delta E", "ΔE"), f"{known.heading}: {better} is better")
 
 
-def label(method: str) -> str:
-    """A method for people."""
-    return LABELS.get(method, method)
+def method_label(method: str) -> str:
+    """Return the label of a method."""
+    return METHOD_LABELS.get(method, method)
 
 
 def _score_table(title: str, summaries: tuple[Summary, ...]) -> ScoreTable:
@@ -135,14 +134,14 @@ def _score_table(title: str, summaries: tuple[Summary, ...]) -> ScoreTable:
     found = {(s.method, s.metric): s for s in summaries}
     best = {metric: _best([s for s in summaries if s.metric == metric]) for metric in metrics}
     rows = tuple(
-        (label(method), tuple(_cell(found.get((method, m)), best[m]) for m in metrics))
+        (method_label(method), tuple(_cell(found.get((method, m)), best[m]) for m in metrics))
         for method in methods
     )
-    return ScoreTable(title, tuple(map(heading, metrics)), rows)
+    return ScoreTable(title, tuple(map(metric_heading, metrics)), rows)
 
 
 def _best(summaries: list[Summary]) -> Summary | None:
-    known = [s for s in summaries if not math.isnan(s.mean) and s.method not in ORACLES]
+    known = [s for s in summaries if not math.isnan(s.mean) and s.method not in _ORACLES]
     if len(known) < 2:
         return None
     sign = -1 if facts(known[0].metric).higher_is_better else 1
@@ -153,10 +152,10 @@ def _cell(summary: Summary | None, best: Summary | None) -> Cell:
     if summary is None:
         return Cell("–", "–", "–", "", False)
     mean, order = _text_and_order(summary.metric, summary.mean)
-    median = shown(summary.metric, summary.median)
-    return Cell(mean, median, interval(summary), order, summary is best)
+    median = format_score(summary.metric, summary.median)
+    return Cell(mean, median, format_interval(summary), order, summary is best)
 
 
 def _text_and_order(metric: str, value: float) -> tuple[str, str]:
     order = "" if math.isnan(value) else str(value).replace("inf", "Infinity")
-    return shown(metric, value), order
+    return format_score(metric, value), order

@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from cinegan_jax.pages.inline_picture import data_uri, to_jpeg
+from cinegan_jax.pages.page import data_uri, to_jpeg
 
 
 def smooth(height: int, width: int) -> Image.Image:
