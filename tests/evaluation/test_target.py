@@ -13,7 +13,7 @@ from cinegan_jax.data.pairs import Pair
 from cinegan_jax.evaluation.evaluate import Target, open_target
 from cinegan_jax.evaluation.methods import PairMethod, results_method
 from cinegan_jax.evaluation.scope import as_stored, make_protocols
-from cinegan_jax.inference.look import apply_generator, choose_look, load_look
+from cinegan_jax.inference.look import Look, apply_generator, choose_look, load_look
 from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.ops.images import to_signed, to_uint8
 
