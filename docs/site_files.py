@@ -1,0 +1,71 @@
+"""Hooks of mkdocs.yml: the site mirrors the repository, and the package documents itself.
+
+Pages keep their paths in the repository, so relative links between README.md, docs/, configs/ and
+launch/ work unchanged on the site and on GitHub. Each subpackage gets one generated page of
+reference, made from its docstrings without importing it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "cinegan_jax"
+REFERENCE = "docs/reference.md"
+
+SHOWN = (
+    "*.md",
+    "LICENSE",
+    "configs/*.py",
+    "docs/**/*.css",
+    "docs/**/*.csv",
+    "docs/**/*.jpg",
+    "docs/**/*.md",
+    "docs/**/*.png",
+    "launch/README.md",
+    "cinegan_jax/**/*.md",
+    "cinegan_jax/data/sample_photos/LICENSES.csv",
+)
+"""Files of the repository that the site has, as glob patterns."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Add the generated pages to the navigation, below the page that introduces them."""
+    for section in config.nav or []:
+        (pages,) = section.values()
+        if isinstance(pages, list) and REFERENCE in pages:
+            place = pages.index(REFERENCE)
+            rooms: list[Any] = [{room.name: _page(room)} for room in _rooms()]
+            pages[place] = {"Reference": [REFERENCE, *rooms]}
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Replace the files of `docs_dir` by those of the whole repository, under their own paths."""
+    for file in [file for file in files if file.src_dir == config.docs_dir]:
+        files.remove(file)
+    for path in sorted({path for pattern in SHOWN for path in ROOT.glob(pattern)}):
+        name = path.relative_to(ROOT).as_posix()
+        files.append(File(name, str(ROOT), config.site_dir, config.use_directory_urls))
+    for room in _rooms():
+        files.append(File.generated(config, _page(room), content=_reference(room)))
+    return files
+
+
+def _rooms() -> list[Path]:
+    """Return the folders of the subpackages that hold modules, sorted by name."""
+    rooms = {path.parent for path in PACKAGE.glob("*/*.py") if path.name != "__init__.py"}
+    return sorted(rooms)
+
+
+def _page(room: Path) -> str:
+    return f"docs/reference/{room.name}.md"
+
+
+def _reference(room: Path) -> str:
+    """Return the Markdown of one subpackage: its modules in alphabetical order."""
+    modules = [path for path in sorted(room.rglob("*.py")) if path.name != "__init__.py"]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in modules]
+    return "\n".join([f"# {room.name}", "", *(f"::: {name}\n" for name in names)])
