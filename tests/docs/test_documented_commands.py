@@ -4,8 +4,8 @@ import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import click
 import pytest
 import typer
 from markdown_pages import GUIDES, ROOT, Page
@@ -15,7 +15,7 @@ from cinegan_jax.config.load import load_config
 from cinegan_jax.main import FLAGS
 
 MAIN = ["python", "-m", "cinegan_jax.main"]
-FILE_ENDINGS = ("csv", "html", "json", "jsonl", "md", "py", "svg")
+FILE_ENDINGS = ("csv", "html", "json", "jsonl", "keras", "md", "py", "svg")
 KEY = re.compile(r"(?:--)?(?:config\.)?([a-z]\w*(?:\.[a-z]\w*)+)(?:=\S+)?")
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("[a-z]*.py"))
 
@@ -39,11 +39,12 @@ def documented(program: list[str]) -> list[pytest.param]:
 def test_commands_and_options_exist(arguments: list[str]) -> None:
     command, context, values, rest = parse(arguments)
     assert not rest or context.allow_extra_args
+    hints = get_type_hints(command.callback)
     for parameter in command.params:
         value = values.get(parameter.name)
         assert value not in (None, (), []) or not parameter.required, parameter.name
-        if isinstance(parameter.type, click.Choice) and isinstance(value, str):
-            parameter.type.convert(value, parameter, context)
+        if isinstance(value, str) and (allowed := choices(hints.get(parameter.name))):
+            assert value in allowed, parameter.name
     check_config(values.get("config"), [*(values.get("set_") or values.get("set") or []), *rest])
 
 
@@ -67,7 +68,11 @@ def test_flags_of_main_exist(arguments: list[str]) -> None:
 def test_commands_in_sentences_exist(path: Path) -> None:
     for span in Page(path).inline_code:
         if re.match(r"cinegan [a-z]", span):
-            parse([word for word in span.split()[1:] if word != "..."])
+            words = span.split()[1:]
+            command, _ = find(words)
+            known = {name for option in command.params for name in option_names(option)}
+            options = {word.partition("=")[0] for word in words if word.startswith("-")}
+            assert options <= known | {"--help"}, span
 
 
 @pytest.mark.parametrize("path", GUIDES, ids=name)
@@ -89,25 +94,39 @@ def test_programs_run_as_modules_exist(path: Path) -> None:
     assert not [m for m in modules - ours if importlib.util.find_spec(m) is None]
 
 
-def parse(
-    arguments: list[str],
-) -> tuple[click.Command, click.Context, dict[str, object], list[str]]:
+def parse(arguments: list[str]) -> tuple[Any, Any, dict[str, Any], list[str]]:
     """Return a command of `cinegan`, its context, and its options and other arguments as text.
 
-    Raises:
-      click.UsageError: there is no such option.
+    Typer's parser raises its own usage error where there is no such option.
     """
-    command: click.Command = typer.main.get_command(app)
+    command, rest = find(arguments)
     context = command.context_class(command, **command.context_settings)
-    while isinstance(command, click.Group):
-        _, rest, _ = command.make_parser(context).parse_args(list(arguments))
-        assert rest, "names no command"
+    values, rest, _ = command.make_parser(context).parse_args(rest)
+    return command, context, values, rest
+
+
+def find(arguments: list[str]) -> tuple[Any, list[str]]:
+    """Return the command or group that the first arguments name, and the others."""
+    command: Any = typer.main.get_command(app)
+    rest = list(arguments)
+    while isinstance(command, typer.core.TyperGroup) and rest:
+        context = command.context_class(command)
         found = command.get_command(context, rest[0])
         assert found, f"no command {rest[0]}"
-        command, arguments = found, rest[1:]
-        context = command.context_class(command, parent=context, **command.context_settings)
-    values, rest, _ = command.make_parser(context).parse_args(list(arguments))
-    return command, context, values, rest
+        command, rest = found, rest[1:]
+    return command, rest
+
+
+def option_names(option: Any) -> list[str]:
+    """Return the spellings of an option, such as `--recursive` and `-r`."""
+    return [*option.opts, *option.secondary_opts]
+
+
+def choices(hint: Any) -> set[Any]:
+    """Return the values of the literals in a type."""
+    if get_origin(hint) is Literal:
+        return set(get_args(hint))
+    return {value for part in get_args(hint) for value in choices(part)}
 
 
 def check_config(config: object, overrides: list[str]) -> None:
