@@ -24,6 +24,7 @@ SHOWN = (
     "docs/**/*.jpg",
     "docs/**/*.md",
     "docs/**/*.png",
+    "docs/**/*.svg",
     "launch/README.md",
     "cinegan_jax/**/*.md",
     "cinegan_jax/data/sample_photos/LICENSES.csv",
@@ -55,9 +56,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def _rooms() -> list[Path]:
-    """Return the folders of the subpackages that hold modules, sorted by name."""
+    """Return the folders of the package that hold modules: itself, then its subpackages by name."""
     rooms = {path.parent for path in PACKAGE.glob("*/*.py") if path.name != "__init__.py"}
-    return sorted(rooms)
+    return [PACKAGE, *sorted(rooms)]
 
 
 def _page(room: Path) -> str:
@@ -65,7 +66,13 @@ def _page(room: Path) -> str:
 
 
 def _reference(room: Path) -> str:
-    """Return the Markdown of one subpackage: its modules in alphabetical order."""
-    modules = [path for path in sorted(room.rglob("*.py")) if path.name != "__init__.py"]
-    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in modules]
-    return "\n".join([f"# {room.name}", "", *(f"::: {name}\n" for name in names)])
+    """Return the Markdown of one folder: its docstring, then its modules by name."""
+    files = PACKAGE.glob("*.py") if room == PACKAGE else room.rglob("*.py")
+    modules = [_dotted(path.with_suffix("")) for path in sorted(files) if path.stem != "__init__"]
+    docstring = [f"::: {_dotted(room)}", "    options:", "      members: false"]
+    docstring += ["      show_root_heading: false", "      show_root_toc_entry: false", ""]
+    return "\n".join([f"# {room.name}", "", *docstring, *(f"::: {name}\n" for name in modules)])
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).parts)
