@@ -11,14 +11,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 ROOT = Path(__file__).parents[1]
-GUIDES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "launch" / "README.md")
-"""Pages that say how to use the project as it is now."""
-PAGES = (
-    *GUIDES,
-    ROOT / "CONTRIBUTING.md",
-    ROOT / "CHANGELOG.md",
+GUIDES = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "launch" / "README.md",
     *sorted((ROOT / "cinegan_jax" / "looks").glob("*.md")),
 )
+"""Pages that say how to use the project as it is now."""
+PAGES = (*GUIDES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md")
 
 _SEPARATORS = set("();|&<>")
 _KEYWORDS = {"do", "then", "while", "if", "!"}
