@@ -11,9 +11,10 @@ from cinegan_jax.families.cinegan import CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.nets.vgg19 import Vgg19Weights, weight_shapes
+from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.optimizers import AdamSettings, make_adam
 from cinegan_jax.training.state import TrainState, init_state
-from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
 
 DTYPES = {"f32": jnp.float32, "bf16": jnp.bfloat16}
 

@@ -7,8 +7,8 @@ from typing import Any
 from cinegan_jax.families.api import Learned
 from cinegan_jax.preflight.chips import GIB, Chip
 from cinegan_jax.preflight.step_cost import StepCost
+from cinegan_jax.training.gradients import minibatch_count
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.step import minibatch_count
 
 HOUR = 3600.0
 

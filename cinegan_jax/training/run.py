@@ -20,8 +20,10 @@ from cinegan_jax.families.api import GanFamily, Variables
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.health.monitor import Monitor
 from cinegan_jax.health.rules import RULES, make_rules
+from cinegan_jax.training.gradients import metric_names, minibatch_count
 from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
-from cinegan_jax.training.partitioning import Partitioner, make_partitioner
+from cinegan_jax.training.partitioner import Partitioner
+from cinegan_jax.training.partitioning import make_partitioner
 from cinegan_jax.training.state import Optimizers, TrainState, init_state
 from cinegan_jax.training.step import (
     MeasuredStep,
@@ -29,8 +31,6 @@ from cinegan_jax.training.step import (
     TrainStep,
     make_measured_step,
     make_train_step,
-    metric_names,
-    minibatch_count,
 )
 
 AT_LEAST_ONE = (

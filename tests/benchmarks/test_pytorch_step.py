@@ -12,7 +12,7 @@ from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.nets.vgg19 import Vgg19Weights, layer_shapes
-from cinegan_jax.training.step import gradients_of
+from cinegan_jax.training.gradients import player_gradients
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -113,7 +113,7 @@ def test_losses_and_gradients_agree(rng: np.random.Generator) -> None:
     params, vectors = jax.jit(family.init)(jax.random.key(1), batch)
     context = step_context(0, jax.random.key(0), 2)
     slopes, losses, _ = jax.jit(
-        lambda p, s, f, b: gradients_of(
+        lambda p, s, f, b: player_gradients(
             family.objective, ("generator", "discriminator"), p, s, f, b, context
         )
     )(params, vectors, vgg, batch)

@@ -19,8 +19,9 @@ from cinegan_jax.families.api import example_keys, makes_from_latents, step_cont
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.nets.dcgan import Discriminator, Generator
 from cinegan_jax.ops.images import to_signed
+from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.state import init_state
-from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
 
 SIZE, Z, BATCH, WIDTH = 16, 6, 4, 4
 LOGISTIC = Adversarial(loss="logistic")

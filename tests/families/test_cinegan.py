@@ -21,8 +21,8 @@ from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.nets.vgg19 import Features, Vgg19Weights, layer_shapes
 from cinegan_jax.preflight import step_cost
+from cinegan_jax.training.gradients import player_gradients
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.step import gradients_of
 
 MOMENT = step_context(0, jax.random.key(0), 2)
 TELLING = {
@@ -84,13 +84,13 @@ def test_updates_in_turn_have_the_losses_and_gradients_of_the_joint_one(batch: A
 
     @jax.jit
     def joint(params: Any, state: Any) -> Any:
-        return gradients_of(both.objective, PLAYERS, params, state, None, batch, MOMENT)
+        return player_gradients(both.objective, PLAYERS, params, state, None, batch, MOMENT)
 
     @jax.jit
     def in_turn(params: Any, state: Any) -> Any:
         slopes, wanted, metrics = {}, {}, {}
         for update in apart.updates:
-            found, loss, aux = gradients_of(
+            found, loss, aux = player_gradients(
                 update.objective, update.players, params, state, None, batch, MOMENT
             )
             state = aux.state

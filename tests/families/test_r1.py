@@ -13,7 +13,7 @@ from cinegan_jax.families.api import step_context
 from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
-from cinegan_jax.training.step import gradients_of
+from cinegan_jax.training.gradients import player_gradients
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -49,7 +49,7 @@ def ours(dtype: Any) -> tuple[Any, float]:
     (update,) = [update for update in gan.updates if update.name == "r1"]
     assert (update.players, update.every) == (("discriminator",), EVERY)
     slopes, losses, _ = jax.jit(
-        lambda p, s, b: gradients_of(update.objective, update.players, p, s, None, b, context)
+        lambda p, s, b: player_gradients(update.objective, update.players, p, s, None, b, context)
     )(*networks(), batch())
     return slopes["discriminator"], float(losses["discriminator"])
 

@@ -14,7 +14,8 @@ from etils import epath
 from PIL import Image
 
 from cinegan_jax.families.registry import FAMILIES
-from cinegan_jax.training.partitioning import Pmap, make_partitioner
+from cinegan_jax.training.partitioning import make_partitioner
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.train import train
 from configs import default

@@ -14,10 +14,12 @@ from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.cinegan import CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
-from cinegan_jax.training.partitioning import MeshJit, Pmap, make_partitioner
+from cinegan_jax.training.partitioning import MeshJit, make_partitioner
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.state import TrainState, init_state, networks_of
-from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
 
 PAIRS, SIZE = 8, 64
 FAMILY = CineGan(

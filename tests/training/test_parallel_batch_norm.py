@@ -13,10 +13,13 @@ from agreement import largest_gap
 from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.alternating import AlternatingGan
 from cinegan_jax.nets import dcgan, image_gan
+from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
-from cinegan_jax.training.partitioning import MeshJit, Partitioner, Pmap, make_partitioner
+from cinegan_jax.training.partitioner import Partitioner
+from cinegan_jax.training.partitioning import MeshJit, make_partitioner
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.state import TrainState, init_state
-from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
 
 SIZE, Z, PICTURES = 16, 5, 16
 LOGISTIC = Adversarial(loss="logistic")

@@ -17,10 +17,11 @@ from cinegan_jax.families.api import step_context
 from cinegan_jax.families.cinegan import CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.training.gradients import accumulate, metric_names
 from cinegan_jax.training.optimizers import AdamSettings, make_adam
-from cinegan_jax.training.partitioning import Pmap
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.state import TrainState, init_state
-from cinegan_jax.training.step import StepSettings, accumulate, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
 
 SIZE = 32
 WEIGHTS = LossWeights(perceptual=0.0, feature_matching=1.0, l1=10.0)
