@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cinegan_jax.data.decode import decode
+from cinegan_jax.data.examples import SPLITS
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.data.sources import SPLITS
 from cinegan_jax.film import render as film
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.look import DEFAULT_LOOK, TrainedLook, installed_looks, load_look
+from cinegan_jax.inference.look import DEFAULT_LOOK, Look, installed_looks, load_look
 from cinegan_jax.pages.image_grid import contact_sheet
+from cinegan_jax.photos.decode import decode
 
 DOCS = Path(__file__).parent
 HELD_OUT = ("lemur", "eiffel-tower", "owl", "chateaude-chambord", "sea1")
@@ -37,18 +37,18 @@ def main() -> None:
         write_held_out(look, photos)
 
 
-def write_held_out(look: TrainedLook, photos: list[np.ndarray]) -> None:
+def write_held_out(look: Look, photos: list[np.ndarray]) -> None:
     """Write a sheet of photo, look and the film renderer's output without grain."""
     columns = ("photo", "look", "film renderer")
-    emulated = film.load_look(look.name)
+    emulated = film.load_recipe(look.name)
     rows = (
-        (photo, with_look(photo, look), film.render(photo, emulated, 0, grain=False))
+        (photo, with_look(photo, look), film.render_film(photo, emulated, 0, grain=False))
         for photo in photos
     )
     contact_sheet(columns, rows, DOCS / f"look_{look.name}.jpg", width=300)
 
 
-def with_look(photo: np.ndarray, look: TrainedLook, strength: float = 1.0) -> np.ndarray:
+def with_look(photo: np.ndarray, look: Look, strength: float = 1.0) -> np.ndarray:
     """Return uint8 [h, w, 3] developed as by `cinegan apply --strength`."""
     return develop(photo, look, Settings(strength=strength))
 

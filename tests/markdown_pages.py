@@ -60,8 +60,11 @@ class Page:
     @cached_property
     def commands(self) -> list[list[str]]:
         """Words of each simple command in the blocks of bash."""
-        blocks = (t.content for t in self.tokens if t.type == "fence" and t.info == "bash")
-        return [command for block in blocks for command in simple_commands(block)]
+        return [command for block in self.blocks("bash") for command in simple_commands(block)]
+
+    def blocks(self, language: str) -> list[str]:
+        """Return the contents of the code blocks in a language."""
+        return [t.content for t in self.tokens if t.type == "fence" and t.info == language]
 
 
 def github_slug(heading: str) -> str:
