@@ -5,11 +5,13 @@ launch/ work unchanged on the site and on GitHub. Each subpackage gets one gener
 reference, made from its docstrings without importing it.
 """
 
+import ast
 from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "cinegan_jax"
@@ -53,6 +55,23 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for room in _rooms():
         files.append(File.generated(config, _page(room), content=_reference(room)))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Append the public names of the package to the page that introduces the reference."""
+    if page.file.src_uri != REFERENCE:
+        return markdown
+    options = "    options: {heading_level: 3, show_root_full_path: false}\n"
+    names = [f"::: {module}.{name}\n{options}" for name, module in _public_names().items()]
+    return "\n".join([markdown, "## Public names\n", *names])
+
+
+def _public_names() -> dict[str, str]:
+    """Return the module of each public name: the one dictionary in the package's `__init__`."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    values = [node.value for node in tree.body if isinstance(node, ast.Assign)]
+    (table,) = [ast.literal_eval(value) for value in values if isinstance(value, ast.Dict)]
+    return table
 
 
 def _rooms() -> list[Path]:
