@@ -61,7 +61,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Append the public names of the package to the page that introduces the reference."""
     if page.file.src_uri != REFERENCE:
         return markdown
-    options = "    options: {heading_level: 3, show_root_full_path: false}\n"
+    options = (
+        "    options: {heading_level: 3, show_root_full_path: false, skip_local_inventory: true}\n"
+    )
     names = [f"::: {module}.{name}\n{options}" for name, module in _public_names().items()]
     return "\n".join([markdown, "## Public names\n", *names])
 

@@ -11,6 +11,7 @@ from markdown_pages import ROOT
 
 pytest.importorskip("mkdocs")
 pytest.importorskip("mkdocstrings")
+from docs.shared_descriptions import SHARED, separate
 
 ASSET = re.compile(
     r"""<(?:script|img|iframe|source|video|audio)\b[^>]*?\bsrc=["'](?:https?:)?//[^"']*
@@ -64,3 +65,12 @@ def test_pages_fetch_nothing_from_other_hosts(site: Path) -> None:
 )
 def test_assets_of_other_hosts_are_recognised(text: str) -> None:
     assert ASSET.search(text)
+
+
+def test_parameters_that_share_a_description_each_get_it() -> None:
+    docstring = "Return it.\n\nArgs:\n  low, high: both ends,\n    in units.\n  name: as a, b: c."
+    separated = (
+        "Return it.\n\nArgs:\n  low: both ends,\n    in units.\n  high: both ends,\n    in units.\n"
+        "  name: as a, b: c."
+    )
+    assert SHARED.sub(separate, docstring) == separated
