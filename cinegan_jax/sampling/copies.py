@@ -15,7 +15,7 @@ from cinegan_jax.data.images import Picture
 from cinegan_jax.data.selection import spread_pictures
 from cinegan_jax.data.sources import open_pictures
 from cinegan_jax.inference.run_networks import read_config
-from cinegan_jax.pages.image_grid import picture_grid
+from cinegan_jax.pages.image_grid import image_grid
 from cinegan_jax.sampling.images import Place, to_png, write_file
 from cinegan_jax.sampling.latent_generator import LatentGenerator
 from cinegan_jax.sampling.nearest import (
@@ -204,7 +204,7 @@ def sheet(comparison: Comparison, data: LearnedFrom, rows: int = SHEET_ROWS) -> 
             assert picture is not None  # it has been read once
             cells.append(picture[:, ::-1] if mirrored else picture)
             captions.append(f"{distance:.1f}")
-    return picture_grid(np.stack(cells), 1 + comparison.distances.shape[1], captions)
+    return image_grid(np.stack(cells), 1 + comparison.distances.shape[1], captions)
 
 
 def details(comparison: Comparison, data: LearnedFrom) -> list[list[dict[str, Any]]]:

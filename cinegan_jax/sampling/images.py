@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import make_folder, open_path, write_whole
-from cinegan_jax.pages.image_grid import picture_grid, score_captions
+from cinegan_jax.pages.image_grid import image_grid, score_captions
 from cinegan_jax.sampling.latent_generator import LatentGenerator
 from cinegan_jax.sampling.walk import choose_encoder, closed_walk
 
@@ -151,7 +151,7 @@ def write_grid(generator: LatentGenerator, layout: Layout, place: Place, *, scor
     path = place.file("grid.png")
     pictures = generator.decode(generator.latents(np.arange(layout.cells)))
     captions = score_captions(generator.judge(pictures)) if scores else None
-    write_file(path, to_png(picture_grid(pictures, layout.columns, captions)))
+    write_file(path, to_png(image_grid(pictures, layout.columns, captions)))
     return f"{path}: {layout.cells} pictures of step {generator.networks.step}"
 
 
@@ -194,7 +194,7 @@ def walk_frames(
     if layout is None:
         return pictures
     together = pictures.reshape(frames, walks, *pictures.shape[1:])
-    return np.stack([picture_grid(each, layout.columns) for each in together])
+    return np.stack([image_grid(each, layout.columns) for each in together])
 
 
 def _parts(count: int) -> Iterator[np.ndarray]:

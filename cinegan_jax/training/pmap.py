@@ -18,7 +18,7 @@ REPLICAS = "replicas"
 
 
 class Pmap:
-    """Data parallelism with `jax.pmap`: each device holds the whole state and a part of the batch."""
+    """Data parallelism with `jax.pmap`: each device has the whole state and part of the batch."""
 
     def __init__(self, devices: Sequence[jax.Device] | None = None):
         """Use `devices` of all processes; by default all that exist."""

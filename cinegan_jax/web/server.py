@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from cinegan_jax import __version__
-from cinegan_jax.pages.page import SHARED
+from cinegan_jax.pages.page import SHARED_STATIC
 from cinegan_jax.web.guard import Guard, Places
 from cinegan_jax.web.jobs import Jobs, Urgency
 from cinegan_jax.web.limits import Limits
@@ -50,7 +50,7 @@ def create_app(worker: Worker, limits: Limits) -> ASGIApp:
     app.state.tickets = {}
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
-    app.mount("/shared", StaticFiles(directory=SHARED))
+    app.mount("/shared", StaticFiles(directory=SHARED_STATIC))
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     return Guard(Places(app, jobs))

@@ -6,8 +6,8 @@ import pytest
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.evaluation import baselines
-from cinegan_jax.evaluation.baselines import fit_lut_baseline, lut_generate
+from cinegan_jax.evaluation import methods
+from cinegan_jax.evaluation.methods import fit_lut_baseline, lut_generate
 from cinegan_jax.ops.lut import fit_lut
 
 
@@ -21,7 +21,7 @@ def _look(photo):
 @pytest.fixture(autouse=True)
 def coarse_lut(monkeypatch):
     """A LUT of few nodes, which is quick to fit."""
-    monkeypatch.setattr(baselines, "fit_lut", partial(fit_lut, size=9))
+    monkeypatch.setattr(methods, "fit_lut", partial(fit_lut, size=9))
 
 
 @pytest.fixture

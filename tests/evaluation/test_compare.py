@@ -9,10 +9,14 @@ from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.evaluation.compare import Contender, compare, read_contenders
-from cinegan_jax.evaluation.compare_report import notes, sentence, to_json, to_tables
-from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
-from cinegan_jax.evaluation.result_file import save
+from cinegan_jax.evaluation.compare import Contender, compare_runs, read_contenders
+from cinegan_jax.evaluation.compare_report import (
+    comparison_json,
+    comparison_notes,
+    comparison_tables,
+    sentence,
+)
+from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, save
 
 COUNT = 40
 INPUT = np.linspace(18, 28, COUNT)
@@ -45,7 +49,7 @@ def first(rng):
 
 def test_a_steady_gain_is_found_with_student_s_interval(rng, first):
     second = first + rng.normal(0.5, 0.8, COUNT)
-    comparison = compare(_contenders(a=first, b=second))
+    comparison = compare_runs(_contenders(a=first, b=second))
     psnr = _by_metric(comparison)["psnr"]
     student = stats.ttest_rel(second, first).confidence_interval(0.95)
     assert psnr.found.mean == pytest.approx(np.mean(second - first))
@@ -57,36 +61,36 @@ def test_a_steady_gain_is_found_with_student_s_interval(rng, first):
 
 
 def test_of_a_metric_that_should_be_low_the_lower_one_is_better(first):
-    differences = _by_metric(compare(_contenders(a=first, b=first + 1)))
+    differences = _by_metric(compare_runs(_contenders(a=first, b=first + 1)))
     assert differences["delta_e_76"].found.mean == pytest.approx(-1)
     assert differences["delta_e_76"].better == "b"
     assert differences["delta_e_76"].second_wins == 1
     assert "b is better than a, on 100% of" in sentence(differences["delta_e_76"])
-    backwards = _by_metric(compare(_contenders(b=first + 1, a=first)))
+    backwards = _by_metric(compare_runs(_contenders(b=first + 1, a=first)))
     assert backwards["delta_e_76"].better == "b"
     assert backwards["delta_e_76"].first_wins == 1
     assert "b is better than a, on 100% of" in sentence(backwards["delta_e_76"])
 
 
 def test_runs_alike_cannot_be_told_apart(first):
-    for difference in compare(_contenders(a=first, b=first)).differences:
+    for difference in compare_runs(_contenders(a=first, b=first)).differences:
         found = difference.found
         assert (found.mean, found.low, found.high) == (0, 0, 0)
         assert difference.better is None
         assert difference.first_wins == difference.second_wins == 0
-        assert "b and a cannot be told apart" in sentence(difference)
+        assert "b and a do not differ significantly" in sentence(difference)
 
 
 def test_a_large_but_unsteady_gain_cannot_be_told_apart(rng, first):
     noise = rng.normal(0, 10, COUNT)
     second = first + noise - noise.mean() + 0.5
-    assert _by_metric(compare(_contenders(a=first, b=second)))["psnr"].better is None
+    assert _by_metric(compare_runs(_contenders(a=first, b=second)))["psnr"].better is None
 
 
 def test_few_are_all_compared_and_many_with_the_first(first):
     def pairs(labels):
         contenders = _contenders(**dict.fromkeys(labels, first))
-        return [(d.first, d.second) for d in compare(contenders, "psnr").differences]
+        return [(d.first, d.second) for d in compare_runs(contenders, "psnr").differences]
 
     assert pairs("abc") == [("a", "b"), ("a", "c"), ("b", "c")]
     assert pairs("abcde") == [("a", other) for other in "bcde"]
@@ -95,38 +99,40 @@ def test_few_are_all_compared_and_many_with_the_first(first):
 def test_photos_of_one_side_only_are_named_and_left_out(first):
     names = [f"photo{i:02}" for i in range(COUNT)]
     fewer = _evaluation("b", first[:-2] + 1, names=names[:-2])
-    comparison = compare([Contender("a", _evaluation("a", first)), Contender("b", fewer)])
+    comparison = compare_runs([Contender("a", _evaluation("a", first)), Contender("b", fewer)])
     assert comparison.left_out == {"photo38": ("b",), "photo39": ("b",)}
     assert comparison.differences[0].found.photos == COUNT - 2
-    assert any("2 left out: photo38 (not in b); photo39" in note for note in notes(comparison))
+    assert any(
+        "2 left out: photo38 (not in b); photo39" in note for note in comparison_notes(comparison)
+    )
 
 
 def test_other_sizes_targets_and_photos_are_refused(first):
     a = Contender("a", _evaluation("a", first))
     with pytest.raises(UserError, match="squashed to 512 and 256 pixels"):
-        compare([a, Contender("b", _evaluation("b", first, size=256))])
+        compare_runs([a, Contender("b", _evaluation("b", first, size=256))])
     moved = INPUT + np.eye(COUNT)[3]
     with pytest.raises(UserError, match=r"'photo03' has .* dB in one .*data of a.*data of b"):
-        compare([a, Contender("b", _evaluation("b", first, inputs=moved))])
+        compare_runs([a, Contender("b", _evaluation("b", first, inputs=moved))])
     other = _evaluation("b", first, names=[f"else{i}" for i in range(COUNT)])
     with pytest.raises(UserError, match="no photo and protocol in common"):
-        compare([a, Contender("b", other)])
+        compare_runs([a, Contender("b", other)])
 
 
 def test_the_last_bits_of_another_device_are_not_other_targets(first):
     other = Contender("b", _evaluation("b", first, inputs=INPUT * 1.0002))
-    assert compare([Contender("a", _evaluation("a", first)), other]).differences
+    assert compare_runs([Contender("a", _evaluation("a", first)), other]).differences
 
 
 def test_an_unknown_metric_or_one_not_scored_is_an_error(first):
     with pytest.raises(UserError, match="'loudness' is not one of psnr"):
-        compare(_contenders(a=first, b=first), "loudness")
+        compare_runs(_contenders(a=first, b=first), "loudness")
     with pytest.raises(UserError, match="no scores in common by ssim"):
-        compare(_contenders(a=first, b=first), "ssim")
+        compare_runs(_contenders(a=first, b=first), "ssim")
 
 
 def test_tables_have_a_row_a_metric_within_80_columns(first):
-    (table,) = to_tables(compare(_contenders(a=first, b=first + 1)))
+    (table,) = comparison_tables(compare_runs(_contenders(a=first, b=first + 1)))
     console = Console(file=io.StringIO(), width=200)
     console.print(table)
     lines = console.file.getvalue().splitlines()
@@ -136,13 +142,13 @@ def test_tables_have_a_row_a_metric_within_80_columns(first):
 
 
 def test_json_is_strict_and_says_what_the_table_says(first):
-    comparison = compare(_contenders(a=first[:1], b=first[:1] + 1), "psnr")
-    content = json.loads(to_json(comparison), parse_constant=pytest.fail)
+    comparison = compare_runs(_contenders(a=first[:1], b=first[:1] + 1), "psnr")
+    content = json.loads(comparison_json(comparison), parse_constant=pytest.fail)
     (row,) = content["differences"]
     assert (row["metric"], row["second"], row["better"]) == ("psnr", "b", None)
     assert row["found"]["mean"] == pytest.approx(1)
     assert row["found"]["low"] is None
-    assert any("Of 1 photos" in note for note in notes(comparison))
+    assert any("1 photos are too few" in note for note in comparison_notes(comparison))
 
 
 class TestRuns:
@@ -165,7 +171,7 @@ class TestRuns:
 
     def test_a_run_alone_is_held_against_its_lut(self, runs, first):
         contenders = read_contenders([str(runs / "a")])
-        psnr = _by_metric(compare(contenders))["psnr"]
+        psnr = _by_metric(compare_runs(contenders))["psnr"]
         assert (psnr.first, psnr.second) == ("fitted LUT", "generator")
         assert psnr.found.mean == pytest.approx(np.mean(first - 30))
 

@@ -10,10 +10,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.evaluation import baselines
-from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
-from cinegan_jax.evaluation.result_file import load
-from cinegan_jax.metrics.paired import PAIRED_METRICS
+from cinegan_jax.evaluation import methods
+from cinegan_jax.evaluation.result import load
+from cinegan_jax.metrics.registry import MAIN_METRICS, PAIRED_METRICS
 from cinegan_jax.ops.lut import fit_lut
 
 QUICKLY = ["--protocol", "native"]
@@ -23,7 +22,7 @@ QUICKLY += [f"--without={name}" for name in PAIRED_METRICS if name not in MAIN_M
 @pytest.fixture(autouse=True)
 def small(monkeypatch, tmp_path):
     """A small LUT, and a folder of its own for programs and results."""
-    monkeypatch.setattr(baselines, "fit_lut", partial(fit_lut, size=5))
+    monkeypatch.setattr(methods, "fit_lut", partial(fit_lut, size=5))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 

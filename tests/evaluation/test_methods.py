@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.evaluation.methods import of_photo, per_photo_affine, unchanged
-from cinegan_jax.evaluation.protocols import as_stored
+from cinegan_jax.evaluation.methods import per_photo_affine, photo_method, unchanged
+from cinegan_jax.evaluation.scope import as_stored
 
 
 def test_the_affine_map_of_a_photo_is_found(rng):
@@ -42,5 +42,5 @@ def test_a_photo_of_one_colour_has_its_affine_map_too(rng):
 def test_a_method_of_the_photo_does_not_see_the_target(rng):
     photo, target = rng.integers(0, 256, (2, 12, 12, 3), dtype=np.uint8)
     pair = Pair("one", photo, target)
-    assert np.array_equal(of_photo(lambda image: 255 - image)(pair, as_stored), 255 - photo)
+    assert np.array_equal(photo_method(lambda image: 255 - image)(pair, as_stored), 255 - photo)
     assert np.array_equal(unchanged(pair, as_stored), photo)

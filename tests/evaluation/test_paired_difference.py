@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cinegan_jax.evaluation.bootstrap import mean_interval
-from cinegan_jax.evaluation.paired_difference import paired_difference
+from cinegan_jax.evaluation.intervals import mean_interval, paired_difference
 
 
 def test_it_is_the_mean_of_differences_with_student_s_interval_for_normal_ones(rng):
@@ -20,29 +19,29 @@ def test_it_is_the_mean_of_differences_with_student_s_interval_for_normal_ones(r
 def test_what_is_hard_for_both_cancels(rng):
     others = rng.normal(30, 5, 50)
     found = paired_difference(others + 0.5 + rng.normal(0, 0.1, 50), others)
-    assert found.told_apart
+    assert found.significant
     assert found.high - found.low < 0.1
     low, high = mean_interval(others)
     assert high - low > 1
 
 
-def test_equal_scores_cannot_be_told_apart(rng):
+def test_equal_scores_cannot_be_significant(rng):
     scores = np.append(rng.normal(size=20), np.inf)
     found = paired_difference(scores, scores)
     assert (found.mean, found.low, found.high, found.larger, found.smaller) == (0, 0, 0, 0, 0)
-    assert not found.told_apart
+    assert not found.significant
 
 
 def test_noise_is_told_apart_about_once_in_twenty(rng):
     pairs = rng.normal(size=(300, 2, 16))
-    told = [paired_difference(*pair, resamples=500).told_apart for pair in pairs]
+    told = [paired_difference(*pair, resamples=500).significant for pair in pairs]
     assert 0.015 < np.mean(told) < 0.1
 
 
 def test_a_photo_without_both_scores_is_left_out():
     found = paired_difference(np.array([1.0, np.nan, 4.0]), np.array([0.0, 0.0, np.nan]))
     assert (found.photos, found.mean) == (1, 1.0)
-    assert not found.told_apart
+    assert not found.significant
     nothing = paired_difference(np.array([np.nan]), np.array([1.0]))
     assert nothing.photos == 0
     assert np.isnan(nothing.mean)

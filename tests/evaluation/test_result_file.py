@@ -1,11 +1,11 @@
+import dataclasses
 import json
 import math
 
 import pytest
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore
-from cinegan_jax.evaluation.result_file import load, save
+from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore, load, save
 
 
 @pytest.fixture
@@ -46,11 +46,21 @@ def test_the_file_is_strict_json_with_summaries(path):
     assert means["input", "psnr"] == 22.5
 
 
+def test_a_file_of_version_2_is_read_with_present_names(evaluation, path):
+    """Version 2 differs in the version, and in the reference of unconditional samples."""
+    content = json.loads(path.read_text()) | {"version": 2}
+    content["sets"][0]["reference"] = "held-out pictures"
+    path.write_text(json.dumps(content))
+    (old,) = load(path).sets
+    assert old == dataclasses.replace(evaluation.sets[0], reference="held-out images")
+    assert load(path).photos == evaluation.photos
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ({"size": 512, "scores": [{"psnr": 20.0}], "skipped": {}}, "means only.*run the eval"),
-        ({"format": "cinegan-evaluation", "version": 99}, "version 99, needed is .* version 2"),
+        ({"format": "cinegan-evaluation", "version": 99}, "version 99, needed is .* version 3"),
         ({"format": "cinegan-evaluation", "version": 2}, "damaged.*photos.*run the evaluation"),
         ([1, 2], "format None"),
     ],

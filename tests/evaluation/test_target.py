@@ -8,9 +8,11 @@ from PIL import Image
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.evaluation.protocols import as_stored, protocols
-from cinegan_jax.evaluation.target import of_folder, open_target
-from cinegan_jax.inference.look import apply_generator, choose_look, load_look, write_look
+from cinegan_jax.evaluation.methods import results_method
+from cinegan_jax.evaluation.scope import as_stored, make_protocols
+from cinegan_jax.evaluation.target import open_target
+from cinegan_jax.inference.look import apply_generator, choose_look, load_look
+from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.ops.images import to_signed, to_uint8
 
 
@@ -71,7 +73,7 @@ def test_what_does_not_say_its_data_is_refused(tmp_path):
 def test_what_is_nothing_to_evaluate_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"nowhere is no folder, .*classic_neg"):
         open_target(str(tmp_path / "nowhere"), None, None)
-    with pytest.raises(UserError, match=r"no run \(no config\.json\) and no pictures"):
+    with pytest.raises(UserError, match=r"no run \(no config\.json\) and no images"):
         open_target(str(tmp_path), "samples", "cinema")
 
 
@@ -88,16 +90,16 @@ class TestFolder:
 
     def _write(self, folder, picture):
         Image.fromarray(picture).save(folder / "one.png")
-        return of_folder(folder)
+        return results_method(folder)
 
     def _squashed(self, pair, method, size=16):
-        prepare = protocols(size)["filmnet"]
+        prepare = make_protocols(size)["filmnet"]
         return method(Pair("one", prepare(pair.input), prepare(pair.target)), prepare)
 
     def test_a_result_is_found_by_its_name_and_prepared_as_the_photo(self, pair, tmp_path):
         method = self._write(tmp_path, pair.target)
         assert np.array_equal(method(pair, as_stored), pair.target)
-        expected = protocols(16)["filmnet"](pair.target)
+        expected = make_protocols(16)["filmnet"](pair.target)
         assert np.array_equal(self._squashed(pair, method), expected)
 
     def test_a_squashed_result_serves_the_squashed_protocol_alone(self, pair, tmp_path, rng):

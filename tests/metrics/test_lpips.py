@@ -5,7 +5,7 @@ import pytest
 
 from cinegan_jax.convert.lpips import convert_lpips, read_heads
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.metrics.lpips import load_lpips, weight_shapes
+from cinegan_jax.metrics.lpips import load_lpips, lpips_weight_shapes
 from cinegan_jax.nets.weights_file import write_weights
 
 NETS = ("alex", "vgg")
@@ -21,7 +21,7 @@ def random_arrays(net):
         values = scale * rng.normal(size=shape)
         return (abs(values) if name.startswith("heads") else values).astype(np.float32)
 
-    return {name: draw(name, shape) for name, shape in weight_shapes(net).items()}
+    return {name: draw(name, shape) for name, shape in lpips_weight_shapes(net).items()}
 
 
 @pytest.fixture(params=NETS)

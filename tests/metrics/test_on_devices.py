@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cinegan_jax.metrics.devices import PICTURES, OnDevices
+from cinegan_jax.metrics.devices import _BATCH_AXIS, OnDevices
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 40])
@@ -39,7 +39,7 @@ def test_one_program_serves_every_number_of_pictures():
 
 def test_each_device_has_its_part_of_a_batch():
     def function(_, images):
-        return jnp.full(len(images), jax.lax.axis_index(PICTURES))
+        return jnp.full(len(images), jax.lax.axis_index(_BATCH_AXIS))
 
     got = OnDevices(function, per_device=2)(np.zeros((21, 4)))
     np.testing.assert_array_equal(got, np.r_[np.repeat(range(8), 2), 0, 0, 1, 1, 2])

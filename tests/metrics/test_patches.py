@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cinegan_jax.metrics.patches import cut_patches
+from cinegan_jax.metrics.sets import cut_patches
 
 
 def places(height, width, name="a", seed=0, count=3):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from cinegan_jax.metrics.psnr import psnr
+from cinegan_jax.metrics.psnr_ssim import psnr
 
 
 def test_constant_offset_has_a_closed_form(rng):

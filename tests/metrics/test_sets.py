@@ -7,12 +7,12 @@ from several_processes import in_processes
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.metrics.devices import OnDevices, own_indices
-from cinegan_jax.metrics.patches import cut_patches
 from cinegan_jax.metrics.set_distances import frechet_distance, kid
 from cinegan_jax.metrics.sets import (
     SET_METRICS,
-    PictureSet,
+    ImageSet,
     SetFeatures,
+    cut_patches,
     inception_on_devices,
     set_scores,
     small_set_notes,
@@ -49,7 +49,7 @@ def photos(noise: float) -> dict[str, np.ndarray]:
 
 def gathered(pictures, devices=None, seed=0):
     network = OnDevices(blurred, per_device=3, devices=devices)
-    pictures_set = PictureSet(network, dimensions=12, patches=2, seed=seed)
+    pictures_set = ImageSet(network, dimensions=12, patches=2, seed=seed)
     for name, picture in pictures.items():
         pictures_set.add(name, picture)
     return pictures_set.gather()

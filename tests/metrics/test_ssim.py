@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from cinegan_jax.metrics.ssim import ssim
+from cinegan_jax.metrics.psnr_ssim import ssim
 
 
 def _reference_ssim(a, b):

@@ -7,7 +7,7 @@ from several_processes import in_processes
 
 from cinegan_jax.metrics import streaming
 from cinegan_jax.metrics.devices import own_indices
-from cinegan_jax.metrics.paired import PAIRED_METRICS
+from cinegan_jax.metrics.registry import PAIRED_METRICS
 from cinegan_jax.metrics.streaming import Moments, RunningMeans, RunningMoments, mean_scores
 
 

@@ -34,15 +34,17 @@ EVERYTHING = Adversarial(
     generator_updates=2,
 )
 FAMILIES = {
-    "dcgan": AlternatingGan(dcgan.Generator(SIZE, 4), dcgan.Discriminator(4), Z, LOGISTIC),
+    "dcgan": AlternatingGan(
+        dcgan.DcganGenerator(SIZE, 4), dcgan.DcganDiscriminator(4), Z, LOGISTIC
+    ),
     "image_gan": AlternatingGan(
-        image_gan.Generator(SIZE, 4), image_gan.Discriminator(4), Z, LOGISTIC
+        image_gan.ImageGanGenerator(SIZE, 4), image_gan.ImageGanDiscriminator(4), Z, LOGISTIC
     ),
     "all stabilisers": AlternatingGan(
-        dcgan.Generator(SIZE, 4), dcgan.Discriminator(4), Z, EVERYTHING
+        dcgan.DcganGenerator(SIZE, 4), dcgan.DcganDiscriminator(4), Z, EVERYTHING
     ),
     "replica": AlternatingGan(
-        dcgan.Generator(SIZE, 4), dcgan.Discriminator(4), Z, LOGISTIC, "replica"
+        dcgan.DcganGenerator(SIZE, 4), dcgan.DcganDiscriminator(4), Z, LOGISTIC, "replica"
     ),
 }
 LOWERINGS = {
