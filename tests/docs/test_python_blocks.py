@@ -38,8 +38,6 @@ def python_blocks(page: Path) -> Iterator[Block]:
 WITH_BLOCKS = [
     page for page in PAGES if page.name not in RUN_ELSEWHERE and any(python_blocks(page))
 ]
-    page for page in PAGES if page.name not in RUN_ELSEWHERE and any(python_blocks(page))
-]
 
 
 @pytest.fixture
