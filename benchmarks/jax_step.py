@@ -10,7 +10,7 @@ import numpy as np
 from cinegan_jax.families.cinegan import CineGan, LossWeights
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
-from cinegan_jax.nets.vgg19 import Vgg19Weights, weight_shapes
+from cinegan_jax.nets.vgg19 import Vgg19Weights, vgg19_shapes
 from cinegan_jax.training.optimizers import AdamSettings, make_adam
 from cinegan_jax.training.state import TrainState, init_state
 from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
@@ -31,7 +31,7 @@ def build(
     )
     rates = {"generator": 5e-5, "discriminator": 1e-4}
     optimizers = {player: make_adam(AdamSettings(rate), 100) for player, rate in rates.items()}
-    vgg = jax.tree.map(_random, weight_shapes()) if perceptual else None
+    vgg = jax.tree.map(_random, vgg19_shapes()) if perceptual else None
     names = metric_names(family, vgg, batch)
     state = jax.jit(partial(init_state, family, optimizers, names, 0, batch, False))()
     return state, vgg, make_train_step(family, optimizers, StepSettings())

@@ -16,7 +16,7 @@ from cinegan_jax.metrics.set_distances import (
 )
 from cinegan_jax.metrics.sets import SetFeatures, set_scores, small_set_notes
 from cinegan_jax.metrics.streaming import Moments
-from cinegan_jax.nets.inception import resize
+from cinegan_jax.nets.inception import resize_for_inception
 
 REFERENCE = "held-out pictures"
 RANDOM_NOTE = (
@@ -89,5 +89,5 @@ def _inception_features(network: OnDevices, pictures: np.ndarray) -> SetFeatures
     """A batch at a time, since pictures grow to 299x299."""
     starts = range(0, len(pictures), network.batch_size)
     parts = (pictures[start : start + network.batch_size] for start in starts)
-    features = np.concatenate([network(resize(part) / 255) for part in parts])
+    features = np.concatenate([network(resize_for_inception(part) / 255) for part in parts])
     return SetFeatures(features, Moments.of(features))

@@ -22,8 +22,8 @@ from cinegan_jax.families.adversarial import (
 )
 from cinegan_jax.families.api import Aux, LatentFamily, StepContext, Update, Variables
 from cinegan_jax.families.config_checks import require_counts
-from cinegan_jax.nets.batch_norm import ALONE, Replicas
-from cinegan_jax.nets.feature_maps import SMALLEST
+from cinegan_jax.nets.layers import SMALLEST_MAP
+from cinegan_jax.nets.norms import ALONE, Replicas
 from cinegan_jax.ops.images import to_signed
 
 Statistics = Literal["global", "replica"]
@@ -206,15 +206,15 @@ def build(
     """
     require_counts(config, "generator.latent_size")
     size = config.data.size
-    if size < 2 * SMALLEST or size & (size - 1):
+    if size < 2 * SMALLEST_MAP or size & (size - 1):
         raise UserError(
-            f"config.data.size={size} must be a power of two, {2 * SMALLEST} or more: family "
-            f"{config.family!r} doubles {SMALLEST}x{SMALLEST} up to it"
+            f"config.data.size={size} must be a power of two, {2 * SMALLEST_MAP} or more: family "
+            f"{config.family!r} doubles {SMALLEST_MAP}x{SMALLEST_MAP} up to it"
         )
     if config.spatial != 1:
         raise UserError(
             f"spatial={config.spatial} splits the rows of large pictures; family "
-            f"{config.family!r} has maps of {SMALLEST} rows, so set config.spatial=1"
+            f"{config.family!r} has maps of {SMALLEST_MAP} rows, so set config.spatial=1"
         )
     if config.batch_norm not in get_args(Statistics):
         raise UserError(

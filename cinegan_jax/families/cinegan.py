@@ -28,7 +28,7 @@ from cinegan_jax.families.precision import dtype_of
 from cinegan_jax.nets import spectral
 from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
-from cinegan_jax.nets.vgg19 import PUBLISHED_LAYER, Features, load_vgg19, weight_shapes
+from cinegan_jax.nets.vgg19 import PUBLISHED_LAYER, Features, load_vgg19, vgg19_shapes
 from cinegan_jax.ops.images import half_size, to_signed
 from cinegan_jax.ops.lut import fit_lut
 
@@ -144,7 +144,7 @@ class CineGan:
 
     def frozen_shapes(self) -> Any:
         """Shapes of VGG19's weights, or nothing when no term needs them."""
-        return weight_shapes() if self.weights.perceptual else None
+        return vgg19_shapes() if self.weights.perceptual else None
 
     def objective(
         self,

@@ -13,7 +13,8 @@ import jax
 
 from cinegan_jax.core.types import Images, Params
 from cinegan_jax.inference.look import apply_generator
-from cinegan_jax.nets.layers import InstanceNorm, SqueezeExcite
+from cinegan_jax.nets.layers import SqueezeExcite
+from cinegan_jax.nets.norms import InstanceNorm
 from cinegan_jax.nets.res_unet import Generator
 
 Statistics = dict[str, Any]

@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-from cinegan_jax.nets.inception import SIZE, resize
+from cinegan_jax.nets.inception import INPUT_SIZE, resize_for_inception
 
 
 def cut_patches(photo: np.ndarray, name: str, count: int, seed: int = 0) -> np.ndarray:
@@ -28,11 +28,11 @@ def cut_patches(photo: np.ndarray, name: str, count: int, seed: int = 0) -> np.n
         float32 [count, 299, 299, 3] in the range of the photo.
     """
     height, width = photo.shape[:2]
-    side = min(SIZE, height, width)
+    side = min(INPUT_SIZE, height, width)
     draw = np.random.default_rng([seed, zlib.crc32(name.encode())])
     tops = draw.integers(0, height - side + 1, count)
     lefts = draw.integers(0, width - side + 1, count)
     squares = [
         photo[top : top + side, left : left + side] for top, left in zip(tops, lefts, strict=True)
     ]
-    return np.asarray(resize(np.stack(squares)))
+    return np.asarray(resize_for_inception(np.stack(squares)))

@@ -14,7 +14,7 @@ from cinegan_jax.metrics.devices import OnDevices, gather_bytes
 from cinegan_jax.metrics.patches import cut_patches
 from cinegan_jax.metrics.set_distances import SUBSET_SIZE, frechet_distance, kid
 from cinegan_jax.metrics.streaming import BLOCK, Moments, RunningMoments
-from cinegan_jax.nets.inception import FEATURES, InceptionPool3, resize
+from cinegan_jax.nets.inception import FEATURES, InceptionPool3, resize_for_inception
 
 PATCHES = 4
 """Of each picture, for patch-FID."""
@@ -117,7 +117,7 @@ class PictureSet:
     def add(self, name: str, picture: np.ndarray) -> None:
         """Takes a picture, uint8 or unit [h, w, 3]; its name is to be unique in the set."""
         patches = cut_patches(picture, name, self._patches, self._seed)
-        squares = np.concatenate([resize(picture)[None], patches])
+        squares = np.concatenate([resize_for_inception(picture)[None], patches])
         if picture.dtype == np.uint8:
             squares /= 255
         self._names.append(name)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from agreement import largest_gap
 
-from cinegan_jax.nets.batch_norm import ALONE, BatchNorm, Replicas
+from cinegan_jax.nets.norms import ALONE, BatchNorm, Replicas
 
 BATCH, CHANNELS = 16, 3
 SPREAD = Replicas(partial(jax.lax.pmean, axis_name="here"), 8)

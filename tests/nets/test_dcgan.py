@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from agreement import largest_gap
 
-from cinegan_jax.nets.batch_norm import ALONE
 from cinegan_jax.nets.dcgan import Discriminator, Generator
+from cinegan_jax.nets.norms import ALONE
 
 torch = pytest.importorskip("torch", reason="needs PyTorch")
 import dcgan_in_torch  # noqa: E402

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cinegan_jax.nets.layers import InstanceNorm, LayerNorm
+from cinegan_jax.nets.norms import InstanceNorm, LayerNorm
 from cinegan_jax.nets.res_unet import Generator
-from cinegan_jax.ops.blur import B3_SPLINE, SCALES, spread
+from cinegan_jax.ops.blur import B3_SPLINE, BLUR_LEVELS, blur_pyramid
 from cinegan_jax.ops.images import pixel_shuffle
 from cinegan_jax.ops.lut import apply_lut
 
@@ -20,7 +20,7 @@ def _photo(seed: int = 0) -> np.ndarray:
 def test_light_spreads_as_scipy_convolves_it():
     x = np.random.default_rng(0).normal(size=(2, 20, 31, 3)).astype(np.float32)
     expected = x.astype(np.float64)
-    for scale, blurred in enumerate(spread(jnp.asarray(x))):
+    for scale, blurred in enumerate(blur_pyramid(jnp.asarray(x))):
         taps = np.zeros(4 * 2**scale + 1)
         taps[:: 2**scale] = B3_SPLINE
         for axis in (1, 2):
@@ -32,8 +32,10 @@ def test_the_blurs_deviate_as_documented():
     point = np.zeros((1, 101, 101, 1), np.float32)
     point[0, 50, 50, 0] = 1
     distance = np.arange(101) - 50
-    widths = [float(np.sqrt((b[0, :, :, 0].sum(0) * distance**2).sum())) for b in spread(point)]
-    assert len(widths) == SCALES
+    widths = [
+        float(np.sqrt((b[0, :, :, 0].sum(0) * distance**2).sum())) for b in blur_pyramid(point)
+    ]
+    assert len(widths) == BLUR_LEVELS
     np.testing.assert_allclose(widths, [1, 2.2, 4.6, 9.2], atol=0.05)
 
 

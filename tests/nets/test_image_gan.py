@@ -11,8 +11,8 @@ import pytest
 from flax.traverse_util import flatten_dict
 from keras import layers
 
-from cinegan_jax.nets.batch_norm import ALONE
 from cinegan_jax.nets.image_gan import Discriminator, Generator
+from cinegan_jax.nets.norms import ALONE
 
 
 @pytest.fixture(autouse=True)

@@ -26,22 +26,24 @@ def bilinear_of_tensorflow_1(picture: np.ndarray, size: int) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(7, 40, 3), (31, 18, 3), (23, 23, 3)])
 def test_resize_is_that_of_tensorflow_1(rng, shape):
     picture = rng.uniform(size=shape).astype(np.float32)
-    got = inception.resize(picture[None], 23)
+    got = inception.resize_for_inception(picture[None], 23)
     np.testing.assert_allclose(got[0], bilinear_of_tensorflow_1(picture, 23), atol=1e-5)
     assert got.dtype == np.float32
 
 
 def test_levels_are_resized_as_floats(rng):
     levels = rng.integers(0, 256, (2, 12, 9, 3)).astype(np.uint8)
-    got = inception.resize(levels, 16)
-    np.testing.assert_array_equal(got, inception.resize(levels.astype(np.float32), 16))
+    got = inception.resize_for_inception(levels, 16)
+    np.testing.assert_array_equal(
+        got, inception.resize_for_inception(levels.astype(np.float32), 16)
+    )
     assert got.min() >= 0
     assert got.max() > 200
 
 
 def test_number_of_parameters():
     """Keras counts 21,802,784 without the top: four a channel for batch norm, but its gamma."""
-    shapes = inception.weight_shapes()
+    shapes = inception.inception_shapes()
     biases = sum(np.prod(shape) for path, shape in shapes.items() if path.endswith("bias"))
     kernels = sum(np.prod(shape) for path, shape in shapes.items() if path.endswith("kernel"))
     assert kernels + 3 * biases == 21_802_784

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cinegan_jax.nets.layers import InstanceNorm, ResidualBlock, SqueezeExcite, ThinConv, conv
+from cinegan_jax.nets.layers import ResidualBlock, SqueezeExcite, ThinConv, conv
+from cinegan_jax.nets.norms import InstanceNorm
 from cinegan_jax.ops.images import pixel_shuffle
 
 

@@ -161,7 +161,10 @@ def test_truncated_file_is_refused(layers, tmp_path, kept):
     [
         ({"format": "something"}, "format something version 1, wanted cinegan-vgg19 version 1"),
         ({"format_version": "2"}, "version 2, wanted cinegan-vgg19 version 1"),
-        ({"preprocessing": "caffe"}, "preprocessing 'caffe'; known: keras, torchvision"),
+        (
+            {"preprocessing": "caffe"},
+            "preprocessing 'caffe', which is not one of keras, torchvision",
+        ),
     ],
 )
 def test_foreign_metadata_are_refused(layers, tmp_path, metadata, message):
