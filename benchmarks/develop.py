@@ -78,11 +78,11 @@ def closeness() -> None:
 
 def border_step(picture: np.ndarray) -> float:
     """Mean difference across where tiles begin and end to count, over that of all neighbours."""
-    from cinegan_jax.inference.methods import spans
+    from cinegan_jax.inference.methods import tile_spans
 
     ratios = []
     for axis in (0, 1):
-        tiles = spans(picture.shape[axis])
+        tiles = tile_spans(picture.shape[axis])
         borders = [tile.start + int(np.argmax(tile.weights > 0)) for tile in tiles[1:]]
         borders += [tile.start + int(np.flatnonzero(tile.weights)[-1]) + 1 for tile in tiles[:-1]]
         steps = np.abs(np.diff(picture, axis=axis)).mean(axis=(1 - axis, 2))

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.inference import methods as tiles_module
-from cinegan_jax.inference import methods as whole_module
+from cinegan_jax.inference import methods
 from cinegan_jax.inference.look import TrainedLook, apply_generator
 from cinegan_jax.inference.methods import tiles, whole
 from cinegan_jax.inference.statistics import apply_with, measure
@@ -49,8 +48,8 @@ def test_statistics_of_a_picture_make_the_same_picture(rng, look):
 @pytest.mark.parametrize("shape", [(300, 500), (429, 77)])
 def test_tiles_are_the_whole_photo(rng, look, monkeypatch, shape):
     """A pixel of this network depends on no other farther than 60 pixels away."""
-    monkeypatch.setattr(tiles_module, "SIDE", 320)
-    monkeypatch.setattr(tiles_module, "OVERLAP", 240)
+    monkeypatch.setattr(methods, "_TILE_SIDE", 320)
+    monkeypatch.setattr(methods, "_TILE_OVERLAP", 240)
     photo = smooth_photo(rng, *shape)
     found, expected = (made(method, photo, look) for method in (tiles, whole))
     np.testing.assert_allclose(found, expected, atol=1e-4)
@@ -64,8 +63,8 @@ def test_one_tile_is_the_whole_photo(rng, look):
 
 def test_large_photos_take_their_statistics_from_a_reduced_copy(rng, look, monkeypatch):
     """Close on a photo without fine detail, where reducing changes little."""
-    monkeypatch.setattr(tiles_module, "STATISTICS_PIXELS", 128 * 128)
-    monkeypatch.setattr(tiles_module, "SIDE", 192)
+    monkeypatch.setattr(methods, "_STATISTICS_MAX_PIXELS", 128 * 128)
+    monkeypatch.setattr(methods, "_TILE_SIDE", 192)
     ramps = np.linspace(0, 255, 256)
     photo = np.stack(np.broadcast_arrays(ramps[:, None], ramps, 128), axis=-1).astype(np.uint8)
     found, expected = (made(method, photo, look) for method in (tiles, whole))
@@ -76,7 +75,7 @@ def test_large_photos_take_their_statistics_from_a_reduced_copy(rng, look, monke
 @pytest.mark.parametrize("count", [8, 768, 776, 1000, 1408, 1416, 20000])
 def test_weights_of_tiles_sum_to_one(count):
     total = np.zeros(count)
-    for start, weights in tiles_module.spans(count):
+    for start, weights in methods.tile_spans(count):
         assert start % 8 == 0
         total[start : start + len(weights)] += weights
     np.testing.assert_allclose(total, 1, atol=1e-5)
@@ -88,6 +87,6 @@ def test_no_strength_leaves_the_photo_alone(rng, look):
 
 
 def test_whole_refuses_what_would_not_fit(rng, look, monkeypatch):
-    monkeypatch.setattr(whole_module, "MOST_PIXELS", 1000)
+    monkeypatch.setattr(methods, "_WHOLE_MAX_PIXELS", 1000)
     with pytest.raises(UserError, match=r"takes photos of up to 0\.001 megapixels"):
         made(whole, smooth_photo(rng, 40, 40), look)
