@@ -35,7 +35,7 @@ _TILE_SIDE = 768
 _TILE_OVERLAP = 128
 """Minimum overlap of neighbouring tiles; the outermost quarter on both sides is discarded."""
 _STATISTICS_MAX_PIXELS = 2**21
-"""Larger photos are reduced to about this size for their statistics; others are measured exactly."""
+"""Photos above this are reduced to about this size for their statistics; others are exact."""
 
 _TRANSFER_MAX_SIDE = 768
 """Longest side of the reduced photo that the network sees."""

@@ -101,6 +101,6 @@ def check_shapes(
         found = "missing" if array is None else f"of shape {np.shape(array)}"
         if array is None or np.shape(array) != wanted:
             raise UserError(
-                f"{source}: {name} is {found}, but {network} needs {wanted}. "
+                f"{source}: {name} is {found}; {network} has {wanted}. "
                 f"This is not a {network} weights file, or it is damaged."
             )

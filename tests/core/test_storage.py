@@ -95,7 +95,7 @@ def test_a_local_run_needs_no_cloud(tmp_path: Path, small_pairs: dict[str, str])
     program = f"""
 import sys
 sys.modules |= {{"gcsfs": None, "google.cloud.storage": None}}  # as if they were not installed
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 import runs
 sys.argv = ["main", *{flags!r}]
 runs.app.run(runs.main.main, flags_parser=runs.main.parse_flags)
