@@ -21,7 +21,7 @@ from cinegan_jax.darkroom.destination import Destination, require_writable
 from cinegan_jax.darkroom.find import Found
 from cinegan_jax.darkroom.outcome import Outcome, printable
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo
 from cinegan_jax.photos.formats.registry import WRITTEN_INSTEAD, WRITTEN_SUFFIXES
 from cinegan_jax.photos.read import probe, read_photo
@@ -39,7 +39,7 @@ T = TypeVar("T")
 class Recipe:
     """What is done with every photo."""
 
-    look: TrainedLook
+    look: Look
     settings: Settings
     options: EncodeOptions
     destination: Destination

@@ -107,7 +107,8 @@ def looks(
     ] = None,
 ) -> None:
     """List the looks that are installed, or show one's card."""
-    from cinegan_jax.inference.look import installed_looks, read_card
+    from cinegan_jax.inference.look import installed_looks
+    from cinegan_jax.inference.look_card import read_card
 
     if name is None:
         _print_table()
@@ -122,7 +123,8 @@ def _print_table() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from cinegan_jax.inference.look import SCORES, file_size, installed_looks, read_card
+    from cinegan_jax.inference.look import installed_looks
+    from cinegan_jax.inference.look_card import SCORES, file_size, read_card
 
     table = Table("look", "what it is", *SCORES, "size")
     for look in installed_looks():

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cinegan_jax.ops.images import white_level
+
 CELL = 32
 """Distance of neighbouring nodes, in pixels of the reduced photo."""
 LEVELS = 17
@@ -62,7 +64,7 @@ def apply_change(grid: np.ndarray, photo: np.ndarray) -> Iterator[np.ndarray]:
 
     Args:
       grid: from `fit_change`.
-      photo: uint8 or uint16 [h, w, 3].
+      photo: uint8, uint16 or unit floats [h, w, 3].
 
     Yields:
       Bands of rows, unit float32 [rows, w, 3], not clipped.
@@ -116,14 +118,15 @@ def _place(pixels: np.ndarray, count: int, cells: int) -> tuple[np.ndarray, np.n
 def _fill(band: np.ndarray, rows: np.ndarray, nodes: np.ndarray, strips: Sequence[_Strip]) -> None:
     """Write the changed colours of some strips of the photo's rows into `band`."""
     height = len(rows)
-    colours = np.zeros((_ROWS, _STRIPS, _STRIP, 3), np.uint16)
+    dtype = np.uint16 if rows.dtype.kind == "u" else np.float32
+    colours = np.zeros((_ROWS, _STRIPS, _STRIP, 3), dtype)
     shares = np.zeros((_STRIPS, _STRIP), np.float32)
     cells = np.zeros(_STRIPS, int)
     for index, strip in enumerate(strips):
         length = strip.right - strip.left
         colours[:height, index, :length] = rows[:, strip.left : strip.right]
         shares[index, :length], cells[index] = strip.share, strip.cell
-    white = np.float32(np.iinfo(rows.dtype).max)
+    white = white_level(rows.dtype)
     changed = np.asarray(_apply(nodes[:, cells], nodes[:, cells + 1], shares, colours, white))
     for index, strip in enumerate(strips):
         length = strip.right - strip.left

@@ -13,8 +13,9 @@ from jax.typing import DTypeLike
 
 from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.inference.formats import Format, Precision
-from cinegan_jax.inference.look import TrainedLook, apply_generator, architecture, write_look
+from cinegan_jax.inference.formats import ExportFormat, Precision
+from cinegan_jax.inference.look import Look, apply_generator
+from cinegan_jax.inference.look_file import architecture, write_look
 from cinegan_jax.ops.images import to_unit
 
 _STABLEHLO_SHAPE = "batch, 8*height, 8*width, 3"
@@ -22,7 +23,7 @@ _STABLEHLO_PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def export_look(
-    look: TrainedLook, path: Path, form: Format, precision: Precision = "float16"
+    look: Look, path: Path, form: ExportFormat, precision: Precision = "float16"
 ) -> None:
     """Write a look atomically, with the parent folders of `path`.
 
@@ -45,7 +46,7 @@ def export_look(
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def to_stablehlo(look: TrainedLook, dtype: DTypeLike = np.float16) -> bytes:
+def to_stablehlo(look: Look, dtype: DTypeLike = np.float16) -> bytes:
     """Return a look as a serialised program, for `jax.export.deserialize`.
 
     It maps photos, float32 [n, h, w, 3] in unit range, to images of the same shape and range,
@@ -67,7 +68,7 @@ def to_stablehlo(look: TrainedLook, dtype: DTypeLike = np.float16) -> bytes:
     return bytes(export.export(apply_look, platforms=_STABLEHLO_PLATFORMS)(photos).serialize())
 
 
-def _program_writer(form: Format) -> Callable[[TrainedLook, DTypeLike], bytes]:
+def _program_writer(form: ExportFormat) -> Callable[[Look, DTypeLike], bytes]:
     if form == "stablehlo":
         return to_stablehlo
     try:
@@ -79,7 +80,7 @@ def _program_writer(form: Format) -> Callable[[TrainedLook, DTypeLike], bytes]:
     return to_onnx
 
 
-def _check_network(look: TrainedLook) -> None:
+def _check_network(look: Look) -> None:
     """Refuse generators that are not float32 or invalid, and kernels of other generators."""
     dtype = jnp.dtype(look.generator.dtype)
     if dtype != jnp.float32:
@@ -98,7 +99,7 @@ def _check_network(look: TrainedLook) -> None:
         ) from error
 
 
-def _check_range(look: TrainedLook, dtype: np.dtype) -> None:
+def _check_range(look: Look, dtype: np.dtype) -> None:
     for name, kernel in flatten_dict(dict(look.kernels), sep="/").items():
         largest = np.max(np.abs(kernel))
         if not largest <= np.finfo(dtype).max:

@@ -16,7 +16,8 @@ from jax.typing import DTypeLike
 from onnx import TensorProto, helper
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.inference.look import TrainedLook, architecture
+from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look_file import architecture
 from cinegan_jax.inference.onnx_graph import OnnxGraph
 from cinegan_jax.nets.norms import InstanceNorm, LayerNorm
 from cinegan_jax.ops.blur import B3_SPLINE, BLUR_LEVELS
@@ -41,7 +42,7 @@ _WRITTEN_FIELDS = (
 """Fields of a generator that this module writes."""
 
 
-def to_onnx(look: TrainedLook, dtype: DTypeLike = np.float16) -> bytes:
+def to_onnx(look: Look, dtype: DTypeLike = np.float16) -> bytes:
     """Return the serialised ONNX model of a look.
 
     It maps `photo` to `picture`, both float32 [n, 3, h, w] in unit range, clipped; h and w are
@@ -71,7 +72,7 @@ def to_onnx(look: TrainedLook, dtype: DTypeLike = np.float16) -> bytes:
     return model.SerializeToString()
 
 
-def _check_fields(look: TrainedLook) -> None:
+def _check_fields(look: Look) -> None:
     for name, value in architecture(look.generator).items():
         if name not in _WRITTEN_FIELDS:
             raise UserError(
@@ -81,7 +82,7 @@ def _check_fields(look: TrainedLook) -> None:
             )
 
 
-def _metadata(look: TrainedLook) -> dict[str, str]:
+def _metadata(look: Look) -> dict[str, str]:
     return {
         "name": look.name,
         _INPUT: _CONTRACT,

@@ -5,9 +5,10 @@
   normalisation statistics of the whole photo, so that they agree in brightness and colour.
 - `transfer`: the network on a reduced copy; a bilateral grid carries its change to full size.
 
-Each takes (photo, look, strength, progress), see `develop.Method`: the photo is uint8 or uint16
-[h, w, 3], and `progress` is called with the finished share, 0 to 1. Each yields bands of rows of
-photo + strength * (look - photo) from top to bottom, unit float32 [rows, w, 3], not clipped.
+Each takes (photo, look, strength, progress), see `develop.DevelopMethod`. The photo is uint8,
+uint16 or unit floats [h, w, 3], and `progress` is called with the finished share, 0 to 1. Each
+yields photo + strength * (look - photo) in bands of rows from top to bottom, unit float32
+[rows, w, 3], not clipped.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.bilateral_grid import apply_change, fit_change
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.network import (
     GENERATOR_STRIDE,
     measure_statistics,
@@ -27,6 +28,7 @@ from cinegan_jax.inference.network import (
 )
 from cinegan_jax.inference.resize import resize
 from cinegan_jax.inference.statistics import LayerStatistics
+from cinegan_jax.ops.images import white_level
 
 _WHOLE_MAX_PIXELS = 8_000_000
 """Takes about 3 GB with the looks that ship, and 9 GB with the published network."""
@@ -45,7 +47,7 @@ _REDUCED_MULTIPLE = 64
 
 
 def whole(
-    photo: np.ndarray, look: TrainedLook, strength: float, progress: Callable[[float], None]
+    photo: np.ndarray, look: Look, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Apply the network to the whole photo, padded by reflection to multiples of 8.
 
@@ -69,7 +71,7 @@ def whole(
 
 
 def transfer(
-    photo: np.ndarray, look: TrainedLook, strength: float, progress: Callable[[float], None]
+    photo: np.ndarray, look: Look, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Apply the network to a reduced photo and carry the change to the full one.
 
@@ -92,7 +94,7 @@ def _reduced_shape(height: int, width: int) -> tuple[int, int]:
 
 
 def tiles(
-    photo: np.ndarray, look: TrainedLook, strength: float, progress: Callable[[float], None]
+    photo: np.ndarray, look: Look, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Apply the network to overlapping tiles with the statistics of the whole photo.
 
@@ -149,7 +151,7 @@ def _ramps(start: int, count: int) -> np.ndarray:
 
 def _weighted_tiles(
     photo: np.ndarray,
-    look: TrainedLook,
+    look: Look,
     statistics: LayerStatistics,
     top: int,
     columns: list[Span],
@@ -162,7 +164,7 @@ def _weighted_tiles(
         yield left, (np.asarray(tile) * weights[None, :, None])[:, : part.shape[1]]
 
 
-def _measure(photo: np.ndarray, look: TrainedLook) -> LayerStatistics:
+def _measure(photo: np.ndarray, look: Look) -> LayerStatistics:
     height, width, _ = photo.shape
     scale = (_STATISTICS_MAX_PIXELS / (height * width)) ** 0.5
     if scale >= 1:
@@ -177,4 +179,4 @@ def _scaled(side: int, scale: float) -> int:
 
 
 def _to_unit(photo: np.ndarray) -> np.ndarray:
-    return photo.astype(np.float32) / np.float32(np.iinfo(photo.dtype).max)
+    return photo.astype(np.float32) / white_level(photo.dtype)

@@ -7,7 +7,7 @@ from flax.traverse_util import flatten_dict
 from jax.typing import DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 
 
 class OnnxGraph:
@@ -19,7 +19,7 @@ class OnnxGraph:
         initializers: parameters and constants.
     """
 
-    def __init__(self, look: TrainedLook, dtype: DTypeLike) -> None:
+    def __init__(self, look: Look, dtype: DTypeLike) -> None:
         self.generator = look.generator
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []

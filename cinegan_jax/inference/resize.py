@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse
 
+from cinegan_jax.ops.images import white_level
+
 _ROWS_AT_ONCE = 32
 """Number of rows of the result that are computed together."""
 
@@ -14,7 +16,7 @@ def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
     that is wider by the scale where it shrinks.
 
     Args:
-      photo: uint8 or uint16 [h, w, 3].
+      photo: uint8, uint16 or unit floats [h, w, 3].
       height, width: of the result.
 
     Returns:
@@ -29,7 +31,7 @@ def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
         band = (part[:, first:last] @ rows).reshape(part.shape[0], photo.shape[1], 3)
         for row in range(len(band)):
             small[top + row] = along @ band[row]
-    return small / np.float32(np.iinfo(photo.dtype).max)
+    return small / white_level(photo.dtype)
 
 
 def _weights(old: int, new: int) -> scipy.sparse.csr_matrix:

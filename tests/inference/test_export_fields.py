@@ -14,13 +14,14 @@ from export_files import run_onnx, run_stablehlo
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference import export_onnx
 from cinegan_jax.inference.export import export_look
-from cinegan_jax.inference.formats import Format
-from cinegan_jax.inference.look import TrainedLook, architecture
+from cinegan_jax.inference.formats import ExportFormat
+from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look_file import architecture
 from cinegan_jax.nets.norms import NORMS
 from cinegan_jax.nets.res_unet import Generator
 
 Fields = dict[str, Any]
-RUN: dict[Format, Callable[[bytes, np.ndarray], np.ndarray]] = {
+RUN: dict[ExportFormat, Callable[[bytes, np.ndarray], np.ndarray]] = {
     "onnx": run_onnx,
     "stablehlo": run_stablehlo,
 }
@@ -51,7 +52,7 @@ def name_of(fields: Fields) -> str:
 
 @pytest.mark.parametrize("fields", list(combinations()), ids=name_of)
 def test_an_exported_look_gives_the_generators_images(
-    random_look: Callable[..., TrainedLook],
+    random_look: Callable[..., Look],
     unit_pictures: Callable[..., tuple[np.ndarray, np.ndarray]],
     tmp_path: Path,
     fields: Fields,
@@ -70,7 +71,7 @@ def test_onnx_export_writes_every_field_of_the_generator() -> None:
 
 
 def test_a_field_that_onnx_export_does_not_know_is_refused_by_name(
-    random_look: Callable[..., TrainedLook], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    random_look: Callable[..., Look], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export_onnx, "_WRITTEN_FIELDS", ("width", "num_blocks"))
     with pytest.raises(UserError, match=r"noise cannot be written as ONNX: .* has residual=False"):
@@ -93,7 +94,7 @@ REFUSED: dict[str, tuple[Fields, str]] = {
 @pytest.mark.parametrize("form", ["safetensors", "onnx", "stablehlo"])
 @pytest.mark.parametrize("field", REFUSED)
 def test_a_network_that_cannot_be_exported_is_refused_before_anything_is_written(
-    random_look: Callable[..., TrainedLook], tmp_path: Path, form: Any, field: str
+    random_look: Callable[..., Look], tmp_path: Path, form: Any, field: str
 ) -> None:
     """Kernels belong to a generator of width 4 with one block and none of the optional paths."""
     fields, message = REFUSED[field]
