@@ -7,6 +7,8 @@ import skimage.color
 
 from cinegan_jax import losses
 
+pytestmark = pytest.mark.agreement
+
 
 @pytest.fixture(autouse=True)
 def strict_dtypes():

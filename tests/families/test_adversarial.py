@@ -17,6 +17,8 @@ from cinegan_jax.families.adversarial import (
 )
 from cinegan_jax.families.api import step_context
 
+pytestmark = pytest.mark.agreement
+
 PAIRS = 400
 MOMENT = step_context(5, jax.random.key(1), PAIRS)
 KEYS = stream(MOMENT.keys, "labels")

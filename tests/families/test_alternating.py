@@ -22,6 +22,8 @@ from cinegan_jax.ops.images import to_signed
 from cinegan_jax.training.state import init_state
 from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
 
+pytestmark = pytest.mark.agreement
+
 SIZE, Z, BATCH, WIDTH = 16, 6, 4, 4
 LOGISTIC = Adversarial(loss="logistic")
 

@@ -24,6 +24,8 @@ from cinegan_jax.preflight import step_cost
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.step import gradients_of
 
+pytestmark = pytest.mark.agreement
+
 MOMENT = step_context(0, jax.random.key(0), 2)
 TELLING = {
     "losses.histogram": (1.0, "sort"),

@@ -15,6 +15,8 @@ from cinegan_jax.nets.patchgan import Discriminator
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.training.step import gradients_of
 
+pytestmark = pytest.mark.agreement
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 GAMMA, EVERY = 10.0, 4

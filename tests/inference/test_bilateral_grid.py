@@ -7,6 +7,8 @@ from cinegan_jax.film.render import load_look, render
 from cinegan_jax.inference.bilateral_grid import CELL, LEVELS, apply_change, fit_change
 from cinegan_jax.inference.resize import resize
 
+pytestmark = pytest.mark.agreement
+
 
 def unit(photo):
     return photo.astype(np.float32) / np.iinfo(photo.dtype).max

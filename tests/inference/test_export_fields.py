@@ -20,6 +20,8 @@ from cinegan_jax.inference.look_file import architecture
 from cinegan_jax.nets.norms import NORMS
 from cinegan_jax.nets.res_unet import Generator
 
+pytestmark = pytest.mark.agreement
+
 Fields = dict[str, Any]
 RUN: dict[ExportFormat, Callable[[bytes, np.ndarray], np.ndarray]] = {
     "onnx": run_onnx,

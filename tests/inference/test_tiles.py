@@ -11,6 +11,8 @@ from cinegan_jax.inference.methods import tiles, whole
 from cinegan_jax.inference.statistics import apply_with, measure
 from cinegan_jax.nets.res_unet import Generator
 
+pytestmark = pytest.mark.agreement
+
 KINDS = {"published": (False, 0), "residual": (True, 4)}
 
 

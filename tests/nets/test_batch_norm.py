@@ -11,6 +11,8 @@ from agreement import largest_gap
 
 from cinegan_jax.nets.norms import ALONE, BatchNorm, Replicas
 
+pytestmark = pytest.mark.agreement
+
 BATCH, CHANNELS = 16, 3
 SPREAD = Replicas(partial(jax.lax.pmean, axis_name="here"), 8)
 

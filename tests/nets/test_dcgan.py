@@ -14,6 +14,8 @@ from cinegan_jax.nets.norms import ALONE
 torch = pytest.importorskip("torch", reason="needs PyTorch")
 import dcgan_in_torch  # noqa: E402
 
+pytestmark = pytest.mark.agreement
+
 Z, WIDTH, BATCH = 10, 6, 5
 
 

@@ -12,6 +12,8 @@ from cinegan_jax.ops.blur import B3_SPLINE, BLUR_LEVELS, blur_pyramid
 from cinegan_jax.ops.images import pixel_shuffle
 from cinegan_jax.ops.lut import apply_lut
 
+pytestmark = pytest.mark.agreement
+
 
 def _photo(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, (1, 32, 40, 3)).astype(np.float32)

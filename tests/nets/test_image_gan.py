@@ -14,6 +14,8 @@ from keras import layers
 from cinegan_jax.nets.image_gan import Discriminator, Generator
 from cinegan_jax.nets.norms import ALONE
 
+pytestmark = pytest.mark.agreement
+
 
 @pytest.fixture(autouse=True)
 def lenient_ranks() -> Iterator[None]:

@@ -7,6 +7,8 @@ import safetensors.numpy
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.nets import inception
 
+pytestmark = pytest.mark.agreement
+
 
 def bilinear_of_tensorflow_1(picture: np.ndarray, size: int) -> np.ndarray:
     """Pixel by pixel in float64: new pixel i lies at old place i * old / new."""

@@ -10,6 +10,8 @@ from cinegan_jax.nets.layers import ResidualBlock, SqueezeExcite, ThinConv, conv
 from cinegan_jax.nets.norms import InstanceNorm
 from cinegan_jax.ops.images import pixel_shuffle
 
+pytestmark = pytest.mark.agreement
+
 
 def instance_norm(x, scale, bias) -> np.ndarray:
     x = np.asarray(x, np.float64)

@@ -2,9 +2,12 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+import pytest
 from keras import layers
 
 from cinegan_jax.nets.patchgan import Discriminator
+
+pytestmark = pytest.mark.agreement
 
 
 def keras_discriminator(width: int) -> keras.Model:

@@ -8,6 +8,8 @@ from keras import layers
 
 from cinegan_jax.nets.res_unet import Generator
 
+pytestmark = pytest.mark.agreement
+
 
 def keras_generator(width: int, num_blocks: int) -> keras.Model:
     """The published generator, layer by layer; names are our paths with `-` for `/`."""

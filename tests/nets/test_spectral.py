@@ -6,6 +6,8 @@ from jax.test_util import check_grads
 
 from cinegan_jax.nets import spectral
 
+pytestmark = pytest.mark.agreement
+
 LAYERS = ("first", "deep/conv")
 
 

@@ -8,6 +8,8 @@ import safetensors.numpy
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.nets import vgg19
 
+pytestmark = pytest.mark.agreement
+
 
 @pytest.fixture(scope="module")
 def layers():

@@ -8,6 +8,8 @@ from skimage.color import rgb2lab
 
 from cinegan_jax.ops.colour import linear_to_srgb, luminance, srgb_to_lab, srgb_to_linear
 
+pytestmark = pytest.mark.agreement
+
 
 @pytest.fixture
 def colours(rng):

@@ -7,6 +7,8 @@ import pytest
 
 from cinegan_jax.ops.diff_augment import POLICIES, diff_augment
 
+pytestmark = pytest.mark.agreement
+
 PICTURES = 2000
 
 

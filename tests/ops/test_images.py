@@ -5,6 +5,8 @@ import pytest
 
 from cinegan_jax.ops import images
 
+pytestmark = pytest.mark.agreement
+
 
 @pytest.fixture(autouse=True)
 def strict_dtypes():

@@ -8,6 +8,8 @@ from scipy.interpolate import RegularGridInterpolator
 
 from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
 
+pytestmark = pytest.mark.agreement
+
 
 def warm(colours: np.ndarray) -> np.ndarray:
     """A smooth look that mixes channels."""

@@ -27,6 +27,8 @@ from cinegan_jax.training.step import (
     minibatches,
 )
 
+pytestmark = pytest.mark.agreement
+
 PAIRS = 32
 SHAPES = dict.fromkeys(("input", "target"), jax.ShapeDtypeStruct((PAIRS, 32, 8, 3), np.uint8))
 OPTIMIZERS = {player: optax.sgd(1.0) for player in ("generator", "discriminator")}
