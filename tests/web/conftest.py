@@ -13,7 +13,7 @@ from serving import serving
 from cinegan_jax.inference.look import TrainedLook, read_look, write_look
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.web import server
-from cinegan_jax.web.limits import Limits
+from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.worker import Worker
 
 
@@ -38,7 +38,7 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
     path = tmp_path_factory.mktemp("looks") / "small.safetensors"
     temporary = tmp_path_factory.mktemp("temporary")
     write_look(_small_look(), path)
-    limits = Limits(pixels=500_000, whole_pixels=10_000)
+    limits = ServerLimits(pixels=500_000, whole_pixels=10_000)
     worker = Worker(limits, (str(path),))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server, "PREVIEW_SHAPES", ())  # no programs that no test needs
