@@ -1,35 +1,17 @@
 """A server with the real worker and a look that compiles fast."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import httpx
 import jax
 import numpy as np
 import pytest
-from serving import serving
+from serving import Darkroom, serving
 
 from cinegan_jax.inference.look import TrainedLook, read_look, write_look
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.web import server
 from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.worker import Worker
-
-
-@dataclass(frozen=True)
-class Darkroom:
-    """A server at work.
-
-    Attributes:
-      look: its look named `small`, which changes colours at random.
-      temporary: the folder of its process's temporary files.
-    """
-
-    client: httpx.Client
-    worker: Worker
-    look: TrainedLook
-    temporary: Path
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import uvicorn
 
+from cinegan_jax.inference.look import TrainedLook
 from cinegan_jax.web.jobs import Answer, DevelopPhoto, JobState, LookSummary, WorkerInfo, WorkerTask
 from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.server import create_app
-from cinegan_jax.web.worker import CancelledJob
+from cinegan_jax.web.worker import CancelledJob, Worker
 
 
 @dataclass
@@ -71,6 +73,23 @@ class Gate:
     def open(self) -> None:
         """Lets all pass from now on."""
         self._open.set()
+
+
+@dataclass(frozen=True)
+class Darkroom:
+    """A running server with the real worker.
+
+    Attributes:
+      client: HTTP client of the server.
+      worker: its worker.
+      look: the look that the server offers as `small`; it changes colours at random.
+      temporary: folder for the temporary files of the worker process.
+    """
+
+    client: httpx.Client
+    worker: Worker
+    look: TrainedLook
+    temporary: Path
 
 
 @contextlib.contextmanager
