@@ -10,7 +10,7 @@ Score:    drawn shapes: 15 of 25 modes, feature distance 0.027 (real pictures 0.
 
 import ml_collections
 
-from configs import default
+from cinegan_jax.config.run import of_latents
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -20,7 +20,7 @@ def get_config() -> ml_collections.ConfigDict:
     as in
     PyTorch. --config.adversarial.r1=0 leaves it out.
     """
-    c = default.of_latents()
+    c = of_latents()
     c.family = "dcgan"
     c.batch_size = 128
     c.num_epochs = 25.0

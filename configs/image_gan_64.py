@@ -9,12 +9,12 @@ Score:    drawn shapes: 10 of 25 modes, feature distance 0.032 (real pictures 0.
 
 import ml_collections
 
-from configs import default
+from cinegan_jax.config.run import of_latents
 
 
 def get_config() -> ml_collections.ConfigDict:
     """Capacity 16, batch 32, a grid of samples with their scores every 80 steps; R1 beside it."""
-    c = default.of_latents()
+    c = of_latents()
     c.family = "image_gan"
     c.batch_size = 32
     c.num_steps = 2000

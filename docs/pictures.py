@@ -12,7 +12,7 @@ from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.sources import SPLITS
 from cinegan_jax.film import render as film
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.look import DEFAULT_LOOK, TrainedLook, installed_looks, load_look
+from cinegan_jax.inference.look import DEFAULT_LOOK, Look, installed_looks, load_look
 from cinegan_jax.pages.image_grid import contact_sheet
 
 DOCS = Path(__file__).parent
@@ -37,7 +37,7 @@ def main() -> None:
         write_held_out(look, photos)
 
 
-def write_held_out(look: TrainedLook, photos: list[np.ndarray]) -> None:
+def write_held_out(look: Look, photos: list[np.ndarray]) -> None:
     """Photo, look and what the film renderer makes of it, without grain."""
     columns = ("photo", "look", "film renderer")
     emulated = film.load_look(look.name)
@@ -48,7 +48,7 @@ def write_held_out(look: TrainedLook, photos: list[np.ndarray]) -> None:
     contact_sheet(columns, rows, DOCS / f"look_{look.name}.jpg", width=300)
 
 
-def with_look(photo: np.ndarray, look: TrainedLook, strength: float = 1.0) -> np.ndarray:
+def with_look(photo: np.ndarray, look: Look, strength: float = 1.0) -> np.ndarray:
     """What `cinegan apply --strength` makes of uint8 [h, w, 3]."""
     return develop(photo, look, Settings(strength=strength))
 

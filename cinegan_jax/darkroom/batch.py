@@ -21,7 +21,7 @@ from cinegan_jax.darkroom.destination import Destination, require_writable
 from cinegan_jax.darkroom.find import FoundPhoto
 from cinegan_jax.darkroom.outcomes import Outcome, printable
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo
 from cinegan_jax.photos.formats.registry import WRITTEN_INSTEAD, WRITTEN_SUFFIXES
 from cinegan_jax.photos.read import probe, read_photo
@@ -38,7 +38,7 @@ _Result = TypeVar("_Result")
 class BatchOptions:
     """Look, settings and destination that all photos of a batch share."""
 
-    look: TrainedLook
+    look: Look
     settings: Settings
     encoding: EncodeOptions
     destination: Destination

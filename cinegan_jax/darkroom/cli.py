@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.inference.formats import LookOption, WeightsOption
 
 LutFormat = Literal["cube", "hald"]
 
@@ -34,13 +35,8 @@ def apply(
             "[default: beside each photo]",
         ),
     ] = None,
-    look: Annotated[str, typer.Option(help="A look that `cinegan looks` lists.")] = "classic_neg",
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|WORKDIR", help="Look file or training workdir to use instead of --look."
-        ),
-    ] = None,
+    look: LookOption = "classic_neg",
+    weights: WeightsOption = None,
     strength: Annotated[
         float, typer.Option(help="Strength of the look: 0 (unchanged) to 1.5; 1 is the full look.")
     ] = 1.0,
@@ -117,7 +113,8 @@ def looks(
     ] = None,
 ) -> None:
     """List the installed looks, or show the model card of one."""
-    from cinegan_jax.inference.look import installed_looks, read_card
+    from cinegan_jax.inference.look import installed_looks
+    from cinegan_jax.inference.look_card import read_card
 
     if name is None:
         _print_table()
@@ -129,7 +126,8 @@ def looks(
 
 def _print_table() -> None:
     """Print one row per look: description, scores on held-out photos, file size."""
-    from cinegan_jax.inference.look import SCORES, file_size, installed_looks, read_card
+    from cinegan_jax.inference.look import installed_looks
+    from cinegan_jax.inference.look_card import SCORES, file_size, read_card
 
     table = Table("look", "description", *SCORES, "size")
     for look in installed_looks():
@@ -141,13 +139,8 @@ def _print_table() -> None:
 
 
 def lut(
-    look: Annotated[str, typer.Option(help="A look that `cinegan looks` lists.")] = "classic_neg",
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE|WORKDIR", help="Look file or training workdir to use instead of --look."
-        ),
-    ] = None,
+    look: LookOption = "classic_neg",
+    weights: WeightsOption = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="File to write. [default: LOOK.cube or LOOK.png]"),

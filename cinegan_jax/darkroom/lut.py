@@ -9,7 +9,7 @@ import numpy as np
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.decode import is_photo
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.lut_fit import (
     Develop,
     fit_colour_table,
@@ -57,7 +57,7 @@ class FittedLut:
 
 
 def fit_look_lut(
-    look: TrainedLook, size: int, folder: Path | None = None, strength: float = 1.0
+    look: Look, size: int, folder: Path | None = None, strength: float = 1.0
 ) -> FittedLut:
     """Fit a LUT to a look.
 

@@ -25,12 +25,12 @@ from cinegan_jax.evaluation.protocols import Prepare
 from cinegan_jax.evaluation.result import About
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.inference.look import (
-    TrainedLook,
+    Look,
     apply_generator,
     installed_looks,
     load_look,
-    read_look,
 )
+from cinegan_jax.inference.look_file import read_look
 from cinegan_jax.inference.network import Generate, make_generate
 from cinegan_jax.inference.run_networks import WorkdirNetworks, read_config, read_networks
 from cinegan_jax.ops.images import to_signed
@@ -127,12 +127,12 @@ def workdir_target(workdir: AnyPath, config: ml_collections.ConfigDict) -> Targe
     return Target(method, about, data.cache, config.seed)
 
 
-def _look_target(target: str, look: TrainedLook, data: str | None, named: str | None) -> Target:
+def _look_target(target: str, look: Look, data: str | None, named: str | None) -> Target:
     about = About(target, *_named(target, data, named), versions=versions())
     return Target(of_photo(look_generate(look)), about)
 
 
-def look_generate(look: TrainedLook) -> Generate:
+def look_generate(look: Look) -> Generate:
     """The look's generator on whole photos."""
 
     def apply(kernels: Params, images: Images) -> Images:

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cinegan_jax.ops.images import white_level
+
 CELL = 32
 """Pixels of the reduced photo from one node to the next."""
 LEVELS = 17
@@ -62,7 +64,7 @@ def apply_change(grid: np.ndarray, photo: np.ndarray) -> Iterator[np.ndarray]:
 
     Args:
       grid: of `fit_change`.
-      photo: uint8 or uint16 [h, w, 3], any size.
+      photo: uint8, uint16 or unit floats [h, w, 3], any size.
 
     Yields:
       Unit float32 [some rows, w, 3], not clipped.
@@ -118,14 +120,15 @@ def _fill(
 ) -> None:
     """Writes what the nodes make of some strips of the photo's rows into the picture's."""
     height = len(rows)
-    colours = np.zeros((ROWS, STRIPS, STRIP, 3), np.uint16)
+    dtype = np.uint16 if rows.dtype.kind == "u" else np.float32
+    colours = np.zeros((ROWS, STRIPS, STRIP, 3), dtype)
     shares = np.zeros((STRIPS, STRIP), np.float32)
     cells = np.zeros(STRIPS, int)
     for index, strip in enumerate(strips):
         length = strip.right - strip.left
         colours[:height, index, :length] = rows[:, strip.left : strip.right]
         shares[index, :length], cells[index] = strip.share, strip.cell
-    white = np.float32(np.iinfo(rows.dtype).max)
+    white = white_level(rows.dtype)
     changed = np.asarray(_apply(nodes[:, cells], nodes[:, cells + 1], shares, colours, white))
     for index, strip in enumerate(strips):
         length = strip.right - strip.left

@@ -12,13 +12,14 @@ from jax.typing import DTypeLike
 
 from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.inference.formats import Format, Precision
-from cinegan_jax.inference.look import TrainedLook, apply_generator, write_look
+from cinegan_jax.inference.formats import ExportFormat, Precision
+from cinegan_jax.inference.look import Look, apply_generator
+from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.ops.images import to_unit
 
 
 def export_look(
-    look: TrainedLook, path: Path, form: Format, precision: Precision = "float16"
+    look: Look, path: Path, form: ExportFormat, precision: Precision = "float16"
 ) -> None:
     """Writes a look, whole or not at all; folders are made.
 
@@ -38,7 +39,7 @@ def export_look(
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def _program_writer(form: Format) -> Callable[[TrainedLook, DTypeLike], bytes]:
+def _program_writer(form: ExportFormat) -> Callable[[Look, DTypeLike], bytes]:
     if form == "stablehlo":
         return to_stablehlo
     try:
@@ -50,7 +51,7 @@ def _program_writer(form: Format) -> Callable[[TrainedLook, DTypeLike], bytes]:
     return to_onnx
 
 
-def _check_range(look: TrainedLook, dtype: np.dtype) -> None:
+def _check_range(look: Look, dtype: np.dtype) -> None:
     for name, kernel in flatten_dict(dict(look.kernels), sep="/").items():
         largest = np.max(np.abs(kernel))
         if not largest <= np.finfo(dtype).max:
@@ -64,7 +65,7 @@ SHAPE = "batch, 8*height, 8*width, 3"
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
-def to_stablehlo(look: TrainedLook, dtype: DTypeLike = np.float16) -> bytes:
+def to_stablehlo(look: Look, dtype: DTypeLike = np.float16) -> bytes:
     """The program with its kernels, as `jax.export.deserialize` reads it.
 
     It takes photos, float32 [n, h, w, 3] in unit range, to pictures of the same shape and range,

@@ -16,7 +16,8 @@ from flax.traverse_util import flatten_dict
 from jax.typing import DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 
-from cinegan_jax.inference.look import TrainedLook, architecture
+from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look_file import architecture
 from cinegan_jax.nets.layers import InstanceNorm
 from cinegan_jax.ops.blur import B3_SPLINE, SCALES
 
@@ -29,7 +30,7 @@ CONTRACT = (
 )
 
 
-def to_onnx(look: TrainedLook, dtype: DTypeLike = np.float16) -> bytes:
+def to_onnx(look: Look, dtype: DTypeLike = np.float16) -> bytes:
     """The model, serialized: `photo` to `picture`, both as `CONTRACT` says.
 
     Args:
@@ -52,7 +53,7 @@ def to_onnx(look: TrainedLook, dtype: DTypeLike = np.float16) -> bytes:
     return model.SerializeToString()
 
 
-def _metadata(look: TrainedLook) -> dict[str, str]:
+def _metadata(look: Look) -> dict[str, str]:
     return {
         "name": look.name,
         INPUT: CONTRACT,
@@ -74,7 +75,7 @@ class _Graph:
         generator: the network to be written.
     """
 
-    def __init__(self, look: TrainedLook, dtype: DTypeLike) -> None:
+    def __init__(self, look: Look, dtype: DTypeLike) -> None:
         self.generator = look.generator
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []

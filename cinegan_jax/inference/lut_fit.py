@@ -18,7 +18,7 @@ from cinegan_jax.core.types import Params
 from cinegan_jax.data.decode import BrokenPhoto, decode
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.exposure_variants import vary
-from cinegan_jax.inference.look import TrainedLook, apply_generator
+from cinegan_jax.inference.look import Look, apply_generator
 from cinegan_jax.ops.images import to_signed, to_unit
 from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
 
@@ -40,7 +40,7 @@ Develop = Callable[[np.ndarray], np.ndarray]
 """A photo, uint8 [h, w, 3] with sides that are multiples of 8, to unit float32 [h, w, 3]."""
 
 
-def make_develop(look: TrainedLook, strength: float = 1.0) -> Develop:
+def make_develop(look: Look, strength: float = 1.0) -> Develop:
     """The look, photo + strength * (look - photo) clipped to unit range, without grain."""
 
     @jax.jit
@@ -64,7 +64,7 @@ def read_photos(files: Iterable[Path]) -> list[np.ndarray]:
     return photos
 
 
-def fit_sample_table(look: TrainedLook) -> np.ndarray:
+def fit_sample_table(look: Look) -> np.ndarray:
     """`fit_colour_table` of a look, to the embedded photos."""
     return fit_colour_table(make_develop(look), read_photos(sample_photos("train")))
 

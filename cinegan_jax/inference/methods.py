@@ -13,7 +13,7 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.bilateral_grid import apply_change, fit_change
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.network import (
     STRIDE,
     generate,
@@ -22,20 +22,21 @@ from cinegan_jax.inference.network import (
     pad_to_multiple,
 )
 from cinegan_jax.inference.resize import resize
+from cinegan_jax.ops.images import white_level
 
 MOST_PIXELS = 8_000_000
 """About 3 GB with the looks that ship; some 9 GB with the published network."""
 
 
 def whole(
-    photo: np.ndarray, look: TrainedLook, strength: float, progress: Callable[[float], None]
+    photo: np.ndarray, look: Look, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Gives the network all of the photo, continued by reflection to sides in multiples of 8.
 
     The continuation, at most 7 pixels at the right and the bottom, counts in the network's
     statistics. Each size is compiled anew.
 
-    Args and yields: as `develop.Method`.
+    Args and yields: as `develop.DevelopMethod`.
 
     Raises:
       UserError: the photo has more than `MOST_PIXELS`.
@@ -46,7 +47,7 @@ def whole(
             f"method 'whole' takes photos of up to {MOST_PIXELS / 1e6:g} megapixels, this one has "
             f"{height * width / 1e6:.1f}; use 'transfer' or 'tiles'"
         )
-    unit = photo.astype(np.float32) / np.float32(np.iinfo(photo.dtype).max)
+    unit = _unit(photo)
     padded = pad_to_multiple(unit, STRIDE)
     made = np.asarray(generate(look.generator, look.kernels, padded))[:height, :width]
     progress(1.0)
@@ -71,12 +72,12 @@ class Span(NamedTuple):
 
 
 def tiles(
-    photo: np.ndarray, look: TrainedLook, strength: float, progress: Callable[[float], None]
+    photo: np.ndarray, look: Look, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Develops tile after tile with the statistics of the whole photo.
 
-    Args and yields: as `develop.Method`. The photo is continued by reflection to sides in multiples
-    of 8.
+    Args and yields: as `develop.DevelopMethod`. The photo is continued by reflection to sides in
+    multiples of 8.
     """
     height, width, _ = photo.shape
     statistics = _statistics(photo, look)
@@ -96,7 +97,7 @@ def tiles(
 
 
 def _row(
-    photo: np.ndarray, look: TrainedLook, statistics: dict, top: int, along: list[Span]
+    photo: np.ndarray, look: Look, statistics: dict, top: int, along: list[Span]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The left edges and the pictures of a row of tiles, times their weights along the row."""
     for left, weights in along:
@@ -130,7 +131,7 @@ def _ramps(start: int, count: int) -> np.ndarray:
     return np.minimum(left, right)
 
 
-def _statistics(photo: np.ndarray, look: TrainedLook) -> dict:
+def _statistics(photo: np.ndarray, look: Look) -> dict:
     height, width, _ = photo.shape
     scale = (STATISTICS_PIXELS / (height * width)) ** 0.5
     if scale >= 1:
@@ -143,7 +144,7 @@ def _statistics(photo: np.ndarray, look: TrainedLook) -> dict:
 
 
 def _unit(photo: np.ndarray) -> np.ndarray:
-    return photo.astype(np.float32) / np.float32(np.iinfo(photo.dtype).max)
+    return photo.astype(np.float32) / white_level(photo.dtype)
 
 
 LONG_SIDE = 768
@@ -153,14 +154,14 @@ STEP = 64
 
 
 def transfer(
-    photo: np.ndarray, look: TrainedLook, strength: float, progress: Callable[[float], None]
+    photo: np.ndarray, look: Look, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Lets the network see a reduced photo and carries the change to the full one.
 
     The reduced photo may be a little slimmer or wider than the full one: nothing is padded, as
     instance normalisation would count the padding.
 
-    Args and yields: as `develop.Method`.
+    Args and yields: as `develop.DevelopMethod`.
     """
     small = resize(photo, *reduced_shape(*photo.shape[:2]))
     grid = fit_change(small, generate(look.generator, look.kernels, small))

@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse
 
+from cinegan_jax.ops.images import white_level
+
 ROWS_AT_ONCE = 32
 """Rows of the result that are made at a time."""
 
@@ -13,7 +15,7 @@ def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
     Bilinear interpolation where the photo grows; where it shrinks, the tent is as much wider.
 
     Args:
-      photo: uint8 or uint16 [h, w, 3].
+      photo: uint8, uint16 or unit floats [h, w, 3].
       height, width: of the result.
 
     Returns:
@@ -28,7 +30,7 @@ def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
         band = (part[:, first:last] @ rows).reshape(part.shape[0], photo.shape[1], 3)
         for row in range(len(band)):
             small[top + row] = along @ band[row]
-    return small / np.float32(np.iinfo(photo.dtype).max)
+    return small / white_level(photo.dtype)
 
 
 def _weights(old: int, new: int) -> scipy.sparse.csr_matrix:

@@ -18,7 +18,7 @@ from cinegan_jax.core.types import Params
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.families.cinegan import CineGan
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.nets import spectral
 
 
@@ -71,8 +71,8 @@ def read_networks(
     return WorkdirNetworks(params, found["model_state"], int(found["step"]))
 
 
-def read_workdir(workdir: str | os.PathLike[str]) -> TrainedLook:
-    """The newest generator of a run, its average where the run kept one; may be in a bucket.
+def read_workdir(workdir: str | os.PathLike[str], which: Which = "newest") -> Look:
+    """Read the generator of a run, its average where the run kept one; may be in a bucket.
 
     Raises:
       UserError: the folder holds no run of CineGAN, or no good checkpoint.
@@ -81,7 +81,7 @@ def read_workdir(workdir: str | os.PathLike[str]) -> TrainedLook:
     family = build_family(config)
     if not isinstance(family, CineGan):
         raise UserError(f"{workdir} holds a run of family {config.family!r}, not 'cinegan'")
-    params, state, _ = read_networks(workdir, family, config.data.size)
+    params, state, _ = read_networks(workdir, family, config.data.size, which)
     kernels = jax.device_get(spectral.normalize(params["generator"], state["generator"]))
     generator = family.generator.clone(dtype=jnp.float32)
-    return TrainedLook(PurePath(workdir).name, generator, kernels)
+    return Look(PurePath(workdir).name, generator, kernels)

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from cinegan_jax.core.types import Images
 
@@ -24,6 +25,11 @@ def to_uint8(images: Images) -> jax.Array:
     """Signed floats of any shape as uint8: rounded to the nearest level, clipped to 0..255."""
     levels = (jnp.asarray(images).astype(jnp.float32) + 1.0) * 127.5
     return jnp.clip(jnp.round(levels), 0.0, 255.0).astype(jnp.uint8)
+
+
+def white_level(dtype: np.dtype) -> np.float32:
+    """Return the value of white: the largest value of an integer type, 1 for unit floats."""
+    return np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
 
 
 def half_size(images: Images) -> jax.Array:

@@ -9,13 +9,8 @@ from cinegan_jax.core.compilation_cache import keep_compilations_for_user
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.film.lut_files import encode_cube, encode_hald
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.look import (
-    DEFAULT_LOOK,
-    TrainedLook,
-    choose_look,
-    installed_looks,
-    read_card,
-)
+from cinegan_jax.inference.look import DEFAULT_LOOK, Look, choose_look, installed_looks
+from cinegan_jax.inference.look_card import read_card
 from cinegan_jax.inference.lut_fit import fit_sample_table, resized
 from cinegan_jax.inference.resize import resize
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_format, output_suffix
@@ -78,7 +73,7 @@ class TaskRunner:
                 develop(grey, self._look(task.look), Settings(), on_progress)
                 return Answer()
 
-    def _look(self, name: str) -> TrainedLook:
+    def _look(self, name: str) -> Look:
         if name not in self._looks:
             raise UserError(f"look {name!r} is not one of {', '.join(self._looks)}")
         return self._looks[name]
@@ -108,7 +103,7 @@ class TaskRunner:
         comments = [f"The colours of the look {task.look}, by cinegan-jax."]
         return Answer(encode_cube(resized(table, task.size), comments), "text/plain", ".cube")
 
-    def _table(self, look: TrainedLook) -> np.ndarray:
+    def _table(self, look: Look) -> np.ndarray:
         if look.name not in self._tables:
             self._tables[look.name] = fit_sample_table(look)
         return self._tables[look.name]

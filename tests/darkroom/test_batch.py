@@ -18,11 +18,11 @@ from cinegan_jax.darkroom.destination import Destination
 from cinegan_jax.darkroom.find import FoundPhoto
 from cinegan_jax.darkroom.outcomes import Outcome
 from cinegan_jax.inference.develop import Settings
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.photos.encode import EncodeOptions
 
-LOOK = TrainedLook("none", Generator(width=4, num_blocks=1), {})
+LOOK = Look("none", Generator(width=4, num_blocks=1), {})
 Develop = Callable[..., np.ndarray]
 
 
@@ -161,7 +161,7 @@ def test_an_interrupt_drops_what_is_not_developed(
 ) -> None:
     shown = []
 
-    def develop(photo: np.ndarray, look: TrainedLook, settings: Settings, progress) -> np.ndarray:
+    def develop(photo: np.ndarray, look: Look, settings: Settings, progress) -> np.ndarray:
         shown.append(photo)
         deadline = time.monotonic() + 30
         while len(shown) > 1 and time.monotonic() < deadline:
@@ -189,7 +189,7 @@ def test_seeds_are_of_the_photo_s_name(
 ) -> None:
     seeds = []
 
-    def develop(photo: np.ndarray, look: TrainedLook, settings: Settings, *_: object) -> np.ndarray:
+    def develop(photo: np.ndarray, look: Look, settings: Settings, *_: object) -> np.ndarray:
         seeds.append(settings.seed)
         return photo
 

@@ -13,7 +13,8 @@ from cinegan_jax.cli import app
 from cinegan_jax.darkroom.lut import fit_look_lut
 from cinegan_jax.film.lut_files import read_lut
 from cinegan_jax.inference import lut_fit as colour_table
-from cinegan_jax.inference.look import TrainedLook, write_look
+from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.metrics.delta_e import delta_e_2000
 from cinegan_jax.nets.res_unet import Generator
 from cinegan_jax.ops.lut import apply_lut, identity_lut
@@ -33,12 +34,12 @@ def _small_fit(monkeypatch):
 
 
 @pytest.fixture
-def look(rng) -> TrainedLook:
+def look(rng) -> Look:
     """Changes colours, a little also by what is around them."""
     generator = Generator(width=2, num_blocks=1, residual=True, colour_path=True)
     params = generator.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))["params"]
     kernels = jax.tree.map(lambda x: x + 0.03 * rng.normal(size=x.shape).astype(np.float32), params)
-    return TrainedLook("tiny", generator, kernels)
+    return Look("tiny", generator, kernels)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair
 from cinegan_jax.evaluation.protocols import as_stored, protocols
 from cinegan_jax.evaluation.target import of_folder, open_target
-from cinegan_jax.inference.look import apply_generator, choose_look, load_look, write_look
+from cinegan_jax.inference.look import apply_generator, choose_look, load_look
+from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.ops.images import to_signed, to_uint8
 
 

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from cinegan_jax.cli import app
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.export import export_look
-from cinegan_jax.inference.look import load_look, read_look
+from cinegan_jax.inference.look import load_look
+from cinegan_jax.inference.look_file import read_look
 from cinegan_jax.nets.res_unet import Generator
 
 FORMATS = ("safetensors", "stablehlo", "onnx")

@@ -5,11 +5,12 @@ import onnxruntime
 import pytest
 
 from cinegan_jax.inference.export_onnx import to_onnx
-from cinegan_jax.inference.look import Grain, TrainedLook, architecture
+from cinegan_jax.inference.look import Grain, Look
+from cinegan_jax.inference.look_file import architecture
 from cinegan_jax.nets.res_unet import Generator
 
 
-def session_of(look: TrainedLook, dtype=np.float32) -> onnxruntime.InferenceSession:
+def session_of(look: Look, dtype=np.float32) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(to_onnx(look, dtype), providers=["CPUExecutionProvider"])
 
 

@@ -7,7 +7,7 @@ import pytest
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference import methods as tiles_module
 from cinegan_jax.inference import methods as whole_module
-from cinegan_jax.inference.look import TrainedLook, apply_generator
+from cinegan_jax.inference.look import Look, apply_generator
 from cinegan_jax.inference.methods import tiles, whole
 from cinegan_jax.inference.statistics import apply_with, measure
 from cinegan_jax.nets.res_unet import Generator
@@ -22,7 +22,7 @@ def look(request, rng):
     picture = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
     shapes = jax.eval_shape(generator.init, jax.random.key(0), picture)["params"]
     kernels = jax.tree.map(lambda s: 0.3 * rng.normal(size=s.shape).astype(np.float32), shapes)
-    return TrainedLook("random", generator, kernels)
+    return Look("random", generator, kernels)
 
 
 def made(method, photo, look, strength=1.0):

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import uvicorn
 
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.web.jobs import Answer, DevelopPhoto, JobState, LookSummary, WorkerInfo, WorkerTask
 from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.server import create_app
@@ -88,7 +88,7 @@ class Darkroom:
 
     client: httpx.Client
     worker: Worker
-    look: TrainedLook
+    look: Look
     temporary: Path
 
 
