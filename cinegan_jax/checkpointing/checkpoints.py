@@ -17,17 +17,22 @@ import jax
 import orbax.checkpoint as ocp
 from absl import logging
 
+from cinegan_jax.checkpointing.arrays import (
+    abstract_arrays,
+    check_arrays,
+    describe_arrays,
+    read_arrays,
+    with_current_paths,
+)
 from cinegan_jax.checkpointing.recovery import recover, remove_unfinished
 from cinegan_jax.checkpointing.step_folder import (
-    abstract_arrays,
-    check_architecture,
-    describe_arrays,
     finished_steps,
     read_header,
     unfinished_folders,
     write_manifest,
 )
 from cinegan_jax.core.errors import UserError, is_disk_full
+from cinegan_jax.core.renamed import with_current_names
 from cinegan_jax.core.storage import absolute
 
 BestMode = Literal["max", "min"]
@@ -186,14 +191,19 @@ class Checkpoints:
             return None
         folder = self._folder / str(step)
         header = read_header(folder)
-        check_architecture(header["arrays"], describe_arrays(template), folder)
-        items = {"state": ocp.args.StandardRestore(abstract_arrays(template))}
+        saved = header["arrays"]
+        present = with_current_paths(saved)
+        check_arrays(present, describe_arrays(template), folder)
+        items: dict[str, Any] = {}
+        if present == saved:
+            items["state"] = ocp.args.StandardRestore(abstract_arrays(template))
         if data_iterator is not None:
             items["data"] = ocp.args.JsonRestore()
-        restored = self._manager.restore(step, args=ocp.args.Composite(**items))
+        restored = self._manager.restore(step, args=ocp.args.Composite(**items)) if items else {}
         if data_iterator is not None:
             data_iterator.set_state(restored["data"]["position"])
-        return Restored(step, restored["state"], header["meta"])
+        state = restored["state"] if present == saved else read_arrays(folder, template)
+        return Restored(step, state, with_current_names(header["meta"]))
 
     def newest_where(self, accepts: Callable[[Mapping[str, Any]], bool]) -> int | None:
         """The newest step whose `meta` is accepted; None if there is none."""

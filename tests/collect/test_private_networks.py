@@ -1,11 +1,12 @@
-"""Public and private hosts."""
+"""The guard against links from public to private hosts."""
 
 import socket
+from collections.abc import Iterator
 
 import pytest
 
-from cinegan_jax.collect import neighbourhood
-from cinegan_jax.collect.failure import Failure
+from cinegan_jax.collect import addresses
+from cinegan_jax.collect.addresses import Failure
 
 HOSTS = {
     "public.example": ["93.184.215.14", "2606:2800:21f:cb07::1"],
@@ -18,16 +19,16 @@ HOSTS = {
 
 
 @pytest.fixture(autouse=True)
-def names(monkeypatch):
-    def look_up(host, port, **options):
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def look_up(host: str, port: None, **options: object) -> list[tuple]:
         if host not in HOSTS and not host[:1].isdigit():
             raise socket.gaierror("no such name")
         return [(0, 0, 0, "", (address, 0)) for address in HOSTS.get(host, [host])]
 
-    neighbourhood._are_private.cache_clear()
+    addresses._are_private.cache_clear()
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     yield
-    neighbourhood._are_private.cache_clear()
+    addresses._are_private.cache_clear()
 
 
 def url(host: str) -> str:
@@ -38,9 +39,9 @@ PRIVATE = [*(host for host in HOSTS if host != "public.example"), "127.0.0.1", "
 
 
 @pytest.mark.parametrize("host", PRIVATE)
-def test_public_hosts_do_not_lead_to_private_ones(host):
+def test_public_hosts_must_not_lead_to_private_ones(host: str) -> None:
     with pytest.raises(Failure, match=f"public.example leads to {host}"):
-        neighbourhood.require_no_trespass(url("public.example"), url(host))
+        addresses.refuse_private_target(url("public.example"), url(host))
 
 
 @pytest.mark.parametrize(
@@ -54,10 +55,10 @@ def test_public_hosts_do_not_lead_to_private_ones(host):
         ("public.example", "unknown.example"),
     ],
 )
-def test_what_may_lead_where(origin, target):
-    neighbourhood.require_no_trespass(url(origin), url(target))
+def test_allowed_targets(origin: str, target: str) -> None:
+    addresses.refuse_private_target(url(origin), url(target))
 
 
-def test_a_host_that_is_partly_public_counts_as_public():
+def test_a_host_with_any_public_address_is_public() -> None:
     with pytest.raises(Failure):
-        neighbourhood.require_no_trespass(url("both.example"), url("inside.example"))
+        addresses.refuse_private_target(url("both.example"), url("inside.example"))

@@ -1,4 +1,4 @@
-"""Tasks that wait for servers, many at once and few of them at one server."""
+"""Tasks that wait for servers, run in threads with a limit per host."""
 
 import queue
 import threading
@@ -8,37 +8,42 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from cinegan_jax.collect.failure import Stopped
-
 GRACE = 2.0
-"""Seconds that tasks under way have to end when all is stopped."""
+"""Seconds that running tasks have to end after a stop."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-class FanOut(Generic[Task, Result]):
-    """Runs `work` on every task in threads. Tasks may be added while it runs.
+class Stopped(BaseException):
+    """The command is stopping and the task is unfinished; `except Exception` lets it pass."""
+
+
+class TaskPool(Generic[Task, Result]):
+    """Runs `work` on tasks in threads, with a limit per host. Tasks may be added while it runs.
+
+    The threads are daemons: one that hangs in a silent connection must not keep the process
+    alive after Ctrl-C, as those of a ThreadPoolExecutor would.
 
     Attributes:
-      left: tasks that have not ended.
+      left: number of unfinished tasks.
     """
 
     def __init__(
         self,
         work: Callable[[Task], Result],
         host_of: Callable[[Task], str],
-        ended: Callable[[Task, Result], None],
+        finished: Callable[[Task, Result], None],
         *,
         jobs: int,
         per_host: int,
     ) -> None:
-        """`ended` is called in the thread of `run`; `jobs` tasks run at once, `per_host` of a host.
+        """Call `finished` in the thread of `run`.
 
-        Where `work` raises Stopped, its task has not ended; what else it raises, `run` raises.
+        A task whose `work` raises Stopped stays unfinished; `run` raises any other exception.
         """
         self.left = 0
-        self._work, self._host_of, self._ended = work, host_of, ended
+        self._work, self._host_of, self._finished = work, host_of, finished
         self._jobs, self._per_host = jobs, per_host
         self._waiting: dict[str, deque[Task]] = {}
         self._busy: Counter[str] = Counter()
@@ -46,33 +51,32 @@ class FanOut(Generic[Task, Result]):
         self._closed = False
 
     def add(self, task: Task) -> None:
-        """Adds a task, behind those of the same host."""
+        """Append a task to the queue of its host."""
         self._waiting.setdefault(self._host_of(task), deque()).append(task)
         self.left += 1
 
     def close(self) -> None:
-        """Begins no more tasks; those under way come to their end."""
+        """Start no further task; running ones finish."""
         self._closed = True
 
     def run(self, stop: Callable[[], None]) -> None:
-        """Returns when every task has ended, or after `close` those that had begun.
+        """Run until all tasks have finished, or after `close` until the running ones have.
 
         Args:
-          stop: makes `work` end soon; called when this is left by an exception, KeyboardInterrupt
-            above all. What is done by then is told to `ended` even so; what is still not done after
-            GRACE, as it waits for a server, ends with the process.
+          stop: called on an exception such as KeyboardInterrupt, to make `work` end soon. Tasks
+            that finish within GRACE seconds still reach `finished`; others end with the process.
         """
         try:
-            self._begin_some()
+            self._start()
             while self._busy.total():
-                self._end(*self._done.get())
-                self._begin_some()
+                self._finish(*self._done.get())
+                self._start()
         except BaseException:
             stop()
-            self._end_some()
+            self._finish_within_grace()
             raise
 
-    def _begin_some(self) -> None:
+    def _start(self) -> None:
         for host, tasks in list(self._waiting.items()):
             while tasks and self._busy[host] < self._per_host and not self._closed:
                 if self._busy.total() >= self._jobs:
@@ -90,18 +94,17 @@ class FanOut(Generic[Task, Result]):
             future.set_exception(error)
         self._done.put((task, future))
 
-    def _end(self, task: Task, future: Future[Result]) -> None:
+    def _finish(self, task: Task, future: Future[Result]) -> None:
         self._busy[self._host_of(task)] -= 1
         if isinstance(future.exception(), Stopped):
             return
         self.left -= 1
-        self._ended(task, future.result())
+        self._finished(task, future.result())
 
-    def _end_some(self) -> None:
-        """Ends those that are done within GRACE."""
+    def _finish_within_grace(self) -> None:
         end = time.monotonic() + GRACE
         while self._busy.total():
             try:
-                self._end(*self._done.get(timeout=max(0.0, end - time.monotonic())))
+                self._finish(*self._done.get(timeout=max(0.0, end - time.monotonic())))
             except queue.Empty:
                 return

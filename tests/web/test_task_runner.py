@@ -8,9 +8,8 @@ import hostile
 import httpx
 import numpy as np
 import pytest
-from conftest import Darkroom
 from PIL import Image
-from serving import until
+from serving import Darkroom, until
 
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, installed_looks
