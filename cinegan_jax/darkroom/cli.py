@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cinegan_jax.core.cli_options import LookOption, WeightsOption
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.inference.formats import LookOption, WeightsOption
 
 LutFormat = Literal["cube", "hald"]
 

@@ -1,14 +1,12 @@
 """`cinegan sample`. Slow imports are deferred to the command."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from cinegan_jax.core.cli_options import CheckpointOption, WorkdirArgument, parse_checkpoint
 from cinegan_jax.core.errors import UserError
-
-if TYPE_CHECKING:
-    from cinegan_jax.checkpointing.pretrained import Which
 
 _DEFAULT_COUNT = 64
 _MAX_SEED = 2**32 - 1
@@ -24,9 +22,7 @@ _EXCLUSIVE = (
 
 
 def sample(
-    workdir: Annotated[
-        str, typer.Argument(metavar="WORKDIR", help="Workdir of a training run, local or gs://.")
-    ],
+    workdir: WorkdirArgument,
     count: Annotated[
         int | None, typer.Option("--count", "-n", min=1, help="Number of images. [default: 64]")
     ] = None,
@@ -65,9 +61,7 @@ def sample(
             "images; 0: no bound.",
         ),
     ] = 0.0,
-    checkpoint: Annotated[
-        str, typer.Option(metavar="newest|best|STEP", help="Checkpoint to load.")
-    ] = "newest",
+    checkpoint: CheckpointOption = "newest",
     scores: Annotated[
         bool,
         typer.Option(
@@ -108,7 +102,7 @@ def sample(
     layout = parse_layout(grid) if grid is not None else None
     place = OutputPlace(output, absolute(workdir).name, overwrite)
     keep_compilations_for_user()
-    generator = open_generator(workdir, _parse_checkpoint(checkpoint), seed, truncation)
+    generator = open_generator(workdir, parse_checkpoint(checkpoint), seed, truncation)
     if walk:
         message = write_walk(generator, walk, frames, fps, place, layout)
     elif layout:
@@ -128,15 +122,6 @@ def _check_exclusive(**given: Any) -> None:
     for one, other in _EXCLUSIVE:
         if {one, other} <= names:
             raise UserError(f"--{one} and --{other} exclude each other: leave one out")
-
-
-def _parse_checkpoint(text: str) -> "Which":
-    words: dict[str, Which] = {"newest": "newest", "best": "best"}
-    if text in words:
-        return words[text]
-    if not (text.isascii() and text.isdecimal()):
-        raise UserError(f"--checkpoint={text} is not newest, best or the number of a step")
-    return int(text)
 
 
 def _with_progress_bar(batches: Iterable[Any], count: int) -> Iterable[Any]:
