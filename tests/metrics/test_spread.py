@@ -2,7 +2,6 @@
 
 import math
 import threading
-import time
 
 import jax
 import jax.numpy as jnp
@@ -36,29 +35,33 @@ def test_every_device_scores_and_the_order_stays():
 
 
 def test_an_error_ends_the_scoring_in_its_turn():
-    begun = []
+    drawn = []
 
     def score(item):
-        begun.append(item)
         if item == 2:
             raise ValueError("broken")
-        time.sleep(0.005)
         return item
 
-    results = spread.map_on_devices(score, range(100), jax.devices()[:1])
+    results = spread.map_on_devices(score, recorded(range(100), drawn), jax.devices()[:1])
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ValueError, match="broken"):
         next(results)
-    assert len(begun) < 100
+    assert len(drawn) == 3 + spread.AHEAD
 
 
 def test_few_scores_wait_for_a_slow_reader():
-    begun = []
-    results = spread.map_on_devices(begun.append, range(100), jax.devices()[:2])
-    next(results)
-    time.sleep(0.05)
-    assert len(begun) <= 2 * spread.AHEAD + 2
+    drawn = []
+    results = spread.map_on_devices(str, recorded(range(100), drawn), jax.devices()[:2])
+    assert next(results) == "0"
+    assert len(drawn) == 1 + 2 * spread.AHEAD
     assert len(list(results)) == 99
+
+
+def recorded(items, drawn):
+    """Yields the items and records which were drawn."""
+    for item in items:
+        drawn.append(item)
+        yield item
 
 
 def test_rows_of_one_process_come_back_in_order():
