@@ -23,7 +23,7 @@ class Conv(nn.Conv2d):
 
     def __init__(
         self, inputs: int, outputs: int, size: int = 3, stride: int = 1, spectral: bool = False
-    ):
+    ) -> None:
         super().__init__(inputs, outputs, size, stride)
         nn.init.xavier_uniform_(self.weight)
         nn.init.zeros_(self.bias)
@@ -55,7 +55,7 @@ class Conv(nn.Conv2d):
 class Block(nn.Module):
     """Convolution, instance normalisation, ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, *, activate: bool = True, **conv: int):
+    def __init__(self, inputs: int, outputs: int, *, activate: bool = True, **conv: int) -> None:
         super().__init__()
         self.conv, self.norm, self.activate = Conv(inputs, outputs, **conv), norm(outputs), activate
 
@@ -67,7 +67,7 @@ class Block(nn.Module):
 class Up(nn.Module):
     """Pixel shuffle, then the gated skip."""
 
-    def __init__(self, inputs: int, features: int):
+    def __init__(self, inputs: int, features: int) -> None:
         super().__init__()
         self.conv, self.norm = Conv(inputs, 4 * features), norm(features)
         self.squeeze = nn.Linear(features, max(1, features // 16))
@@ -83,7 +83,7 @@ class Up(nn.Module):
 class Generator(nn.Module):
     """The published generator."""
 
-    def __init__(self, width: int, blocks: int):
+    def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
         w = width
         self.e1 = Block(3, w, size=7)
@@ -111,7 +111,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """One published discriminator: logits and the features for matching."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int) -> None:
         super().__init__()
         w = width
         shapes = ((6, w, 2), (w, 2 * w, 2), (2 * w, 4 * w, 2), (4 * w, 8 * w, 1))

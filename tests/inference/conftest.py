@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -9,10 +10,10 @@ from cinegan_jax.nets.res_unet import Generator
 
 
 @pytest.fixture
-def random_look(random_params) -> Callable[..., Look]:
+def random_look(random_params: Callable[..., Any]) -> Callable[..., Look]:
     """A look at which every parameter of the generator is random."""
 
-    def make(generator: Generator, **fields) -> Look:
+    def make(generator: Generator, **fields: Any) -> Look:
         picture = jax.ShapeDtypeStruct((1, 8, 8, 3), np.float32)
         return Look("noise", generator, random_params(generator, picture), **fields)
 
@@ -20,7 +21,7 @@ def random_look(random_params) -> Callable[..., Look]:
 
 
 @pytest.fixture
-def unit_pictures(rng) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+def unit_pictures(rng: np.random.Generator) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     """Random photos and what flax makes of them, float32 [n, h, w, 3] in unit range."""
 
     def make(look: Look, *shape: int) -> tuple[np.ndarray, np.ndarray]:

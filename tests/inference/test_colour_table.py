@@ -1,5 +1,8 @@
 """The LUT of a look: fitted to looks whose LUT is known."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from PIL import Image
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film import render as film
 from cinegan_jax.inference import lut_fit as colour_table
+from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.lut_fit import (
     fit_colour_table,
     make_develop,
@@ -31,7 +35,7 @@ def photos() -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def table(velvia, photos) -> np.ndarray:
+def table(velvia: np.ndarray, photos: list[np.ndarray]) -> np.ndarray:
     return fit_colour_table(lambda photo: develop_film(velvia, photo), photos)
 
 
@@ -44,12 +48,14 @@ def distance(lut: np.ndarray, wanted: np.ndarray, pictures: np.ndarray) -> float
     return float(delta_e_2000(apply_lut(lut, pictures), apply_lut(wanted, pictures)).mean())
 
 
-def test_a_look_that_is_a_lut_is_found(table, velvia):
+def test_a_look_that_is_a_lut_is_found(table: np.ndarray, velvia: np.ndarray) -> None:
     for photo in read_photos(sample_photos("test")[:4]):
         assert distance(table, velvia, photo[None] / np.float32(255)) < 0.3
 
 
-def test_colours_that_no_photo_has_come_from_photos_in_other_light(table, velvia, photos):
+def test_colours_that_no_photo_has_come_from_photos_in_other_light(
+    table: np.ndarray, velvia: np.ndarray, photos: list[np.ndarray]
+) -> None:
     """Over the whole cube the fit is better than from the same photos as they are.
 
     That is made of 17 nodes an axis, to take less time; interpolation costs it little.
@@ -60,7 +66,7 @@ def test_colours_that_no_photo_has_come_from_photos_in_other_light(table, velvia
     assert distance(table, velvia, cube) < 0.8 * distance(plain, velvia, cube)
 
 
-def test_nothing_turns_back(table):
+def test_nothing_turns_back(table: np.ndarray) -> None:
     for channel in range(3):
         assert (np.diff(table[..., channel], axis=channel) >= 0).all()
     node = np.arange(len(table))
@@ -69,7 +75,9 @@ def test_nothing_turns_back(table):
     assert 0 <= table.min() < table.max() <= 1
 
 
-def test_the_same_seed_gives_the_same_lut(monkeypatch, velvia, photos):
+def test_the_same_seed_gives_the_same_lut(
+    monkeypatch: pytest.MonkeyPatch, velvia: np.ndarray, photos: list[np.ndarray]
+) -> None:
     monkeypatch.setattr(colour_table, "FIT_SIZE", 5)
     one, same, other = (
         fit_colour_table(lambda photo: develop_film(velvia, photo), photos[:2], seed)
@@ -79,7 +87,7 @@ def test_the_same_seed_gives_the_same_lut(monkeypatch, velvia, photos):
     assert (one != other).any()
 
 
-def test_monotone_is_midway_between_the_nearest_above_and_below(rng):
+def test_monotone_is_midway_between_the_nearest_above_and_below(rng: np.random.Generator) -> None:
     """Against every node's largest predecessor and smallest successor, found by following all."""
     lut = rng.random((4, 4, 4, 3))
     nodes = np.stack(np.indices((4, 4, 4)), -1).reshape(-1, 3)
@@ -98,12 +106,16 @@ def test_monotone_is_midway_between_the_nearest_above_and_below(rng):
         np.testing.assert_allclose(found, (above + below) / 2)
 
 
-def test_monotone_leaves_a_lut_that_is_so_already():
+def test_monotone_leaves_a_lut_that_is_so_already() -> None:
     np.testing.assert_array_equal(monotone(identity_lut(9)), identity_lut(9))
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.3])
-def test_develop_is_the_generator_at_a_strength(random_look, unit_pictures, strength):
+def test_develop_is_the_generator_at_a_strength(
+    random_look: Callable[..., Look],
+    unit_pictures: Callable[..., tuple[np.ndarray, np.ndarray]],
+    strength: float,
+) -> None:
     look = random_look(Generator(width=2, num_blocks=1, residual=True))
     photo = (unit_pictures(look, 1, 16, 24, 3)[0][0] * 255).astype(np.uint8)
     before = photo / np.float32(255)
@@ -114,7 +126,9 @@ def test_develop_is_the_generator_at_a_strength(random_look, unit_pictures, stre
     np.testing.assert_allclose(make_develop(look, strength)(photo), expected, atol=1e-5)
 
 
-def test_photos_are_reduced_and_broken_ones_left_out(tmp_path, rng):
+def test_photos_are_reduced_and_broken_ones_left_out(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
     shapes = {"a.png": (700, 500), "b.png": (500, 900), "c.png": (1, 1)}
     for name, shape in shapes.items():
         Image.fromarray(rng.integers(0, 255, (*shape, 3), np.uint8)).save(tmp_path / name)
@@ -123,7 +137,7 @@ def test_photos_are_reduced_and_broken_ones_left_out(tmp_path, rng):
     assert [photo.shape for photo in found] == [(384, 256, 3), (256, 384, 3), (256, 384, 3)]
 
 
-def test_resized_is_the_same_function(rng):
+def test_resized_is_the_same_function(rng: np.random.Generator) -> None:
     lut = rng.random((5, 5, 5, 3), np.float32)
     np.testing.assert_allclose(resized(lut, 9)[::2, ::2, ::2], lut, atol=1e-6)
     colours = rng.random((50, 3), np.float32)

@@ -1,11 +1,14 @@
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from jax import export
 
 from cinegan_jax.inference.export import to_stablehlo
+from cinegan_jax.inference.look import Look
 from cinegan_jax.nets.res_unet import Generator
 
 ELSEWHERE = """
@@ -22,7 +25,11 @@ np.savez(pictures, **{name: look.call(photo) for name, photo in np.load(photos).
 """
 
 
-def test_jax_alone_gives_the_same_pictures(random_look, unit_pictures, tmp_path):
+def test_jax_alone_gives_the_same_pictures(
+    random_look: Callable[..., Look],
+    unit_pictures: Callable[..., tuple[np.ndarray, np.ndarray]],
+    tmp_path: Path,
+) -> None:
     """In another process, at three sizes, with a batch of two among them."""
     look = random_look(Generator(4, 1))
     files = [tmp_path / name for name in ("look.stablehlo", "photos.npz", "pictures.npz")]
@@ -37,8 +44,8 @@ def test_jax_alone_gives_the_same_pictures(random_look, unit_pictures, tmp_path)
 
 
 def test_half_precision_for_all_platforms_and_only_for_sizes_it_can_take(
-    random_look, unit_pictures
-):
+    random_look: Callable[..., Look], unit_pictures: Callable[..., tuple[np.ndarray, np.ndarray]]
+) -> None:
     look = random_look(Generator(8, 1, residual=True, colour_path=12))
     half = to_stablehlo(look, np.float16)
     assert len(half) < 0.6 * len(to_stablehlo(look, np.float32))

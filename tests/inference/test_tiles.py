@@ -1,5 +1,7 @@
 """Tiles, whole photos and their statistics, on a random network at a small tile size."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ KINDS = {"published": (False, 0), "residual": (True, 4)}
 
 
 @pytest.fixture(params=KINDS)
-def look(request, rng):
+def look(request: pytest.FixtureRequest, rng: np.random.Generator) -> Look:
     residual, colour_path = KINDS[request.param]
     generator = Generator(width=2, num_blocks=1, residual=residual, colour_path=colour_path)
     picture = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
@@ -26,17 +28,19 @@ def look(request, rng):
     return Look("random", generator, kernels)
 
 
-def made(method, photo, look, strength=1.0):
+def made(method: Any, photo: np.ndarray, look: Look, strength: float = 1.0) -> np.ndarray:
     return np.concatenate(list(method(photo, look, strength, lambda share: None)))
 
 
-def smooth_photo(rng, height, width):
+def smooth_photo(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     coarse = rng.integers(0, 256, (-(-height // 16), -(-width // 16), 3))
     fine = np.repeat(np.repeat(coarse, 16, 0), 16, 1)[:height, :width]
     return np.clip(fine + rng.normal(0, 8, fine.shape), 0, 255).astype(np.uint8)
 
 
-def test_statistics_of_a_picture_make_the_same_picture(rng, look):
+def test_statistics_of_a_picture_make_the_same_picture(
+    rng: np.random.Generator, look: Look
+) -> None:
     images = rng.uniform(-1, 1, (1, 32, 40, 3)).astype(np.float32)
     statistics = measure(look.generator, look.kernels, images)
     found = apply_with(look.generator, look.kernels, statistics, images)
@@ -48,7 +52,9 @@ def test_statistics_of_a_picture_make_the_same_picture(rng, look):
 
 
 @pytest.mark.parametrize("shape", [(300, 500), (429, 77)])
-def test_tiles_are_the_whole_photo(rng, look, monkeypatch, shape):
+def test_tiles_are_the_whole_photo(
+    rng: np.random.Generator, look: Look, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
     """A pixel of this network depends on no other farther than 60 pixels away."""
     monkeypatch.setattr(methods, "_TILE_SIDE", 320)
     monkeypatch.setattr(methods, "_TILE_OVERLAP", 240)
@@ -57,13 +63,15 @@ def test_tiles_are_the_whole_photo(rng, look, monkeypatch, shape):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_one_tile_is_the_whole_photo(rng, look):
+def test_one_tile_is_the_whole_photo(rng: np.random.Generator, look: Look) -> None:
     photo = smooth_photo(rng, 50, 70)
     found, expected = (made(method, photo, look, 0.5) for method in (tiles, whole))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_large_photos_take_their_statistics_from_a_reduced_copy(rng, look, monkeypatch):
+def test_large_photos_take_their_statistics_from_a_reduced_copy(
+    rng: np.random.Generator, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Close on a photo without fine detail, where reducing changes little."""
     monkeypatch.setattr(methods, "_STATISTICS_MAX_PIXELS", 128 * 128)
     monkeypatch.setattr(methods, "_TILE_SIDE", 192)
@@ -75,7 +83,7 @@ def test_large_photos_take_their_statistics_from_a_reduced_copy(rng, look, monke
 
 
 @pytest.mark.parametrize("count", [8, 768, 776, 1000, 1408, 1416, 20000])
-def test_weights_of_tiles_sum_to_one(count):
+def test_weights_of_tiles_sum_to_one(count: int) -> None:
     total = np.zeros(count)
     for start, weights in methods.tile_spans(count):
         assert start % 8 == 0
@@ -83,12 +91,14 @@ def test_weights_of_tiles_sum_to_one(count):
     np.testing.assert_allclose(total, 1, atol=1e-5)
 
 
-def test_no_strength_leaves_the_photo_alone(rng, look):
+def test_no_strength_leaves_the_photo_alone(rng: np.random.Generator, look: Look) -> None:
     photo = smooth_photo(rng, 24, 24)
     np.testing.assert_allclose(made(tiles, photo, look, 0.0), photo / 255, atol=1e-6)
 
 
-def test_whole_refuses_what_would_not_fit(rng, look, monkeypatch):
+def test_whole_refuses_what_would_not_fit(
+    rng: np.random.Generator, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(methods, "_WHOLE_MAX_PIXELS", 1000)
     with pytest.raises(UserError, match=r"takes photos of up to 0\.001 megapixels"):
         made(whole, smooth_photo(rng, 40, 40), look)

@@ -22,7 +22,7 @@ Z, WIDTH, BATCH = 10, 6, 5
 class Case:
     """One of our networks, the same in PyTorch, and random inputs of it."""
 
-    def __init__(self, which: str, size: int, rng: np.random.Generator):
+    def __init__(self, which: str, size: int, rng: np.random.Generator) -> None:
         self.makes_pictures = which == "generator"
         if self.makes_pictures:
             self.ours: Any = Generator(size, WIDTH)

@@ -1,5 +1,7 @@
 """What a generator may have beside the published U-Net: glow path, colour table, layer norm."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +21,7 @@ def _photo(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, (1, 32, 40, 3)).astype(np.float32)
 
 
-def test_light_spreads_as_scipy_convolves_it():
+def test_light_spreads_as_scipy_convolves_it() -> None:
     x = np.random.default_rng(0).normal(size=(2, 20, 31, 3)).astype(np.float32)
     expected = x.astype(np.float64)
     for scale, blurred in enumerate(blur_pyramid(jnp.asarray(x))):
@@ -30,7 +32,7 @@ def test_light_spreads_as_scipy_convolves_it():
         np.testing.assert_allclose(blurred, expected, atol=1e-5)
 
 
-def test_the_blurs_deviate_as_documented():
+def test_the_blurs_deviate_as_documented() -> None:
     point = np.zeros((1, 101, 101, 1), np.float32)
     point[0, 50, 50, 0] = 1
     distance = np.arange(101) - 50
@@ -41,7 +43,7 @@ def test_the_blurs_deviate_as_documented():
     np.testing.assert_allclose(widths, [1, 2.2, 4.6, 9.2], atol=0.05)
 
 
-def test_with_zero_output_the_colour_table_is_the_result():
+def test_with_zero_output_the_colour_table_is_the_result() -> None:
     generator = Generator(width=4, num_blocks=1, residual=True, colour_table=5)
     photo, rng = _photo(), np.random.default_rng(1)
     params = generator.init(jax.random.key(0), photo)["params"]
@@ -52,12 +54,12 @@ def test_with_zero_output_the_colour_table_is_the_result():
     np.testing.assert_allclose(result, 2 * apply_lut(table, (photo + 1) / 2) - 1, atol=1e-6)
 
 
-def test_the_colour_table_has_no_gradient_and_the_rest_has():
+def test_the_colour_table_has_no_gradient_and_the_rest_has() -> None:
     generator = Generator(width=4, num_blocks=1, residual=True, colour_table=5)
     photo = _photo()
     params = generator.init(jax.random.key(0), photo)["params"]
 
-    def loss(params):
+    def loss(params: Any) -> jax.Array:
         return jnp.mean(jnp.square(generator.apply({"params": params}, photo) - 0.3))
 
     gradients = jax.grad(loss)(params)
@@ -65,7 +67,7 @@ def test_the_colour_table_has_no_gradient_and_the_rest_has():
     assert np.any(gradients["output"]["kernel"])
 
 
-def test_light_far_away_reaches_a_pixel_only_through_the_glow_path():
+def test_light_far_away_reaches_a_pixel_only_through_the_glow_path() -> None:
     photo = np.full((1, 64, 64, 3), -0.5, np.float32)
     brighter = photo.copy()
     brighter[0, 20, 20] = 1.0
@@ -86,7 +88,7 @@ def test_light_far_away_reaches_a_pixel_only_through_the_glow_path():
         assert bool(np.any(np.abs(after - before)[0, 20, 30] > 1e-6)) == changed
 
 
-def test_layer_norm_of_parts_is_that_of_each_pixel_after_the_shuffle():
+def test_layer_norm_of_parts_is_that_of_each_pixel_after_the_shuffle() -> None:
     x = np.random.default_rng(0).normal(3, 2, size=(2, 4, 5, 24)).astype(np.float32)
     norm = LayerNorm(parts=4)
     variables = norm.init(jax.random.key(0), x)
@@ -97,7 +99,7 @@ def test_layer_norm_of_parts_is_that_of_each_pixel_after_the_shuffle():
     np.testing.assert_allclose(shuffled, expected, atol=1e-5)
 
 
-def test_layer_norm_lets_levels_through_that_instance_norm_removes():
+def test_layer_norm_lets_levels_through_that_instance_norm_removes() -> None:
     rng = np.random.default_rng(0)
     x, levels = rng.normal(size=(1, 6, 7, 8)), rng.normal(size=8)
     for norm, same in ((InstanceNorm(), True), (LayerNorm(), False)):
@@ -110,6 +112,6 @@ def test_layer_norm_lets_levels_through_that_instance_norm_removes():
     ("fields", "needed"),
     [({"colour_table": 9}, "needs residual"), ({"glow_path": 4}, "needs a colour_path")],
 )
-def test_a_path_without_what_it_needs_is_refused(fields, needed):
+def test_a_path_without_what_it_needs_is_refused(fields: dict[str, int], needed: str) -> None:
     with pytest.raises(ValueError, match=needed):
         Generator(width=4, **fields).init(jax.random.key(0), _photo())

@@ -76,7 +76,9 @@ def copy_to(model: keras.Model, params: Any, statistics: Any) -> None:
 
 
 @pytest.mark.parametrize("which", NETWORKS)
-def test_parity_in_training_and_after_it(which: str, rng: np.random.Generator, random_params: Any):
+def test_parity_in_training_and_after_it(
+    which: str, rng: np.random.Generator, random_params: Any
+) -> None:
     ours, build, settings, shape = NETWORKS[which]
     theirs = build(*settings)
     params = random_params(ours, jnp.zeros(shape))

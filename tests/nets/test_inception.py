@@ -1,5 +1,7 @@
 """The size and the input of FID's Inception; its features are tested with `convert inception`."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -26,14 +28,14 @@ def bilinear_of_tensorflow_1(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("shape", [(7, 40, 3), (31, 18, 3), (23, 23, 3)])
-def test_resize_is_that_of_tensorflow_1(rng, shape):
+def test_resize_is_that_of_tensorflow_1(rng: np.random.Generator, shape: tuple[int, ...]) -> None:
     picture = rng.uniform(size=shape).astype(np.float32)
     got = inception.resize_for_inception(picture[None], 23)
     np.testing.assert_allclose(got[0], bilinear_of_tensorflow_1(picture, 23), atol=1e-5)
     assert got.dtype == np.float32
 
 
-def test_levels_are_resized_as_floats(rng):
+def test_levels_are_resized_as_floats(rng: np.random.Generator) -> None:
     levels = rng.integers(0, 256, (2, 12, 9, 3)).astype(np.uint8)
     got = inception.resize_for_inception(levels, 16)
     np.testing.assert_array_equal(
@@ -43,7 +45,7 @@ def test_levels_are_resized_as_floats(rng):
     assert got.max() > 200
 
 
-def test_number_of_parameters():
+def test_number_of_parameters() -> None:
     """Keras counts 21,802,784 without the top: four a channel for batch norm, but its gamma."""
     shapes = inception.inception_shapes()
     biases = sum(np.prod(shape) for path, shape in shapes.items() if path.endswith("bias"))
@@ -51,13 +53,13 @@ def test_number_of_parameters():
     assert kernels + 3 * biases == 21_802_784
 
 
-def test_missing_file_says_how_to_make_it(tmp_path):
+def test_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
     path = tmp_path / "inception.safetensors"
     with pytest.raises(UserError, match=f"cinegan convert inception FILE -o {path}"):
         inception.load_inception(path)
 
 
-def test_files_of_something_else_are_refused(tmp_path):
+def test_files_of_something_else_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "inception.safetensors"
     for name, message in [
         ("cinegan-vgg19", "wanted cinegan-inception version 1"),

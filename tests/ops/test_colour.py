@@ -1,5 +1,8 @@
 """Colour spaces against colour-science and scikit-image."""
 
+from collections.abc import Callable
+from typing import Any
+
 import colour
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +15,7 @@ pytestmark = pytest.mark.agreement
 
 
 @pytest.fixture
-def colours(rng):
+def colours(rng: np.random.Generator) -> np.ndarray:
     """Random colours, greys and the corners of the cube."""
     corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * 3), -1).reshape(-1, 3)
     greys = np.repeat(np.linspace(0, 1, 33)[:, None], 3, axis=1)
@@ -20,7 +23,7 @@ def colours(rng):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, jnp.asarray])
-def test_encoding_agrees_with_colour_science(colours, kind):
+def test_encoding_agrees_with_colour_science(colours: np.ndarray, kind: Callable[..., Any]) -> None:
     expected = colour.models.eotf_sRGB(colours)
     linear = srgb_to_linear(kind(colours))
     assert type(linear) is type(kind(colours))
@@ -29,15 +32,15 @@ def test_encoding_agrees_with_colour_science(colours, kind):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, jnp.asarray])
-def test_lab_agrees_with_skimage(colours, kind):
+def test_lab_agrees_with_skimage(colours: np.ndarray, kind: Callable[..., Any]) -> None:
     """To 0.01 of a unit: the two round the primaries' matrix differently."""
     np.testing.assert_allclose(srgb_to_lab(kind(colours)), rgb2lab(colours), atol=0.01)
 
 
-def test_lab_of_white_and_black():
+def test_lab_of_white_and_black() -> None:
     ends = np.float32([[1, 1, 1], [0, 0, 0]])
     np.testing.assert_allclose(srgb_to_lab(ends), [[100, 0, 0], [0, 0, 0]], atol=0.02)
 
 
-def test_luminance_of_the_primaries():
+def test_luminance_of_the_primaries() -> None:
     np.testing.assert_allclose(luminance(np.eye(3)), [0.2126, 0.7152, 0.0722], atol=1e-4)

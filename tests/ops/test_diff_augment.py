@@ -1,5 +1,7 @@
 """DiffAugment: what may come out, how often, and what flows back."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,7 +37,9 @@ def uniform(values: np.ndarray, low: float, high: float) -> None:
     assert values.std() == pytest.approx((high - low) / 12**0.5, rel=0.05)
 
 
-def test_colour_draws_brightness_saturation_and_contrast_as_the_paper_does(photo):
+def test_colour_draws_brightness_saturation_and_contrast_as_the_paper_does(
+    photo: np.ndarray,
+) -> None:
     found = changed(photo, "colour")
     mean, grey = found.mean((1, 2, 3)), found.mean(-1)
     before = photo.astype(np.float64)
@@ -55,7 +59,7 @@ def test_colour_draws_brightness_saturation_and_contrast_as_the_paper_does(photo
     np.testing.assert_allclose(found[:1], one.mean() + contrast[0] * (one - one.mean()), atol=1e-5)
 
 
-def test_translation_moves_by_up_to_an_eighth_each_way_alike_often(photo):
+def test_translation_moves_by_up_to_an_eighth_each_way_alike_often(photo: np.ndarray) -> None:
     found = changed(photo, "translation")
     moves = [(down, right) for down in range(-2, 3) for right in range(-3, 4)]
     padded = np.pad(photo[0], ((2, 2), (3, 3), (0, 0)))
@@ -66,7 +70,7 @@ def test_translation_moves_by_up_to_an_eighth_each_way_alike_often(photo):
     assert np.abs(same.sum(1) - expected).max() < 5 * expected**0.5
 
 
-def test_cutout_blanks_a_square_centred_anywhere(photo):
+def test_cutout_blanks_a_square_centred_anywhere(photo: np.ndarray) -> None:
     gone = changed(photo, "cutout") == 0
     kept = changed(photo, "cutout")[~gone]
     np.testing.assert_array_equal(kept, np.float64(photo)[~gone])
@@ -82,7 +86,7 @@ def test_cutout_blanks_a_square_centred_anywhere(photo):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_pictures_of_a_pair_are_changed_alike(policy, photo):
+def test_pictures_of_a_pair_are_changed_alike(policy: str, photo: np.ndarray) -> None:
     """The same keys, the same change: that of a sum is the sum of the changes, but for colour's
     brightness, which is added twice."""
     one, other = photo[:50], photo[:50, ::-1]
@@ -94,14 +98,14 @@ def test_pictures_of_a_pair_are_changed_alike(policy, photo):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_gradients_flow_back_to_where_pixels_came_from(policy, photo):
+def test_gradients_flow_back_to_where_pixels_came_from(policy: str, photo: np.ndarray) -> None:
     """Against finite differences: <slope, direction>."""
     images = photo[:8]
     weights = np.random.default_rng(0).normal(size=images.shape).astype(np.float32)
     direction = np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
 
     @jax.jit
-    def weighed(x):
+    def weighed(x: Any) -> jax.Array:
         return jnp.sum(weights * diff_augment(x, keys(8), (policy,)))
 
     slope = jax.jit(jax.grad(weighed))(images)
@@ -110,7 +114,7 @@ def test_gradients_flow_back_to_where_pixels_came_from(policy, photo):
     assert np.abs(slope).max() > 0.1
 
 
-def test_policies_are_taken_in_order_and_none_changes_nothing(photo):
+def test_policies_are_taken_in_order_and_none_changes_nothing(photo: np.ndarray) -> None:
     images = photo[:4]
     np.testing.assert_array_equal(changed(images), images)
     both = changed(images, "cutout", "colour")
