@@ -1,4 +1,4 @@
-"""The CineGAN step of this project, on data that is on the device already."""
+"""The CineGAN step of this project, on data that is already on the device."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +21,7 @@ DTYPES = {"f32": jnp.float32, "bf16": jnp.bfloat16}
 def build(
     width: int, blocks: int, perceptual: float, precision: str, batch: dict[str, np.ndarray]
 ) -> tuple[TrainState, Vgg19Weights | None, Callable[..., TrainState]]:
-    """A fresh state, VGG19 with random weights, and the step."""
+    """Return a fresh state, VGG19 with random weights, and the step."""
     dtype = DTYPES[precision]
     family = CineGan(
         Generator(width=width, num_blocks=blocks, dtype=dtype),
@@ -42,5 +42,5 @@ def _random(shape: jax.ShapeDtypeStruct) -> jax.Array:
 
 
 def count_parameters(state: TrainState) -> int:
-    """Of all networks that move."""
+    """Count the parameters of all trained networks."""
     return sum(leaf.size for leaf in jax.tree.leaves(state.params))

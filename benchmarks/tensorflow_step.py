@@ -1,4 +1,4 @@
-"""The CineGAN step in Keras on TensorFlow, as the published notebook has it.
+"""The CineGAN step in Keras on TensorFlow, as in the published notebook.
 
 Same networks, losses and optimizers; Keras' own spectral normalisation; no tf.data. VGG19 has
 random weights: a benchmark reads no meaning from its features.
@@ -16,7 +16,7 @@ from keras import layers
 
 
 def build_generator(width: int, blocks: int) -> keras.Model:
-    """The published generator."""
+    """Return the published generator."""
 
     def block(x: Any, channels: int, size: int = 3, stride: int = 1, spectral: bool = False) -> Any:
         conv = layers.Conv2D(channels, size, stride, padding="same")
@@ -48,7 +48,7 @@ def build_generator(width: int, blocks: int) -> keras.Model:
 
 
 def build_discriminator(width: int) -> keras.Model:
-    """One published discriminator, with its features."""
+    """Return the published discriminator, with its features."""
     pair = layers.Input((None, None, 6))
     x, features = pair, []
     for i, (channels, stride) in enumerate(((1, 2), (2, 2), (4, 2), (8, 1))):
@@ -61,18 +61,18 @@ def build_discriminator(width: int) -> keras.Model:
 
 
 def build_vgg() -> keras.Model:
-    """VGG19 to block4_conv2."""
+    """Return VGG19 up to block4_conv2."""
     whole = keras.applications.VGG19(include_top=False, weights=None, input_shape=(None, None, 3))
     return keras.Model(whole.input, whole.get_layer("block4_conv2").output)
 
 
 def norm(x: Any) -> Any:
-    """Instance normalisation."""
+    """Apply instance normalisation."""
     return layers.GroupNormalization(groups=-1, epsilon=1e-3)(x)
 
 
 def make_step(width: int, blocks: int, perceptual: float, precision: str) -> Any:
-    """`step(photo, target)` on signed float32 [n, h, w, 3], which moves both; parameters."""
+    """Return `step(photo, target)` on signed float32 [n, h, w, 3] and the parameter count."""
     keras.config.set_dtype_policy({"f32": "float32", "bf16": "mixed_bfloat16"}[precision])
     generator, vgg = build_generator(width, blocks), build_vgg() if perceptual else None
     discriminators = {1: build_discriminator(width), 2: build_discriminator(width)}
@@ -120,5 +120,5 @@ def make_step(width: int, blocks: int, perceptual: float, precision: str) -> Any
 
 
 def mean_gap(a: Any, b: Any) -> Any:
-    """Mean absolute difference."""
+    """Return the mean absolute difference."""
     return tf.reduce_mean(tf.abs(tf.cast(a, tf.float32) - tf.cast(b, tf.float32)))

@@ -44,7 +44,7 @@ def test_logistic_of_huge_logits_is_finite() -> None:
     np.testing.assert_allclose(losses.logistic(logits, np.float32([0, 1])), 1e4, rtol=1e-6)
 
 
-def test_squared_slope_is_summed_over_a_picture_and_averaged_over_pictures(
+def test_squared_slope_is_summed_per_image_and_averaged_over_images(
     rng: np.random.Generator,
 ) -> None:
     slopes = normal(rng, 3, 4, 4, 3)
@@ -95,7 +95,7 @@ def test_total_variation_of_a_ramp() -> None:
     np.testing.assert_allclose(losses.total_variation(ramp), 0.1, rtol=1e-6)
 
 
-def test_lab_is_delta_e_76_of_scikit_image(rng: np.random.Generator) -> None:
+def test_lab_agrees_with_delta_e_76_of_scikit_image(rng: np.random.Generator) -> None:
     target, fake = rng.uniform(-1, 1, (2, 2, 6, 5, 3)).astype(np.float32)
     labs = [skimage.color.rgb2lab((x.astype(np.float64) + 1) / 2) for x in (target, fake)]
     distance = skimage.color.deltaE_cie76(*labs)
@@ -118,7 +118,7 @@ def test_lab_has_no_gradient_at_equal_colours_and_a_finite_one_out_of_range(
     assert (found != 0).all()
 
 
-def test_histogram_is_the_wasserstein_distance_of_scipy(rng: np.random.Generator) -> None:
+def test_histogram_agrees_with_the_wasserstein_distance_of_scipy(rng: np.random.Generator) -> None:
     target, fake = normal(rng, 2, 7, 5, 3), 0.5 + normal(rng, 2, 7, 5, 3)
     wanted = [
         scipy.stats.wasserstein_distance(target[n, ..., c].ravel(), fake[n, ..., c].ravel())
@@ -128,7 +128,7 @@ def test_histogram_is_the_wasserstein_distance_of_scipy(rng: np.random.Generator
     np.testing.assert_allclose(losses.histogram(target, fake), np.mean(wanted), rtol=1e-5)
 
 
-def test_histogram_is_blind_to_places_and_pulls_each_value_by_rank(
+def test_histogram_ignores_positions_and_moves_each_value_by_rank(
     rng: np.random.Generator,
 ) -> None:
     target = normal(rng, 1, 4, 4, 3)

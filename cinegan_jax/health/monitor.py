@@ -124,7 +124,7 @@ class Monitor:
 
     @property
     def lowers_rates(self) -> bool:
-        """Whether a rule can lower a learning rate."""
+        """True if a rule can lower a learning rate."""
         return any(rule.action == "lower_rate" for rule in self._rules.values())
 
     @property
@@ -134,7 +134,7 @@ class Monitor:
 
     @property
     def healthy(self) -> bool:
-        """Whether the last check showed no failure and no alarm is active."""
+        """True if the last check showed no failure and no alarm is active."""
         return not any(standing.active or standing.seen for standing in self._standings.values())
 
     def memory(self) -> dict[str, Any]:

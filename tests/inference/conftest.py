@@ -11,7 +11,7 @@ from cinegan_jax.nets.res_unet import Generator
 
 @pytest.fixture
 def random_look(random_params: Callable[..., Any]) -> Callable[..., Look]:
-    """A look at which every parameter of the generator is random."""
+    """Function from a generator to a look of which every parameter is random."""
 
     def make(generator: Generator, **fields: Any) -> Look:
         picture = jax.ShapeDtypeStruct((1, 8, 8, 3), np.float32)
@@ -21,8 +21,8 @@ def random_look(random_params: Callable[..., Any]) -> Callable[..., Look]:
 
 
 @pytest.fixture
-def unit_pictures(rng: np.random.Generator) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Random photos and what flax makes of them, float32 [n, h, w, 3] in unit range."""
+def unit_images(rng: np.random.Generator) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Function to random photos and the generator's results, float32 [n, h, w, 3], unit range."""
 
     def make(look: Look, *shape: int) -> tuple[np.ndarray, np.ndarray]:
         photos = rng.uniform(0, 1, shape).astype(np.float32)

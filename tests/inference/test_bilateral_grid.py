@@ -22,10 +22,10 @@ def carried(grid: np.ndarray, photo: np.ndarray) -> np.ndarray:
 
 
 def interpolated(grid: np.ndarray, photo: np.ndarray) -> np.ndarray:
-    """Trilinear interpolation of the transforms, one pixel after another."""
+    """Interpolate the transforms trilinearly, pixel by pixel."""
     height, width, _ = photo.shape
     cells = np.array(grid.shape[:2]) - 1
-    picture = np.zeros(photo.shape)
+    image = np.zeros(photo.shape)
     for y, x in np.ndindex(height, width):
         colour = photo[y, x]
         level = colour @ [0.25, 0.5, 0.25] * (LEVELS - 1)
@@ -35,8 +35,8 @@ def interpolated(grid: np.ndarray, photo: np.ndarray) -> np.ndarray:
         for corner in np.ndindex(2, 2, 2):
             share = np.prod(np.where(corner, at - low, 1 - at + low))
             transform += share * grid[tuple(low + corner)]
-        picture[y, x] = [*colour, 1.0] @ transform
-    return picture
+        image[y, x] = [*colour, 1.0] @ transform
+    return image
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -50,7 +50,7 @@ def test_reads_the_grid_by_trilinear_interpolation(
     np.testing.assert_allclose(carried(grid, photo), expected, atol=2e-4)
 
 
-def test_an_affine_change_is_carried_as_it_is(rng: np.random.Generator) -> None:
+def test_an_affine_change_is_carried_exactly(rng: np.random.Generator) -> None:
     matrix, offset = np.eye(3) + 0.3 * rng.normal(size=(3, 3)), rng.normal(size=3)
     small = rng.random((64, 96, 3), np.float32)
     grid = fit_change(small, (small @ matrix + offset).astype(np.float32))
@@ -61,15 +61,15 @@ def test_an_affine_change_is_carried_as_it_is(rng: np.random.Generator) -> None:
 
 
 def test_a_film_look_reaches_the_full_photo() -> None:
-    """The look of the reduced photo, carried up, beside the look of the full photo."""
+    """Compares the carried change of the reduced photo with the look of the full photo."""
     look = load_look("classic_neg")
     for path in sample_photos("test")[:2]:
         photo = np.asarray(Image.open(path).convert("RGB"))
         small = np.rint(resize(photo, 256, 320) * 255).astype(np.uint8)
-        made = render(small, look, 0, grain=False, halation=False)
-        picture = carried(fit_change(unit(small), unit(made)), photo)
+        changed = render(small, look, 0, grain=False, halation=False)
+        image = carried(fit_change(unit(small), unit(changed)), photo)
         wanted = render(photo, look, 0, grain=False, halation=False)
-        error = np.mean(np.square(np.clip(picture, 0, 1) - unit(wanted)))
+        error = np.mean(np.square(np.clip(image, 0, 1) - unit(wanted)))
         assert -10 * np.log10(error) > 40
 
 
@@ -82,11 +82,11 @@ def halves(dark: int, light: int, height: int, width: int) -> np.ndarray:
 def test_edges_get_no_halo() -> None:
     """Dark and light sides are changed in opposite directions; neither reaches into the other."""
     small = halves(60, 200, 128, 192)
-    made = np.where(small < 128, small * 0.5, small * 0.5 + 127.5) / 255
+    changed = np.where(small < 128, small * 0.5, small * 0.5 + 127.5) / 255
     photo = halves(60, 200, 1000, 1600)
-    picture = carried(fit_change(unit(small), made.astype(np.float32)), photo)
+    image = carried(fit_change(unit(small), changed.astype(np.float32)), photo)
     wanted = np.where(photo < 128, photo * 0.5, photo * 0.5 + 127.5) / 255
-    assert np.abs(picture - wanted).max() < 0.5 / 255
+    assert np.abs(image - wanted).max() < 0.5 / 255
 
 
 def test_cells_leave_no_seam(rng: np.random.Generator) -> None:
@@ -101,6 +101,6 @@ def test_cells_leave_no_seam(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("shapes", [((32, 32, 3), (32, 64, 3)), ((33, 32, 3), (33, 32, 3))])
-def test_unlike_shapes_and_parts_of_cells_are_refused(shapes: Sequence[tuple[int, ...]]) -> None:
+def test_unequal_shapes_and_partial_cells_are_refused(shapes: Sequence[tuple[int, ...]]) -> None:
     with pytest.raises(ValueError, match=f"multiples of {CELL}"):
         fit_change(*(np.zeros(shape, np.float32) for shape in shapes))

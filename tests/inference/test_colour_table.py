@@ -1,4 +1,4 @@
-"""The LUT of a look: fitted to looks whose LUT is known."""
+"""Fitting the LUT of a look, with looks whose LUT is known."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,22 +43,22 @@ def develop_film(lut: np.ndarray, photo: np.ndarray) -> np.ndarray:
     return np.asarray(apply_lut(lut, photo / np.float32(255)))
 
 
-def distance(lut: np.ndarray, wanted: np.ndarray, pictures: np.ndarray) -> float:
-    """Mean CIEDE2000 between what two LUTs make of unit [n, h, w, 3]."""
-    return float(delta_e_2000(apply_lut(lut, pictures), apply_lut(wanted, pictures)).mean())
+def distance(lut: np.ndarray, wanted: np.ndarray, images: np.ndarray) -> float:
+    """Return the mean CIEDE2000 between the results of two LUTs on unit [n, h, w, 3]."""
+    return float(delta_e_2000(apply_lut(lut, images), apply_lut(wanted, images)).mean())
 
 
-def test_a_look_that_is_a_lut_is_found(table: np.ndarray, velvia: np.ndarray) -> None:
+def test_a_look_that_is_a_lut_is_recovered(table: np.ndarray, velvia: np.ndarray) -> None:
     for photo in read_photos(sample_photos("test")[:4]):
         assert distance(table, velvia, photo[None] / np.float32(255)) < 0.3
 
 
-def test_colours_that_no_photo_has_come_from_photos_in_other_light(
+def test_variants_in_other_light_add_colours_that_no_photo_has(
     table: np.ndarray, velvia: np.ndarray, photos: list[np.ndarray]
 ) -> None:
-    """Over the whole cube the fit is better than from the same photos as they are.
+    """The fit over the whole cube is better than one to the photos without variants.
 
-    That is made of 17 nodes an axis, to take less time; interpolation costs it little.
+    The latter has 17 nodes per axis to save time; interpolation costs it little.
     """
     pixels = np.concatenate([photo.reshape(-1, 3)[::10] for photo in photos]) / np.float32(255)
     plain = fit_lut(pixels, np.asarray(apply_lut(velvia, pixels)), size=17)
@@ -66,7 +66,7 @@ def test_colours_that_no_photo_has_come_from_photos_in_other_light(
     assert distance(table, velvia, cube) < 0.8 * distance(plain, velvia, cube)
 
 
-def test_nothing_turns_back(table: np.ndarray) -> None:
+def test_the_fitted_lut_is_monotone(table: np.ndarray) -> None:
     for channel in range(3):
         assert (np.diff(table[..., channel], axis=channel) >= 0).all()
     node = np.arange(len(table))
@@ -88,7 +88,7 @@ def test_the_same_seed_gives_the_same_lut(
 
 
 def test_monotone_is_midway_between_the_nearest_above_and_below(rng: np.random.Generator) -> None:
-    """Against every node's largest predecessor and smallest successor, found by following all."""
+    """Compares with every node's largest predecessor and smallest successor, by brute force."""
     lut = rng.random((4, 4, 4, 3))
     nodes = np.stack(np.indices((4, 4, 4)), -1).reshape(-1, 3)
     for channel in range(3):
@@ -106,18 +106,18 @@ def test_monotone_is_midway_between_the_nearest_above_and_below(rng: np.random.G
         np.testing.assert_allclose(found, (above + below) / 2)
 
 
-def test_monotone_leaves_a_lut_that_is_so_already() -> None:
+def test_monotone_keeps_a_monotone_lut() -> None:
     np.testing.assert_array_equal(monotone(identity_lut(9)), identity_lut(9))
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.3])
 def test_develop_is_the_generator_at_a_strength(
     random_look: Callable[..., Look],
-    unit_pictures: Callable[..., tuple[np.ndarray, np.ndarray]],
+    unit_images: Callable[..., tuple[np.ndarray, np.ndarray]],
     strength: float,
 ) -> None:
     look = random_look(Generator(width=2, num_blocks=1, residual=True))
-    photo = (unit_pictures(look, 1, 16, 24, 3)[0][0] * 255).astype(np.uint8)
+    photo = (unit_images(look, 1, 16, 24, 3)[0][0] * 255).astype(np.uint8)
     before = photo / np.float32(255)
     after = (
         jax.jit(look.generator.apply)({"params": look.kernels}, 2 * before[None] - 1)[0] + 1

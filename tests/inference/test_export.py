@@ -31,7 +31,7 @@ def test_safetensors_is_a_look_file(random_look: Callable[..., Look], tmp_path: 
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_file_that_cannot_be_written_leaves_the_old_one(
+def test_a_failed_write_keeps_the_old_file(
     random_look: Callable[..., Look], tmp_path: Path, form: Any
 ) -> None:
     look = random_look(Generator(4, 1))
@@ -45,7 +45,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
 
 
 @pytest.mark.parametrize(("value", "said"), [(7e4, "70000"), (np.nan, "nan"), (-np.inf, "inf")])
-def test_kernels_that_the_precision_cannot_hold(
+def test_kernels_beyond_the_precision_are_refused(
     random_look: Callable[..., Look], tmp_path: Path, value: float, said: str
 ) -> None:
     look = random_look(Generator(4, 1))

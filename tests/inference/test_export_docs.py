@@ -1,4 +1,4 @@
-"""The commands and programs of docs/export.md, run as they stand there."""
+"""The commands and programs of docs/export.md, run as written."""
 
 import re
 import shlex
@@ -21,7 +21,7 @@ PROGRAMS = dict(re.findall(r"^### (\w+)\n.*?^```python\n(.*?)^```", PAGE, re.MUL
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the page's commands wrote, and a photo of awkward size."""
+    """Folder with the files of the page's commands and a photo of odd size."""
     folder = tmp_path_factory.mktemp("export")
     photo = np.random.default_rng(3).integers(0, 256, (9, 13, 3), np.uint8)
     Image.fromarray(photo).resize((61, 43), Image.Resampling.BICUBIC).save(folder / "photo.jpg")
@@ -44,7 +44,7 @@ def test_there_are_a_command_and_a_program_for_each_format(folder: Path) -> None
 
 
 @pytest.mark.parametrize("form", PROGRAMS)
-def test_the_programs_give_the_generators_picture(
+def test_the_programs_give_the_generators_image(
     folder: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     monkeypatch.chdir(folder)

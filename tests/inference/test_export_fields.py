@@ -55,12 +55,12 @@ def name_of(fields: Fields) -> str:
 @pytest.mark.parametrize("fields", list(combinations()), ids=name_of)
 def test_an_exported_look_gives_the_generators_images(
     random_look: Callable[..., Look],
-    unit_pictures: Callable[..., tuple[np.ndarray, np.ndarray]],
+    unit_images: Callable[..., tuple[np.ndarray, np.ndarray]],
     tmp_path: Path,
     fields: Fields,
 ) -> None:
     look = random_look(Generator(**fields))
-    photos, expected = unit_pictures(look, 2, 24, 16, 3)
+    photos, expected = unit_images(look, 2, 24, 16, 3)
     assert expected.std() > 0.02
     for form, run in RUN.items():
         export_look(look, tmp_path / form, form, "float32")

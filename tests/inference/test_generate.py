@@ -58,7 +58,7 @@ def test_exact_multiples_are_not_padded(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(pad_to_multiple(photo, 8), photo)
 
 
-def test_odd_shapes_of_one_bucket_share_one_program(rng: np.random.Generator) -> None:
+def test_shapes_of_one_bucket_share_one_program(rng: np.random.Generator) -> None:
     traces = []
 
     def count(_: Any, images: Any) -> jax.Array:
@@ -74,7 +74,7 @@ def test_odd_shapes_of_one_bucket_share_one_program(rng: np.random.Generator) ->
 
 
 def test_each_device_that_is_used_keeps_the_parameters(rng: np.random.Generator) -> None:
-    """Parameters that were restored to one device do not draw the work there."""
+    """Parameters on one device do not force the computation to that device."""
     first, other = jax.local_devices()[:2]
     gains = jax.device_put(rng.random((1, 64, 64, 3), np.float32), first)
     generate = make_generate(lambda params, images: params * to_signed(images), gains)

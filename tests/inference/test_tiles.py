@@ -1,4 +1,4 @@
-"""Tiles, whole photos and their statistics, on a random network at a small tile size."""
+"""Methods `tiles` and `whole` and layer statistics, with random networks and small tiles."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def look(request: pytest.FixtureRequest, rng: np.random.Generator) -> Look:
     return Look("random", generator, kernels)
 
 
-def made(method: Any, photo: np.ndarray, look: Look, strength: float = 1.0) -> np.ndarray:
+def developed(method: Any, photo: np.ndarray, look: Look, strength: float = 1.0) -> np.ndarray:
     return np.concatenate(list(method(photo, look, strength, lambda share: None)))
 
 
@@ -38,7 +38,7 @@ def smooth_photo(rng: np.random.Generator, height: int, width: int) -> np.ndarra
     return np.clip(fine + rng.normal(0, 8, fine.shape), 0, 255).astype(np.uint8)
 
 
-def test_statistics_of_a_picture_make_the_same_picture(
+def test_an_images_own_statistics_give_the_same_result(
     rng: np.random.Generator, look: Look
 ) -> None:
     images = rng.uniform(-1, 1, (1, 32, 40, 3)).astype(np.float32)
@@ -52,32 +52,32 @@ def test_statistics_of_a_picture_make_the_same_picture(
 
 
 @pytest.mark.parametrize("shape", [(300, 500), (429, 77)])
-def test_tiles_are_the_whole_photo(
+def test_tiles_agree_with_the_whole_photo(
     rng: np.random.Generator, look: Look, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
 ) -> None:
-    """A pixel of this network depends on no other farther than 60 pixels away."""
+    """No pixel of this network depends on pixels more than 60 pixels away."""
     monkeypatch.setattr(methods, "_TILE_SIDE", 320)
     monkeypatch.setattr(methods, "_TILE_OVERLAP", 240)
     photo = smooth_photo(rng, *shape)
-    found, expected = (made(method, photo, look) for method in (tiles, whole))
+    found, expected = (developed(method, photo, look) for method in (tiles, whole))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_one_tile_is_the_whole_photo(rng: np.random.Generator, look: Look) -> None:
+def test_one_tile_agrees_with_the_whole_photo(rng: np.random.Generator, look: Look) -> None:
     photo = smooth_photo(rng, 50, 70)
-    found, expected = (made(method, photo, look, 0.5) for method in (tiles, whole))
+    found, expected = (developed(method, photo, look, 0.5) for method in (tiles, whole))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_large_photos_take_their_statistics_from_a_reduced_copy(
     rng: np.random.Generator, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Close on a photo without fine detail, where reducing changes little."""
+    """Compares a photo without fine detail, which reducing changes little."""
     monkeypatch.setattr(methods, "_STATISTICS_MAX_PIXELS", 128 * 128)
     monkeypatch.setattr(methods, "_TILE_SIDE", 192)
     ramps = np.linspace(0, 255, 256)
     photo = np.stack(np.broadcast_arrays(ramps[:, None], ramps, 128), axis=-1).astype(np.uint8)
-    found, expected = (made(method, photo, look) for method in (tiles, whole))
+    found, expected = (developed(method, photo, look) for method in (tiles, whole))
     error = np.mean(np.square(found - expected))
     assert 0 < error < 0.03**2
 
@@ -91,14 +91,14 @@ def test_weights_of_tiles_sum_to_one(count: int) -> None:
     np.testing.assert_allclose(total, 1, atol=1e-5)
 
 
-def test_no_strength_leaves_the_photo_alone(rng: np.random.Generator, look: Look) -> None:
+def test_zero_strength_keeps_the_photo(rng: np.random.Generator, look: Look) -> None:
     photo = smooth_photo(rng, 24, 24)
-    np.testing.assert_allclose(made(tiles, photo, look, 0.0), photo / 255, atol=1e-6)
+    np.testing.assert_allclose(developed(tiles, photo, look, 0.0), photo / 255, atol=1e-6)
 
 
-def test_whole_refuses_what_would_not_fit(
+def test_whole_refuses_photos_that_are_too_large(
     rng: np.random.Generator, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(methods, "_WHOLE_MAX_PIXELS", 1000)
     with pytest.raises(UserError, match=r"takes photos of up to 0\.001 megapixels"):
-        made(whole, smooth_photo(rng, 40, 40), look)
+        developed(whole, smooth_photo(rng, 40, 40), look)

@@ -9,7 +9,7 @@ from flax.traverse_util import flatten_dict
 
 @pytest.fixture
 def copy_to_keras() -> Callable[[Any, Any], None]:
-    """Give a Keras model the parameters of a flax tree; layer `a-b` takes those at `a/b`."""
+    """Set a Keras model's parameters from a Flax tree; layer `a-b` takes those at `a/b`."""
 
     def copy(params: Any, model: Any) -> None:
         layers = {}

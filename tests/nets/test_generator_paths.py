@@ -1,4 +1,4 @@
-"""What a generator may have beside the published U-Net: glow path, colour table, layer norm."""
+"""Optional parts of the generator: glow path, colour table and layer norm."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def _photo(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, (1, 32, 40, 3)).astype(np.float32)
 
 
-def test_light_spreads_as_scipy_convolves_it() -> None:
+def test_blurs_agree_with_scipy() -> None:
     x = np.random.default_rng(0).normal(size=(2, 20, 31, 3)).astype(np.float32)
     expected = x.astype(np.float64)
     for scale, blurred in enumerate(blur_pyramid(jnp.asarray(x))):
@@ -32,7 +32,7 @@ def test_light_spreads_as_scipy_convolves_it() -> None:
         np.testing.assert_allclose(blurred, expected, atol=1e-5)
 
 
-def test_the_blurs_deviate_as_documented() -> None:
+def test_blurs_have_the_documented_deviations() -> None:
     point = np.zeros((1, 101, 101, 1), np.float32)
     point[0, 50, 50, 0] = 1
     distance = np.arange(101) - 50
@@ -75,7 +75,7 @@ def test_light_far_away_reaches_a_pixel_only_through_the_glow_path() -> None:
     for glow, changed in ((0, False), (4, True)):
         generator = Generator(width=4, num_blocks=1, residual=True, colour_path=8, glow_path=glow)
         params = generator.init(jax.random.key(0), photo)["params"]
-        # The U-Net's features are left out, so that only the paths beside it are seen.
+        # Zero the U-Net's features, so that only the other paths have an effect.
         kernel = rng.normal(size=params["colour_mix"]["kernel"].shape).astype(np.float32)
         kernel[..., :4, :] = 0
         output = rng.normal(size=params["output"]["kernel"].shape).astype(np.float32)
@@ -99,7 +99,7 @@ def test_layer_norm_of_parts_is_that_of_each_pixel_after_the_shuffle() -> None:
     np.testing.assert_allclose(shuffled, expected, atol=1e-5)
 
 
-def test_layer_norm_lets_levels_through_that_instance_norm_removes() -> None:
+def test_layer_norm_keeps_levels_that_instance_norm_removes() -> None:
     rng = np.random.default_rng(0)
     x, levels = rng.normal(size=(1, 6, 7, 8)), rng.normal(size=8)
     for norm, same in ((InstanceNorm(), True), (LayerNorm(), False)):
@@ -112,6 +112,6 @@ def test_layer_norm_lets_levels_through_that_instance_norm_removes() -> None:
     ("fields", "needed"),
     [({"colour_table": 9}, "needs residual"), ({"glow_path": 4}, "needs a colour_path")],
 )
-def test_a_path_without_what_it_needs_is_refused(fields: dict[str, int], needed: str) -> None:
+def test_invalid_combinations_of_fields_are_refused(fields: dict[str, int], needed: str) -> None:
     with pytest.raises(ValueError, match=needed):
         Generator(width=4, **fields).init(jax.random.key(0), _photo())

@@ -33,7 +33,7 @@ def test_instance_norm_against_numpy(
 @pytest.mark.parametrize(
     ("dtype", "mean", "tolerance"), [(jnp.float32, 4000, 1e-4), (jnp.bfloat16, 100, 0.02)]
 )
-def test_instance_norm_of_a_bright_flat_picture_keeps_its_variance(
+def test_instance_norm_of_a_bright_flat_image_keeps_its_variance(
     rng: np.random.Generator, dtype: Any, mean: float, tolerance: float
 ) -> None:
     """Whole numbers near `mean` are exact in `dtype`; their statistics are not."""
@@ -48,7 +48,7 @@ def test_instance_norm_of_a_bright_flat_picture_keeps_its_variance(
 def test_instance_norm_has_the_gradients_of_its_definition(
     rng: np.random.Generator, random_params: Callable[..., Any]
 ) -> None:
-    """The first and the second derivative, against autodiff of the formula as it is written."""
+    """Compares the first and second derivative with autodiff of the textbook formula."""
     x, direction, weight = (rng.normal(size=(2, 4, 3, 5)).astype(np.float32) for _ in range(3))
     norm = InstanceNorm()
     params = random_params(norm, x)
@@ -101,7 +101,7 @@ def test_squeeze_excite_keeps_one_channel_below_16(rng: np.random.Generator) -> 
 
 
 def test_residual_block_has_no_relu_after_the_sum(rng: np.random.Generator) -> None:
-    """With the last norm at zero the block is the identity, negative values included."""
+    """With the last norm at zero the block is the identity, also for negative values."""
     x = rng.normal(size=(1, 8, 8, 4)).astype(np.float32)
     block = ResidualBlock(4)
     params = block.init(jax.random.key(0), x)["params"]
@@ -110,7 +110,7 @@ def test_residual_block_has_no_relu_after_the_sum(rng: np.random.Generator) -> N
 
 
 @pytest.mark.parametrize("shape", [(2, 16, 24, 5), (1, 8, 8, 1)])
-def test_a_thin_convolution_is_the_plain_one(
+def test_a_thin_convolution_equals_the_plain_one(
     rng: np.random.Generator, shape: tuple[int, ...]
 ) -> None:
     x = rng.normal(size=shape).astype(np.float32)
@@ -126,8 +126,8 @@ def test_a_thin_convolution_is_the_plain_one(
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-3, rtol=1e-4), *pulled)
 
 
-def test_a_bias_that_a_norm_takes_out_again_has_no_gradient(rng: np.random.Generator) -> None:
-    """As autodiff of the plain convolution finds, but for its rounding."""
+def test_a_bias_that_a_norm_removes_has_no_gradient(rng: np.random.Generator) -> None:
+    """Autodiff of the plain convolution finds zero up to rounding."""
     x = rng.normal(size=(2, 8, 8, 3)).astype(np.float32)
     weight = rng.normal(size=(2, 8, 8, 4)).astype(np.float32)
 

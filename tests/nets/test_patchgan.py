@@ -14,7 +14,7 @@ pytestmark = pytest.mark.agreement
 
 
 def keras_discriminator(width: int) -> keras.Model:
-    """The published discriminator; its outputs are the logits and the three features."""
+    """Return the published discriminator, with logits and three features as outputs."""
     pair = x = keras.Input((32, 32, 6))
     features = []
     for i, (channels, stride) in enumerate(

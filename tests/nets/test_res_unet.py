@@ -15,7 +15,7 @@ pytestmark = pytest.mark.agreement
 
 
 def keras_generator(width: int, num_blocks: int) -> keras.Model:
-    """The published generator, layer by layer; names are our paths with `-` for `/`."""
+    """Return the published generator in Keras; names are our paths with `-` for `/`."""
 
     def conv(
         x: Any, features: int, size: int, name: str, stride: int = 1, spectral: bool = False
@@ -67,7 +67,7 @@ def keras_generator(width: int, num_blocks: int) -> keras.Model:
     return keras.Model(photo, output)
 
 
-def signed_pictures(rng: np.random.Generator, *shape: int) -> np.ndarray:
+def signed_images(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.uniform(-1, 1, shape).astype(np.float32)
 
 
@@ -76,8 +76,8 @@ def test_parity_with_keras(
     random_params: Callable[..., Any],
     copy_to_keras: Callable[[Any, Any], None],
 ) -> None:
-    """At the published width and depth."""
-    photo = signed_pictures(rng, 2, 32, 32, 3)
+    """Compares networks of the published width and depth."""
+    photo = signed_images(rng, 2, 32, 32, 3)
     generator = Generator()
     params = random_params(generator, photo)
     with jax.numpy_rank_promotion("allow"):
@@ -102,21 +102,21 @@ def test_sizes_must_be_multiples_of_8(shape: tuple[int, ...]) -> None:
 def test_residual_generator_starts_as_the_identity(
     rng: np.random.Generator, random_params: Callable[..., Any]
 ) -> None:
-    """Whatever the other layers hold; and the zero kernel has a gradient to leave zero by."""
-    photo = signed_pictures(rng, 1, 16, 24, 3)
+    """Holds for any parameters of the other layers; the zero kernel still has a gradient."""
+    photo = signed_images(rng, 1, 16, 24, 3)
     generator = Generator(8, 1, residual=True, colour_path=32)
     params = random_params(generator, photo)
     start = jax.jit(lambda key: generator.init(key, photo)["params"]["output"])(jax.random.key(0))
 
     @jax.jit
-    def gradient_and_picture(last: Any) -> Any:
+    def gradient_and_image(last: Any) -> Any:
         def loss(last: Any) -> Any:
             picture = generator.apply({"params": {**params, "output": last}}, photo)
             return jnp.sum(picture), picture
 
         return jax.grad(loss, has_aux=True)(last)
 
-    gradient, picture = gradient_and_picture(start)
+    gradient, picture = gradient_and_image(start)
     np.testing.assert_array_equal(picture, photo)
     assert np.any(gradient["kernel"])
 
@@ -125,8 +125,8 @@ def test_residual_generator_starts_as_the_identity(
 def test_colour_path_alone_is_a_function_of_each_pixel(
     rng: np.random.Generator, random_params: Callable[..., Any], residual: bool
 ) -> None:
-    """With the U-Net's last features at zero only the pointwise path is left: check it in numpy."""
-    photo = signed_pictures(rng, 2, 8, 16, 3)
+    """With the U-Net's features at zero only the pointwise path remains; compare with numpy."""
+    photo = signed_images(rng, 2, 8, 16, 3)
     generator = Generator(8, 1, residual=residual, colour_path=32)
     params = random_params(generator, photo)
     params["up3"]["join"]["norm"] = jax.tree.map(np.zeros_like, params["up3"]["join"]["norm"])
@@ -143,7 +143,7 @@ def test_colour_path_alone_is_a_function_of_each_pixel(
 
 
 def test_bfloat16_activations_with_float32_masters_and_result(rng: np.random.Generator) -> None:
-    photo = signed_pictures(rng, 1, 16, 16, 3)
+    photo = signed_images(rng, 1, 16, 16, 3)
     generator = Generator(8, 1, residual=True, colour_path=32, dtype=jnp.bfloat16)
     variables = jax.eval_shape(generator.init, jax.random.key(0), photo)
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype(jnp.float32)}

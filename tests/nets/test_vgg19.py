@@ -17,7 +17,7 @@ pytestmark = pytest.mark.agreement
 
 @pytest.fixture(scope="module")
 def layers() -> Any:
-    """Random layers of a scale that keeps the activations alive, as He et al. start ReLU nets."""
+    """Random layers scaled as by He et al., which keeps the scale of activations."""
     rng = np.random.default_rng(7)
 
     def draw(shape: tuple[int, ...]) -> np.ndarray:
@@ -29,13 +29,13 @@ def layers() -> Any:
 
 
 @pytest.fixture
-def pictures(rng: np.random.Generator) -> np.ndarray:
-    """uint8 [2, 32, 32, 3]."""
+def images(rng: np.random.Generator) -> np.ndarray:
+    """Random images, uint8 [2, 32, 32, 3]."""
     return rng.integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
 
 
-def signed(pictures: np.ndarray) -> np.ndarray:
-    return (pictures / 127.5 - 1).astype(np.float32)
+def signed(images: np.ndarray) -> np.ndarray:
+    return (images / 127.5 - 1).astype(np.float32)
 
 
 @jax.jit
@@ -50,20 +50,20 @@ def assert_same_features(got: Any, wanted: Any) -> None:
     np.testing.assert_allclose(got / scale, wanted / scale, atol=1e-4)
 
 
-def test_parity_with_keras(layers: Any, pictures: np.ndarray) -> None:
+def test_parity_with_keras(layers: Any, images: np.ndarray) -> None:
     whole = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3))
     model = keras.Model(whole.input, whole.get_layer("block4_conv2").output)
     for name, parts in layers.items():
         model.get_layer(name).set_weights([parts["kernel"], parts["bias"]])
-    ready = keras.applications.vgg19.preprocess_input(pictures.astype(np.float32))
-    got = features(vgg19.Vgg19Weights(layers, "keras"), signed(pictures))
+    ready = keras.applications.vgg19.preprocess_input(images.astype(np.float32))
+    got = features(vgg19.Vgg19Weights(layers, "keras"), signed(images))
     assert_same_features(got, model.predict_on_batch(ready))
 
 
-def test_parity_with_torch_functions(layers: Any, pictures: np.ndarray) -> None:
-    """torchvision's formula: ToTensor, then Normalize, then convolutions in NCHW."""
+def test_parity_with_torch_functions(layers: Any, images: np.ndarray) -> None:
+    """torchvision's preprocessing: ToTensor, Normalize, then convolutions in NCHW."""
     torch = pytest.importorskip("torch", reason="needs cinegan-jax[torch]")
-    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(torch.float32) / 255
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).to(torch.float32) / 255
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     x = (x - mean[:, None, None]) / deviation[:, None, None]
     for name, parts in layers.items():
@@ -71,11 +71,11 @@ def test_parity_with_torch_functions(layers: Any, pictures: np.ndarray) -> None:
             x = torch.nn.functional.max_pool2d(x, 2)
         kernel = torch.from_numpy(parts["kernel"].transpose(3, 2, 0, 1).copy())
         x = torch.nn.functional.conv2d(x, kernel, torch.from_numpy(parts["bias"]), padding=1).relu()
-    got = features(vgg19.Vgg19Weights(layers, "torchvision"), signed(pictures))
+    got = features(vgg19.Vgg19Weights(layers, "torchvision"), signed(images))
     assert_same_features(got, x.permute(0, 2, 3, 1).numpy())
 
 
-def test_several_layers_are_those_of_keras(layers: Any, pictures: np.ndarray) -> None:
+def test_several_layers_agree_with_keras(layers: Any, images: np.ndarray) -> None:
     names = ("block1_conv2", "block2_conv1", "block3_conv4")
     whole = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3))
     outputs = [whole.get_layer(name).output for name in names]
@@ -84,9 +84,9 @@ def test_several_layers_are_those_of_keras(layers: Any, pictures: np.ndarray) ->
         if layer.name in layers:
             parts = layers[layer.name]
             layer.set_weights([parts["kernel"], parts["bias"]])
-    ready = keras.applications.vgg19.preprocess_input(pictures.astype(np.float32))
+    ready = keras.applications.vgg19.preprocess_input(images.astype(np.float32))
     network = jax.jit(lambda w, x: vgg19.Features(w, layers=names)(x))
-    found = network(vgg19.Vgg19Weights(layers, "keras"), signed(pictures))
+    found = network(vgg19.Vgg19Weights(layers, "keras"), signed(images))
     assert found.keys() == set(names)
     for name, wanted in zip(names, model.predict_on_batch(ready), strict=True):
         scale = np.abs(wanted).max()
@@ -102,7 +102,7 @@ def test_nothing_is_computed_past_the_deepest_layer(
     assert program.count("conv_general_dilated[") == convolutions
 
 
-def test_a_layer_that_is_not_there_is_named(layers: Any) -> None:
+def test_an_unknown_layer_is_named(layers: Any) -> None:
     network = vgg19.Features(vgg19.Vgg19Weights(layers, "keras"), layers=("block5_conv1",))
     with pytest.raises(ValueError, match=r"block5_conv1.*block1_conv1, .*block4_conv2"):
         network(-np.ones((1, 8, 8, 3), np.float32))
@@ -131,7 +131,7 @@ def save(path: Path, layers: Any, **metadata: str) -> None:
     return path
 
 
-def test_load_gives_back_what_was_saved(layers: Any, tmp_path: Path) -> None:
+def test_loaded_weights_equal_the_saved_ones(layers: Any, tmp_path: Path) -> None:
     weights = vgg19.load_vgg19(
         save(tmp_path / "v.safetensors", layers, preprocessing="torchvision")
     )

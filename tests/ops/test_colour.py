@@ -1,4 +1,4 @@
-"""Colour spaces against colour-science and scikit-image."""
+"""Colour spaces, compared with colour-science and scikit-image."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ def test_encoding_agrees_with_colour_science(colours: np.ndarray, kind: Callable
 
 @pytest.mark.parametrize("kind", [np.asarray, jnp.asarray])
 def test_lab_agrees_with_skimage(colours: np.ndarray, kind: Callable[..., Any]) -> None:
-    """To 0.01 of a unit: the two round the primaries' matrix differently."""
+    """Agrees within 0.01, because the two round the matrix of the primaries differently."""
     np.testing.assert_allclose(srgb_to_lab(kind(colours)), rgb2lab(colours), atol=0.01)
 
 

@@ -18,7 +18,7 @@ def strict_dtypes() -> Iterator[None]:
 
 @pytest.fixture
 def levels() -> np.ndarray:
-    """Every uint8 value once, as a picture [1, 16, 16, 1]."""
+    """Image [1, 16, 16, 1] with every uint8 value once."""
     return np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
 
 

@@ -1,4 +1,4 @@
-"""LUTs against scipy's interpolator and known looks."""
+"""LUTs, compared with scipy's interpolation and known looks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.agreement
 
 
 def warm(colours: np.ndarray) -> np.ndarray:
-    """A smooth look that mixes channels."""
+    """Apply a smooth look that mixes channels."""
     red, green, blue = np.moveaxis(colours, -1, 0)
     return np.stack([red**0.8, 0.9 * green + 0.1 * red * blue, 0.05 + 0.8 * blue**1.2], -1).astype(
         np.float32
@@ -55,14 +55,14 @@ def test_fit_recovers_a_smooth_look(rng: np.random.Generator) -> None:
     assert np.abs(apply_lut(lut, unseen) - warm(unseen)).mean() < 0.003
 
 
-def test_fit_continues_into_colours_that_were_not_seen(rng: np.random.Generator) -> None:
+def test_fit_extrapolates_to_colours_without_pixels(rng: np.random.Generator) -> None:
     seen = (rng.random((20_000, 3)) * 0.5).astype(np.float32)
     lut = fit_lut(seen, seen + 0.1, size=17)
     unseen = np.float32([[0.8, 0.2, 0.2], [0.8, 0.8, 0.8], [0.1, 0.7, 0.9]])
     np.testing.assert_allclose(apply_lut(lut, unseen), np.minimum(unseen + 0.1, 1), atol=0.02)
 
 
-def test_fit_of_an_unchanged_picture_is_the_identity(rng: np.random.Generator) -> None:
+def test_fit_of_an_unchanged_image_is_the_identity(rng: np.random.Generator) -> None:
     pixels = rng.random((5_000, 3), np.float32)
     np.testing.assert_allclose(fit_lut(pixels, pixels, size=9), identity_lut(9), atol=1e-5)
 
