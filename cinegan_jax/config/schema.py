@@ -7,7 +7,6 @@ section that they concern.
 """
 
 import dataclasses
-import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
@@ -144,7 +143,6 @@ def with_default(
     return dataclasses.field(default=default, metadata={_METADATA: _Description(meaning, limits)})
 
 
-@functools.cache
 def keys_of(schema: type[Section]) -> tuple[Key, ...]:
     """Return the keys of a section in their order, those of sections within it left out."""
     types = get_type_hints(schema)

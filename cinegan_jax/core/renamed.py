@@ -1,4 +1,4 @@
-"""Names that versions before 0.2 wrote into workdirs, and their present ones.
+"""Names in workdirs of versions before 0.2, and their present names.
 
 Records, configs and checkpoints of older runs are read through this table, so that no other code
 knows the old names.

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from cinegan_jax.darkroom.outcome import printable
+from cinegan_jax.darkroom.outcomes import printable
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from PIL import Image
 
 from cinegan_jax.data.shapes import COLOURS, KINDS, RADIUS, SHIFT, TURN, Shape, draw
 from cinegan_jax.pages.image_grid import CAPTION, GUTTER
-from cinegan_jax.sampling.copies import Comparison, LearnedFrom, compare
+from cinegan_jax.sampling.copies import NeighbourComparison, RunImages, compare_with_training
 from cinegan_jax.sampling.latent_generator import open_generator
 
 SIZE = 32
@@ -60,16 +60,16 @@ def test_figures_tell_copying_apart(written):
     folder, said = written
     figures = json.loads((folder / "neighbours.json").read_text())
     assert figures["samples"] == 16
-    assert figures["training_pictures"] == 40
-    assert figures["held_out_pictures"] == 60
+    assert figures["training_images"] == 40
+    assert figures["held_out_images"] == 60
     assert figures["step"] == 6
     nearest = [row[0]["distance"] for row in figures["neighbours"]]
     assert figures["median_of_samples"] == pytest.approx(np.median(nearest), abs=0.01)
     assert figures["percentile_1_of_held_out"] < figures["median_of_held_out"]
     assert figures["share_of_samples_nearer"] >= 2 / 16
-    assert "40 training pictures" in said
+    assert "40 training images" in said
     assert f"{figures['share_of_samples_nearer']:.1%} of the samples are nearer" in said
-    assert "says nothing" not in said
+    assert "last figure is meaningless" not in said
 
 
 def test_the_sheet_begins_with_the_nearest(written, copying_run):
@@ -102,7 +102,7 @@ def test_pictures_of_which_none_can_be_read(run_sample, make_run, tmp_path):
     (tmp_path / "train" / "broken.png").write_bytes(b"no picture")
     run = make_run(tmp_path / "run", **{"data.path": str(tmp_path)})
     said = run_sample(run, "--neighbours", 2, "-o", tmp_path / "out", code=2)
-    assert "none of the 1 training pictures" in said
+    assert "none of the 1 training images" in said
 
 
 def _fresh_shapes(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
@@ -114,11 +114,11 @@ def _fresh_shapes(rng: np.random.Generator, count: int, size: int) -> np.ndarray
 
 
 def test_new_pictures_of_the_same_kind_are_no_copies_but_noisy_copies_are(rng):
-    data = LearnedFrom("shapes", "", "", 32, "squash")
+    data = RunImages("shapes", "", "", 32, "squash")
     copied = np.stack([data.train[int(index)].target for index in rng.integers(0, 10_000, 40)])
     noisy = np.clip(copied + rng.normal(0, 2, copied.shape), 0, 255).astype(np.uint8)
     pictures = np.concatenate([_fresh_shapes(rng, 200, 32), noisy])
-    comparison = compare(pictures, data, k=1, watch=lambda batches, _: batches)
+    comparison = compare_with_training(pictures, data, k=1, progress=lambda batches, _: batches)
     assert comparison.trained == 10_000
     near = comparison.distances[:, 0] < np.percentile(comparison.held_out, 1)
     assert near[:200].mean() < 0.05
@@ -126,7 +126,7 @@ def test_new_pictures_of_the_same_kind_are_no_copies_but_noisy_copies_are(rng):
     assert np.median(comparison.distances[:200, 0]) == pytest.approx(
         np.median(comparison.held_out), rel=0.1
     )
-    assert comparison.summary()["share_of_samples_nearer"] == near.mean()
+    assert comparison.figures()["share_of_samples_nearer"] == near.mean()
 
 
 def test_held_out_pictures_that_were_trained_on_are_told(rng):
@@ -134,5 +134,7 @@ def test_held_out_pictures_that_were_trained_on_are_told(rng):
     distances = np.array([[3.0], [4.0], [5.0], [6.0]])
     places = np.zeros((4, 1), int)
     for held_out, told in ((np.array([0.05, 4.0]), True), (np.array([2.0, 4.0]), False)):
-        comparison = Comparison(pictures, distances, places, places > 0, held_out, trained=9)
-        assert ("says nothing" in comparison.in_words()) == told
+        comparison = NeighbourComparison(
+            pictures, distances, places, places > 0, held_out, trained=9
+        )
+        assert ("last figure is meaningless" in comparison.summary()) == told

@@ -1,7 +1,7 @@
 import numpy as np
 
 from cinegan_jax.pages.image_grid import GUTTER
-from cinegan_jax.sampling.images import Layout, walk_frames
+from cinegan_jax.sampling.images import GridLayout, walk_frames
 from cinegan_jax.sampling.latent_generator import open_generator
 
 
@@ -16,7 +16,7 @@ def test_a_walk_passes_the_first_pictures_of_the_seed(latent_run):
 
 def test_walks_beside_each_other_have_latents_of_their_own(latent_run):
     generator = open_generator(latent_run)
-    frames = walk_frames(generator, 2, 4, Layout(columns=3, rows=2))
+    frames = walk_frames(generator, 2, 4, GridLayout(columns=3, rows=2))
     pictures = generator.decode(generator.latents(np.arange(12)))
     for walk in range(6):
         top, left = (GUTTER + place * (32 + GUTTER) for place in divmod(walk, 3))

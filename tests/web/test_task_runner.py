@@ -8,9 +8,8 @@ import hostile
 import httpx
 import numpy as np
 import pytest
-from conftest import Darkroom
 from PIL import Image
-from serving import until
+from serving import Darkroom, until
 
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, installed_looks
@@ -125,7 +124,12 @@ def test_nothing_is_left_on_the_disk(darkroom: Darkroom) -> None:
 def test_a_job_may_be_called_off_and_the_next_goes_on(darkroom: Darkroom) -> None:
     client, process = darkroom.client, darkroom.worker.pid
     with pytest.raises(httpx.ReadTimeout):
-        client.post("/v1/apply", files={"photo": PHOTO}, data={"look": LOOK}, timeout=0.001)
+        client.post(
+            "/v1/apply",
+            files={"photo": PHOTO},
+            data={"look": LOOK},
+            timeout=httpx.Timeout(60, read=0.001),
+        )
     until(lambda: client.get("/healthz").json()["requests"] == 0)
     assert apply(darkroom, PHOTO).status_code == 200
     assert darkroom.worker.pid == process

@@ -1,4 +1,4 @@
-"""Paths here and in buckets."""
+"""Local paths and paths in buckets."""
 
 import importlib.util
 import subprocess
@@ -38,8 +38,8 @@ def test_a_missing_package_is_named(missing: str, monkeypatch: pytest.MonkeyPatc
         storage.open_path("gs://bucket/run")
 
 
-def test_what_another_program_wrote_is_seen(bucket: epath.Path) -> None:
-    """As TensorStore does, past the listings that gcsfs would keep."""
+def test_files_of_another_program_are_found(bucket: epath.Path) -> None:
+    """TensorStore writes without gcsfs, whose cached listings must not hide its files."""
     import gcsfs
 
     (bucket / "a").write_text("1")
@@ -49,7 +49,7 @@ def test_what_another_program_wrote_is_seen(bucket: epath.Path) -> None:
     assert sorted(path.name for path in bucket.iterdir()) == ["a", "b"]
 
 
-def test_making_a_folder_in_a_bucket_leaves_nothing(bucket: epath.Path) -> None:
+def test_making_a_folder_in_a_bucket_leaves_no_object(bucket: epath.Path) -> None:
     storage.make_folder(bucket / "run")
     assert not bucket.exists()
 
@@ -61,7 +61,7 @@ def test_a_missing_bucket_is_not_made(bucket: epath.Path) -> None:
     assert not epath.Path("gs://nowhere").exists()
 
 
-def test_a_network_that_is_down_is_no_mistake_of_the_user(
+def test_a_lost_network_is_not_reported_as_a_user_error(
     bucket: epath.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: object) -> None:
@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["disk", "bucket"])
-def test_whole_writing_and_local_copies(place: str, request: pytest.FixtureRequest) -> None:
+def test_atomic_writes_and_local_copies(place: str, request: pytest.FixtureRequest) -> None:
     folder = request.getfixturevalue("bucket" if place == "bucket" else "tmp_path")
     path = epath.Path(folder / "a.txt")
     storage.write_whole(path, "one")
@@ -95,7 +95,7 @@ def test_a_local_run_needs_no_cloud(tmp_path: Path, small_pairs: dict[str, str])
     program = f"""
 import sys
 sys.modules |= {{"gcsfs": None, "google.cloud.storage": None}}  # as if they were not installed
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 import runs
 sys.argv = ["main", *{flags!r}]
 runs.app.run(runs.main.main, flags_parser=runs.main.parse_flags)

@@ -4,7 +4,7 @@ import numpy as np
 
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.images import Picture
-from cinegan_jax.sampling.nearest import BATCH, training_batches
+from cinegan_jax.sampling.nearest import TRAINING_BATCH_SIZE, training_batches
 
 
 class _Listed:
@@ -29,9 +29,13 @@ def test_each_good_picture_once_and_in_order(rng):
     pictures = rng.integers(0, 256, (700, 4, 6, 3), dtype=np.uint8)
     batches = list(training_batches(_Listed(pictures), size=4, crop="crop"))
     good = [index for index in range(700) if index % 10 != 3]
-    assert [len(batch.indices) for batch in batches] == [BATCH, BATCH, len(good) - 2 * BATCH]
+    assert [len(batch.indices) for batch in batches] == [
+        TRAINING_BATCH_SIZE,
+        TRAINING_BATCH_SIZE,
+        len(good) - 2 * TRAINING_BATCH_SIZE,
+    ]
     assert [index for batch in batches for index in batch.indices] == good
-    fitted = np.concatenate([batch.pictures for batch in batches])
+    fitted = np.concatenate([batch.images for batch in batches])
     np.testing.assert_array_equal(fitted, pictures[good, :, 1:5])
 
 

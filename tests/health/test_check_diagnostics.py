@@ -1,4 +1,4 @@
-"""Ratios that the host makes of what a step measured."""
+"""Ratios and differences that the host derives from the measurements of a step."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 from cinegan_jax.health.diagnostics import derive
 
 
-def test_updates_are_told_against_what_they_move() -> None:
+def test_updates_are_relative_to_the_parameters_that_they_move() -> None:
     measured = {
         "generator/update_norm": 0.5,
         "generator/parameter_norm": 10.0,
@@ -24,7 +24,7 @@ def test_updates_are_told_against_what_they_move() -> None:
     assert "generator/parameter_norm/e1" not in found  # only wanted for the ratio
 
 
-def test_real_and_generated_pictures_count_alike() -> None:
+def test_real_and_generated_images_have_equal_weight() -> None:
     measured = {
         "discriminator/accuracy_real_full": 0.9,
         "discriminator/accuracy_fake_full": 0.7,
@@ -36,12 +36,11 @@ def test_real_and_generated_pictures_count_alike() -> None:
     found = derive(measured, {})
     assert found["discriminator/accuracy_full"] == pytest.approx(0.8)
     assert found["discriminator/margin_half"] == pytest.approx(1.5)
-    assert found["discriminator/accuracy"] == pytest.approx(
-        0.5
-    )  # of a family with one discriminator
+    # A family with one discriminator has no scale in the name.
+    assert found["discriminator/accuracy"] == pytest.approx(0.5)
 
 
-def test_pictures_are_told_against_their_targets() -> None:
+def test_outputs_are_compared_with_inputs_and_targets() -> None:
     measured = {
         "output/pair_distance": 0.1,
         "input/pair_distance": 0.4,
@@ -65,13 +64,13 @@ def test_players_are_compared() -> None:
     assert "players/gradient_norm_ratio" not in derive({"discriminator/gradient_norm": 1.5}, {})
 
 
-def test_levels_are_told_against_their_start() -> None:
+def test_levels_are_relative_to_their_start() -> None:
     found = derive({"level/l1": 3.0}, {"level/l1": 2.0, "level/perceptual": 5.0})
     assert found["level/l1_to_start"] == pytest.approx(1.5)
     assert "level/perceptual_to_start" not in found
 
 
-def test_what_is_not_finite_is_not_known() -> None:
+def test_values_that_are_not_finite_become_none() -> None:
     measured = {"level/l1": math.nan, "generator/gradient_norm": math.inf}
     found = derive({**measured, "discriminator/gradient_norm": 2.0}, {"level/l1": 1.0})
     assert found == {

@@ -1,4 +1,4 @@
-"""Programs are compiled once a workdir or a user, however often a process starts."""
+"""Programs are compiled once per workdir or user, however often a process starts."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ SETTINGS = (
 
 @pytest.fixture(autouse=True)
 def no_cache() -> Iterator[None]:
-    """A process as a user starts it: no cache is set. Short compilations are kept too."""
+    """Start without a cache, as for a user; short compilations are cached too."""
     before = {name: getattr(jax.config, name) for name in SETTINGS}
     jax.config.update("jax_compilation_cache_dir", None)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -43,7 +43,7 @@ def no_cache() -> Iterator[None]:
 
 @pytest.fixture
 def events() -> Iterator[Counter[str]]:
-    """How often the cache was asked, hit and added to."""
+    """Count requests, hits and misses of the cache."""
     counter: Counter[str] = Counter()
 
     def count(event: str, **_: Any) -> None:
@@ -55,13 +55,13 @@ def events() -> Iterator[Counter[str]]:
 
 
 def start(workdir: Path, settings: dict[str, Any]) -> None:
-    """One start of a run, as if nothing were compiled yet."""
+    """Run once with no program in memory."""
     jax.clear_caches()
     assert train(Run(runs.config_of(settings)), workdir) == 0
 
 
 def programs(workdir: Path) -> set[str]:
-    """The programs kept in the workdir."""
+    """Return the programs in the cache of a workdir."""
     return {path.name for path in (workdir / "compilation_cache").glob("*-cache")}
 
 
@@ -84,14 +84,14 @@ def test_a_run_that_starts_again_compiles_nothing(
     assert programs(tmp_path) == second
 
 
-def test_a_cache_that_the_user_set_is_left(tmp_path: Path) -> None:
+def test_a_cache_that_the_user_set_is_kept(tmp_path: Path) -> None:
     jax.config.update("jax_compilation_cache_dir", str(tmp_path / "own"))
     keep_compilations(tmp_path / "run")
     assert jax.config.jax_compilation_cache_dir == str(tmp_path / "own")
     assert jax.config.jax_compilation_cache_max_size == -1
 
 
-def test_a_program_cut_short_is_compiled_and_kept_anew(
+def test_a_partly_written_program_is_compiled_and_cached_again(
     tmp_path: Path, events: Counter[str]
 ) -> None:
     keep_compilations(tmp_path)
@@ -125,7 +125,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_user_keeps_even_short_compilations_for_the_next_command(
+def test_short_compilations_of_commands_are_cached_for_the_next_one(
     home: Path, events: Counter[str]
 ) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 3600.0)
@@ -141,7 +141,7 @@ def test_a_user_keeps_even_short_compilations_for_the_next_command(
     assert events["cache_hits"] == events["compile_requests_use_cache"] > 0
 
 
-def test_the_user_may_move_the_cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_can_move_the_cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "elsewhere"))
     assert user_folder() == home / "elsewhere" / "cinegan" / "compilations"
     monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
@@ -151,7 +151,7 @@ def test_the_user_may_move_the_cache(home: Path, monkeypatch: pytest.MonkeyPatch
     assert jax.config.jax_compilation_cache_dir == str(home / "own")
 
 
-def test_without_a_folder_that_can_be_written_a_user_has_no_cache(home: Path) -> None:
+def test_without_a_writable_folder_nothing_is_cached(home: Path) -> None:
     (home / ".cache").write_text("a file where the folder should be")
     keep_compilations_for_user()
     assert jax.config.jax_compilation_cache_dir is None

@@ -1,25 +1,60 @@
-"""What a person sees of a batch: a bar while it runs, and how it ended."""
+"""Outcomes of the photos of a batch, and the report that a person reads."""
 
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cinegan_jax.darkroom.outcome import Outcome, Status, printable
+_NAMES_SHOWN = 5
+"""Maximum number of names listed per reason, and of results listed."""
 
-NAMES_SHOWN = 5
-"""Of files that share a reason, and of results."""
+Status = Literal["done", "skipped", "failed"]
 
 
-class Report:
-    """Follows a batch on standard error: a bar on a terminal, else a line for each photo."""
+@dataclass(frozen=True)
+class Outcome:
+    """How one photo ended.
+
+    Attributes:
+      photo: its path as given on the command line or found in a folder.
+      status: `done`, `skipped` (nothing to do) or `failed`.
+      reason: why it was skipped or failed.
+      result: the file that was written.
+      notes: remarks about the result, such as frames left out.
+      ends_batch: whether all later photos would fail too, as on a full disk.
+    """
+
+    photo: Path
+    status: Status
+    reason: str = ""
+    result: Path | None = None
+    notes: tuple[str, ...] = ()
+    ends_batch: bool = False
+
+
+def printable(path: Path | str) -> str:
+    """Return a name as one line of text, with everything escaped that could break or disguise it.
+
+    Escaped are control characters, bytes that are not UTF-8, and invisible characters other than
+    the zero-width joiner of emoji.
+    """
+    return "".join(
+        c if c.isprintable() or c == "\u200d" else c.encode("unicode_escape").decode()
+        for c in str(path)
+    )
+
+
+class BatchReport:
+    """Progress of a batch on standard error: a bar on a terminal, otherwise one line per photo."""
 
     def __init__(self, photos: int) -> None:
-        """`photos`: how many there are."""
+        """Create the report of a batch with this number of photos."""
         self.outcomes: list[Outcome] = []
         self._console = Console(stderr=True, markup=False, emoji=False, highlight=False)
         self.bar = Progress(
@@ -38,7 +73,7 @@ class Report:
         self._photos = photos
         self._counts: Counter[Status] = Counter()
 
-    def __enter__(self) -> "Report":
+    def __enter__(self) -> "BatchReport":
         self.bar.start()
         return self
 
@@ -51,13 +86,13 @@ class Report:
         self.bar.stop()
 
     def share(self, photo: Path, done: float) -> None:
-        """0 to 1 of a photo is developed."""
+        """Show the completed fraction of a photo, 0 to 1."""
         with self._lock:
             self._shares[photo] = done
         self._show(printable(photo.name))
 
     def ended(self, outcome: Outcome) -> None:
-        """A photo came to its end; one that was skipped does not count for the time left."""
+        """Record an outcome. Skipped photos do not count towards the remaining time."""
         with self._lock:
             self._shares.pop(outcome.photo, None)
             self.outcomes.append(outcome)
@@ -81,25 +116,25 @@ class Report:
 
 
 def summary(outcomes: Sequence[Outcome], not_tried: int = 0) -> Iterable[str]:
-    """Lines that say how many photos were done, skipped and failed, and why."""
+    """Yield lines with the number of photos done, skipped and failed, and the reasons."""
     by_status: dict[Status, list[Outcome]] = {"done": [], "skipped": [], "failed": []}
     for outcome in outcomes:
         by_status[outcome.status].append(outcome)
     done, skipped, failed = by_status.values()
     counts = [f"{len(done)} developed", f"{len(skipped)} skipped", f"{len(failed)} failed"]
     yield ", ".join(counts) + (f", {not_tried} not tried" if not_tried else "")
-    if len(done) <= NAMES_SHOWN:
+    if len(done) <= _NAMES_SHOWN:
         yield from (f"  {printable(outcome.result)}" for outcome in done if outcome.result)
-    yield from _grouped("noted", [(note, o.photo) for o in done for note in o.notes])
+    yield from _grouped("note", [(note, o.photo) for o in done for note in o.notes])
     yield from _grouped("skipped", [(o.reason, o.photo) for o in skipped])
     yield from (f"failed: {printable(o.photo)}: {o.reason}" for o in failed)
 
 
 def _grouped(word: str, entries: list[tuple[str, Path]]) -> Iterable[str]:
-    """A line for each reason, with the first few of the photos that it holds for."""
+    """Yield one line per reason, with the first few of its photos."""
     photos = defaultdict(list)
     for reason, photo in entries:
         photos[reason].append(printable(photo))
     for reason, names in photos.items():
-        more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-        yield f"{word}: {', '.join(names[:NAMES_SHOWN])}{more}: {reason}"
+        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+        yield f"{word}: {', '.join(names[:_NAMES_SHOWN])}{more}: {reason}"

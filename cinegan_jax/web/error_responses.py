@@ -1,4 +1,4 @@
-"""What each error becomes for the client: a status and one plain sentence, never internals."""
+"""HTTP responses to errors: a status and one plain sentence, without internals."""
 
 import logging
 from collections.abc import Mapping
@@ -11,46 +11,48 @@ from starlette.responses import JSONResponse, Response
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.web.worker import JobTooLong, WorkerFailed
 
-log = logging.getLogger(__name__)
+_GENERIC = "Something went wrong on the server; its log has the details."
 
-GENERIC = "Something went wrong here; the server's own log says what."
+_log = logging.getLogger(__name__)
 
 
-def problem(status: int, text: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Every error looks like this."""
+def error_response(
+    status: int, text: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Return the JSON response that every error gets: `{"error": text}`."""
     return JSONResponse({"error": text}, status, headers)
 
 
 def _user_error(_: Request, error: Exception) -> Response:
-    return problem(422, str(error))
+    return error_response(422, str(error))
 
 
 def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     parts = (f"{part['loc'][-1]}: {part['msg'].lower()}" for part in error.errors())
-    return problem(422, "; ".join(parts))
+    return error_response(422, "; ".join(parts))
 
 
 def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, error.detail, error.headers)
+    return error_response(error.status_code, error.detail, error.headers)
 
 
 def _too_long(request: Request, _: Exception) -> Response:
     seconds = request.app.state.limits.job_seconds
-    return problem(504, f"This took more than {seconds:.0f} seconds and was given up.")
+    return error_response(504, f"Stopped: developing took more than {seconds:.0f} seconds.")
 
 
 def _worker_failed(_: Request, error: Exception) -> Response:
-    log.error("a job failed: %s", error)
-    return problem(500, GENERIC)
+    _log.error("a job failed: %s", error)
+    return error_response(500, _GENERIC)
 
 
 def _unexpected(_: Request, error: Exception) -> Response:
-    return problem(500, GENERIC)  # Starlette raises it again, and uvicorn logs it
+    return error_response(500, _GENERIC)  # Starlette raises it again, and uvicorn logs it
 
 
-HANDLERS = {
+ERROR_HANDLERS = {
     UserError: _user_error,
     RequestValidationError: _invalid,
     HTTPException: _refused,

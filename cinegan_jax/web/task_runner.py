@@ -1,4 +1,4 @@
-"""What the worker's process does. The only module of this package that imports JAX."""
+"""The tasks as the worker process runs them. The only module of this package that imports JAX."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,20 +17,33 @@ from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_format
 from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
 from cinegan_jax.photos.photo import Photo
 from cinegan_jax.photos.read import read_photo
-from cinegan_jax.web.limits import Limits
-from cinegan_jax.web.tasks import Answer, Develop, Hello, LookCard, MakeLut, Task, WarmUp
+from cinegan_jax.web.jobs import (
+    Answer,
+    DevelopPhoto,
+    LookSummary,
+    MakeLut,
+    WarmUp,
+    WorkerInfo,
+    WorkerTask,
+)
+from cinegan_jax.web.limits import ServerLimits
 
-HALD_SIZE = 64
-"""Nodes an axis of a HaldCLUT of level 8, the usual one."""
+_HALD_SIZE = 64
+"""Nodes per axis of a HaldCLUT of level 8, the usual one."""
 
-Progress = Callable[[float], None]
+_OnProgress = Callable[[float], None]
+"""Called with the completed fraction, 0 to 1."""
 
 
-class Pixels:
-    """The looks, and what can be done with them."""
+class TaskRunner:
+    """The loaded looks, and the tasks that use them."""
 
-    def __init__(self, limits: Limits, weights: tuple[str, ...]) -> None:
-        """Raises a UserError where a look cannot be used."""
+    def __init__(self, limits: ServerLimits, weights: tuple[str, ...]) -> None:
+        """Load the installed looks and those of `weights`.
+
+        Raises:
+          UserError: a look cannot be used.
+        """
         keep_compilations_for_user()
         self._limits = limits
         names = sorted(installed_looks(), key=lambda name: name != DEFAULT_LOOK)
@@ -39,25 +52,25 @@ class Pixels:
         self._looks = {look.name: look for look in looks}
         self._tables: dict[str, np.ndarray] = {}
 
-    def hello(self) -> Hello:
-        """What can be done here."""
-        cards = tuple(LookCard(name, _description(name)) for name in self._looks)
-        return Hello(cards, PHOTO_SUFFIXES)
+    def info(self) -> WorkerInfo:
+        """Return the available looks and the suffixes of readable photos."""
+        looks = tuple(LookSummary(name, _description(name)) for name in self._looks)
+        return WorkerInfo(looks, PHOTO_SUFFIXES)
 
-    def do(self, task: Task, progress: Progress) -> Answer:
-        """Does a task.
+    def do(self, task: WorkerTask, on_progress: _OnProgress) -> Answer:
+        """Run a task and return the file it produces.
 
         Raises:
-          UserError: it cannot be done.
+          UserError: the task cannot be done.
         """
         match task:
-            case Develop():
-                return self._develop(task, progress)
+            case DevelopPhoto():
+                return self._develop(task, on_progress)
             case MakeLut():
                 return self._lut(task)
             case WarmUp():
                 grey = np.full((task.height, task.width, 3), 128, np.uint8)
-                develop(grey, self._look(task.look), Settings(), progress)
+                develop(grey, self._look(task.look), Settings(), on_progress)
                 return Answer()
 
     def _look(self, name: str) -> Look:
@@ -65,18 +78,18 @@ class Pixels:
             raise UserError(f"look {name!r} is not one of {', '.join(self._looks)}")
         return self._looks[name]
 
-    def _develop(self, task: Develop, progress: Progress) -> Answer:
+    def _develop(self, task: DevelopPhoto, on_progress: _OnProgress) -> Answer:
         look = self._look(task.look)
         settings = Settings(task.method, task.strength, task.grain)
         settings.check()
         options = EncodeOptions(task.format, task.quality)
         options.check()
         photo = read_photo(task.photo, name=task.name, max_pixels=self._limits.pixels)
-        progress(0.0)
+        on_progress(0.0)
         if task.max_side:
-            photo = reduced(photo, task.max_side)
+            photo = _reduced(photo, task.max_side)
         self._check_whole(photo, settings)
-        developed = develop(photo.pixels, look, settings, progress)
+        developed = develop(photo.pixels, look, settings, on_progress)
         return Answer(
             encode_photo(photo, developed, options),
             media_type=f"image/{output_format(photo, options)}",
@@ -86,7 +99,7 @@ class Pixels:
     def _lut(self, task: MakeLut) -> Answer:
         table = self._table(self._look(task.look))
         if task.format == "hald":
-            return Answer(encode_hald(resized(table, HALD_SIZE)), "image/png", ".png")
+            return Answer(encode_hald(resized(table, _HALD_SIZE)), "image/png", ".png")
         comments = [f"The colours of the look {task.look}, by cinegan-jax."]
         return Answer(encode_cube(resized(table, task.size), comments), "text/plain", ".cube")
 
@@ -108,8 +121,8 @@ def _description(look: str) -> str:
     return read_card(look).description if look in installed_looks() else "Your own."
 
 
-def reduced(photo: Photo, max_side: int) -> Photo:
-    """The photo in sRGB with its long side no longer than `max_side`, for a preview."""
+def _reduced(photo: Photo, max_side: int) -> Photo:
+    """Return a preview: the photo in sRGB with its long side at most `max_side` pixels."""
     height, width = photo.pixels.shape[:2]
     scale = max_side / max(height, width)
     if scale >= 1:
