@@ -21,7 +21,7 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.data.samples import sample_photos
 
 MEGAPIXELS = flags.DEFINE_float("megapixels", 24, "Of each photo.")
 PHOTOS = flags.DEFINE_integer("photos", 4, "Of a batch.", lower_bound=2)

@@ -28,7 +28,7 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
 from scipy import ndimage
 
-from cinegan_jax.data import shards as manifest
+from cinegan_jax.data import manifest
 from cinegan_jax.data.examples import ExampleSource
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.pipeline import train_batches

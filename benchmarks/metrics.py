@@ -18,7 +18,7 @@ from scipy import ndimage, optimize, stats
 from skimage.color import deltaE_cie76, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.metrics.feature_distance import random_feature_distance
 from cinegan_jax.metrics.highlights import round_highlights
 from cinegan_jax.metrics.histogram import DIRECTIONS

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from cinegan_jax.data.decode import decode
-from cinegan_jax.data.sources import SPLITS, sample_photos
+from cinegan_jax.data.samples import sample_photos
+from cinegan_jax.data.sources import SPLITS
 from cinegan_jax.film import render as film
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, TrainedLook, installed_looks, load_look

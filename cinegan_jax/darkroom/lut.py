@@ -8,7 +8,7 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.decode import is_photo
-from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.inference.look import TrainedLook
 from cinegan_jax.inference.lut_fit import (
     Develop,

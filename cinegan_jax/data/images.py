@@ -10,9 +10,10 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath
 from cinegan_jax.data.decode import BrokenPhoto, decode, is_photo
 from cinegan_jax.data.examples import SPLITS, TEST_FRACTION, BrokenExample, ExampleSource, held_out
+from cinegan_jax.data.manifest import Manifest
 from cinegan_jax.data.pairs import PairSource
 from cinegan_jax.data.shard_cache import CACHE
-from cinegan_jax.data.shards import Manifest, Shards
+from cinegan_jax.data.shards import Shards
 
 PARTITION_FILES = ("list_eval_partition.txt", "list_eval_partition.csv")
 """CelebA's own split, in the folder of its pictures or beside it."""

@@ -9,12 +9,12 @@ from absl import logging
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath, open_path
-from cinegan_jax.data import shards as manifests
+from cinegan_jax.data import manifest as manifests
 from cinegan_jax.data.decode import BrokenPhoto, decode, is_photo
 from cinegan_jax.data.examples import BrokenExample, ExampleSource
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shard_cache import CACHE
 from cinegan_jax.data.shards import Shards
-from cinegan_jax.data.sources import sample_photos
 from cinegan_jax.film.render import FilmLook, load_look, photo_seed, render
 
 

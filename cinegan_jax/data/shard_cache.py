@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath
-from cinegan_jax.data.shards import Shard
+from cinegan_jax.data.manifest import Shard
 
 CACHE = "~/.cache/cinegan"
 THREADS = 8

@@ -1,14 +1,11 @@
 """Open the examples that a config names: pairs or single images, for training or held out."""
 
-import csv
 import os
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath, open_path
-from cinegan_jax.data import shards as manifests
+from cinegan_jax.data import manifest as manifests
 from cinegan_jax.data.examples import SPLITS, ExampleSource
 from cinegan_jax.data.images import (
     PictureFiles,
@@ -18,22 +15,10 @@ from cinegan_jax.data.images import (
     split_pictures,
 )
 from cinegan_jax.data.pairs import open_pairs
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shapes import DRAWN, DrawnShapes
 from cinegan_jax.data.shard_cache import CACHE
 from cinegan_jax.families.api import Learned
-
-
-def sample_photos(split: str) -> list[Path]:
-    """The photos of a split in alphabetical order; no subject is on both sides.
-
-    Raises:
-      UserError: there is no such split.
-    """
-    if split not in SPLITS:
-        raise UserError(f"the sample photos have no split {split!r}; choose {' or '.join(SPLITS)}")
-    folder = Path(str(resources.files("cinegan_jax.data") / "sample_photos"))
-    with (folder / "LICENSES.csv").open(encoding="utf-8", newline="") as file:
-        return sorted(folder / row["file"] for row in csv.DictReader(file) if row["split"] == split)
 
 
 def open_source(

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from cinegan_jax.core.types import Params
 from cinegan_jax.data.decode import BrokenPhoto, decode
-from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.exposure_variants import vary
 from cinegan_jax.inference.look import TrainedLook, apply_generator
 from cinegan_jax.ops.images import to_signed, to_unit

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data import shards as manifest
+from cinegan_jax.data import manifest
 from cinegan_jax.data.decode import is_photo
 from cinegan_jax.data.examples import SPLITS, held_out
 from cinegan_jax.data.images import files_below, split_pictures
 from cinegan_jax.data.pairs import FolderPairs, subfolder
-from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.transforms import RESIZES
 from cinegan_jax.film.render import load_look
 

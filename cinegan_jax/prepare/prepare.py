@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.data import shards as manifest
+from cinegan_jax.data import manifest
 from cinegan_jax.data.examples import SPLITS
-from cinegan_jax.data.shards import Manifest
+from cinegan_jax.data.manifest import Manifest
 from cinegan_jax.prepare.plan import Plan, Rejection, Settings, ShardPlan, make_plan
 from cinegan_jax.prepare.shard_writer import ShardReport
 from cinegan_jax.prepare.worker_pool import write_shards

@@ -10,7 +10,7 @@ from array_record.python.array_record_module import ArrayRecordWriter
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import sync, write_whole
-from cinegan_jax.data import shards as manifest
+from cinegan_jax.data import manifest
 from cinegan_jax.data.decode import BrokenPhoto, decode
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.images import Picture

@@ -22,8 +22,8 @@ from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_format
 from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
 from cinegan_jax.photos.photo import Photo
 from cinegan_jax.photos.read import read_photo
-from cinegan_jax.web.jobs import Answer, Develop, Hello, LookCard, MakeLut, Task, WarmUp
 from cinegan_jax.web.limits import Limits
+from cinegan_jax.web.tasks import Answer, Develop, Hello, LookCard, MakeLut, Task, WarmUp
 
 HALD_SIZE = 64
 """Nodes an axis of a HaldCLUT of level 8, the usual one."""

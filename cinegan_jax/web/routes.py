@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from cinegan_jax.web.jobs import Develop, Job, MakeLut, Urgency
+from cinegan_jax.web.jobs import Job, Urgency
+from cinegan_jax.web.tasks import Develop, MakeLut
 from cinegan_jax.web.transfers import UploadRoute, download, plain_name
 
 STATIC = Path(__file__).with_name("static")

@@ -11,10 +11,11 @@ from starlette.types import ASGIApp
 from cinegan_jax import __version__
 from cinegan_jax.pages.page import SHARED
 from cinegan_jax.web.guard import Guard, Places
-from cinegan_jax.web.jobs import Jobs, Urgency, WarmUp
+from cinegan_jax.web.jobs import Jobs, Urgency
 from cinegan_jax.web.limits import Limits
 from cinegan_jax.web.problems import HANDLERS
 from cinegan_jax.web.routes import STATIC, router
+from cinegan_jax.web.tasks import WarmUp
 from cinegan_jax.web.worker import Worker
 
 PREVIEW_SHAPES = ((683, 1024), (1024, 683), (768, 1024), (1024, 768))

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from cinegan_jax.web.guard import forget_rest
-from cinegan_jax.web.jobs import Answer, Job
+from cinegan_jax.web.jobs import Job
 from cinegan_jax.web.limits import Limits
+from cinegan_jax.web.tasks import Answer
 
 MOST_FIELDS = 20
 MOST_FIELD_BYTES = 1000

@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.web.jobs import Answer, Hello, Task
 from cinegan_jax.web.limits import Limits, give_memory_back
+from cinegan_jax.web.tasks import Answer, Hello, Task
 
 POLL_SECONDS = 0.05
 START_SECONDS = 120.0

@@ -9,8 +9,7 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data import pairs
-from cinegan_jax.data import shards as manifest
+from cinegan_jax.data import manifest, pairs
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.shards import encode_record

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 from cinegan_jax.cli import app
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.decode import decode
+from cinegan_jax.data.manifest import sha256
 from cinegan_jax.data.pairs import open_pairs
-from cinegan_jax.data.shards import sha256
 from cinegan_jax.data.transforms import RESIZES, fit_short_side
 from cinegan_jax.film import render as film
 from cinegan_jax.film.exposure_variants import vary

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.data.samples import sample_photos
 
 
 def rows() -> dict[str, dict[str, str]]:

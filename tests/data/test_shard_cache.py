@@ -10,8 +10,8 @@ import pytest
 from etils import epath
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.data.manifest import Shard
 from cinegan_jax.data.shard_cache import fetch_shards
-from cinegan_jax.data.shards import Shard
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.render import load_look, render
 from cinegan_jax.inference.bilateral_grid import CELL, LEVELS, apply_change, fit_change
 from cinegan_jax.inference.resize import resize

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cinegan_jax.data.sources import sample_photos
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film import render as film
 from cinegan_jax.inference import lut_fit as colour_table
 from cinegan_jax.inference.lut_fit import (

@@ -11,8 +11,8 @@ from toy_latent_family import ToyLatentFamily
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.images import PictureFiles
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shapes import DrawnShapes
-from cinegan_jax.data.sources import sample_photos
 from cinegan_jax.families.api import example_keys
 from cinegan_jax.metrics.modes import mode_scores
 from cinegan_jax.metrics.set_distances import (

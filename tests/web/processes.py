@@ -4,8 +4,8 @@ import os
 import time
 from multiprocessing.connection import Connection
 
-from cinegan_jax.web.jobs import Answer, Hello
 from cinegan_jax.web.limits import Limits
+from cinegan_jax.web.tasks import Answer, Hello
 
 
 def stuck(pipe: Connection, limits: Limits, weights: tuple[str, ...]) -> None:

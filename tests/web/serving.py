@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import httpx
 import uvicorn
 
-from cinegan_jax.web.jobs import Answer, Develop, Hello, LookCard, Task
 from cinegan_jax.web.limits import Limits
 from cinegan_jax.web.server import create_app
+from cinegan_jax.web.tasks import Answer, Develop, Hello, LookCard, Task
 from cinegan_jax.web.worker import CancelledJob, Watch
 
 

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from serving import EchoWorker, Gate
 
-from cinegan_jax.web.jobs import Develop, Job, Jobs, QueueFull, Urgency
+from cinegan_jax.web.jobs import Job, Jobs, QueueFull, Urgency
+from cinegan_jax.web.tasks import Develop
 
 
 def photo(number: int) -> Develop:

@@ -16,9 +16,9 @@ import pytest
 from serving import EchoWorker, Gate, send, serving, until
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.web.jobs import MakeLut, Task
 from cinegan_jax.web.limits import Limits
 from cinegan_jax.web.routes import STATIC
+from cinegan_jax.web.tasks import MakeLut, Task
 from cinegan_jax.web.worker import JobTooLong, Watch, WorkerFailed
 
 LIMITS = Limits(body_bytes=3_000_000, requests=3, upload_seconds=1.0)

@@ -9,8 +9,8 @@ import pytest
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.web import worker as module
-from cinegan_jax.web.jobs import Develop
 from cinegan_jax.web.limits import Limits
+from cinegan_jax.web.tasks import Develop
 from cinegan_jax.web.worker import JobTooLong, Worker, WorkerFailed
 
 TASK = Develop(b"photo", "a.jpg", "plain")
