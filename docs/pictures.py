@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cinegan_jax.data.decode import decode
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.sources import SPLITS
 from cinegan_jax.film import render as film
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, TrainedLook, installed_looks, load_look
 from cinegan_jax.pages.image_grid import contact_sheet
+from cinegan_jax.photos.decode import decode
 
 DOCS = Path(__file__).parent
 HELD_OUT = ("lemur", "eiffel-tower", "owl", "chateaude-chambord", "sea1")
@@ -40,9 +40,9 @@ def main() -> None:
 def write_held_out(look: TrainedLook, photos: list[np.ndarray]) -> None:
     """Photo, look and what the film renderer makes of it, without grain."""
     columns = ("photo", "look", "film renderer")
-    emulated = film.load_look(look.name)
+    emulated = film.load_recipe(look.name)
     rows = (
-        (photo, with_look(photo, look), film.render(photo, emulated, 0, grain=False))
+        (photo, with_look(photo, look), film.render_film(photo, emulated, 0, grain=False))
         for photo in photos
     )
     contact_sheet(columns, rows, DOCS / f"look_{look.name}.jpg", width=300)

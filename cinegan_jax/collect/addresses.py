@@ -6,8 +6,10 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from requests import PreparedRequest, RequestException
 
 from cinegan_jax.collect.failure import Failure
-from cinegan_jax.data.decode import PHOTO_SUFFIXES
+from cinegan_jax.collect.picture_file import SUFFIXES
+from cinegan_jax.photos.kinds import SUFFIXES_BY_KIND
 
+_KEPT_SUFFIXES = [suffix for kind in SUFFIXES for suffix in SUFFIXES_BY_KIND[kind]]
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -47,7 +49,7 @@ def is_picture_address(address: str) -> bool:
         path = urlsplit(address).path
     except ValueError:  # it is no address
         return False
-    return PurePosixPath(path).suffix.lower() in PHOTO_SUFFIXES
+    return PurePosixPath(path).suffix.lower() in _KEPT_SUFFIXES
 
 
 def _without_default_port(address: str) -> str:

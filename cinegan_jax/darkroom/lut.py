@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data.decode import is_photo
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.inference.look import TrainedLook
 from cinegan_jax.inference.lut_fit import (
@@ -20,6 +19,7 @@ from cinegan_jax.inference.lut_fit import (
 from cinegan_jax.metrics.delta_e import ciede2000
 from cinegan_jax.ops.colour import srgb_to_lab
 from cinegan_jax.ops.lut import apply_lut, identity_lut
+from cinegan_jax.photos.kinds import is_photo, without_developed_raw
 
 MOST_PHOTOS = 60
 """Taken from a folder, evenly over its names: more take longer and hardly change the LUT."""
@@ -95,7 +95,7 @@ def _sample_split() -> tuple[list[np.ndarray], list[np.ndarray]]:
 def _folder_split(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     if not folder.is_dir():
         raise UserError(f"--photos {folder} is no folder")
-    files = sorted(path for path in folder.rglob("*") if is_photo(path))
+    files = without_developed_raw(sorted(filter(is_photo, folder.rglob("*"))))
     evenly = np.linspace(0, len(files) - 1, min(len(files), MOST_PHOTOS))
     photos = read_photos(files[round(index)] for index in evenly)
     if len(photos) < 2:

@@ -10,8 +10,8 @@ import numpy as np
 
 from cinegan_jax.core.storage import AnyPath
 from cinegan_jax.core.versions import versions
-from cinegan_jax.data.selection import spread_pictures
-from cinegan_jax.data.sources import open_pictures
+from cinegan_jax.data.selection import stratified_images
+from cinegan_jax.data.sources import open_images
 from cinegan_jax.evaluation.result import About
 from cinegan_jax.sampling.latent_generator import LatentGenerator, open_generator
 
@@ -58,8 +58,8 @@ class PictureTarget:
 
     def _known(self, split: str, count: int) -> np.ndarray:
         data = self.data
-        source = open_pictures(data.path, split, size=data.size, look=data.look, cache=data.cache)
-        return spread_pictures(source, count, data.size, data.crop)
+        source = open_images(data.path, split, size=data.size, look=data.look, cache=data.cache)
+        return stratified_images(source, count, data.size, data.crop)
 
 
 def picture_target(workdir: AnyPath, data: ml_collections.ConfigDict) -> PictureTarget:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cinegan_jax.data.shapes import DRAWN, MODES
+from cinegan_jax.data.shapes import SHAPE_MODES, SHAPES_PATH
 from cinegan_jax.evaluation.picture_target import PictureTarget
 from cinegan_jax.evaluation.result import Evaluation, SetScore
 from cinegan_jax.metrics.devices import OnDevices
@@ -28,8 +28,8 @@ TRAINING_NOTE = (
     "there is to learn."
 )
 MODES_NOTE = (
-    f"The drawn shapes have {len(MODES)} modes, equally many pictures of each; what is told of "
-    "modes is of the good pictures, those that show one of them."
+    f"The drawn shapes have {len(SHAPE_MODES)} modes, equally many pictures of each; what is told "
+    "of modes is of the good pictures, those that show one of them."
 )
 
 
@@ -57,7 +57,7 @@ def score_sets(target: PictureTarget, inception: OnDevices | None = None) -> Eva
             measured, noted = measure(pictures)
             scores |= measured
             notes += noted
-        if target.data.path == DRAWN:
+        if target.data.path == SHAPES_PATH:
             scores |= mode_scores(pictures)
             notes.append(MODES_NOTE)
         about = f"{size}x{size}", REFERENCE, method, len(pictures)

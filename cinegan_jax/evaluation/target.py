@@ -14,7 +14,6 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath, open_path
 from cinegan_jax.core.types import Images, Params
 from cinegan_jax.core.versions import versions
-from cinegan_jax.data.decode import BrokenPhoto, decode
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair, PairSource, open_pairs, photos_by_name
 from cinegan_jax.data.shard_cache import CACHE
@@ -34,6 +33,8 @@ from cinegan_jax.inference.look import (
 from cinegan_jax.inference.network import Generate, make_generate
 from cinegan_jax.inference.run_networks import WorkdirNetworks, read_config, read_networks
 from cinegan_jax.ops.images import to_signed
+from cinegan_jax.photos.decode import decode
+from cinegan_jax.photos.photo import UnreadablePhoto
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +114,7 @@ def workdir_target(workdir: AnyPath, config: ml_collections.ConfigDict) -> Targe
         UserError: there is no good checkpoint of the config's networks.
     """
     family = build_family(config)
-    if family.learns_from == "pictures":
+    if family.learns_from == "images":
         return picture_target(workdir, config.data)
     networks = read_networks(workdir, family, config.data.size)
 
@@ -159,7 +160,7 @@ def of_folder(folder: AnyPath) -> Method:
             raise BrokenExample(pair.name, f"there is no result of that name in {folder}")
         try:
             result = decode(files[pair.name])
-        except BrokenPhoto as error:
+        except UnreadablePhoto as error:
             raise BrokenExample(pair.name, str(error)) from error
         if result.shape != pair.input.shape:
             result = prepare(result)

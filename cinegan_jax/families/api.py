@@ -21,7 +21,7 @@ PixelPairs = tuple[np.ndarray, np.ndarray]
 """Pixels of photos and the same of their targets: unit float32 [p, 3] both."""
 
 
-Learned = Literal["pairs", "pictures"]
+Learned = Literal["pairs", "images"]
 """What a family's batches hold: `target`, the real pictures, and of pairs `input` as well."""
 
 
@@ -164,7 +164,7 @@ class GanFamily(Protocol):
 class LatentFamily(GanFamily, Protocol):
     """A family whose pictures come from nothing but latents."""
 
-    learns_from: Learned = "pictures"
+    learns_from: Learned = "images"
     latent_size: int
 
     def latents(self, keys: jax.Array, truncation: float = 0.0, /) -> jax.Array:

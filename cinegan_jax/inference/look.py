@@ -37,7 +37,7 @@ _SUFFIX = ".safetensors"
 
 @dataclasses.dataclass(frozen=True)
 class Grain:
-    """The grain of a film, as `data.film.add_grain` takes it."""
+    """The grain of a film, as `film.grain.add_grain` takes it."""
 
     sigma: float = 0.015
     """Standard deviation at mid-grey, in unit range."""

@@ -15,7 +15,16 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy import stats
 
-from cinegan_jax.data.shapes import BACKGROUND, COLOURS, KINDS, MODES, RADIUS, TURN, Shape, coverage
+from cinegan_jax.data.shapes import (
+    BACKGROUND,
+    KINDS,
+    RADIUS,
+    SHAPE_COLOURS,
+    SHAPE_MODES,
+    TURN,
+    Shape,
+    coverage,
+)
 from cinegan_jax.ops.colour import srgb_to_lab
 
 NONE = -1
@@ -47,15 +56,15 @@ def recognise(pictures: np.ndarray) -> np.ndarray:
       pictures: uint8 [n, size, size, 3], size a multiple of 32.
 
     Returns:
-      int [n], places in `MODES`, or NONE.
+      int [n], places in `SHAPE_MODES`, or NONE.
     """
     return np.array([_recognise(picture) for picture in pictures], int)
 
 
 def mode_counts(pictures: np.ndarray) -> np.ndarray:
-    """How many pictures, uint8 [n, size, size, 3], belong to each of `MODES`: int [modes]."""
+    """How many pictures, uint8 [n, size, size, 3], belong to each of `SHAPE_MODES`: int [modes]."""
     modes = recognise(pictures)
-    return np.bincount(modes[modes != NONE], minlength=len(MODES))
+    return np.bincount(modes[modes != NONE], minlength=len(SHAPE_MODES))
 
 
 def mode_scores(pictures: np.ndarray) -> dict[str, float]:
@@ -84,10 +93,10 @@ def scores_of_counts(counts: np.ndarray, pictures: int) -> dict[str, float]:
 def expected_scores(pictures: int) -> dict[str, float]:
     """What `mode_scores` is on average of so many pictures drawn at random from the real ones."""
     number = np.arange(pictures + 1)
-    chances = stats.binom.pmf(number, pictures, 1 / len(MODES))
+    chances = stats.binom.pmf(number, pictures, 1 / len(SHAPE_MODES))
 
     def over_modes(score: Callable[[float], float]) -> float:
-        return len(MODES) * float(chances @ [score(share) for share in number / pictures])
+        return len(SHAPE_MODES) * float(chances @ [score(share) for share in number / pictures])
 
     return {
         "high_quality": 1.0,
@@ -98,11 +107,11 @@ def expected_scores(pictures: int) -> dict[str, float]:
 
 
 def _variation(share: float) -> float:
-    return abs(share - 1 / len(MODES)) / 2
+    return abs(share - 1 / len(SHAPE_MODES)) / 2
 
 
 def _divergence(share: float) -> float:
-    return share * math.log(share * len(MODES)) if share else 0.0
+    return share * math.log(share * len(SHAPE_MODES)) if share else 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,10 +135,10 @@ def _recognise(picture: np.ndarray) -> int:
     difference = reduced - ground
     energy = float(np.square(difference).sum())
     colour, rest = min(
-        ((name, _beside(difference, COLOURS[name] - ground)) for name in COLOURS),
+        ((name, _beside(difference, SHAPE_COLOURS[name] - ground)) for name in SHAPE_COLOURS),
         key=lambda found: found[1],
     )
-    direction = COLOURS[colour] - ground
+    direction = SHAPE_COLOURS[colour] - ground
     square = float(np.square(direction).sum())
     stain = _stain(difference @ direction / square)
     if stain is None or _miscoloured(difference, ground, stain.cover, colour):
@@ -138,7 +147,7 @@ def _recognise(picture: np.ndarray) -> int:
     turns = (0.0,) if kind in _ROUND else (turn - TURN / 4, turn, turn + TURN / 4)
     least = min(stain.error(kind, *pose) for pose in itertools.product(turns, (0.95, 1.0, 1.05)))
     unexplained = (rest + least * square) / energy
-    return MODES.index(f"{colour} {kind}") if unexplained <= UNEXPLAINED else NONE
+    return SHAPE_MODES.index(f"{colour} {kind}") if unexplained <= UNEXPLAINED else NONE
 
 
 def _reduced(picture: np.ndarray) -> np.ndarray:
@@ -166,7 +175,7 @@ def _miscoloured(
     """Whether the mean colour of what is covered, at full cover, or the ground is none of them."""
     inside = cover > 0.5
     found = ground + difference[inside].mean(0) / cover[inside].mean()
-    pairs = np.array([[found, COLOURS[colour]], [ground, BACKGROUND]])
+    pairs = np.array([[found, SHAPE_COLOURS[colour]], [ground, BACKGROUND]])
     labs = np.asarray(srgb_to_lab(np.clip(pairs / 255, 0, 1)))
     return bool((np.linalg.norm(labs[:, 0] - labs[:, 1], axis=-1) > COLOUR_TOLERANCE).any())
 

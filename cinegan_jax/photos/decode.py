@@ -85,12 +85,12 @@ def _to_eight_bits(image: StoredImage) -> StoredImage:
     if image.space == "GRAY" and image.alpha is None:
         samples = rounded_to_eight_bits(image.samples)
         return StoredImage(samples, image.space, profile=image.profile)
-    samples, alpha = (
-        None if each is None else (each >> 8).astype(np.uint8)
-        for each in (image.samples, image.alpha)
-    )
-    assert samples is not None
-    return StoredImage(samples, image.space, alpha, image.profile)
+    alpha = None if image.alpha is None else _high_byte(image.alpha)
+    return StoredImage(_high_byte(image.samples), image.space, alpha, image.profile)
+
+
+def _high_byte(samples: np.ndarray) -> np.ndarray:
+    return (samples >> 8).astype(np.uint8)
 
 
 def _three_channels(samples: np.ndarray) -> np.ndarray:

@@ -69,10 +69,11 @@ def _require_supported(page: TiffPage) -> str:
         raise Unsupported(
             f"a TIFF compressed by {name}, which is not supported; save it with LZW or deflate"
         )
-    wide_grey = page.photometric == PHOTOMETRIC.MINISBLACK and page.dtype.kind in "iu"
-    if space is None or not (wide_grey or page.dtype in (np.uint8, np.uint16, np.bool_)):
+    dtype = np.dtype(page.dtype or np.void)
+    wide_grey = page.photometric == PHOTOMETRIC.MINISBLACK and dtype.kind in "iu"
+    if space is None or not (wide_grey or dtype in (np.uint8, np.uint16, np.bool_)):
         raise Unsupported(
-            f"a TIFF of {page.photometric.name} in {page.dtype}, which is not supported; "
+            f"a TIFF of {PHOTOMETRIC(page.photometric).name} in {dtype}, which is not supported; "
             "save it as RGB with 8 or 16 bits"
         )
     return space

@@ -56,10 +56,11 @@ class RunFiles:
 
     @property
     def learned(self) -> str:
-        """What it learns from, as its records of speed say: `pairs` or `pictures`."""
+        """What the run learns from: `pairs` or `images`; `pictures` in records before 0.2."""
         timings = (record.get("timing") for record in self.metrics)
-        told = any(isinstance(t, dict) and "pictures_per_second" in t for t in timings)
-        return "pictures" if told else "pairs"
+        rates = {name for t in timings if isinstance(t, dict) for name in t}
+        kinds = (kind for kind in ("images", "pictures") if f"{kind}_per_second" in rates)
+        return next(kinds, "pairs")
 
     @property
     def last_step(self) -> int:

@@ -11,9 +11,9 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import ExampleSource
-from cinegan_jax.data.images import Picture
-from cinegan_jax.data.selection import spread_pictures
-from cinegan_jax.data.sources import open_pictures
+from cinegan_jax.data.images import SingleImage
+from cinegan_jax.data.selection import stratified_images
+from cinegan_jax.data.sources import open_images
 from cinegan_jax.inference.run_networks import read_config
 from cinegan_jax.pages.image_grid import picture_grid
 from cinegan_jax.sampling.images import Place, to_png, write_file
@@ -49,17 +49,17 @@ class LearnedFrom:
     crop: str
 
     @cached_property
-    def train(self) -> ExampleSource[Picture]:
-        """Those it learned from; raises UserError as `open_pictures`."""
+    def train(self) -> ExampleSource[SingleImage]:
+        """Those it learned from; raises UserError as `open_images`."""
         return self._open("train")
 
     @cached_property
-    def test(self) -> ExampleSource[Picture]:
-        """Those held out; raises UserError as `open_pictures`."""
+    def test(self) -> ExampleSource[SingleImage]:
+        """Those held out; raises UserError as `open_images`."""
         return self._open("test")
 
-    def _open(self, split: str) -> ExampleSource[Picture]:
-        return open_pictures(self.path, split, size=self.size, look=self.look, cache=self.cache)
+    def _open(self, split: str) -> ExampleSource[SingleImage]:
+        return open_images(self.path, split, size=self.size, look=self.look, cache=self.cache)
 
 
 def learned_from(workdir: str | os.PathLike[str]) -> LearnedFrom:
@@ -130,7 +130,7 @@ def compare(pictures: np.ndarray, data: LearnedFrom, k: int, watch: Watch) -> Co
         UserError: the data are not there, or hold no picture that can be read.
     """
     count = len(data.train)
-    held_out = spread_pictures(data.test, HELD_OUT, data.size, data.crop)
+    held_out = stratified_images(data.test, HELD_OUT, data.size, data.crop)
     batches = watch(training_batches(data.train, data.size, data.crop), -(-count // BATCH))
     read: list[int] = []
 

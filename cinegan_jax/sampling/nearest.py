@@ -10,7 +10,7 @@ import numpy as np
 
 from cinegan_jax.core.types import Images
 from cinegan_jax.data.examples import BrokenExample, ExampleSource
-from cinegan_jax.data.images import Picture
+from cinegan_jax.data.images import SingleImage
 from cinegan_jax.data.selection import FITS
 from cinegan_jax.data.transforms import require_crop
 
@@ -26,7 +26,7 @@ class TrainingBatch(NamedTuple):
 
 
 def training_batches(
-    source: ExampleSource[Picture], size: int, crop: str
+    source: ExampleSource[SingleImage], size: int, crop: str
 ) -> Iterator[TrainingBatch]:
     """Every picture once in the order of its source, `BATCH` at a time; broken ones are left out.
 
@@ -53,7 +53,7 @@ def training_batches(
 
 
 def fitted_picture(
-    source: ExampleSource[Picture], index: int, size: int, crop: str
+    source: ExampleSource[SingleImage], index: int, size: int, crop: str
 ) -> np.ndarray | None:
     """One of them, uint8 [size, size, 3]; None where it is broken."""
     try:

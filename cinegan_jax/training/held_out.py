@@ -10,9 +10,9 @@ import numpy as np
 from cinegan_jax.checkpointing.checkpoints import BestMode
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Images
-from cinegan_jax.data.images import PictureSource
+from cinegan_jax.data.images import ImageSource
 from cinegan_jax.data.pairs import PairSource
-from cinegan_jax.data.selection import FITS, spread_examples, spread_pictures
+from cinegan_jax.data.selection import FITS, evenly_spaced, stratified_images
 from cinegan_jax.data.shapes import DrawnShapes
 from cinegan_jax.evaluation.quick import QuickEvaluator
 from cinegan_jax.families.api import GanFamily, Learned, makes_from_latents
@@ -28,7 +28,7 @@ from cinegan_jax.training.state import Networks
 
 BEST_MODES: Mapping[Learned, Mapping[str, BestMode]] = {
     "pairs": {"psnr": "max", "psnr_clean": "max", "delta_e": "min", "delta_e_clean": "min"},
-    "pictures": {"feature_distance": "min", "kernel_distance": "min"},
+    "images": {"feature_distance": "min", "kernel_distance": "min"},
 }
 """By what a family learns from; `_clean` is measured where the target is known without its
 grain."""
@@ -73,7 +73,7 @@ class HeldOutPairs:
         `crop` is that of training: squashed pictures have another scale than crops, and what a
         network learns of light and texture has one.
         """
-        usable = spread_examples(pairs, count, size, crop)
+        usable = evenly_spaced(pairs, count, size, crop)
         self._evaluator = QuickEvaluator(usable, size, FITS[crop])
 
         @jax.jit
@@ -116,13 +116,13 @@ class HeldOutPictures:
     def __init__(
         self,
         family: GanFamily,
-        pictures: PictureSource,
+        pictures: ImageSource,
         count: int,
         size: int,
         crop: str,
         judged: bool,
     ):
-        references = spread_pictures(pictures, count, size, crop)
+        references = stratified_images(pictures, count, size, crop)
         self._count, self._judge = len(references), _judge_of(family) if judged else None
         self._drawn = isinstance(pictures, DrawnShapes)  # whose modes can be counted
         self._features = random_features_on_devices()

@@ -118,7 +118,7 @@ def make_held_out(run: Run) -> HeldOut:
     config, family = run.config, run.family
     data = config.data
     shown = family, run.test_examples, config.evaluate_pairs, data.size, data.crop
-    if family.learns_from == "pictures":
+    if family.learns_from == "images":
         return HeldOutPictures(*shown, judged=config.sample_scores)
     if config.sample_scores:
         raise UserError(

@@ -15,7 +15,7 @@ from cinegan_jax.collect.picture_file import (
     owner_of,
     require_picture_type,
 )
-from cinegan_jax.data.decode import PHOTO_SUFFIXES
+from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
 
 
 def test_what_is_kept_is_what_is_prepared():

@@ -10,12 +10,12 @@ from scipy import stats
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.shapes import (
     BACKGROUND,
-    COLOURS,
+    CENTRE_SHIFT,
     COUNTS,
     KINDS,
-    MODES,
     RADIUS,
-    SHIFT,
+    SHAPE_COLOURS,
+    SHAPE_MODES,
     TURN,
     DrawnShapes,
     Shape,
@@ -88,7 +88,7 @@ def test_all_kinds_have_the_same_area_and_the_centre_they_say(kind):
 
 
 def test_colours_are_those_named():
-    for name, colour in COLOURS.items():
+    for name, colour in SHAPE_COLOURS.items():
         picture = draw(Shape("disc", name, 0.5, 0.5, 0.2, 0.0), 64)
         assert tuple(picture[32, 32]) == colour
         assert tuple(picture[0, 0]) == BACKGROUND
@@ -100,8 +100,8 @@ def test_modes_are_equally_frequent_and_named():
         source = DrawnShapes(split, 8)
         assert len(source) == len(source.names) == len(set(source.names)) == count
         modes = Counter(name.split(maxsplit=1)[1] for name in source.names)
-        assert set(modes) == set(MODES)
-        assert set(modes.values()) == {count / len(MODES)}
+        assert set(modes) == set(SHAPE_MODES)
+        assert set(modes.values()) == {count / len(SHAPE_MODES)}
     shape = source.shape(7)
     assert source.names[7] == f"00007 {shape.colour} {shape.kind}"
 
@@ -109,7 +109,7 @@ def test_modes_are_equally_frequent_and_named():
 def test_the_rest_is_uniform():
     source = DrawnShapes("train", 8)
     shapes = [source.shape(index) for index in range(2_000)]
-    middle = (0.5 - SHIFT, 0.5 + SHIFT)
+    middle = (0.5 - CENTRE_SHIFT, 0.5 + CENTRE_SHIFT)
     for field, (least, most) in {
         "right": middle,
         "down": middle,
@@ -125,7 +125,7 @@ def test_nothing_is_cut_off():
     edge[1:-1, 1:-1] = False
     for kind in KINDS:
         for turn in (-TURN, 0.0, TURN):
-            shape = Shape(kind, "red", 0.5 + SHIFT, 0.5 - SHIFT, RADIUS[1], turn)
+            shape = Shape(kind, "red", 0.5 + CENTRE_SHIFT, 0.5 - CENTRE_SHIFT, RADIUS[1], turn)
             assert not coverage(shape, 64)[edge].any()
 
 
@@ -134,7 +134,7 @@ def test_a_picture_is_the_same_each_time_and_of_one_split_only():
     np.testing.assert_array_equal(first[123].target, again[123].target)
     assert first[123].name == again[123].name
     assert DrawnShapes("test", 32).shape(123) != first.shape(123)
-    assert first.shape(123) != first.shape(123 + len(MODES))
+    assert first.shape(123) != first.shape(123 + len(SHAPE_MODES))
     assert DrawnShapes("train", 64).shape(123) == first.shape(123)
 
 

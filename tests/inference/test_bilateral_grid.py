@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.film.render import load_look, render
+from cinegan_jax.film.render import load_recipe, render_film
 from cinegan_jax.inference.bilateral_grid import CELL, LEVELS, apply_change, fit_change
 from cinegan_jax.inference.resize import resize
 
@@ -55,13 +55,13 @@ def test_an_affine_change_is_carried_as_it_is(rng):
 
 def test_a_film_look_reaches_the_full_photo():
     """The look of the reduced photo, carried up, beside the look of the full photo."""
-    look = load_look("classic_neg")
+    look = load_recipe("classic_neg")
     for path in sample_photos("test")[:2]:
         photo = np.asarray(Image.open(path).convert("RGB"))
         small = np.rint(resize(photo, 256, 320) * 255).astype(np.uint8)
-        made = render(small, look, 0, grain=False, halation=False)
+        made = render_film(small, look, 0, grain=False, halation=False)
         picture = carried(fit_change(unit(small), unit(made)), photo)
-        wanted = render(photo, look, 0, grain=False, halation=False)
+        wanted = render_film(photo, look, 0, grain=False, halation=False)
         error = np.mean(np.square(np.clip(picture, 0, 1) - unit(wanted)))
         assert -10 * np.log10(error) > 40
 

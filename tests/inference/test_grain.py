@@ -3,8 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cinegan_jax.film.grain import GrainNoise, lay_grain
-from cinegan_jax.film.render import add_grain
+from cinegan_jax.film.grain import GrainNoise, add_grain, lay_grain
 
 
 def in_bands(picture, size, bands, sigma=0.02, seed=3):

@@ -10,7 +10,7 @@ from pictures import XMP, exif_of, reread, saved
 from PIL import Image, ImageOps
 
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo
-from cinegan_jax.photos.metadata import Metadata, checked, orientation, upright
+from cinegan_jax.photos.metadata import Metadata, orientation, readable_parts, upright
 from cinegan_jax.photos.read import read_photo
 
 IPTC = b"\x1c\x02\x78\x00\x05Hello"
@@ -133,10 +133,10 @@ def test_a_note_of_srgb():
     ],
 )
 def test_damaged_metadata_is_left_out_with_a_note(damaged):
-    sound, notes = checked(damaged)
+    sound, notes = readable_parts(damaged)
     assert len(notes) == 1
     assert sound.xmp == b""
-    assert checked(sound) == (sound, ())
+    assert readable_parts(sound) == (sound, ())
 
 
 def test_a_damaged_exif_does_not_stop_a_photo(blocks):

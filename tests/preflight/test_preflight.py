@@ -57,7 +57,7 @@ def test_a_family_of_latents_is_planned_in_pictures() -> None:
     done = CliRunner().invoke(app, ["preflight", *flags, "--topology=v5e:2x2", "--fast", "--json"])
     assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
-    assert (told["learns_from"], told["pairs"]) == ("pictures", 10_000)
+    assert (told["learns_from"], told["pairs"]) == ("images", 10_000)
     assert (told["total_steps"], told["device_batch"]) == (2 * (10_000 // 32), 8)
     networks = Run(runs.config_of(keys, "dcgan_64")).network_shapes()
     params, state = (

@@ -7,15 +7,15 @@ import pytest
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.images import Picture
-from cinegan_jax.data.selection import spread_examples, spread_pictures
-from cinegan_jax.data.shapes import MODES, DrawnShapes
+from cinegan_jax.data.images import SingleImage
+from cinegan_jax.data.selection import evenly_spaced, stratified_images
+from cinegan_jax.data.shapes import SHAPE_MODES, DrawnShapes
 
 
 class Numbered:
     """Pictures of 20x16 pixels whose every value is their number; some are broken."""
 
-    kind = "pictures"
+    kind = "images"
 
     def __init__(self, count: int, broken: tuple[int, ...] = ()):
         self.names = [str(number) for number in range(count)]
@@ -24,19 +24,19 @@ class Numbered:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> SingleImage:
         if index in self._broken:
             raise BrokenExample(self.names[index], "torn")
-        return Picture(self.names[index], np.full((16, 20, 3), index, np.uint8))
+        return SingleImage(self.names[index], np.full((16, 20, 3), index, np.uint8))
 
 
 def test_the_first_and_the_last_are_among_the_spread() -> None:
-    names = [example.name for example in spread_examples(Numbered(11), 3, 8, "crop")]
+    names = [example.name for example in evenly_spaced(Numbered(11), 3, 8, "crop")]
     assert names == ["0", "5", "10"]
 
 
 def test_of_each_stretch_one_picture_is_drawn() -> None:
-    numbers = spread_pictures(Numbered(100), 20, 8, "crop")[:, 0, 0, 0]
+    numbers = stratified_images(Numbered(100), 20, 8, "crop")[:, 0, 0, 0]
     assert (numbers // 5 == np.arange(20)).all()
     assert len(set(numbers % 5)) > 2
 
@@ -44,22 +44,24 @@ def test_of_each_stretch_one_picture_is_drawn() -> None:
 def test_a_source_that_repeats_itself_is_seen_whole() -> None:
     """401 of 10,000 pictures at equal distances would show two of the 25 modes."""
     chosen = {
-        picture.tobytes() for picture in spread_pictures(DrawnShapes("train", 8), 401, 8, "crop")
+        picture.tobytes() for picture in stratified_images(DrawnShapes("train", 8), 401, 8, "crop")
     }
     source = DrawnShapes("train", 8)
     modes = Counter(
-        MODES[i % len(MODES)] for i in range(len(source)) if source[i].target.tobytes() in chosen
+        SHAPE_MODES[i % len(SHAPE_MODES)]
+        for i in range(len(source))
+        if source[i].target.tobytes() in chosen
     )
-    assert len(modes) == len(MODES)
+    assert len(modes) == len(SHAPE_MODES)
 
 
 def test_broken_and_small_ones_are_left_out() -> None:
-    numbers = spread_pictures(Numbered(4, broken=(1, 2)), 10, 16, "crop")[:, 0, 0, 0]
+    numbers = stratified_images(Numbered(4, broken=(1, 2)), 10, 16, "crop")[:, 0, 0, 0]
     assert numbers.tolist() == [0, 3]
     with pytest.raises(UserError, match="of 4 pictures 0 can be read at 17x17"):
-        spread_pictures(Numbered(4), 10, 17, "crop")
+        stratified_images(Numbered(4), 10, 17, "crop")
 
 
 def test_one_picture_is_no_set() -> None:
     with pytest.raises(UserError, match="of 2 pictures 1 can be read at 8x8"):
-        spread_pictures(Numbered(2, broken=(1,)), 10, 8, "crop")
+        stratified_images(Numbered(2, broken=(1,)), 10, 8, "crop")

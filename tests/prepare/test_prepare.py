@@ -19,16 +19,16 @@ from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data.decode import decode
-from cinegan_jax.data.manifest import sha256
+from cinegan_jax.data.manifest import file_sha256
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.transforms import RESIZES, fit_short_side
 from cinegan_jax.film import render as film
 from cinegan_jax.film.exposure_variants import vary
-from cinegan_jax.prepare import plan
-from cinegan_jax.prepare import worker_pool as shard_pool
-from cinegan_jax.prepare.plan import Settings, make_plan
-from cinegan_jax.prepare.prepare import prepare
+from cinegan_jax.photos.decode import decode
+from cinegan_jax.prepare import plan, worker_pool
+from cinegan_jax.prepare.plan import make_plan
+from cinegan_jax.prepare.prepare import prepare_shards
+from cinegan_jax.prepare.settings import PrepareSettings
 
 LOOK = "classic_neg"
 
@@ -53,8 +53,8 @@ def photos(tmp_path, rng):
 
 
 def _prepare(source, out, jobs=1, progress=lambda done, total: None, **settings):
-    settings = Settings(**{"look": LOOK, "size": 32, "test_fraction": 0.25, **settings})
-    return prepare(str(source), out, settings, jobs, progress)
+    settings = PrepareSettings(**{"look": LOOK, "size": 32, "test_fraction": 0.25, **settings})
+    return prepare_shards(str(source), out, settings, jobs, progress)
 
 
 def _rejected(out):
@@ -68,7 +68,7 @@ def test_photos_become_rendered_pairs(photos, tmp_path, resize):
     assert not rejected
     assert made.count("train") + made.count("test") == 12
     shape = (32, 43, 3) if resize == "crop" else (32, 32, 3)
-    look = film.load_look(LOOK)
+    look = film.load_recipe(LOOK)
     for split in ("train", "test"):
         source = open_pairs(str(out), split, LOOK)
         assert len(source) == made.count(split) > 0
@@ -78,11 +78,11 @@ def test_photos_become_rendered_pairs(photos, tmp_path, resize):
             assert photo.shape == shape
             np.testing.assert_array_equal(pair.input, photo)
             seed = film.photo_seed(name)
-            np.testing.assert_array_equal(pair.target, film.render(photo, look, seed))
+            np.testing.assert_array_equal(pair.target, film.render_film(photo, look, seed))
             if split == "train":
                 assert pair.clean is None
             else:
-                clean = film.render(photo, look, seed, grain=False)
+                clean = film.render_film(photo, look, seed, grain=False)
                 np.testing.assert_array_equal(pair.clean, clean)
 
 
@@ -92,23 +92,23 @@ def test_variants_of_training_photos_without_grain(photos, tmp_path):
     plain = [name for name in open_pairs(str(out), "train", LOOK).names if "~" not in name]
     assert made.count("train") == 3 * len(plain)
     assert not any("~" in name for name in open_pairs(str(out), "test", LOOK).names)
-    look, train = film.load_look(LOOK), open_pairs(str(out), "train", LOOK)
+    look, train = film.load_recipe(LOOK), open_pairs(str(out), "train", LOOK)
     for index, name in enumerate(train.names):
         pair, (stem, _, variant) = train[index], name.partition("~")
         photo = RESIZES["crop"](decode(photos / f"{stem}.PNG"), 32)
         expected = vary(photo, film.photo_seed(name)) if variant else photo
         np.testing.assert_array_equal(pair.input, expected)
-        np.testing.assert_array_equal(pair.target, film.render(expected, look, 0, grain=False))
+        np.testing.assert_array_equal(pair.target, film.render_film(expected, look, 0, grain=False))
 
 
 @pytest.mark.parametrize("halation", [0.0, 3.0])
 def test_halation_is_a_multiple_of_the_look_s(photos, tmp_path, halation):
     _prepare(photos, tmp_path / "out", grain=False, halation=halation)
-    look = film.load_look(LOOK)
+    look = film.load_recipe(LOOK)
     stronger = dataclasses.replace(look, halation_strength=halation * look.halation_strength)
     pairs = open_pairs(str(tmp_path / "out"), "train", LOOK)
     for pair in (pairs[index] for index in range(len(pairs))):
-        expected = film.render(pair.input, stronger, 0, grain=False, halation=halation > 0)
+        expected = film.render_film(pair.input, stronger, 0, grain=False, halation=halation > 0)
         np.testing.assert_array_equal(pair.target, expected)
 
 
@@ -134,7 +134,7 @@ def test_manifest_says_what_was_made(photos, tmp_path):
     for shards in content["splits"].values():
         for shard in shards:
             path = out / shard["file"]
-            assert sha256(path) == shard["sha256"]
+            assert file_sha256(path) == shard["sha256"]
             assert path.stat().st_size == shard["bytes"]
             assert shard["shapes"] == [[32, 43]]
     written = {path.name for path in out.iterdir()}
@@ -170,7 +170,7 @@ def test_a_photo_keeps_its_split_when_others_come(photos, tmp_path, rng):
 
 
 def test_test_fraction_is_about_kept():
-    items = [plan.Item(f"DSC_{index:04d}", Path()) for index in range(4000)]
+    items = [plan.PlannedExample(f"DSC_{index:04d}", Path()) for index in range(4000)]
     assert len(plan._split(items, 0.1)["test"]) == pytest.approx(400, abs=60)
     assert [len(side) for side in plan._split(items[:2], 1e-9).values()] == [1, 1]
     assert not plan._split(items, 0.0)["test"]
@@ -240,7 +240,7 @@ def test_embedded_samples_are_prepared(tmp_path):
 
 
 def test_worker_processes_write_the_same_bytes(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "PAIRS_A_SHARD", 3)
+    monkeypatch.setattr(plan, "PAIRS_PER_SHARD", 3)
     told = []
     one, _ = _prepare(photos, tmp_path / "one")
     two, _ = _prepare(photos, tmp_path / "two", 2, lambda done, total: told.append((done, total)))
@@ -254,7 +254,7 @@ class _Killed(BaseException):
 
 
 def test_interrupted_preparation_goes_on_and_ends_the_same(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "PAIRS_A_SHARD", 2)
+    monkeypatch.setattr(plan, "PAIRS_PER_SHARD", 2)
     whole, _ = _prepare(photos, tmp_path / "whole")
 
     def die_at_seven(done, total):
@@ -279,7 +279,7 @@ def test_interrupted_preparation_goes_on_and_ends_the_same(photos, tmp_path, mon
 
 
 def test_interrupted_workers_stop_at_once(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "PAIRS_A_SHARD", 6)
+    monkeypatch.setattr(plan, "PAIRS_PER_SHARD", 6)
 
     def interrupt(done, total):
         if done:
@@ -297,7 +297,7 @@ def test_buckets_are_left_to_gcloud(photos, tmp_path, side):
     paths = {"source": str(photos), "out": tmp_path / "out"}
     paths[side] = type(paths[side])("gs://bucket/folder")
     with pytest.raises(UserError, match=r"lies in a bucket: .*gcloud storage cp"):
-        prepare(**paths, settings=Settings(look=LOOK), jobs=1, progress=print)
+        prepare_shards(**paths, settings=PrepareSettings(look=LOOK), jobs=1, progress=print)
 
 
 def test_another_plan_in_the_same_folder_is_refused(photos, tmp_path, rng, monkeypatch):
@@ -333,7 +333,7 @@ def test_killed_with_its_workers_it_leaves_no_process_and_no_half_shard(tmp_path
     for path in out.glob("*.arrayrecord"):
         report = out / ".unfinished" / f"{path.name}.json"
         if report.exists():
-            assert sha256(path) == json.loads(report.read_text())["shard"]["sha256"]
+            assert file_sha256(path) == json.loads(report.read_text())["shard"]["sha256"]
     done = subprocess.run([*command[:-1], "1"], capture_output=True, text=True, check=True)
     assert "training and" in done.stdout
     assert not list(out.glob(".*"))
@@ -375,8 +375,8 @@ def test_folder_that_cannot_be_made_is_named(photos, tmp_path):
 
 
 def test_a_killed_worker_is_reported(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "PAIRS_A_SHARD", 6)
-    monkeypatch.setattr(shard_pool, "_write", _die)
+    monkeypatch.setattr(plan, "PAIRS_PER_SHARD", 6)
+    monkeypatch.setattr(worker_pool, "_write", _die)
     with pytest.raises(UserError, match=r"worker process was killed.*--jobs"):
         _prepare(photos, tmp_path / "out", jobs=2)
 
@@ -423,7 +423,7 @@ def test_plan_knows_when_the_lut_file_changed(photos, tmp_path):
     for top in ("1.0", "0.9"):
         corners = [f"{r} {g} {b}" for b in "01" for g in "01" for r in ("0.0", top)]
         cube.write_text("LUT_3D_SIZE 2\n" + "\n".join(corners) + "\n")
-        digests.append(make_plan(str(photos), Settings(look=str(cube))).digest)
+        digests.append(make_plan(str(photos), PrepareSettings(look=str(cube))).digest)
     assert digests[0] != digests[1]
 
 

@@ -249,11 +249,11 @@ def test_samples_are_rendered_once_and_repeat():
     pair = source[0]
     assert source[0] is pair
     np.testing.assert_array_equal(pair.target, again[0].target)
-    look, seed = film.load_look("classic_neg"), film.photo_seed(pair.name)
-    np.testing.assert_array_equal(pair.target, film.render(pair.input, look, seed))
+    look, seed = film.load_recipe("classic_neg"), film.photo_seed(pair.name)
+    np.testing.assert_array_equal(pair.target, film.render_film(pair.input, look, seed))
     assert pair.clean is not None
     assert not np.array_equal(pair.clean, pair.target)
-    np.testing.assert_array_equal(pair.clean, film.render(pair.input, look, seed, grain=False))
+    np.testing.assert_array_equal(pair.clean, film.render_film(pair.input, look, seed, grain=False))
 
 
 def test_samples_of_both_splits_share_no_name():

@@ -4,8 +4,13 @@ import jax
 import numpy as np
 import pytest
 
-from cinegan_jax.data.decode import BrokenPhoto
-from cinegan_jax.data.transforms import fit_short_side, pad_square, squash, squash_square
+from cinegan_jax.data.transforms import (
+    ImageTooSmall,
+    fit_short_side,
+    pad_square,
+    squash,
+    squash_square,
+)
 
 
 @pytest.mark.parametrize("shape", [(48, 72), (61, 40), (30, 100), (63, 63)])
@@ -50,9 +55,9 @@ def test_pad_mirrors_the_photo_at_its_borders(rng):
 
 def test_small_photos_are_refused_with_both_sizes():
     photo = np.zeros((480, 720, 3), np.uint8)
-    with pytest.raises(BrokenPhoto, match=r"720x480 .* short side must have 512 .*--size"):
+    with pytest.raises(ImageTooSmall, match=r"720x480 .* short side must have 512 .*--size"):
         fit_short_side(photo, 512)
     for resize in (pad_square, squash_square):
         assert resize(photo, 720).shape == (720, 720, 3)
-        with pytest.raises(BrokenPhoto, match=r"720x480 .* long side must have 721 "):
+        with pytest.raises(ImageTooSmall, match=r"720x480 .* long side must have 721 "):
             resize(photo, 721)

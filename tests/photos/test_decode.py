@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from cinegan_jax.data.decode import BrokenPhoto, decode, is_photo
+from cinegan_jax.photos.decode import decode
+from cinegan_jax.photos.kinds import is_photo
+from cinegan_jax.photos.photo import UnreadablePhoto
 
 
 def _save(tmp_path, image, name="a.png", **options):
@@ -126,15 +128,15 @@ def test_broken_files_are_named(tmp_path, rng):
     }.items():
         path = tmp_path / name
         path.write_bytes(content)
-        with pytest.raises(BrokenPhoto, match=name):
+        with pytest.raises(UnreadablePhoto, match=name):
             decode(path)
-    with pytest.raises(BrokenPhoto, match=r"none\.png"):
+    with pytest.raises(UnreadablePhoto, match=r"none\.png"):
         decode(tmp_path / "none.png")
 
 
 def test_floating_point_picture_is_refused(tmp_path):
     path = _save(tmp_path, Image.fromarray(np.zeros((4, 4), np.float32)), "a.tif")
-    with pytest.raises(BrokenPhoto, match="8 or 16 bits"):
+    with pytest.raises(UnreadablePhoto, match="8 or 16 bits"):
         decode(path)
 
 
