@@ -64,6 +64,6 @@ def _format_of(path: Path) -> _LutFormat:
     suffix = path.suffix.lower()
     if suffix not in _FORMATS:
         raise UserError(
-            f"{path}: {suffix!r} is not an ending of a LUT file; use .cube or a HaldCLUT .png"
+            f"{path}: unknown LUT format {suffix!r}; use .cube or a HaldCLUT .png"
         )
     return _FORMATS[suffix]

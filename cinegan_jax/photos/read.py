@@ -104,8 +104,14 @@ def errors_named(name: str) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:  # decoders raise many types for damaged bytes
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise UnreadablePhoto(f"{name}: cannot be decoded: {reason}") from error
+        raise UnreadablePhoto(f"{name}: cannot be decoded: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error's text, or its type; LibRaw's text is bytes."""
+    text = error.args[0] if error.args else ""
+    text = text.decode(errors="replace") if isinstance(text, bytes) else str(error)
+    return text.partition("\n")[0] or type(error).__name__
 
 
 def _name(file: Path | bytes, name: str) -> str:

@@ -1,7 +1,9 @@
-"""Placing batches ahead, and the position that is saved."""
+"""Prefetched batches: order, the saved position, and measured waiting."""
 
 import itertools
 import time
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,11 +15,11 @@ from cinegan_jax.data.device_prefetch import DevicePrefetch
 class Counter:
     """Yields one-number batches 0 ... stop - 1, and counts what was drawn."""
 
-    def __init__(self, stop=100, delay=0.0):
+    def __init__(self, stop: int = 100, delay: float = 0.0) -> None:
         self.position, self.drawn, self.closed = 0, 0, False
         self._stop, self._delay = stop, delay
 
-    def __next__(self):
+    def __next__(self) -> dict[str, np.ndarray]:
         time.sleep(self._delay)
         if self.position == self._stop:
             raise StopIteration
@@ -25,27 +27,27 @@ class Counter:
         self.drawn += 1
         return {"input": np.array([self.position - 1])}
 
-    def get_state(self):
+    def get_state(self) -> dict[str, int]:
         return {"position": self.position}
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, int]) -> None:
         self.position = state["position"]
 
-    def close(self):
+    def close(self) -> None:
         self.closed = True
 
 
-def _numbers(batches, count):
+def _numbers(batches: Iterable[Any], count: int) -> list[int]:
     return [int(batch["input"][0]) for batch in itertools.islice(batches, count)]
 
 
-def _wait_until(condition):
+def _wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.001)
 
 
-def test_batches_come_in_order_and_placed():
+def test_batches_come_in_order_and_placed() -> None:
     batches = DevicePrefetch(Counter(7), jax.device_put)
     first = next(batches)
     assert isinstance(first["input"], jax.Array)
@@ -56,7 +58,7 @@ def test_batches_come_in_order_and_placed():
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
-def test_depth_batches_are_placed_ahead(depth):
+def test_depth_batches_are_placed_ahead(depth: int) -> None:
     counter = Counter()
     batches = DevicePrefetch(counter, jax.device_put, depth)
     assert counter.drawn == 0
@@ -68,7 +70,7 @@ def test_depth_batches_are_placed_ahead(depth):
     assert counter.closed
 
 
-def test_state_is_that_of_the_last_batch_handed_out():
+def test_state_is_that_of_the_last_batch_handed_out() -> None:
     batches = DevicePrefetch(Counter(), jax.device_put)
     assert batches.get_state() == {"position": 0}
     assert _numbers(batches, 3) == [0, 1, 2]
@@ -81,9 +83,9 @@ def test_state_is_that_of_the_last_batch_handed_out():
     batches.close()
 
 
-def test_errors_of_the_iterator_reach_the_caller():
+def test_errors_of_the_iterator_reach_the_caller() -> None:
     class Failing(Counter):
-        def __next__(self):
+        def __next__(self) -> dict[str, np.ndarray]:
             if self.position == 2:
                 raise ValueError("broken")
             return super().__next__()
@@ -95,14 +97,14 @@ def test_errors_of_the_iterator_reach_the_caller():
     batches.close()
 
 
-def test_waiting_for_data_is_measured():
+def test_waiting_for_data_is_measured() -> None:
     slow = DevicePrefetch(Counter(delay=0.05), jax.device_put)
     _numbers(slow, 5)
     assert slow.waited > 0.2
     slow.close()
 
 
-def test_batches_that_are_ready_cost_no_waiting():
+def test_batches_that_are_ready_cost_no_waiting() -> None:
     counter = Counter(delay=0.05)
     batches = DevicePrefetch(counter, jax.device_put)
     next(batches)
@@ -114,7 +116,7 @@ def test_batches_that_are_ready_cost_no_waiting():
     batches.close()
 
 
-def test_a_late_batch_costs_nothing_while_the_devices_are_busy():
+def test_a_late_batch_costs_nothing_while_the_devices_are_busy() -> None:
     batches = DevicePrefetch(Counter(delay=0.1), jax.device_put)
     start = time.perf_counter()
     _numbers([batches.next_while(lambda: True) for _ in range(3)], 3)
@@ -123,7 +125,7 @@ def test_a_late_batch_costs_nothing_while_the_devices_are_busy():
     batches.close()
 
 
-def test_waiting_counts_from_when_the_devices_are_done():
+def test_waiting_counts_from_when_the_devices_are_done() -> None:
     batches = DevicePrefetch(Counter(delay=0.2), jax.device_put, depth=1)
     done = time.perf_counter() + 0.1
     batches.next_while(lambda: time.perf_counter() < done)

@@ -1,4 +1,4 @@
-"""Which examples are chosen, and how they are brought to the training size."""
+"""Selected examples, and how they are brought to the training size."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ from cinegan_jax.data.shapes import SHAPE_MODES, DrawnShapes
 
 
 class Numbered:
-    """Pictures of 20x16 pixels whose every value is their number; some are broken."""
+    """Images of 20x16 pixels whose values all equal their number; some are broken."""
 
     kind = "images"
 
@@ -35,16 +35,16 @@ def test_the_first_and_the_last_are_among_the_spread() -> None:
     assert names == ["0", "5", "10"]
 
 
-def test_of_each_stretch_one_picture_is_drawn() -> None:
+def test_one_image_of_each_stretch_is_drawn() -> None:
     numbers = stratified_images(Numbered(100), 20, 8, "crop")[:, 0, 0, 0]
     assert (numbers // 5 == np.arange(20)).all()
     assert len(set(numbers % 5)) > 2
 
 
 def test_a_source_that_repeats_itself_is_seen_whole() -> None:
-    """401 of 10,000 pictures at equal distances would show two of the 25 modes."""
+    """401 evenly spaced images of 10,000 would show two of the 25 modes."""
     chosen = {
-        picture.tobytes() for picture in stratified_images(DrawnShapes("train", 8), 401, 8, "crop")
+        image.tobytes() for image in stratified_images(DrawnShapes("train", 8), 401, 8, "crop")
     }
     source = DrawnShapes("train", 8)
     modes = Counter(
@@ -58,10 +58,10 @@ def test_a_source_that_repeats_itself_is_seen_whole() -> None:
 def test_broken_and_small_ones_are_left_out() -> None:
     numbers = stratified_images(Numbered(4, broken=(1, 2)), 10, 16, "crop")[:, 0, 0, 0]
     assert numbers.tolist() == [0, 3]
-    with pytest.raises(UserError, match="of 4 pictures 0 can be read at 17x17"):
+    with pytest.raises(UserError, match="0 of 4 images can be read at 17x17"):
         stratified_images(Numbered(4), 10, 17, "crop")
 
 
-def test_one_picture_is_no_set() -> None:
-    with pytest.raises(UserError, match="of 2 pictures 1 can be read at 8x8"):
+def test_one_image_is_no_set() -> None:
+    with pytest.raises(UserError, match="1 of 2 images can be read at 8x8"):
         stratified_images(Numbered(2, broken=(1,)), 10, 8, "crop")

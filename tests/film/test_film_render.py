@@ -1,6 +1,7 @@
 """The film renderer: repeatable, as strong as it says, and where it says."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ def flat(level: int, size: int = 256) -> np.ndarray:
     return np.full((size, size, 3), level, np.uint8)
 
 
-def test_three_looks_ship_and_change_colours(rng):
+def test_three_looks_ship_and_change_colours(rng: np.random.Generator) -> None:
     assert recipe_names() == ("cinema", "classic_neg", "velvia")
     photo = rng.integers(0, 256, (16, 16, 3), np.uint8)
     axis = np.linspace(0, 1, 33)
@@ -29,14 +30,14 @@ def test_three_looks_ship_and_change_colours(rng):
         assert np.abs(found - photo.astype(float)).mean() > 5
 
 
-def test_the_same_seed_repeats_bit_for_bit(rng):
+def test_the_same_seed_repeats_bit_for_bit(rng: np.random.Generator) -> None:
     photo, look = rng.integers(0, 256, (48, 64, 3), np.uint8), load_recipe("cinema")
     once, again, other = (render_film(photo, look, seed) for seed in (7, 7, 8))
     np.testing.assert_array_equal(once, again)
     assert (once != other).any()
 
 
-def test_grain_has_its_sigma_at_mid_grey_and_none_at_the_ends():
+def test_grain_has_its_sigma_at_mid_grey_and_none_at_the_ends() -> None:
     """Rounding to 8 bits adds a variance of 1/12 of a level."""
     grain = render_film(flat(128), NEUTRAL, seed=3) / 255
     for channel in range(3):
@@ -47,7 +48,7 @@ def test_grain_has_its_sigma_at_mid_grey_and_none_at_the_ends():
         np.testing.assert_array_equal(render_film(flat(end), NEUTRAL, seed=3), flat(end))
 
 
-def test_grain_is_weaker_away_from_mid_grey():
+def test_grain_is_weaker_away_from_mid_grey() -> None:
     deviations = [
         np.std(render_film(flat(level), NEUTRAL, seed=3) / 255) for level in (128, 64, 32)
     ]
@@ -55,7 +56,7 @@ def test_grain_is_weaker_away_from_mid_grey():
     np.testing.assert_allclose(deviations, expected, rtol=0.05)
 
 
-def test_halation_is_a_red_glow_round_highlights():
+def test_halation_is_a_red_glow_round_highlights() -> None:
     photo = flat(20, 400)
     photo[180:220, 180:220] = 255
     glow = render_film(photo, NEUTRAL, seed=0, grain=False).astype(int) - photo
@@ -66,12 +67,12 @@ def test_halation_is_a_red_glow_round_highlights():
     assert glow[..., 0].min() >= 0
 
 
-def test_halation_leaves_pictures_without_highlights_alone(rng):
+def test_halation_leaves_images_without_highlights_alone(rng: np.random.Generator) -> None:
     photo = rng.integers(0, 150, (64, 64, 3), np.uint8)
     np.testing.assert_array_equal(render_film(photo, NEUTRAL, seed=0, grain=False), photo)
 
 
-def test_halation_strength_in_closed_form():
+def test_halation_strength_in_closed_form() -> None:
     """At a straight edge of a wide light half of it has spread: 0.12 / 2 of linear light."""
     photo = flat(0, 512)
     photo[:, 256:] = 255
@@ -81,17 +82,17 @@ def test_halation_strength_in_closed_form():
     assert linear == pytest.approx(0.06, rel=0.06)
 
 
-def test_seeds_are_crc32_and_differ():
+def test_seeds_are_crc32_and_differ() -> None:
     assert photo_seed("123456789") == 0xCBF43926  # the check value of CRC-32
     assert len({photo_seed(f"photo {i}") for i in range(1000)}) == 1000
 
 
-def test_unknown_looks_list_the_known_ones():
+def test_unknown_looks_list_the_known_ones() -> None:
     with pytest.raises(UserError, match="'portra' is not one of cinema, classic_neg, velvia"):
         load_recipe("portra")
 
 
-def test_own_lut_files_are_looks(tmp_path, rng):
+def test_own_lut_files_are_looks(tmp_path: Path, rng: np.random.Generator) -> None:
     rows = "\n".join("0.25 0.5 0.75" for _ in range(8))
     (tmp_path / "flat.cube").write_text(f"LUT_3D_SIZE 2\n{rows}\n")
     look = load_recipe(str(tmp_path / "flat.cube"))
