@@ -63,7 +63,5 @@ def write_lut(path: Path, lut: np.ndarray, comments: Sequence[str] = ()) -> None
 def _format_of(path: Path) -> _LutFormat:
     suffix = path.suffix.lower()
     if suffix not in _FORMATS:
-        raise UserError(
-            f"{path}: unknown LUT format {suffix!r}; use .cube or a HaldCLUT .png"
-        )
+        raise UserError(f"{path}: unknown LUT format {suffix!r}; use .cube or a HaldCLUT .png")
     return _FORMATS[suffix]

@@ -74,6 +74,8 @@ def orientation(metadata: Metadata) -> int:
     EXIF takes precedence over XMP. Pillow reads it, without exiv2's lock: training decodes in
     several threads.
     """
+    if not metadata.exif and not metadata.xmp:
+        return 1
     tags = Image.Exif()
     with contextlib.suppress(Exception):  # Pillow raises many types for damaged bytes
         tags.load(metadata.exif)

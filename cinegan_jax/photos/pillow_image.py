@@ -8,6 +8,9 @@ from PIL import Image
 from cinegan_jax.photos.levels import bands
 from cinegan_jax.photos.photo import StoredImage, Unsupported
 
+_COPIED_WHOLE = 1 << 23
+"""Samples up to which an image is converted in one step, which is faster than in bands."""
+
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}
 
 
@@ -18,7 +21,12 @@ def samples_of(image: Image.Image) -> tuple[np.ndarray, str, np.ndarray | None]:
     colours = image.mode.removesuffix("A")
     if colours not in _SPACES:
         raise Unsupported(f"pixels of mode {image.mode}, which is not supported")
-    count = len(image.getbands())
+    count, space = len(image.getbands()), _SPACES[colours]
+    if image.width * image.height * count <= _COPIED_WHOLE:
+        whole = np.array(image).reshape(image.height, image.width, count)
+        if count == len(colours):
+            return whole, space, None
+        return np.ascontiguousarray(whole[..., :-1]), space, np.ascontiguousarray(whole[..., -1])
     samples = np.empty((image.height, image.width, len(colours)), np.uint8)
     alpha = None if count == len(colours) else np.empty(samples.shape[:2], np.uint8)
     for rows in bands(samples):
@@ -27,7 +35,7 @@ def samples_of(image: Image.Image) -> tuple[np.ndarray, str, np.ndarray | None]:
         samples[rows] = band[..., : len(colours)]
         if alpha is not None:
             alpha[rows] = band[..., -1]
-    return samples, _SPACES[colours], alpha
+    return samples, space, alpha
 
 
 def split(whole: np.ndarray) -> tuple[np.ndarray, str, np.ndarray | None]:

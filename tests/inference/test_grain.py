@@ -38,5 +38,5 @@ def test_one_pixel_has_grain():
 
 
 def test_more_rows_than_there_are_is_an_error():
-    with pytest.raises(ValueError, match="rows 0 to 3 are asked of 2"):
+    with pytest.raises(ValueError, match="rows 0 to 3 of noise with 2 rows"):
         GrainNoise(2, 5, 0.001, 0).take(3)

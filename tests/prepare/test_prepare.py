@@ -222,6 +222,67 @@ def test_pairs_are_taken_as_they_are(tmp_path: Path, rng: np.random.Generator, l
     assert sorted(seen) == sorted(pairs)
 
 
+@pytest.mark.parametrize(("present", "missing"), [("train", "test"), ("test", "train")])
+@pytest.mark.parametrize("as_file", [False, True])
+def test_a_missing_split_of_pairs_is_named(
+    tmp_path: Path, rng: np.random.Generator, present: str, missing: str, as_file: bool
+) -> None:
+    root = tmp_path / "pairs"
+    for side in ("input", "ClassNeg"):
+        _save(root / present / side / "a.png", _photo(np.random.default_rng(0)))
+    if as_file:
+        (root / missing).write_text("not a folder")
+    message = f"no folder '{missing}' in {root}, which has '{present}': .*{root / present},"
+    with pytest.raises(UserError, match=message):
+        _prepare(root, tmp_path / "out", look="ClassNeg")
+    assert not (tmp_path / "out").exists()
+    made, _ = _prepare(root / present, tmp_path / "out", look="ClassNeg")  # as the message says
+    assert made.count("train") == 1
+
+
+@pytest.mark.parametrize("side", ["input", "ClassNeg"])
+@pytest.mark.parametrize("fault", ["missing", "a file", "empty"])
+def test_a_faulty_folder_in_one_split_of_pairs_is_named(
+    tmp_path: Path, rng: np.random.Generator, side: str, fault: str
+) -> None:
+    root = tmp_path / "pairs"
+    for split in ("train", "test"):
+        for each in ("input", "ClassNeg"):
+            _save(root / split / each / "a.png", _photo(rng))
+    faulty = root / "test" / side
+    (faulty / "a.png").unlink()
+    if fault != "empty":
+        faulty.rmdir()
+    if fault == "a file":
+        faulty.write_text("not a folder")
+    message = f"no images in {faulty}" if fault == "empty" else f"no folder '{side}' in .*test; it"
+    with pytest.raises(UserError, match=message):
+        _prepare(root, tmp_path / "out", look="ClassNeg")
+
+
+def test_a_file_in_place_of_the_source_is_named(tmp_path: Path, rng: np.random.Generator) -> None:
+    _save(tmp_path / "a.png", _photo(rng))
+    with pytest.raises(UserError, match=r"no folder '.*a\.png': give a folder"):
+        _prepare(tmp_path / "a.png", tmp_path / "out")
+
+
+def test_the_look_of_pairs_without_splits_is_named_where_it_is_missing(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    _save(tmp_path / "pairs" / "input" / "a.png", _photo(rng))
+    with pytest.raises(UserError, match=r"no folder 'target' in .*pairs; it holds 'input'"):
+        _prepare(tmp_path / "pairs", tmp_path / "out", look="")
+
+
+def test_raw_files_beside_developed_photos_are_left_out(photos: Path, tmp_path: Path) -> None:
+    raw = photos / "trip 0" / "00.CR2"
+    raw.write_bytes(b"raw")
+    made, rejected = _prepare(photos, tmp_path / "out")
+    assert made.count("train") + made.count("test") == 12
+    assert [each.file for each in rejected] == [str(raw)]
+    assert "RAW" in rejected[0].reason
+
+
 def test_pairs_that_do_not_fit_together_are_left_out(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:

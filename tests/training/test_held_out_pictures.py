@@ -93,7 +93,7 @@ def test_over_each_picture_stands_how_real_the_discriminator_finds_it() -> None:
 
 
 def test_a_set_of_one_picture_cannot_be_compared() -> None:
-    with pytest.raises(UserError, match=r"of 1000 pictures 1 can be read at 32x32"):
+    with pytest.raises(UserError, match=r"1 of 1000 images can be read at 32x32"):
         make(count=1)
 
 

@@ -3,6 +3,7 @@
 A format's module is imported when its first file is read or written.
 """
 
+import functools
 import importlib
 from typing import Protocol, cast
 
@@ -53,6 +54,7 @@ class FormatModule(Protocol):
         """
 
 
+@functools.cache
 def module_of(name: str) -> FormatModule:
     """Return the module of a format."""
     return cast(FormatModule, importlib.import_module(f"cinegan_jax.photos.formats.{name}"))
