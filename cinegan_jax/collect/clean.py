@@ -19,7 +19,7 @@ from cinegan_jax.collect.records import Collection, as_line, records
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.json_lines import JsonLines, read_json_lines
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.data.decode import is_photo
+from cinegan_jax.photos.kinds import is_photo
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from PIL import Image
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath, write_whole
 from cinegan_jax.core.versions import versions
-from cinegan_jax.data.selection import spread_pictures
-from cinegan_jax.data.shapes import DRAWN, MODES
-from cinegan_jax.data.sources import open_pictures
+from cinegan_jax.data.selection import stratified_images
+from cinegan_jax.data.shapes import SHAPE_MODES, SHAPES_PATH
+from cinegan_jax.data.sources import open_images
 from cinegan_jax.evaluation.html_tables import EVALUATION_HTML, set_tables
 from cinegan_jax.evaluation.result import (
     HELD_OUT_IMAGES,
@@ -59,8 +59,8 @@ _TRAINING_NOTE = (
     "data perfectly."
 )
 _MODES_NOTE = (
-    f"The drawn shapes have {len(MODES)} modes with equally many images each. The scores of modes "
-    "count recognised images only: those that clearly show one of the modes."
+    f"The drawn shapes have {len(SHAPE_MODES)} modes with equally many images each. The scores of "
+    "modes count recognised images only: those that clearly show one of the modes."
 )
 _GRID_COLUMNS, _GRID_IMAGES = 8, 64
 _GRID_SIDE, _GRID_QUALITY = 1200, 92
@@ -122,8 +122,8 @@ class SampleTarget:
 
     def _images_of_split(self, split: str, count: int) -> np.ndarray:
         data = self.data
-        source = open_pictures(data.path, split, size=data.size, look=data.look, cache=data.cache)
-        return spread_pictures(source, count, data.size, data.crop)
+        source = open_images(data.path, split, size=data.size, look=data.look, cache=data.cache)
+        return stratified_images(source, count, data.size, data.crop)
 
 
 def open_sample_target(
@@ -176,7 +176,7 @@ def score_sample_sets(target: SampleTarget, inception: OnDevices | None = None) 
             measured, noted = measure(images)
             scores |= measured
             notes += noted
-        if target.data.path == DRAWN:
+        if target.data.path == SHAPES_PATH:
             scores |= mode_scores(images)
             notes.append(_MODES_NOTE)
         group = f"{size}x{size}", HELD_OUT_IMAGES, method

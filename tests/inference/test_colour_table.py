@@ -26,7 +26,7 @@ from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
 
 @pytest.fixture(scope="module")
 def velvia() -> np.ndarray:
-    return film.load_look("velvia").lut
+    return film.load_recipe("velvia").lut
 
 
 @pytest.fixture(scope="module")

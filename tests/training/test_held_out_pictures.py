@@ -10,7 +10,7 @@ from scipy.special import expit
 from toy_latent_family import ToyLatentFamily
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data.images import PictureFiles
+from cinegan_jax.data.images import ImageFiles
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shapes import DrawnShapes
 from cinegan_jax.families.api import example_keys
@@ -64,7 +64,7 @@ def test_scores_compare_as_many_pictures_as_are_held_out() -> None:
 
 
 def test_modes_are_counted_of_drawn_shapes_alone() -> None:
-    test = PictureFiles({path.stem: path for path in sample_photos("test")})
+    test = ImageFiles({path.stem: path for path in sample_photos("test")})
     held_out = HeldOutPictures(ToyLatentFamily(), test, 4, SIZE, "centre", judged=False)
     assert {name for name, _ in held_out.scores(networks(1))} == {
         "feature_distance",
@@ -93,7 +93,7 @@ def test_over_each_picture_stands_how_real_the_discriminator_finds_it() -> None:
 
 
 def test_a_set_of_one_picture_cannot_be_compared() -> None:
-    with pytest.raises(UserError, match=r"of 1000 pictures 1 can be read at 32x32"):
+    with pytest.raises(UserError, match=r"1 of 1000 images can be read at 32x32"):
         make(count=1)
 
 

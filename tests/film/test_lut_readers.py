@@ -31,10 +31,10 @@ def path(request, tmp_path) -> Path:
 @pytest.fixture
 def colours(rng) -> np.ndarray:
     """uint16 [h, w, 3], with the corners of the cube among them."""
-    picture = rng.integers(0, 65535, (24, 32, 3), np.uint16, endpoint=True)
+    image = rng.integers(0, 65535, (24, 32, 3), np.uint16, endpoint=True)
     corners = identity_lut(2).reshape(-1, 3) * 65535
-    picture[0, :8] = corners
-    return picture
+    image[0, :8] = corners
+    return image
 
 
 def through_opencolorio(path: Path, colours: np.ndarray) -> np.ndarray:
@@ -64,20 +64,20 @@ def through_ffmpeg(path: Path, colours: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("path", [".cube"], indirect=True)
-def test_opencolorio(path, lut, colours):
+def test_opencolorio(path: Path, lut: np.ndarray, colours: np.ndarray) -> None:
     write_lut(path, lut, ["a comment"])
     expected = apply_lut(lut, colours.astype(np.float32) / 65535)
     np.testing.assert_allclose(through_opencolorio(path, colours), expected, atol=1e-5)
 
 
-def test_ffmpeg(path, lut, colours):
+def test_ffmpeg(path: Path, lut: np.ndarray, colours: np.ndarray) -> None:
     write_lut(path, lut, ["a comment"])
     expected = apply_lut(lut, colours.astype(np.float32) / 65535) * 65535
     np.testing.assert_allclose(through_ffmpeg(path, colours), expected, atol=2)
 
 
 @pytest.mark.parametrize("path", [".cube"], indirect=True)
-def test_colour_science(path, lut, colours):
+def test_colour_science(path: Path, lut: np.ndarray, colours: np.ndarray) -> None:
     with warnings.catch_warnings(action="ignore"):  # it misses Matplotlib
         import colour
     write_lut(path, lut, ["a comment"])
@@ -87,19 +87,21 @@ def test_colour_science(path, lut, colours):
     np.testing.assert_allclose(read.apply(unit), apply_lut(lut, unit), atol=1e-6)
 
 
-def test_pillow_lut(path, lut, colours):
+def test_pillow_lut(path: Path, lut: np.ndarray, colours: np.ndarray) -> None:
     """Pillow works with 8 bits, and takes that much of a HaldCLUT."""
     loaders = pytest.importorskip("pillow_lut")
     load = loaders.load_cube_file if path.suffix == ".cube" else loaders.load_hald_image
     write_lut(path, lut)
-    picture = (colours >> 8).astype(np.uint8)
-    found = np.asarray(Image.fromarray(picture).filter(load(str(path))))
-    expected = apply_lut(lut, picture.astype(np.float32) / 255) * 255
+    image = (colours >> 8).astype(np.uint8)
+    found = np.asarray(Image.fromarray(image).filter(load(str(path))))
+    expected = apply_lut(lut, image.astype(np.float32) / 255) * 255
     np.testing.assert_allclose(found, expected, atol=1.51)
 
 
 @pytest.mark.parametrize("size", [17, 33, 65])
-def test_an_identity_changes_no_16_bit_colour(tmp_path, colours, size):
+def test_an_identity_changes_no_16_bit_colour(
+    tmp_path: Path, colours: np.ndarray, size: int
+) -> None:
     """But where ffmpeg cuts off what is left of a level."""
     path = tmp_path / "identity.cube"
     write_lut(path, identity_lut(size))
