@@ -27,6 +27,7 @@ AnyPath: TypeAlias = epath.Path | Path
 _SCHEME = "gs://"
 _NEEDED = ("gcsfs", "google.cloud.storage")  # of epath, of Orbax
 _REFUSALS = (401, 403)
+_NO_NAMES = ("", ".", "..")
 
 
 def open_path(path: str | os.PathLike[str]) -> epath.Path:
@@ -54,6 +55,17 @@ def is_remote(path: str | os.PathLike[str]) -> bool:
 def absolute(path: str | os.PathLike[str]) -> epath.Path:
     """The path from its root; one in a bucket always is."""
     return epath.Path(path) if is_remote(path) else epath.Path(path).resolve()
+
+
+def base_name(path: str | os.PathLike[str], fallback: str = "run") -> str:
+    """Return the last part of a path as a file name, never empty, `.` or `..`.
+
+    `.` and `..` are resolved; a path without a name, such as `/`, gives `fallback`.
+    """
+    name = epath.Path(path).name
+    if name in _NO_NAMES:
+        name = absolute(path).name
+    return fallback if name in _NO_NAMES else name
 
 
 def make_folder(path: epath.Path) -> None:

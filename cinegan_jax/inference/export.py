@@ -27,6 +27,8 @@ def export_look(
         UserError: the file cannot be written, the precision cannot hold the kernels, or the format
             needs a package that is not installed.
     """
+    if path.name in ("", "..") or path.is_dir():
+        raise UserError(f"{path} cannot be written: it is a folder; give the name of a file")
     dtype = np.dtype(precision)
     _check_range(look, dtype)
     try:

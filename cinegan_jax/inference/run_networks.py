@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +12,7 @@ import numpy as np
 
 from cinegan_jax.checkpointing.pretrained import Which, restore_networks
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.storage import absolute
+from cinegan_jax.core.storage import absolute, base_name
 from cinegan_jax.core.types import Params
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.families.cinegan import CineGan
@@ -84,4 +83,4 @@ def read_workdir(workdir: str | os.PathLike[str], which: Which = "newest") -> Lo
     params, state, _ = read_networks(workdir, family, config.data.size, which)
     kernels = jax.device_get(spectral.normalize(params["generator"], state["generator"]))
     generator = family.generator.clone(dtype=jnp.float32)
-    return Look(PurePath(workdir).name, generator, kernels)
+    return Look(base_name(workdir), generator, kernels)
