@@ -26,7 +26,8 @@ flags.mark_flags_as_required(["config", "workdir"])
 def main(argv: Sequence[str]) -> int:
     """Carry out `--mode` and return the exit code."""
     if len(argv) > 1:
-        raise app.UsageError(f"arguments without a flag: {' '.join(argv[1:])}")
+        text = f"arguments without a flag: {' '.join(argv[1:])}"
+        raise app.UsageError(text, exitcode=USER_ERROR_EXIT_CODE)
     # Heavy imports wait until the flags are known to be right.
     from cinegan_jax.core.storage import open_path
     from cinegan_jax.preflight.dry_run import dry_run
@@ -53,7 +54,11 @@ def parse_flags(argv: Sequence[str]) -> list[str]:
     if message:
         print(f"error: {message}", file=sys.stderr)
         sys.exit(USER_ERROR_EXIT_CODE)
-    return app.parse_flags_with_usage(list(argv))
+    try:
+        return FLAGS(list(argv))
+    except flags.Error as error:  # absl would exit with 1, like a crash, which is retried
+        print(f"error: {error}; --helpshort lists the flags", file=sys.stderr)
+        sys.exit(USER_ERROR_EXIT_CODE)
 
 
 if __name__ == "__main__":
