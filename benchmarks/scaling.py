@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cinegan_jax.preflight.chips import Topology, topology
+from cinegan_jax.preflight.chips import Topology, parse_topology
 
 HOSTS: Mapping[str, tuple[int, int]] = {
     "v3": (4, 96),
@@ -70,7 +70,7 @@ def all_reduce_seconds(slice_: Topology, nbytes: float) -> float:
 
 def row(slice_: Topology, pairs: int, told: Sequence[Mapping[str, Any]]) -> list[str]:
     """The figures of one slice, in the order of `COLUMNS`."""
-    chip, data = slice_.chip, told[0]["pairs"]
+    chip, data = slice_.chip, told[0]["examples"]
     compute = line(told, "flops")(pairs) * chip.devices / chip.flops
     memory = line(told, "accessed")(pairs) * chip.devices / chip.bandwidth
     reduce = all_reduce_seconds(slice_, told[0]["cost"]["exchanged"])
@@ -104,7 +104,7 @@ def main() -> None:
     print("| " + " | ".join(COLUMNS) + " |\n|" + " ---: |" * len(COLUMNS))
     for wanted in arguments.slices:
         name, _, pairs = wanted.partition("=")
-        print("| " + " | ".join(row(topology(name), int(pairs), told)) + " |")
+        print("| " + " | ".join(row(parse_topology(name), int(pairs), told)) + " |")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,12 @@ BestMode = Literal["max", "min"]
 OnDiskFull = Literal["continue", "stop"]
 
 
+class LastSaveFailed(UserError):
+    """The state at the end of a run is not saved; a supervisor must keep the machine."""
+
+    exit_code = 4
+
+
 class DataIterator(Protocol):
     """The input pipeline's iterator, of which only the position is saved."""
 
@@ -173,6 +179,27 @@ class Checkpoints:
             with self._surviving_a_full_disk(self._saving):
                 self._manager.wait_until_finished()
             self._saving = None
+
+    def require_saved(self, step: int) -> None:
+        """Wait for the last save of a run and check that it is on disk.
+
+        Raises:
+          LastSaveFailed: it is not, whatever the reason; the cause is chained.
+        """
+        try:
+            self.wait()
+        except Exception as error:
+            raise self._last_save_failed(step) from error
+        if self._last_finished_step() != step:
+            raise self._last_save_failed(step)
+
+    def _last_save_failed(self, step: int) -> LastSaveFailed:
+        return LastSaveFailed(
+            f"the last checkpoint, of step {step}, could not be written to {self._folder}; the "
+            f"newest one there is of step {self._last_finished_step()}. Make the folder writable, "
+            "with free space, then start again to continue from there; if the folder is on this "
+            "machine, keep the machine until then"
+        )
 
     def restore(self, template: Any, data_iterator: DataIterator | None) -> Restored | None:
         """Restores the newest step, bit for bit, into fresh buffers; None in a new run.

@@ -113,7 +113,7 @@ def workdir_target(workdir: AnyPath, config: ml_collections.ConfigDict) -> Targe
         UserError: there is no good checkpoint of the config's networks.
     """
     family = build_family(config)
-    if family.learns_from == "pictures":
+    if family.learns_from == "images":
         return picture_target(workdir, config.data)
     networks = read_networks(workdir, family, config.data.size)
 

@@ -12,7 +12,7 @@ import numpy as np
 from cinegan_jax.core.types import Images, Params
 from cinegan_jax.inference.look import apply_generator
 from cinegan_jax.inference.statistics import Statistics, apply_with, measure
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.images import to_uint8
 
 STRIDE = 8
@@ -20,20 +20,22 @@ STRIDE = 8
 
 
 @partial(jax.jit, static_argnums=0)
-def generate(generator: Generator, kernels: Params, photo: jax.Array) -> jax.Array:
+def generate(generator: ResUnetGenerator, kernels: Params, photo: jax.Array) -> jax.Array:
     """Unit [h, w, 3] to unit [h, w, 3], not clipped."""
     return _unit(apply_generator(generator, kernels, _signed(photo)))
 
 
 @partial(jax.jit, static_argnums=0)
-def measure_statistics(generator: Generator, kernels: Params, photo: jax.Array) -> Statistics:
+def measure_statistics(
+    generator: ResUnetGenerator, kernels: Params, photo: jax.Array
+) -> Statistics:
     """What the generator's layers take from all of a photo, unit [h, w, 3]."""
     return measure(generator, kernels, _signed(photo))
 
 
 @partial(jax.jit, static_argnums=0)
 def generate_part(
-    generator: Generator, kernels: Params, statistics: Statistics, part: jax.Array
+    generator: ResUnetGenerator, kernels: Params, statistics: Statistics, part: jax.Array
 ) -> jax.Array:
     """`generate` of a part of the photo whose statistics they are."""
     return _unit(apply_with(generator, kernels, statistics, _signed(part)))

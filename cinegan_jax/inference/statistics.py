@@ -14,7 +14,7 @@ import jax
 from cinegan_jax.core.types import Images, Params
 from cinegan_jax.inference.look import apply_generator
 from cinegan_jax.nets.layers import InstanceNorm, SqueezeExcite
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 Statistics = dict[str, Any]
 """By the layer's path: (mean, variance) of a normalisation, means of a squeeze."""
@@ -22,7 +22,7 @@ Statistics = dict[str, Any]
 _METHODS = {(InstanceNorm, "moments"), (SqueezeExcite, "means")}
 
 
-def measure(generator: Generator, kernels: Params, images: Images) -> Statistics:
+def measure(generator: ResUnetGenerator, kernels: Params, images: Images) -> Statistics:
     """The statistics of one picture, signed [1, h, w, 3]."""
     found: Statistics = {}
 
@@ -35,14 +35,14 @@ def measure(generator: Generator, kernels: Params, images: Images) -> Statistics
 
 
 def apply_with(
-    generator: Generator, kernels: Params, statistics: Statistics, images: Images
+    generator: ResUnetGenerator, kernels: Params, statistics: Statistics, images: Images
 ) -> jax.Array:
     """`apply_generator` with these statistics in place of the pictures' own."""
     return _apply(generator, kernels, images, lambda layer, _: statistics[layer])
 
 
 def _apply(
-    generator: Generator,
+    generator: ResUnetGenerator,
     kernels: Params,
     images: Images,
     choose: Callable[[str, Callable[[], Any]], Any],

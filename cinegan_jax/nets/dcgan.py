@@ -40,7 +40,7 @@ _Down = partial(
 )
 
 
-class Generator(nn.Module):
+class DcganGenerator(nn.Module):
     """Latents [n, z] to signed pictures, float32 [n, size, size, 3].
 
     A transposed 4x4 convolution makes 4x4 of 1x1, which is a dense layer; others double the size.
@@ -53,8 +53,8 @@ class Generator(nn.Module):
         dtype: of the activations.
     """
 
-    size: int = 64
-    width: int = 100
+    size: int
+    width: int
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -73,7 +73,7 @@ class Generator(nn.Module):
         return jnp.tanh(x.astype(jnp.float32))
 
 
-class Discriminator(nn.Module):
+class DcganDiscriminator(nn.Module):
     """Signed pictures [n, size, size, 3] to logits, float32 [n].
 
     4x4 convolutions of stride 2 with batch norm, but for the first, and LeakyReLU; then one over
@@ -85,7 +85,7 @@ class Discriminator(nn.Module):
         dtype: of the activations.
     """
 
-    width: int = 100
+    width: int
     dtype: DTypeLike = jnp.float32
 
     @nn.compact

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from cinegan_jax.nets.layers import InstanceNorm, conv
+from cinegan_jax.nets.settings import PatchDiscriminatorSettings
 
 
-class Discriminator(nn.Module):
+class PatchDiscriminator(nn.Module):
     """A pair [n, h, w, 6], signed (photo first, then target), to patch logits and features.
 
     Returns `(logits, (f1, f2, f3))`: logits float32 [n, h/8, w/8, 1]; features in `dtype` of
@@ -22,7 +23,7 @@ class Discriminator(nn.Module):
         dtype: of the activations.
     """
 
-    width: int = 64
+    width: int = PatchDiscriminatorSettings.width
     dtype: DTypeLike = jnp.float32
 
     spectral_layers: ClassVar[tuple[str, ...]] = ("conv1", "conv2", "conv3", "conv4", "logits")

@@ -2,16 +2,18 @@
 
 import itertools
 import json
-import runpy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from etils import epath
 
+from cinegan_jax.config.load import default_config
+from cinegan_jax.config.overrides import flat_keys
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
 from cinegan_jax.evaluation import page_tables
+from cinegan_jax.families.registry import FAMILIES
 from cinegan_jax.pages.curves import Chart, points_each, to_data
 from cinegan_jax.pages.numbers import count, figure
 from cinegan_jax.pages.page import render
@@ -32,9 +34,6 @@ from cinegan_jax.report.key_figures import (
 from cinegan_jax.report.run_files import RunFiles, read_run
 from cinegan_jax.report.samples import Frames, frames_of
 
-DEFAULT = Path(__file__).parents[2] / "configs" / "default.py"
-"""There in a checkout; an installed package has none."""
-
 
 class Difference(NamedTuple):
     """A key of a config whose value is not the default one."""
@@ -45,24 +44,16 @@ class Difference(NamedTuple):
     """Empty where the default config has no such key."""
 
 
-def differences(config: Mapping[str, Any], default: Path = DEFAULT) -> list[Difference] | None:
-    """The keys in which a config differs from the default one; None where that is not there."""
-    if not default.is_file():
+def differences(config: Mapping[str, Any]) -> list[Difference] | None:
+    """The keys in which a config differs from its family's default; None for an unknown family."""
+    if config.get("family") not in FAMILIES:
         return None
-    usual = dict(_flat(runpy.run_path(str(default))["get_config"]().to_dict()))
+    usual = dict(flat_keys(default_config(config["family"]).to_dict()))
     return [
         Difference(key, str(value), str(usual.get(key, "")))
-        for key, value in _flat(config)
+        for key, value in flat_keys(config)
         if key not in usual or usual[key] != value
     ]
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 HTML = Path(__file__).with_name("html")

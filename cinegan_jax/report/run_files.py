@@ -8,7 +8,9 @@ from typing import Any
 from etils import epath
 
 from cinegan_jax.checkpointing.step_folder import finished_steps
+from cinegan_jax.config.migration import migrate
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.renamed import with_current_names
 from cinegan_jax.evaluation import result_file
 from cinegan_jax.evaluation.result import Evaluation
 from cinegan_jax.evaluation.result_file import RESULT_FILE
@@ -56,10 +58,10 @@ class RunFiles:
 
     @property
     def learned(self) -> str:
-        """What it learns from, as its records of speed say: `pairs` or `pictures`."""
+        """What it learns from, as its records of speed say: `pairs` or `images`."""
         timings = (record.get("timing") for record in self.metrics)
-        told = any(isinstance(t, dict) and "pictures_per_second" in t for t in timings)
-        return "pictures" if told else "pairs"
+        told = any(isinstance(t, dict) and "images_per_second" in t for t in timings)
+        return "images" if told else "pairs"
 
     @property
     def last_step(self) -> int:
@@ -86,7 +88,7 @@ def read_run(workdir: epath.Path) -> RunFiles:
     return RunFiles(
         name=workdir.name,
         path=str(workdir),
-        config=reader.mapping(CONFIG),
+        config=reader.config(),
         versions={str(k): str(v) for k, v in reader.mapping(VERSIONS).items()},
         metrics=reader.lines(METRICS),
         checks=tuple(r for r in health if isinstance(r.get("diagnostics"), dict)),
@@ -124,6 +126,15 @@ class _Reader:
             self.notes.append(f"{name} holds no JSON object.")
             return {}
         return content
+
+    def config(self) -> dict[str, Any]:
+        """The config with present keys."""
+        written = self.mapping(CONFIG)
+        try:
+            return migrate(written) if written else {}
+        except UserError as error:
+            self.notes.append(f"{CONFIG} cannot be read ({error}).")
+            return {}
 
     def lines(self, name: str) -> tuple[dict[str, Any], ...]:
         """The JSON objects of a file with one a line, without those that have no step."""
@@ -168,7 +179,7 @@ def _records(lines: list[bytes]) -> Iterator[dict[str, Any]]:
         except ValueError:
             continue
         if isinstance(record, dict) and type(record.get("step")) is int:
-            yield record
+            yield with_current_names(record)
 
 
 def _samples(folder: epath.Path) -> dict[int, epath.Path]:

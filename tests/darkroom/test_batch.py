@@ -19,10 +19,10 @@ from cinegan_jax.darkroom.find import FoundPhoto
 from cinegan_jax.darkroom.outcomes import Outcome
 from cinegan_jax.inference.develop import Settings
 from cinegan_jax.inference.look import Look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.photos.encode import EncodeOptions
 
-LOOK = Look("none", Generator(width=4, num_blocks=1), {})
+LOOK = Look("none", ResUnetGenerator(width=4, num_blocks=1), {})
 Develop = Callable[..., np.ndarray]
 
 

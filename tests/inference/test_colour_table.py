@@ -16,7 +16,7 @@ from cinegan_jax.inference.lut_fit import (
     resized,
 )
 from cinegan_jax.metrics.delta_e import delta_e_2000
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
 
 
@@ -104,7 +104,7 @@ def test_monotone_leaves_a_lut_that_is_so_already():
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.3])
 def test_develop_is_the_generator_at_a_strength(random_look, unit_pictures, strength):
-    look = random_look(Generator(width=2, num_blocks=1, residual=True))
+    look = random_look(ResUnetGenerator(width=2, num_blocks=1, residual=True))
     photo = (unit_pictures(look, 1, 16, 24, 3)[0][0] * 255).astype(np.uint8)
     before = photo / np.float32(255)
     after = (

@@ -10,13 +10,13 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.export import export_look
 from cinegan_jax.inference.look import load_look
 from cinegan_jax.inference.look_file import read_look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 FORMATS = ("safetensors", "stablehlo", "onnx")
 
 
 def test_safetensors_is_a_look_file(random_look, tmp_path):
-    look = random_look(Generator(4, 1))
+    look = random_look(ResUnetGenerator(4, 1))
     for precision in ("float32", "float16"):
         path = tmp_path / "new folder" / precision
         export_look(look, path, "safetensors", precision)
@@ -28,7 +28,7 @@ def test_safetensors_is_a_look_file(random_look, tmp_path):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_file_that_cannot_be_written_leaves_the_old_one(random_look, tmp_path, form):
-    look = random_look(Generator(4, 1))
+    look = random_look(ResUnetGenerator(4, 1))
     (tmp_path / "file").write_text("as it was")
     for path in (tmp_path / "file" / "look", tmp_path):
         with pytest.raises(UserError, match="cannot be written") as error:
@@ -40,7 +40,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(random_look, tmp_path,
 
 @pytest.mark.parametrize(("value", "said"), [(7e4, "70000"), (np.nan, "nan"), (-np.inf, "inf")])
 def test_kernels_that_the_precision_cannot_hold(random_look, tmp_path, value, said):
-    look = random_look(Generator(4, 1))
+    look = random_look(ResUnetGenerator(4, 1))
     look.kernels["up1"]["conv"]["kernel"][0, 0, 0, 0] = value
     with pytest.raises(UserError, match=rf"float16.* 65504: .*up1/conv/kernel is {said}"):
         export_look(look, tmp_path / "look", "safetensors")
@@ -51,7 +51,7 @@ def test_onnx_not_installed(random_look, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.delitem(sys.modules, "cinegan_jax.inference.export_onnx", raising=False)
     with pytest.raises(UserError, match=r"pip install '\.\[onnx\]'"):
-        export_look(random_look(Generator(4, 1)), tmp_path / "look", "onnx")
+        export_look(random_look(ResUnetGenerator(4, 1)), tmp_path / "look", "onnx")
 
 
 def run(*arguments):

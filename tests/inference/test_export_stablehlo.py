@@ -6,7 +6,7 @@ import pytest
 from jax import export
 
 from cinegan_jax.inference.export import to_stablehlo
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 ELSEWHERE = """
 import sys
@@ -24,7 +24,7 @@ np.savez(pictures, **{name: look.call(photo) for name, photo in np.load(photos).
 
 def test_jax_alone_gives_the_same_pictures(random_look, unit_pictures, tmp_path):
     """In another process, at three sizes, with a batch of two among them."""
-    look = random_look(Generator(4, 1))
+    look = random_look(ResUnetGenerator(4, 1))
     files = [tmp_path / name for name in ("look.stablehlo", "photos.npz", "pictures.npz")]
     files[0].write_bytes(to_stablehlo(look, np.float32))
     shapes = ((1, 64, 64, 3), (2, 24, 40, 3), (1, 8, 72, 3))
@@ -39,7 +39,7 @@ def test_jax_alone_gives_the_same_pictures(random_look, unit_pictures, tmp_path)
 def test_half_precision_for_all_platforms_and_only_for_sizes_it_can_take(
     random_look, unit_pictures
 ):
-    look = random_look(Generator(8, 1, residual=True, colour_path=12))
+    look = random_look(ResUnetGenerator(8, 1, residual=True, colour_path=12))
     half = to_stablehlo(look, np.float16)
     assert len(half) < 0.6 * len(to_stablehlo(look, np.float32))
     program = export.deserialize(bytearray(half))

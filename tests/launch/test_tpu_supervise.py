@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from launch_types import Git, Run
 
-# Trains from the newest step in its workdir, a bucket, until the planned preemption has happened and
-# step 6 is reached. After SIGTERM it finishes a step and saves. It also saves at step 5, after the
-# supervisor has asked for its state.
+# Trains from the newest step in its workdir, a bucket, until the planned preemption has happened
+# and step 6 is reached. After SIGTERM it finishes a step and saves. It also saves at step 5, after
+# the supervisor has asked for its state.
 TRAINER = """
 shopt -s extglob
 last=${!#}
@@ -50,8 +51,8 @@ def steps_in(bucket: Path) -> list[int]:
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("signal", ["TERM", "KILL"])
 def test_a_preempted_slice_is_recreated_and_training_continues_from_the_bucket(
-    launch, cloud: Path, project: Path, git, signal: str, workers: int
-):
+    launch: Run, cloud: Path, project: Path, git: Git, signal: str, workers: int
+) -> None:
     (cloud / "workers").write_text(f"{workers}\n")
     commit = git(project, "rev-parse", "HEAD")
     branch_moves_on = f"git -C {project} update-ref HEAD {git(project, *EMPTY_COMMIT)}\n"
@@ -80,8 +81,8 @@ def test_a_preempted_slice_is_recreated_and_training_continues_from_the_bucket(
 
 @pytest.mark.parametrize("code", [2, 3, 126, 127, 130])
 def test_an_error_that_a_restart_cannot_fix_deletes_the_machine_and_keeps_the_log(
-    launch, cloud: Path, tmp_path: Path, code: int
-):
+    launch: Run, cloud: Path, tmp_path: Path, code: int
+) -> None:
     (cloud / "trainer").write_text(f"echo 'error: no such folder' >&2; exit {code}")
     done = launch("tpu_supervise.sh")
     assert done.returncode == code
@@ -91,8 +92,8 @@ def test_an_error_that_a_restart_cannot_fix_deletes_the_machine_and_keeps_the_lo
 
 
 def test_a_failed_last_save_keeps_the_machine_and_says_what_to_do(
-    launch, cloud: Path, tmp_path: Path
-):
+    launch: Run, cloud: Path, tmp_path: Path
+) -> None:
     (cloud / "trainer").write_text(
         'echo start >>"$CLOUD/starts"; echo "error: quota" >&2; exit "$(cat "$CLOUD/code")"'
     )
@@ -118,13 +119,15 @@ def test_a_failed_last_save_keeps_the_machine_and_says_what_to_do(
     assert not (cloud / "state").exists()
 
 
-def test_a_preemption_that_only_training_noticed_restarts_it(launch, cloud: Path):
+def test_a_preemption_that_only_training_noticed_restarts_it(launch: Run, cloud: Path) -> None:
     (cloud / "trainer").write_text('rm "$CLOUD/trainer"; echo exit 0 >"$CLOUD/trainer"; exit 75')
     assert launch("tpu_supervise.sh").returncode == 0
     assert calls(cloud, "queued-resources create") == 1
 
 
-def test_a_restarted_supervisor_continues_with_the_running_machine(launch, cloud: Path):
+def test_a_restarted_supervisor_continues_with_the_running_machine(
+    launch: Run, cloud: Path
+) -> None:
     (cloud / "trainer").write_text(TRAINER)
     assert launch("tpu_create.sh").returncode == 0
     assert launch("tpu_install.sh").returncode == 0
@@ -133,7 +136,7 @@ def test_a_restarted_supervisor_continues_with_the_running_machine(launch, cloud
     assert len((cloud / "history").read_text().splitlines()) == 1
 
 
-def test_failing_calls_are_retried(launch, cloud: Path):
+def test_failing_calls_are_retried(launch: Run, cloud: Path) -> None:
     (cloud / "trainer").write_text(TRAINER)
     words = ("queued-resources list", "queued-resources create", "tpu-vm scp", "tpu-vm ssh")
     words += ("queued-resources delete", "tpu-vm describe")
@@ -145,7 +148,7 @@ def test_failing_calls_are_retried(launch, cloud: Path):
     assert not (cloud / "state").exists()
 
 
-def test_the_supervisor_gives_up_requests_that_always_fail(launch, cloud: Path):
+def test_the_supervisor_gives_up_requests_that_always_fail(launch: Run, cloud: Path) -> None:
     (cloud / "after_create").write_text("FAILED\n")
     done = launch("tpu_supervise.sh", MAX_ATTEMPTS="4")
     assert done.returncode == 1
@@ -154,7 +157,9 @@ def test_the_supervisor_gives_up_requests_that_always_fail(launch, cloud: Path):
 
 
 @pytest.mark.parametrize("state", ["PREEMPTED", "TERMINATED"])
-def test_a_lost_machine_of_an_active_request_is_deleted(launch, cloud: Path, state: str):
+def test_a_lost_machine_of_an_active_request_is_deleted(
+    launch: Run, cloud: Path, state: str
+) -> None:
     assert launch("tpu_create.sh").returncode == 0
     (cloud / "node_state").write_text(state)
     done = launch("tpu_supervise.sh", MAX_ATTEMPTS="1")
@@ -172,7 +177,9 @@ def test_a_lost_machine_of_an_active_request_is_deleted(launch, cloud: Path, sta
         ("75 0 0", 2, 0),  # all restart with the preempted one
     ],
 )
-def test_one_worker_decides_for_all(launch, cloud: Path, codes: str, starts: int, end: int):
+def test_one_worker_decides_for_all(
+    launch: Run, cloud: Path, codes: str, starts: int, end: int
+) -> None:
     """Each worker exits with its own code at the first start and with 0 later."""
     (cloud / "workers").write_text("3\n")
     for number, code in enumerate(codes.split()):

@@ -9,7 +9,7 @@ import pytest
 from agreement import largest_gap
 
 from cinegan_jax.nets.batch_norm import ALONE
-from cinegan_jax.nets.dcgan import Discriminator, Generator
+from cinegan_jax.nets.dcgan import DcganDiscriminator, DcganGenerator
 
 torch = pytest.importorskip("torch", reason="needs PyTorch")
 import dcgan_in_torch  # noqa: E402
@@ -23,11 +23,14 @@ class Case:
     def __init__(self, which: str, size: int, rng: np.random.Generator):
         self.makes_pictures = which == "generator"
         if self.makes_pictures:
-            self.ours: Any = Generator(size, WIDTH)
+            self.ours: Any = DcganGenerator(size, WIDTH)
             self.theirs = dcgan_in_torch.generator(size, Z, WIDTH)
             self.shape: tuple[int, ...] = (BATCH, Z)
         else:
-            self.ours, self.theirs = Discriminator(WIDTH), dcgan_in_torch.discriminator(size, WIDTH)
+            self.ours, self.theirs = (
+                DcganDiscriminator(WIDTH),
+                dcgan_in_torch.discriminator(size, WIDTH),
+            )
             self.shape = (BATCH, size, size, 3)
         self.rng = rng
         self.params = dcgan_in_torch.params_of(self.theirs)
@@ -132,7 +135,9 @@ def test_parameters_of_the_published_networks(
             for leaf in jax.tree.leaves(jax.eval_shape(module.init, jax.random.key(0), x)["params"])
         )
         for module, x in zip(
-            (Generator(size, maps), Discriminator(discriminators_maps)), inputs, strict=True
+            (DcganGenerator(size, maps), DcganDiscriminator(discriminators_maps)),
+            inputs,
+            strict=True,
         )
     )
     assert ours == theirs == counts
@@ -140,7 +145,10 @@ def test_parameters_of_the_published_networks(
 
 def test_initial_parameters_have_the_published_spread() -> None:
     pictures = jnp.zeros((1, 32, 32, 3))
-    for module, x in ((Generator(32, 16), jnp.zeros((1, 100))), (Discriminator(16), pictures)):
+    for module, x in (
+        (DcganGenerator(32, 16), jnp.zeros((1, 100))),
+        (DcganDiscriminator(16), pictures),
+    ):
         params = jax.jit(module.init)(jax.random.key(1), x)["params"]
         for name, layer in params.items():
             if "kernel" in layer:
@@ -154,8 +162,8 @@ def test_initial_parameters_have_the_published_spread() -> None:
 def test_bfloat16_inside_and_float32_at_the_ends() -> None:
     latents, images = jnp.zeros((2, Z)), jnp.zeros((2, 16, 16, 3))
     for module, x in (
-        (Generator(16, 4, dtype=jnp.bfloat16), latents),
-        (Discriminator(4, dtype=jnp.bfloat16), images),
+        (DcganGenerator(16, 4, dtype=jnp.bfloat16), latents),
+        (DcganDiscriminator(4, dtype=jnp.bfloat16), images),
     ):
         result, variables = jax.eval_shape(module.init_with_output, jax.random.key(0), x)
         assert result.dtype == jnp.float32

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from cinegan_jax.nets.layers import InstanceNorm, LayerNorm
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.blur import B3_SPLINE, SCALES, spread
 from cinegan_jax.ops.images import pixel_shuffle
 from cinegan_jax.ops.lut import apply_lut
@@ -38,7 +38,7 @@ def test_the_blurs_deviate_as_documented():
 
 
 def test_with_zero_output_the_colour_table_is_the_result():
-    generator = Generator(width=4, num_blocks=1, residual=True, colour_table=5)
+    generator = ResUnetGenerator(width=4, num_blocks=1, residual=True, colour_table=5)
     photo, rng = _photo(), np.random.default_rng(1)
     params = generator.init(jax.random.key(0), photo)["params"]
     identity = generator.apply({"params": params}, photo)
@@ -49,7 +49,7 @@ def test_with_zero_output_the_colour_table_is_the_result():
 
 
 def test_the_colour_table_has_no_gradient_and_the_rest_has():
-    generator = Generator(width=4, num_blocks=1, residual=True, colour_table=5)
+    generator = ResUnetGenerator(width=4, num_blocks=1, residual=True, colour_table=5)
     photo = _photo()
     params = generator.init(jax.random.key(0), photo)["params"]
 
@@ -67,7 +67,9 @@ def test_light_far_away_reaches_a_pixel_only_through_the_glow_path():
     brighter[0, 20, 20] = 1.0
     rng = np.random.default_rng(0)
     for glow, changed in ((0, False), (4, True)):
-        generator = Generator(width=4, num_blocks=1, residual=True, colour_path=8, glow_path=glow)
+        generator = ResUnetGenerator(
+            width=4, num_blocks=1, residual=True, colour_path=8, glow_path=glow
+        )
         params = generator.init(jax.random.key(0), photo)["params"]
         # The U-Net's features are left out, so that only the paths beside it are seen.
         kernel = rng.normal(size=params["colour_mix"]["kernel"].shape).astype(np.float32)
@@ -108,4 +110,4 @@ def test_layer_norm_lets_levels_through_that_instance_norm_removes():
 )
 def test_a_path_without_what_it_needs_is_refused(fields, needed):
     with pytest.raises(ValueError, match=needed):
-        Generator(width=4, **fields).init(jax.random.key(0), _photo())
+        ResUnetGenerator(width=4, **fields).init(jax.random.key(0), _photo())
