@@ -12,11 +12,11 @@ _HOMES = {
     "Look": "cinegan_jax.inference.look",
     "TrainedRun": "cinegan_jax.api.runs",
     "UserError": "cinegan_jax.core.errors",
-    "evaluate": "cinegan_jax.api.commands",
+    "evaluate": "cinegan_jax.evaluation.evaluate",
     "installed_looks": "cinegan_jax.inference.look",
     "load_look": "cinegan_jax.inference.look",
     "load_run": "cinegan_jax.api.runs",
-    "train": "cinegan_jax.api.commands",
+    "train": "cinegan_jax.api.training",
 }
 """Names of the Python interface, and the module that each is loaded from."""
 

@@ -56,11 +56,15 @@ def _train() -> int:
 
 
 def _evaluate() -> int:
+    from cinegan_jax.core.compilation_cache import keep_compilations
     from cinegan_jax.core.storage import open_path
-    from cinegan_jax.training.evaluate import evaluate
-    from cinegan_jax.training.run import Run
+    from cinegan_jax.evaluation.evaluate import evaluate
+    from cinegan_jax.evaluation.tables import print_result
 
-    return evaluate(Run(FLAGS.config), open_path(FLAGS.workdir))
+    workdir = open_path(FLAGS.workdir)
+    keep_compilations(workdir)
+    print_result(evaluate(workdir, config=FLAGS.config))
+    return 0
 
 
 def _dry_run() -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from cinegan_jax.data.shapes import DrawnShapes
-from cinegan_jax.pages.image_grid import picture_grid
+from cinegan_jax.pages.image_grid import image_grid
 from cinegan_jax.sampling.latent_generator import open_generator
 
 PICTURE = Path(__file__).with_name("shapes.png")
@@ -27,7 +27,7 @@ def main() -> None:
     made = generator.decode(generator.latents(np.arange(COLUMNS * ROWS)))
     shapes = DrawnShapes("test", made.shape[1])
     drawn = np.stack([shapes[i].target for i in range(COLUMNS * ROWS)])
-    above, below = (picture_grid(pictures, COLUMNS) for pictures in (drawn, made))
+    above, below = (image_grid(pictures, COLUMNS) for pictures in (drawn, made))
     gap = np.full((GAP, above.shape[1], 3), 255, np.uint8)
     Image.fromarray(np.concatenate([above, gap, below])).save(PICTURE, optimize=True)
 

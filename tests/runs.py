@@ -107,7 +107,12 @@ FAMILIES.update(_TOYS)  # type: ignore[attr-defined]
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
-    ["cinegan_jax.main", *(f"cinegan_jax.training.{m}" for m in ("train", "evaluate", "dry_run"))]
+    [
+        "cinegan_jax.main",
+        "cinegan_jax.training.train",
+        "cinegan_jax.evaluation.evaluate",
+        "cinegan_jax.preflight.dry_run",
+    ]
 )
 
 

@@ -40,6 +40,8 @@ def open_path(path: str | os.PathLike[str]) -> epath.Path:
     scheme, separator, _ = os.fspath(path).partition(":/")
     if separator and not is_remote(path):
         raise UserError(f"{path}: {scheme}:/ cannot be read; give a local path or gs://BUCKET/...")
+    if os.fspath(path).rstrip("/") + "//" == _SCHEME:
+        raise UserError(f"{path} names no bucket: give gs://BUCKET/FOLDER")
     opened = epath.Path(path)
     if is_remote(opened):
         _require_packages(opened)

@@ -12,6 +12,7 @@ from cinegan_jax.core.storage import AnyPath, open_path
 from cinegan_jax.data import manifest as manifests
 from cinegan_jax.data.decode import BrokenPhoto, decode, is_photo
 from cinegan_jax.data.examples import BrokenExample, ExampleSource
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shard_cache import CACHE
 from cinegan_jax.data.shards import Shards
 from cinegan_jax.film.render import FilmLook, load_look, photo_seed, render
@@ -53,8 +54,6 @@ def open_pairs(path: str, split: str, look: str, cache: str = CACHE) -> PairSour
       UserError: the folder, split or look is missing or holds no pairs.
     """
     if path == "samples":
-        from cinegan_jax.data.sources import sample_photos  # it imports this module
-
         return RenderedPhotos(sample_photos(split), look)
     root = open_path(path)
     if manifests.is_prepared(root):

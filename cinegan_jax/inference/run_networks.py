@@ -14,7 +14,7 @@ from cinegan_jax.checkpointing.pretrained import Which, restore_networks
 from cinegan_jax.config.load import load_config
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.event_loop import outside_event_loop
-from cinegan_jax.core.storage import absolute, base_name
+from cinegan_jax.core.storage import absolute, base_name, open_path
 from cinegan_jax.core.types import Params
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.families.cinegan import CineGan
@@ -62,8 +62,8 @@ def read_config(workdir: str | os.PathLike[str]) -> ml_collections.ConfigDict:
     Raises:
       UserError: the folder holds no run.
     """
-    file = absolute(workdir) / "config.json"
-    if not file.exists():
+    file = open_path(absolute(workdir)) / "config.json"
+    if not file.is_file():
         raise UserError(f"{workdir} is no workdir of a run: it has no config.json")
     return load_config(file)
 

@@ -15,7 +15,7 @@ from cinegan_jax.data.images import Picture
 from cinegan_jax.data.selection import spread_pictures
 from cinegan_jax.data.sources import open_pictures
 from cinegan_jax.inference.run_networks import read_config
-from cinegan_jax.pages.image_grid import picture_grid
+from cinegan_jax.pages.image_grid import image_grid
 from cinegan_jax.sampling.images import OutputPlace, to_png, write_file
 from cinegan_jax.sampling.latent_generator import LatentGenerator
 from cinegan_jax.sampling.nearest import (
@@ -214,7 +214,7 @@ def neighbour_sheet(
             assert image is not None  # it was read before
             cells.append(image[:, ::-1] if mirrored else image)
             captions.append(f"{distance:.1f}")
-    return picture_grid(np.stack(cells), 1 + comparison.distances.shape[1], captions)
+    return image_grid(np.stack(cells), 1 + comparison.distances.shape[1], captions)
 
 
 def neighbour_list(comparison: NeighbourComparison, data: RunImages) -> list[list[dict[str, Any]]]:

@@ -24,7 +24,7 @@ from cinegan_jax.metrics.set_distances import (
     random_set_scores,
 )
 from cinegan_jax.ops.images import to_signed, to_uint8
-from cinegan_jax.pages.image_grid import grid, picture_grid, score_captions
+from cinegan_jax.pages.image_grid import image_grid, pair_grid, score_captions
 from cinegan_jax.training.state import Networks
 
 _GRID_ROWS = 4  # of pairs
@@ -122,7 +122,7 @@ class HeldOutPairs:
     def grid(self, networks: Networks) -> np.ndarray:
         """Return rows of photo, generated image and target, uint8 [h, w, 3]."""
         photos, targets = self._evaluator.inputs[:_GRID_ROWS], self._evaluator.targets[:_GRID_ROWS]
-        return grid(*map(np.asarray, (photos, self._generate(networks, photos), targets)))
+        return pair_grid(*map(np.asarray, (photos, self._generate(networks, photos), targets)))
 
 
 class HeldOutImages:
@@ -181,7 +181,7 @@ class HeldOutImages:
         captions = None
         if self._judge is not None:
             captions = score_captions(np.asarray(self._judge(networks, samples)))
-        return picture_grid(np.asarray(samples), _GRID_COLUMNS, captions)
+        return image_grid(np.asarray(samples), _GRID_COLUMNS, captions)
 
 
 def _judge_of(family: GanFamily) -> Callable[[Networks, Images], jax.Array]:

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,6 @@ CRASH_EXIT_CODE = 1
 
 ALL_FAILED_SECONDS = 10
 """Seconds that a failed process waits for the others to fail as well, before it leaves."""
-
-_WEEK = 7 * 24 * 3600
 
 
 class CoordinatorSilent(UserError):
@@ -126,13 +124,6 @@ def join(
         shutdown_timeout_seconds=heartbeat_timeout,
     )
     print(f"{cluster.processes} processes train together on {jax.device_count()} devices")
-
-
-def on_first_process(work: Callable[[], None]) -> None:
-    """Run `work` on process 0 while the others wait for it, however long it takes."""
-    if jax.process_index() == 0:
-        work()
-    ocp.multihost.get_barrier_sync_fn()(key="first process is done", timeout_ms=_WEEK * 1000)
 
 
 def fail(error: Exception) -> int:

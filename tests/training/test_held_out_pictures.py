@@ -21,7 +21,7 @@ from cinegan_jax.metrics.set_distances import (
     random_set_scores,
 )
 from cinegan_jax.ops.images import to_signed, to_uint8
-from cinegan_jax.pages.image_grid import CAPTION, GUTTER, picture_grid, score_captions
+from cinegan_jax.pages.image_grid import CAPTION, GUTTER, image_grid, score_captions
 from cinegan_jax.training.held_out import CHUNK, HeldOutPictures
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import Networks
@@ -76,7 +76,7 @@ def test_a_grid_shows_the_same_latents_again_and_again() -> None:
     held_out = make()
     for seed in (1, 2):
         grid = held_out.grid(networks(seed))
-        np.testing.assert_array_equal(grid, picture_grid(made(networks(seed), 0), 8))
+        np.testing.assert_array_equal(grid, image_grid(made(networks(seed), 0), 8))
     np.testing.assert_array_equal(held_out.grid(networks(1)), held_out.grid(networks(1)))
 
 
@@ -88,7 +88,7 @@ def test_over_each_picture_stands_how_real_the_discriminator_finds_it() -> None:
     assert len(set(captions)) > 1
     grid = make(judged=True).grid(nets)
     assert grid.shape[0] == 8 * (CAPTION + SIZE + GUTTER) + GUTTER
-    np.testing.assert_array_equal(grid, picture_grid(pictures, 8, captions))
+    np.testing.assert_array_equal(grid, image_grid(pictures, 8, captions))
     assert captions == score_captions(np.asarray(family.judge(*nets, to_signed(pictures))))
 
 

@@ -1,4 +1,4 @@
-// The page of an evaluation put together.
+// Page of an evaluation on image pairs.
 
 import { data } from "./data.js";
 import { Compare } from "./compare.js";
@@ -75,11 +75,11 @@ function card(photo, open) {
 }
 
 function show(compare, photo, pair) {
-  const pictures = { photo: photo.pictures.photo, result: resultOf(photo), target: photo.pictures.target };
+  const images = { photo: photo.images.photo, result: resultOf(photo), target: photo.images.target };
   const names = { photo: "Photo", result: chosenMethod().label, target: "Target" };
   const [left, right] = pair.split(" ");
-  compare.open(pictures[left], photo.width, photo.height, photo.name);
-  compare.set("exact", pictures[right]);
+  compare.open(images[left], photo.width, photo.height, photo.name);
+  compare.set("exact", images[right]);
   const [before, after] = document.querySelectorAll("#viewport .tag");
   [before.textContent, after.textContent] = [names[left], names[right]];
   byId("name").textContent = photo.name;
@@ -87,7 +87,7 @@ function show(compare, photo, pair) {
   tell(photo);
 }
 
-/** Where the photo stands among all that were scored, with and without pictures here. */
+/** Where the photo stands among all that were scored, with and without images here. */
 function rankOf(photo) {
   const { label, higher } = chosenMetric();
   const [method, metric] = [byId("method").value, byId("metric").value];
@@ -125,7 +125,7 @@ function scoreOf(name, method, metric) {
 }
 
 function resultOf(photo) {
-  return photo.pictures[chosenMethod().picture] ?? photo.pictures.photo;
+  return photo.images[chosenMethod().image] ?? photo.images.photo;
 }
 
 function chosenMethod() {

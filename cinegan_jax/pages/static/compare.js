@@ -11,7 +11,7 @@ export class Compare {
   #width = 1;
   #height = 1;
   #actual = false;
-  #x = 0; // of the picture's middle from the viewport's, in CSS pixels
+  #x = 0; // from the viewport's centre to the image's, in CSS pixels
   #y = 0;
 
   /** @param {HTMLElement} root holds .pictures, .cut and .handle */
@@ -104,7 +104,7 @@ export class Compare {
     }, left);
   }
 
-  /** Puts the divider over the part of the picture that can be seen. */
+  /** Moves the divider to the visible part of the image. */
   #divide(seen, left) {
     const share = this.#cut.value / 100;
     const at = seen.left + share * (seen.right - seen.left);
