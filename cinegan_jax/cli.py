@@ -1,12 +1,13 @@
 """The `cinegan` command. Heavy imports wait inside the subcommands."""
 
+import os
 from typing import Any
 
 import typer
 
 from cinegan_jax.collect.cli import collect_app
 from cinegan_jax.convert.cli import convert_app
-from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE, UserError
 from cinegan_jax.darkroom.cli import apply, looks, lut
 from cinegan_jax.evaluation.cli import compare_command, evaluate_command
 from cinegan_jax.inference.export_cli import export
@@ -21,14 +22,19 @@ USE, TRAIN = "Use a look", "Train one"
 
 
 class _Commands(typer.core.TyperGroup):
-    """Prints a UserError as its text alone and exits with code 2."""
+    """Group of commands that prints errors of the user and of the file system as one line."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except UserError as error:
             typer.echo(f"cinegan: {error}", err=True)
-            raise typer.Exit(2) from error
+            raise typer.Exit(error.exit_code) from error
+        except OSError as error:
+            if error.filename is None or not error.strerror:
+                raise
+            typer.echo(f"cinegan: {os.fspath(error.filename)!r}: {error.strerror}", err=True)
+            raise typer.Exit(USER_ERROR_EXIT_CODE) from error
 
 
 app = typer.Typer(

@@ -31,7 +31,8 @@ flags.mark_flags_as_required(["config", "workdir"])
 def main(argv: Sequence[str]) -> int:
     """Carry out `--mode` and return the exit code."""
     if len(argv) > 1:
-        raise app.UsageError(f"arguments without a flag: {' '.join(argv[1:])}")
+        text = f"arguments without a flag: {' '.join(argv[1:])}"
+        raise app.UsageError(text, exitcode=USER_ERROR_EXIT_CODE)
     # Heavy imports wait until the flags are known to be right.
     from cinegan_jax.training.launch import ClusterOptions, launch
 
@@ -79,7 +80,11 @@ def parse_flags(argv: Sequence[str]) -> list[str]:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(USER_ERROR_EXIT_CODE)
-    return app.parse_flags_with_usage(known)
+    try:
+        return FLAGS(known)
+    except flags.Error as error:  # absl would exit with 1, like a crash, which is retried
+        print(f"error: {error}; --helpshort lists the flags", file=sys.stderr)
+        sys.exit(USER_ERROR_EXIT_CODE)
 
 
 if __name__ == "__main__":

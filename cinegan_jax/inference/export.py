@@ -32,6 +32,8 @@ def export_look(
             hold the kernels, or the format needs a package that is not installed. Nothing is
             written then.
     """
+    if path.name in ("", "..") or path.is_dir():
+        raise UserError(f"{path} cannot be written: it is a folder; give the name of a file")
     dtype = np.dtype(precision)
     _check_network(look)
     _check_range(look, dtype)

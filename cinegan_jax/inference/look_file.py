@@ -6,6 +6,7 @@ normalisation folded in. Its metadata hold the network's architecture and the fi
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,16 @@ def read_look(path: Path, *, trusted: bool = False) -> Look:
         grain = Grain(**json.loads(metadata["grain"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not say what its network is: {error}") from error
+    name = metadata.get("name", "")
+    if name in ("", ".", "..") or "/" in name or os.sep in name or "\0" in name:
+        raise UserError(
+            f"{path} gives its look the name {name!r}, which cannot be part of a file name: export "
+            "the look again with `cinegan export --format safetensors`"
+        )
     if not trusted:
         _check_arrays(path, generator, arrays)
     kernels = {name: array.astype(np.float32) for name, array in arrays.items()}
-    return Look(metadata["name"], generator, unflatten_dict(kernels, sep="/"), grain)
+    return Look(name, generator, unflatten_dict(kernels, sep="/"), grain)
 
 
 def write_look(look: Look, path: Path, *, dtype: Any = np.float16) -> None:

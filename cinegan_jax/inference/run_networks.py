@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +14,7 @@ from cinegan_jax.checkpointing.pretrained import Which, restore_networks
 from cinegan_jax.config.load import load_config
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.event_loop import outside_event_loop
-from cinegan_jax.core.storage import absolute
+from cinegan_jax.core.storage import absolute, base_name, open_path
 from cinegan_jax.core.types import Params
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.families.cinegan import CineGan
@@ -63,8 +62,8 @@ def read_config(workdir: str | os.PathLike[str]) -> ml_collections.ConfigDict:
     Raises:
       UserError: the folder holds no run.
     """
-    file = absolute(workdir) / "config.json"
-    if not file.exists():
+    file = open_path(absolute(workdir)) / "config.json"
+    if not file.is_file():
         raise UserError(f"{workdir} is no workdir of a run: it has no config.json")
     return load_config(file)
 
@@ -121,7 +120,7 @@ def read_workdir(workdir: str | os.PathLike[str], which: Which = "newest") -> Lo
     if not isinstance(family, CineGan):
         raise UserError(f"{workdir} holds a run of family {config.family!r}, not 'cinegan'")
     networks = read_networks(workdir, family, config.data.size, which)
-    return look_of(family, networks, PurePath(workdir).name)
+    return look_of(family, networks, base_name(workdir))
 
 
 def look_of(family: CineGan, networks: WorkdirNetworks, name: str) -> Look:
