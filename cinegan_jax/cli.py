@@ -10,10 +10,11 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.darkroom.cli import apply, looks, lut
 from cinegan_jax.evaluation.cli import compare_command, evaluate_command
 from cinegan_jax.inference.export_cli import export
-from cinegan_jax.preflight.cli import PASS_CONFIG_KEYS_ON, preflight
+from cinegan_jax.preflight.cli import preflight
 from cinegan_jax.prepare.cli import prepare
 from cinegan_jax.report.cli import report
 from cinegan_jax.sampling.cli import sample
+from cinegan_jax.training.cli import train
 from cinegan_jax.web.cli import serve
 
 USE, TRAIN = "Use a look", "Train one"
@@ -38,7 +39,8 @@ for command in (apply, serve, looks, lut, export):
 app.add_typer(collect_app, name="collect", rich_help_panel=TRAIN)
 app.command(rich_help_panel=TRAIN)(prepare)
 app.add_typer(convert_app, name="convert", rich_help_panel=TRAIN)
-app.command(rich_help_panel=TRAIN, context_settings=PASS_CONFIG_KEYS_ON)(preflight)
+app.command(rich_help_panel=TRAIN)(train)
+app.command(rich_help_panel=TRAIN)(preflight)
 app.command("evaluate", rich_help_panel=TRAIN)(evaluate_command)
 app.command("compare", rich_help_panel=TRAIN)(compare_command)
 app.command(rich_help_panel=TRAIN)(report)

@@ -8,12 +8,12 @@ Score:    held-out PSNR 39.7 dB (photo 23.2), without the target's grain 51.9 dB
 
 import ml_collections
 
-from configs import film
+from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
     """A shorter run on photos of the package."""
-    c = film.get_config()
+    c = load_config("film")
     c.num_steps = 400
     c.data.path = "samples"
     c.data.look = "classic_neg"

@@ -9,12 +9,12 @@ Score:    not measured
 
 import ml_collections
 
-from configs import dcgan_64
+from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
     """A generator of 160 feature maps against a discriminator of 40, batch 64."""
-    c = dcgan_64.get_config()
+    c = load_config("dcgan_64")
     c.batch_size = 64
     c.data.size = 128
     c.generator.width = 160

@@ -13,7 +13,7 @@ Score:    in cinegan_jax/looks/*.md; the ablation is in docs/results.md
 
 import ml_collections
 
-from configs import default
+from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -21,7 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
 
     L1 takes the place of the perceptual term, which needs a file of VGG19.
     """
-    c = default.get_config()
+    c = load_config("default")
     c.precision = "f32"
     c.batch_size = 4
     c.num_steps = 1000

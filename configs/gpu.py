@@ -8,12 +8,12 @@ Score:    not measured
 
 import ml_collections
 
-from configs import default
+from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
     """Batch 8 of random crops; FilmSet's short side is 480 pixels."""
-    c = default.get_config()
+    c = load_config("default")
     c.batch_size = 8
     c.data.size = 480
     c.data.crop = "crop"

@@ -9,12 +9,12 @@ Score:    not measured
 
 import ml_collections
 
-from configs import default
+from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
     """Published losses and rates; random crops with aspect kept, EMA, a quarter of the batch."""
-    c = default.get_config()
+    c = load_config("default")
     c.parallelism = "pjit"
     c.shard_optimizer = True
     c.batch_size = 16

@@ -8,14 +8,14 @@ Score:    not measured; docs/scaling.md says why a set as small as FilmSet gains
 
 import ml_collections
 
-from configs import default
+from cinegan_jax.config.load import load_config
 
 BATCHES = 4  # of the published 64 pairs
 
 
 def get_config() -> ml_collections.ConfigDict:
     """Rates grow with the root of the batch (Adam's rule in arXiv 2205.10287), after a warmup."""
-    c = default.get_config()
+    c = load_config("default")
     c.parallelism = "pjit"
     c.shard_optimizer = True
     c.batch_size = BATCHES * c.batch_size

@@ -8,9 +8,9 @@ Score:    not measured
 
 import ml_collections
 
-from configs import default
+from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
     """Published losses, rates and protocol; no EMA."""
-    return default.get_config()
+    return load_config("default")

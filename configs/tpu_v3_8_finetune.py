@@ -9,12 +9,12 @@ Score:    not measured
 
 import ml_collections
 
-from configs import tpu_v3_8
+from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
     """Half the generator's rate, perceptual 1, total variation 20, 15 epochs."""
-    c = tpu_v3_8.get_config()
+    c = load_config("tpu_v3_8")
     c.num_epochs = 15.0
     c.optimizers.generator.learning_rate = 2.5e-5
     c.losses.perceptual = 1.0

@@ -8,11 +8,11 @@ Score:    not measured
 
 import ml_collections
 
-from configs import default
+from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
     """Published losses, rates and protocol; more threads for chips that are faster."""
-    c = default.get_config()
+    c = load_config("default")
     c.data.threads = 16
     return c

@@ -90,9 +90,9 @@ def convert_cinegan(
     """Make a look file of the TensorFlow CineGAN's generator, for --weights."""
     from cinegan_jax.convert.cinegan import read_keras_generator
     from cinegan_jax.inference.export import export_look
-    from cinegan_jax.inference.look import TrainedLook
+    from cinegan_jax.inference.look import Look
 
     path = output or Path(f"{file.stem}.safetensors")
     generator, kernels = read_keras_generator(file)
-    export_look(TrainedLook(path.stem, generator, kernels), path, "safetensors", precision)
+    export_look(Look(path.stem, generator, kernels), path, "safetensors", precision)
     typer.echo(f"{file} -> {path}: width {generator.width}, {generator.num_blocks} blocks")

@@ -37,7 +37,7 @@ def open_source(
     Raises:
       UserError: there is no such set or split, it is empty, or it is of the other kind.
     """
-    if learns_from == "pictures":
+    if learns_from == "images":
         return open_pictures(path, split, size=size, look=look, cache=cache)
     if path == DRAWN:
         raise UserError(

@@ -23,7 +23,8 @@ from cinegan_jax.evaluation.result import About, Evaluation
 from cinegan_jax.evaluation.sample_target import SampleTarget, open_sample_target
 from cinegan_jax.evaluation.scope import Scope, make_scope
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.inference.look import installed_looks, load_look, read_look
+from cinegan_jax.inference.look import installed_looks, load_look
+from cinegan_jax.inference.look_file import read_look
 from cinegan_jax.inference.network import make_generate
 from cinegan_jax.inference.run_networks import WorkdirNetworks, read_config, read_networks
 

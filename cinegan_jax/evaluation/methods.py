@@ -13,7 +13,7 @@ from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair, PairSource, photos_by_name
 from cinegan_jax.data.selection import sample_pixels
 from cinegan_jax.evaluation.scope import Prepare
-from cinegan_jax.inference.look import TrainedLook, apply_generator
+from cinegan_jax.inference.look import Look, apply_generator
 from cinegan_jax.inference.network import Generate, make_generate
 from cinegan_jax.ops.images import to_signed, to_unit
 from cinegan_jax.ops.lut import apply_lut, fit_lut
@@ -29,7 +29,7 @@ def photo_method(generate: Generate) -> PairMethod:
     return lambda pair, _: generate(pair.input)
 
 
-def look_method(look: TrainedLook) -> PairMethod:
+def look_method(look: Look) -> PairMethod:
     """Return a method that applies a look's generator to whole photos."""
 
     def apply(kernels: Params, images: Images) -> Images:

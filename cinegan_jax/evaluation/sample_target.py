@@ -42,7 +42,7 @@ from cinegan_jax.metrics.sets import (
     small_set_notes,
 )
 from cinegan_jax.metrics.streaming import Moments
-from cinegan_jax.nets.inception import load_inception, resize
+from cinegan_jax.nets.inception import load_inception, resize_for_inception
 from cinegan_jax.pages.image_grid import image_grid
 from cinegan_jax.pages.page import data_uri, render_page, to_jpeg
 from cinegan_jax.sampling.latent_generator import LatentGenerator, open_generator
@@ -205,7 +205,7 @@ def _inception_features(network: OnDevices, images: np.ndarray) -> SetFeatures:
     """Return the features of all images, a batch at a time, since images grow to 299x299."""
     starts = range(0, len(images), network.batch_size)
     parts = (images[start : start + network.batch_size] for start in starts)
-    features = np.concatenate([network(resize(part) / 255) for part in parts])
+    features = np.concatenate([network(resize_for_inception(part) / 255) for part in parts])
     return SetFeatures(features, Moments.of(features))
 
 

@@ -2,13 +2,14 @@
 
 import itertools
 import json
-import runpy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from etils import epath
 
+from cinegan_jax.config.load import default_config
+from cinegan_jax.config.overrides import flat_keys
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
 from cinegan_jax.evaluation.html_tables import (
@@ -17,6 +18,7 @@ from cinegan_jax.evaluation.html_tables import (
     set_tables,
     worst_table,
 )
+from cinegan_jax.families.registry import FAMILIES
 from cinegan_jax.pages.curves import Chart, points_each, to_data
 from cinegan_jax.pages.numbers import short_number, thousands
 from cinegan_jax.pages.page import render_page
@@ -37,8 +39,6 @@ from cinegan_jax.report.key_figures import (
 from cinegan_jax.report.run_files import RunFiles, read_run
 from cinegan_jax.report.samples import Frames, read_frames
 
-_DEFAULT_CONFIG = Path(__file__).parents[2] / "configs" / "default.py"
-"""Exists in a checkout; an installed package has none."""
 _HTML = Path(__file__).with_name("html")
 _CHARTS = {"scores": held_out_charts, "losses": loss_charts, "speed": speed_charts}
 """Functions that make the charts of a section; charts of health are grouped by name."""
@@ -55,26 +55,16 @@ class ConfigDifference(NamedTuple):
     """Empty where the default config has no such key."""
 
 
-def config_differences(
-    config: Mapping[str, Any], default: Path = _DEFAULT_CONFIG
-) -> list[ConfigDifference] | None:
-    """Return where a config differs from the default config; None if that does not exist."""
-    if not default.is_file():
+def config_differences(config: Mapping[str, Any]) -> list[ConfigDifference] | None:
+    """Return where a config differs from its family's default; None for an unknown family."""
+    if config.get("family") not in FAMILIES:
         return None
-    usual = dict(_flat(runpy.run_path(str(default))["get_config"]().to_dict()))
+    usual = dict(flat_keys(default_config(config["family"]).to_dict()))
     return [
         ConfigDifference(key, str(value), str(usual.get(key, "")))
-        for key, value in _flat(config)
+        for key, value in flat_keys(config)
         if key not in usual or usual[key] != value
     ]
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def write_report(workdir: epath.Path, path: epath.Path, now: float) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from etils import epath
 
 from cinegan_jax.checkpointing.step_folder import finished_steps
+from cinegan_jax.config.migration import migrate
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.renamed import current_name, with_current_names
 from cinegan_jax.evaluation.result import RESULT_FILE, Evaluation, load
@@ -85,7 +86,7 @@ def read_run(workdir: epath.Path) -> RunFiles:
     return RunFiles(
         name=workdir.name,
         path=str(workdir),
-        config=with_current_names(reader.mapping(_CONFIG)),
+        config=reader.config(),
         versions={str(k): str(v) for k, v in reader.mapping(_VERSIONS).items()},
         metrics=reader.lines(_METRICS),
         checks=tuple(r for r in health if isinstance(r.get("diagnostics"), dict)),
@@ -123,6 +124,15 @@ class _Reader:
             self.notes.append(f"{name} holds no JSON object.")
             return {}
         return content
+
+    def config(self) -> dict[str, Any]:
+        """The config with present keys."""
+        written = self.mapping(_CONFIG)
+        try:
+            return migrate(written) if written else {}
+        except UserError as error:
+            self.notes.append(f"{_CONFIG} cannot be read ({error}).")
+            return {}
 
     def lines(self, name: str) -> tuple[dict[str, Any], ...]:
         """Return the JSON objects of a file with one in each line, except those without a step."""

@@ -34,7 +34,7 @@ _CHUNK = _GRID_COLUMNS**2
 
 BEST_MODES: Mapping[Learned, Mapping[str, BestMode]] = {
     "pairs": {"psnr": "max", "psnr_clean": "max", "delta_e": "min", "delta_e_clean": "min"},
-    "pictures": {"feature_distance": "min", "kernel_distance": "min"},
+    "images": {"feature_distance": "min", "kernel_distance": "min"},
 }
 """Scores that can rank checkpoints, by what a family learns from, and the better direction.
 
@@ -86,7 +86,7 @@ def make_held_out(
     Raises:
       UserError: too few examples are usable, or `judged` does not apply to the family.
     """
-    if family.learns_from == "pictures":
+    if family.learns_from == "images":
         return HeldOutImages(family, examples, count, size, crop, judged)
     if judged:
         raise UserError(

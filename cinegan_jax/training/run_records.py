@@ -10,6 +10,7 @@ import ml_collections
 from absl import logging
 from etils import epath
 
+from cinegan_jax.config.migration import with_version
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
 from cinegan_jax.core.versions import versions
@@ -27,7 +28,7 @@ def write_provenance(workdir: epath.Path, config: ml_collections.ConfigDict) -> 
     """
     if jax.process_index() != 0:
         return
-    _write(workdir / "config.json", config.to_dict())
+    _write(workdir / "config.json", with_version(config.to_dict()))
     _write(workdir / "versions.json", versions())
 
 

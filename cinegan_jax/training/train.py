@@ -8,6 +8,7 @@ import jax
 from etils import epath
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
+from cinegan_jax.config.migration import with_version
 from cinegan_jax.core.compilation_cache import keep_compilations
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import absolute, open_path
@@ -38,8 +39,13 @@ class Start(NamedTuple):
     health: Mapping[str, Any] | None = None
 
 
-def train(run: Run, workdir: epath.Path) -> int:
+def train(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = None) -> int:
     """Train from the newest checkpoint in `workdir`, or from the start where there is none.
+
+    Args:
+      run: the parts of the run.
+      workdir: its folder.
+      guard: asks for a stop; the caller has entered it. None: one of the run's own.
 
     Returns:
       0 when the run is finished, the guard's exit code when it was asked to stop.
@@ -56,7 +62,7 @@ def train(run: Run, workdir: epath.Path) -> int:
     frozen = parallel.replicate(run.frozen)
     batches = DevicePrefetch(run.train_batches(), parallel.place_batch)
     with (
-        PreemptionGuard() as guard,
+        contextlib.nullcontext(guard) if guard else PreemptionGuard() as guard,
         contextlib.closing(batches),
         open_checkpoints(run, workdir) as checkpoints,
     ):
@@ -81,7 +87,10 @@ def train(run: Run, workdir: epath.Path) -> int:
                     upload_records=log.upload,
                     checkpoints=checkpoints,
                     checkpoint_every_steps=config.checkpoint_every_steps,
-                    meta=lambda: {"config": config.to_dict(), "health": health.memory()},
+                    meta=lambda: {
+                        "config": with_version(config.to_dict()),
+                        "health": health.memory(),
+                    },
                 )
                 try:
                     state = parallel.place_state(start.state)

@@ -1,4 +1,4 @@
-"""The PyTorch side of the benchmark does the same work: counts, losses and gradients agree."""
+"""The benchmark's PyTorch step agrees with ours in counts, losses and gradients."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from cinegan_jax.families.api import step_context
-from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
-from cinegan_jax.nets.patchgan import Discriminator
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.families.cinegan import CineGan, LossWeights
+from cinegan_jax.families.cinegan_discriminators import DISCRIMINATOR_SCALES
+from cinegan_jax.nets.patchgan import PatchDiscriminator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.nets.vgg19 import Vgg19Weights, layer_shapes
 from cinegan_jax.training.gradients import player_gradients
 
@@ -23,11 +24,11 @@ WIDTH, BLOCKS = 8, 1
 
 def ours(**changes: int) -> CineGan:
     size = {"width": WIDTH, "num_blocks": BLOCKS, **changes}
-    return CineGan(Generator(**size), Discriminator(size["width"]), LossWeights(), "")
+    return CineGan(ResUnetGenerator(**size), PatchDiscriminator(size["width"]), LossWeights(), "")
 
 
 def set_parameters(layer: Any, values: Any) -> None:
-    """Ours as PyTorch stores them."""
+    """Convert our parameters to PyTorch's layout."""
     for name, array in values.items():
         theirs = {"kernel": "weight", "scale": "weight", "bias": "bias"}[name]
         array = np.asarray(array)
@@ -37,7 +38,7 @@ def set_parameters(layer: Any, values: Any) -> None:
 
 
 def shuffled(values: Any) -> dict[str, np.ndarray]:
-    """A convolution before a pixel shuffle: PyTorch has the channel outside, the shift inside."""
+    """Reorder channels before a pixel shuffle: in PyTorch the position varies fastest."""
     return {
         name: np.moveaxis(np.reshape(a, (*a.shape[:-1], 4, -1)), -2, -1).reshape(a.shape)
         for name, a in values.items()
@@ -90,7 +91,7 @@ def theirs(params: Any, vectors: Any, vgg: Vgg19Weights) -> pytorch_step.CineGan
     for name in ("e2", "e3", "e4"):
         u = np.asarray(vectors["generator"][f"{name}/conv"])
         getattr(gan.generator, name).conv.u.copy_(torch.tensor(u))
-    for scale, discriminator in zip(SCALES, gan.discriminators, strict=True):
+    for scale, discriminator in zip(DISCRIMINATOR_SCALES, gan.discriminators, strict=True):
         set_discriminator(
             discriminator, params["discriminator"][scale], vectors["discriminator"][scale]
         )

@@ -82,7 +82,7 @@ def test_two_photos_never_share_a_result(
         assert result.exit_code == 1
         assert f"{developed} developed, {1 - developed} skipped, 1 failed" in result.stdout
         assert f"{second}: its result would be" in result.stdout
-        assert f"as that of {first}" in result.stdout
+        assert f"like that of {first}" in result.stdout
     np.testing.assert_array_equal(pixels(tmp_path / "out" / "a_classic_neg.png"), pixels(first))
 
 
@@ -248,7 +248,7 @@ def test_every_permission_is_as_the_user_wants_it(
         (["--method", "magic"], "method 'magic' is not one of transfer"),
         (["--format", "pcx"], "unknown picture format 'pcx'"),
         (["--quality", "0"], "quality is 0"),
-        (["--suffix", "/x"], "no part of a file name"),
+        (["--suffix", "/x"], "cannot be part of a file name"),
         (["-o", "a.png/sub"], "cannot be written: Not a directory"),
         (["--jobs", "0"], "Invalid value for '--jobs'"),
     ],
@@ -272,7 +272,7 @@ def test_what_cannot_be_begun(
 def test_a_folder_without_photos(apply: Apply, write_photo: WritePhoto, tmp_path: Path) -> None:
     write_photo(tmp_path / "in" / "deeper" / "a.png")
     result = apply(tmp_path / "in")
-    assert (result.exit_code, "--recursive enters the folders" in result.stderr) == (2, True)
+    assert (result.exit_code, "--recursive enters subfolders" in result.stderr) == (2, True)
 
 
 def test_weights_of_another_network(
@@ -326,7 +326,7 @@ def test_a_full_disk_ends_the_batch_and_the_same_command_goes_on(
     full = apply(*command)
     assert full.exit_code == 1
     assert "2 developed, 0 skipped, 1 failed, 2 not tried" in full.stdout
-    assert "2.png: no space is left where its result goes" in full.stdout
+    assert "2.png: no space left on the disk of its result" in full.stdout
     assert set(files(disk)) == {f"out/{number}_classic_neg.png" for number in range(2)}
     subprocess.run(["mount", "-o", "remount,size=1m", str(disk)], check=True)
     assert "3 developed, 2 skipped, 0 failed" in apply(*command).stdout
@@ -401,7 +401,7 @@ def test_a_batch_that_was_stopped_goes_on(
     assert code == 130
     assert f"{len(killed)} skipped" in said
     assert "not tried" in said
-    assert "Stopped. The same command goes on from here." in error
+    assert "Stopped. Run the same command again to continue." in error
     done = files(out)
     assert 4 <= len(done) < 30
     assert f"{30 - len(done)} developed, {len(done)} skipped" in apply(*common, "-o", out).stdout

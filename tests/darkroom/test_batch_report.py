@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cinegan_jax.darkroom.outcome import Outcome
-from cinegan_jax.darkroom.report import Report, summary
+from cinegan_jax.darkroom.outcomes import BatchReport, Outcome, summary
 
 
 def test_the_summary_groups_what_was_skipped_and_names_what_failed() -> None:
@@ -13,7 +12,7 @@ def test_the_summary_groups_what_was_skipped_and_names_what_failed() -> None:
     assert list(summary([*skipped, done, *failed], not_tried=2)) == [
         "1 developed, 7 skipped, 7 failed, 2 not tried",
         "  a_x.png",
-        "noted: a.gif: first frame",
+        "note: a.gif: first frame",
         "skipped: 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg and 2 more: exists",
         *(rf"failed: bad\n{number}.jpg: damaged" for number in range(7)),
     ]
@@ -27,7 +26,7 @@ def test_results_are_named_while_they_are_few() -> None:
 
 def test_without_a_terminal_each_photo_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     long = Path("long " * 60 + ".jpg")
-    with Report(4) as report:
+    with BatchReport(4) as report:
         report.share(Path("a.jpg"), 0.5)
         report.ended(Outcome(Path("a.jpg"), "done", result=Path("a [b]_x.jpg")))
         report.ended(Outcome(Path("b.jpg"), "skipped", "exists"))
@@ -44,7 +43,7 @@ def test_on_a_terminal_a_bar_counts_what_is_to_be_done(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("COLUMNS", "200")
-    with Report(4) as report:
+    with BatchReport(4) as report:
         report.ended(Outcome(Path("a.jpg"), "skipped", "exists"))
         report.ended(Outcome(Path("b.jpg"), "failed", "damaged"))
         report.share(Path("c[1].jpg"), 0.25)

@@ -9,9 +9,9 @@ from cinegan_jax.darkroom.destination import (
     choose_format,
     require_writable,
 )
-from cinegan_jax.darkroom.find import Found
+from cinegan_jax.darkroom.find import FoundPhoto
 
-PHOTO = Found(Path("trip/day 1/IMG.v2.JPG"), Path("day 1"))
+PHOTO = FoundPhoto(Path("trip/day 1/IMG.v2.JPG"), Path("day 1"))
 
 
 def test_results_go_beside_photos_or_keep_their_place_below_a_folder() -> None:
@@ -38,7 +38,7 @@ def test_output_is_a_file_or_a_folder(tmp_path: Path) -> None:
     [
         ("out.png", "", "out.png is one file; for several photos give a folder"),
         ("notes.txt", "", "is one file"),
-        ("out", "/../x", "suffix '/../x' is no part of a file name"),
+        ("out", "/../x", "--suffix '/../x' cannot be part of a file name"),
     ],
 )
 def test_what_cannot_be_an_output(
@@ -52,7 +52,7 @@ def test_what_cannot_be_an_output(
 
 def test_a_file_that_is_no_picture_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UserError, match="does not end like a picture"):
+    with pytest.raises(UserError, match="exists and is not a photo: give another name or folder"):
         choose_destination(str(tmp_path / "notes.txt"), [Path("a.jpg")], "")
 
 
@@ -62,9 +62,9 @@ def test_the_name_of_the_result_says_its_format() -> None:
 
     assert (named("a.JPEG"), named("a.tif"), named("a.tiff", "tiff")) == ("jpeg", "tiff", "tiff")
     assert choose_format(Destination(None, ""), "webp") == "webp"
-    with pytest.raises(UserError, match=r"a\.png would be jpeg: end its name with \.jpg"):
+    with pytest.raises(UserError, match=r"a\.png would be jpeg: use a name that ends with \.jpg"):
         named("a.png", "jpeg")
-    with pytest.raises(UserError, match=r"a\.cr2 would be of a format that is only read"):
+    with pytest.raises(UserError, match=r"a\.cr2 would be in a read-only format"):
         named("a.cr2")
 
 

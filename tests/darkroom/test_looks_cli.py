@@ -2,7 +2,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.inference import look as look_card
+from cinegan_jax.inference import look_card
 from cinegan_jax.inference.look import installed_looks
 
 

@@ -13,13 +13,8 @@ from cinegan_jax.data.pairs import Pair
 from cinegan_jax.evaluation.evaluate import Target, open_target
 from cinegan_jax.evaluation.methods import PairMethod, results_method
 from cinegan_jax.evaluation.scope import as_stored, make_protocols
-from cinegan_jax.inference.look import (
-    TrainedLook,
-    apply_generator,
-    choose_look,
-    load_look,
-    write_look,
-)
+from cinegan_jax.inference.look import Look, apply_generator, choose_look, load_look
+from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.ops.images import to_signed, to_uint8
 
 
@@ -32,7 +27,7 @@ def _made(target: Target, photo: np.ndarray) -> np.ndarray:
     return target.method(Pair("one", photo, photo), as_stored)
 
 
-def _by_look(look: TrainedLook, photo: np.ndarray) -> np.ndarray:
+def _by_look(look: Look, photo: np.ndarray) -> np.ndarray:
     images = apply_generator(look.generator, look.kernels, to_signed(photo[None]))
     return np.asarray(to_uint8(images)[0], int)
 

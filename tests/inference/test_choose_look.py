@@ -7,7 +7,8 @@ import runs
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.inference.look import apply_generator, choose_look, load_look, write_look
+from cinegan_jax.inference.look import apply_generator, choose_look, load_look
+from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.inference.run_networks import read_config, read_networks
 from cinegan_jax.ops.images import to_signed, to_uint8
 

@@ -1,4 +1,4 @@
-"""The image GAN's networks against the same in Keras."""
+"""The image GAN's networks, compared with the same networks in Keras."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,13 +11,15 @@ import pytest
 from flax.traverse_util import flatten_dict
 from keras import layers
 
-from cinegan_jax.nets.batch_norm import ALONE
-from cinegan_jax.nets.image_gan import Discriminator, Generator
+from cinegan_jax.nets.image_gan import ImageGanDiscriminator, ImageGanGenerator
+from cinegan_jax.nets.norms import ALONE
+
+pytestmark = pytest.mark.agreement
 
 
 @pytest.fixture(autouse=True)
 def lenient_ranks() -> Iterator[None]:
-    """As Keras' layers need them."""
+    """Convert our arrays to those of Keras' layers."""
     with jax.numpy_rank_promotion("allow"):
         yield
 
@@ -38,7 +40,7 @@ def keras_generator(size: int, z: int, capacity: int) -> keras.Model:
 
 
 def keras_discriminator(size: int, capacity: int) -> keras.Model:
-    """The logits; a tutorial's discriminator has their sigmoid."""
+    """Return the discriminator with logits; tutorials apply a sigmoid to them."""
     pictures = x = keras.Input((size, size, 3))
     for i in range(1, {16: 2, 64: 4}[size] + 1):
         for part, stride in (("a", 1), ("b", 2)):
@@ -52,9 +54,14 @@ def keras_discriminator(size: int, capacity: int) -> keras.Model:
 
 SIZE, Z, CAPACITY, BATCH = 16, 7, 4, 6
 NETWORKS = {
-    "generator": (Generator(SIZE, CAPACITY), keras_generator, (SIZE, Z, CAPACITY), (BATCH, Z)),
+    "generator": (
+        ImageGanGenerator(SIZE, CAPACITY),
+        keras_generator,
+        (SIZE, Z, CAPACITY),
+        (BATCH, Z),
+    ),
     "discriminator": (
-        Discriminator(CAPACITY),
+        ImageGanDiscriminator(CAPACITY),
         keras_discriminator,
         (SIZE, CAPACITY),
         (BATCH, SIZE, SIZE, 3),
@@ -63,7 +70,7 @@ NETWORKS = {
 
 
 def copy_to(model: keras.Model, params: Any, statistics: Any) -> None:
-    """Give Keras' layers our arrays of their names."""
+    """Set the arrays of Keras' layers from ours of the same names."""
     for name, leaves in params.items():
         arrays = {**leaves, **statistics.get(name, {})}
         if name == "dense":
@@ -74,7 +81,9 @@ def copy_to(model: keras.Model, params: Any, statistics: Any) -> None:
 
 
 @pytest.mark.parametrize("which", NETWORKS)
-def test_parity_in_training_and_after_it(which: str, rng: np.random.Generator, random_params: Any):
+def test_parity_in_training_and_after_it(
+    which: str, rng: np.random.Generator, random_params: Any
+) -> None:
     ours, build, settings, shape = NETWORKS[which]
     theirs = build(*settings)
     params = random_params(ours, jnp.zeros(shape))
@@ -104,7 +113,7 @@ def test_parity_in_training_and_after_it(which: str, rng: np.random.Generator, r
 
 @pytest.mark.parametrize("which", NETWORKS)
 def test_gradients(which: str, rng: np.random.Generator, random_params: Any) -> None:
-    """Of all but the biases right before a batch norm, which Keras moves by rounding errors."""
+    """Compares all but biases directly before a batch norm, which have rounding errors in Keras."""
     ours, build, settings, shape = NETWORKS[which]
     theirs = build(*settings)
     params = random_params(ours, jnp.zeros(shape))
@@ -147,7 +156,7 @@ def test_gradients(which: str, rng: np.random.Generator, random_params: Any) -> 
 
 def test_published_parameters() -> None:
     inputs = (jnp.zeros((1, 100)), jnp.zeros((1, 64, 64, 3)))
-    modules = (Generator(), Discriminator())
+    modules = (ImageGanGenerator(64, 16), ImageGanDiscriminator(16))
     shapes = [
         jax.eval_shape(module.init, jax.random.key(0), x)["params"]
         for module, x in zip(modules, inputs, strict=True)
@@ -160,8 +169,8 @@ def test_published_parameters() -> None:
 
 def test_bfloat16_inside_and_float32_at_the_ends() -> None:
     for module, x in (
-        (Generator(16, 4, dtype=jnp.bfloat16), jnp.zeros((2, Z))),
-        (Discriminator(4, dtype=jnp.bfloat16), jnp.zeros((2, 16, 16, 3))),
+        (ImageGanGenerator(16, 4, dtype=jnp.bfloat16), jnp.zeros((2, Z))),
+        (ImageGanDiscriminator(4, dtype=jnp.bfloat16), jnp.zeros((2, 16, 16, 3))),
     ):
         result, variables = jax.eval_shape(module.init_with_output, jax.random.key(0), x)
         assert result.dtype == jnp.float32

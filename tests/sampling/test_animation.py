@@ -76,7 +76,9 @@ def test_mp4_by_ffmpeg(frames, tmp_path, needs_ffmpeg, cut):
 
 
 def test_an_ending_that_is_no_animations():
-    with pytest.raises(UserError, match=r"walk\.gif: an animation's name ends in \.webp or \.mp4"):
+    with pytest.raises(
+        UserError, match=r"walk\.gif: the name of an animation ends with \.webp or \.mp4"
+    ):
         choose_encoder("walk.gif")
 
 

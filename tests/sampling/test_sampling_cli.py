@@ -37,7 +37,7 @@ def _read(file: Path) -> np.ndarray:
 def test_pictures_in_a_folder_by_seed_and_number(run_sample, latent_run, here):
     said = run_sample(latent_run, "-n", 5, "--seed", 3)
     folder = here / "run-samples"
-    assert said == "run-samples: 5 pictures of step 6\n"
+    assert said == "run-samples: 5 images from step 6\n"
     assert sorted(p.name for p in folder.iterdir()) == [f"seed3-{n:06d}.png" for n in range(5)]
     found = np.stack([_read(folder / f"seed3-{n:06d}.png") for n in range(5)])
     np.testing.assert_array_equal(found, _expected(latent_run, 5, seed=3)[0])
@@ -65,7 +65,7 @@ def test_seeds_share_a_folder_and_nothing_is_written_over(run_sample, latent_run
 @pytest.mark.parametrize("scores", [False, True])
 def test_a_grid(run_sample, latent_run, here, scores):
     said = run_sample(latent_run, "--grid", "3x2", *["--scores"] * scores)
-    assert said == "run-grid.png: 6 pictures of step 6\n"
+    assert said == "run-grid.png: 6 images from step 6\n"
     grid = _read(here / "run-grid.png")
     cell = SIZE + scores * CAPTION + GUTTER
     assert grid.shape == (2 * cell + GUTTER, 3 * (SIZE + GUTTER) + GUTTER, 3)
@@ -77,7 +77,7 @@ def test_a_grid(run_sample, latent_run, here, scores):
 
 def test_a_walk_as_webp(run_sample, latent_run, here):
     said = run_sample(latent_run, "--walk", 3, "--frames", 12, "--fps", 6)
-    assert said == "run-walk.webp: 12 frames, 2.0 s, of step 6\n"
+    assert said == "run-walk.webp: 12 frames, 2.0 s, from step 6\n"
     with Image.open(here / "run-walk.webp") as walk:
         assert walk.n_frames == 12
         assert walk.size == (SIZE, SIZE)
@@ -104,10 +104,10 @@ def test_the_step_and_the_truncation_asked_for(run_sample, latent_run, here):
     [
         (["--grid", "8"], "--grid=8: give COLUMNSxROWS"),
         (["--grid", "0x3"], "--grid=0x3: give COLUMNSxROWS"),
-        (["--grid", "2x2", "-n", "4"], "--count and --grid do not go together"),
-        (["--walk", "3", "--scores"], "--walk and --scores do not go together"),
+        (["--grid", "2x2", "-n", "4"], "--count and --grid exclude each other"),
+        (["--walk", "3", "--scores"], "--walk and --scores exclude each other"),
         (["--walk", "9", "--frames", "8"], "needs 9 frames or more, not 8"),
-        (["--walk", "3", "-o", "walk.gif"], "ends in .webp or .mp4"),
+        (["--walk", "3", "-o", "walk.gif"], "ends with .webp or .mp4"),
         (["--checkpoint", "last"], "--checkpoint=last is not newest, best or the number"),
         (["--checkpoint", "5"], "no checkpoint of step 5; it has those of 2, 4, 6"),
         (["--grid", "2x2", "-o", "."], "is a folder: give the name of a file"),

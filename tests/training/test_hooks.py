@@ -92,11 +92,11 @@ def test_progress_tells_means_and_rates(tmp_path: Path, monkeypatch: pytest.Monk
 def test_pictures_are_counted_as_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "perf_counter", itertools.count(0.0, 5.0).__next__)
     with MetricsLog(tmp_path, 20) as log:
-        progress, said = make_progress(log, learns_from="pictures")
+        progress, said = make_progress(log, learns_from="images")
         progress(30, state_with())
     assert "  32.0 pictures/s (8.0 per device)  " in said.getvalue()
     (record,) = records(tmp_path)
-    assert record["timing"]["pictures_per_second"] == 10 * 16 / 5
+    assert record["timing"]["images_per_second"] == 10 * 16 / 5
 
 
 def test_a_slow_loader_is_named(

@@ -6,14 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import uvicorn
 
-from cinegan_jax.web.limits import Limits
+from cinegan_jax.inference.look import Look
+from cinegan_jax.web.jobs import Answer, DevelopPhoto, JobState, LookSummary, WorkerInfo, WorkerTask
+from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.server import create_app
-from cinegan_jax.web.tasks import Answer, Develop, Hello, LookCard, Task
-from cinegan_jax.web.worker import CancelledJob, Watch
+from cinegan_jax.web.worker import CancelledJob, Worker
 
 
 @dataclass
@@ -24,10 +26,10 @@ class EchoWorker:
       done: the tasks begun, in order.
     """
 
-    before: Callable[[Task, Watch], None] = lambda task, watch: None
-    done: list[Task] = field(default_factory=list)
-    hello: Hello = field(
-        default_factory=lambda: Hello((LookCard("plain", "As it is."),), (".jpg",))
+    before: Callable[[WorkerTask, JobState], None] = lambda task, watch: None
+    done: list[WorkerTask] = field(default_factory=list)
+    info: WorkerInfo = field(
+        default_factory=lambda: WorkerInfo((LookSummary("plain", "As it is."),), (".jpg",))
     )
 
     def start(self) -> None:
@@ -36,17 +38,17 @@ class EchoWorker:
     def stop(self) -> None:
         """Nothing to stop."""
 
-    def do(self, task: Task, watch: Watch) -> Answer:
+    def do(self, task: WorkerTask, watch: JobState) -> Answer:
         """The photo itself."""
         self.done.append(task)
         self.before(task, watch)
-        if isinstance(task, Develop):
+        if isinstance(task, DevelopPhoto):
             return Answer(task.photo, "image/jpeg", ".jpg")
         return Answer(b"lut", "text/plain", ".cube")
 
     def photos(self) -> list[bytes]:
         """Those of the tasks begun."""
-        return [task.photo for task in self.done if isinstance(task, Develop)]
+        return [task.photo for task in self.done if isinstance(task, DevelopPhoto)]
 
 
 class Gate:
@@ -56,8 +58,8 @@ class Gate:
         self.entered = threading.Semaphore(0)
         self._open = threading.Event()
 
-    def __call__(self, task: Task, watch: Watch) -> None:
-        if not isinstance(task, Develop):
+    def __call__(self, task: WorkerTask, watch: JobState) -> None:
+        if not isinstance(task, DevelopPhoto):
             return
         self.entered.release()
         while not self._open.wait(0.01):
@@ -73,8 +75,25 @@ class Gate:
         self._open.set()
 
 
+@dataclass(frozen=True)
+class Darkroom:
+    """A running server with the real worker.
+
+    Attributes:
+      client: HTTP client of the server.
+      worker: its worker.
+      look: the look that the server offers as `small`; it changes colours at random.
+      temporary: folder for the temporary files of the worker process.
+    """
+
+    client: httpx.Client
+    worker: Worker
+    look: Look
+    temporary: Path
+
+
 @contextlib.contextmanager
-def serving(worker: object, limits: Limits) -> Iterator[httpx.Client]:
+def serving(worker: object, limits: ServerLimits) -> Iterator[httpx.Client]:
     """A client of the server, which ends with it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(create_app(worker, limits), log_level="critical", lifespan="on")

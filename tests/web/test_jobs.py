@@ -5,15 +5,14 @@ import asyncio
 import pytest
 from serving import EchoWorker, Gate
 
-from cinegan_jax.web.jobs import Job, Jobs, QueueFull, Urgency
-from cinegan_jax.web.tasks import Develop
+from cinegan_jax.web.jobs import DevelopPhoto, Job, JobQueue, QueueFull, Urgency
 
 
-def photo(number: int) -> Develop:
-    return Develop(bytes([number]), "a.jpg", "plain")
+def photo(number: int) -> DevelopPhoto:
+    return DevelopPhoto(bytes([number]), "a.jpg", "plain")
 
 
-async def finish(jobs: Jobs, waited_for: list[Job]) -> None:
+async def finish(jobs: JobQueue, waited_for: list[Job]) -> None:
     working = asyncio.create_task(jobs.work())
     await asyncio.wait([job.answer for job in waited_for], timeout=20)
     working.cancel()
@@ -23,7 +22,7 @@ def test_the_urgent_go_first_and_the_rest_as_they_came() -> None:
     worker = EchoWorker()
 
     async def run() -> None:
-        jobs = Jobs(worker, 8)
+        jobs = JobQueue(worker, 8)
         order = [(1, Urgency.WARM_UP), (2, Urgency.FULL_SIZE), (3, Urgency.PREVIEW)]
         order += [(4, Urgency.FULL_SIZE), (5, Urgency.PREVIEW)]
         await finish(jobs, [jobs.add(photo(number), urgency) for number, urgency in order])
@@ -36,7 +35,7 @@ def test_what_nobody_waits_for_is_not_begun() -> None:
     worker = EchoWorker()
 
     async def run() -> None:
-        jobs = Jobs(worker, 8)
+        jobs = JobQueue(worker, 8)
         first, second, third = (jobs.add(photo(n), Urgency.FULL_SIZE) for n in (1, 2, 3))
         second.cancel()
         assert (jobs.ahead_of(first), jobs.ahead_of(third)) == (0, 1)
@@ -51,7 +50,7 @@ def test_a_job_that_is_cancelled_makes_room_for_the_next() -> None:
     gate = Gate()
 
     async def run() -> None:
-        jobs = Jobs(EchoWorker(gate), 8)
+        jobs = JobQueue(EchoWorker(gate), 8)
         working = asyncio.create_task(jobs.work())
         first, second = (jobs.add(photo(n), Urgency.FULL_SIZE) for n in (1, 2))
         await asyncio.to_thread(gate.wait_for_task)
@@ -70,7 +69,7 @@ def test_a_failure_is_the_jobs_own() -> None:
             raise RuntimeError("no")
 
     async def run() -> None:
-        jobs = Jobs(EchoWorker(fail), 8)
+        jobs = JobQueue(EchoWorker(fail), 8)
         first, second = (jobs.add(photo(n), Urgency.FULL_SIZE) for n in (1, 2))
         await finish(jobs, [first, second])
         assert isinstance(first.answer.exception(), RuntimeError)
@@ -81,11 +80,11 @@ def test_a_failure_is_the_jobs_own() -> None:
 
 def test_places_are_few_and_come_back() -> None:
     async def run() -> None:
-        jobs = Jobs(EchoWorker(), 2)
-        with jobs.place():
-            with jobs.place(), pytest.raises(QueueFull), jobs.place():
+        jobs = JobQueue(EchoWorker(), 2)
+        with jobs.slot():
+            with jobs.slot(), pytest.raises(QueueFull), jobs.slot():
                 pass
-            with jobs.place():
+            with jobs.slot():
                 assert jobs.requests == 2
 
     asyncio.run(run())

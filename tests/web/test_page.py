@@ -7,8 +7,8 @@ from pathlib import Path
 
 import hostile
 import pytest
-from conftest import Darkroom
 from PIL import Image
+from serving import Darkroom
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect, Page = sync_api.expect, sync_api.Page

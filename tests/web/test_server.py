@@ -16,12 +16,12 @@ import pytest
 from serving import EchoWorker, Gate, send, serving, until
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.web.limits import Limits
-from cinegan_jax.web.routes import STATIC
-from cinegan_jax.web.tasks import MakeLut, Task
-from cinegan_jax.web.worker import JobTooLong, Watch, WorkerFailed
+from cinegan_jax.web.jobs import JobState, MakeLut, WorkerTask
+from cinegan_jax.web.limits import ServerLimits
+from cinegan_jax.web.routes import PAGE_FILES
+from cinegan_jax.web.worker import JobTooLong, WorkerFailed
 
-LIMITS = Limits(body_bytes=3_000_000, requests=3, upload_seconds=1.0)
+LIMITS = ServerLimits(body_bytes=3_000_000, requests=3, upload_seconds=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_the_pages_and_all_they_name_are_here(client: httpx.Client) -> None:
         assert named
         for address in named:
             assert client.get(f"/{address}").status_code == 200, address
-    files = [path for path in STATIC.iterdir() if path.suffix in (".html", ".js", ".css")]
+    files = [path for path in PAGE_FILES.iterdir() if path.suffix in (".html", ".js", ".css")]
     addresses = [a for path in files for a in re.findall(r"https?://[^\"' )]+", path.read_text())]
     assert addresses == []  # nothing from elsewhere: works offline
 
@@ -199,7 +199,7 @@ def test_what_is_too_much_waits_for_no_place() -> None:
 def test_progress_is_found_by_its_ticket() -> None:
     gate = Gate()
 
-    def work(task: Task, watch: Watch) -> None:
+    def work(task: WorkerTask, watch: JobState) -> None:
         watch.share = 0.25
         gate(task, watch)
 
@@ -224,8 +224,10 @@ def test_progress_is_found_by_its_ticket() -> None:
 def test_the_work_ends_when_the_client_goes() -> None:
     gate = Gate()
     with serving(EchoWorker(gate), LIMITS) as client:
+        client.timeout = httpx.Timeout(60, read=0.3)
         with pytest.raises(httpx.ReadTimeout):
-            client.post("/v1/apply", files={"photo": b"p"}, data={"look": "plain"}, timeout=0.3)
+            send(client, b"photo")
+        client.timeout = httpx.Timeout(60)
         until(lambda: client.get("/healthz").json()["requests"] == 0)
         gate.open()
         assert send(client, b"photo").status_code == 200
@@ -292,12 +294,12 @@ def test_what_is_no_form_of_ours_is_refused(
     [
         (UserError("a.jpg: damaged"), 422, "a.jpg: damaged"),
         (JobTooLong(), 504, "more than 120 seconds"),
-        (WorkerFailed("Traceback: secret"), 500, "the server's own log says"),
-        (RuntimeError("secret"), 500, "the server's own log says"),
+        (WorkerFailed("Traceback: secret"), 500, "its log has the details"),
+        (RuntimeError("secret"), 500, "its log has the details"),
     ],
 )
 def test_errors_are_words_without_internals(error: Exception, status: int, words: str) -> None:
-    def fail(task: Task, watch: Watch) -> None:
+    def fail(task: WorkerTask, watch: JobState) -> None:
         raise error
 
     with serving(EchoWorker(fail), LIMITS) as client:

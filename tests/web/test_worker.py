@@ -9,11 +9,11 @@ import pytest
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.web import worker as module
-from cinegan_jax.web.limits import Limits
-from cinegan_jax.web.tasks import Develop
+from cinegan_jax.web.jobs import DevelopPhoto
+from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.worker import JobTooLong, Worker, WorkerFailed
 
-TASK = Develop(b"photo", "a.jpg", "plain")
+TASK = DevelopPhoto(b"photo", "a.jpg", "plain")
 
 
 class Follower:
@@ -26,7 +26,7 @@ class Follower:
 @contextmanager
 def started(process: object, patch: pytest.MonkeyPatch) -> Iterator[Worker]:
     patch.setattr(module, "_work", process)
-    worker = Worker(Limits(job_seconds=1.0))
+    worker = Worker(ServerLimits(job_seconds=1.0))
     try:
         yield worker
     finally:
@@ -53,7 +53,7 @@ def test_a_process_that_dies_is_started_anew(monkeypatch: pytest.MonkeyPatch) ->
         assert worker.do(TASK, Follower()).content == b"photo"
         process = worker.pid
         with pytest.raises(WorkerFailed, match="ended"):
-            worker.do(Develop(b"", "a.jpg", "plain"), Follower())
+            worker.do(DevelopPhoto(b"", "a.jpg", "plain"), Follower())
         assert worker.do(TASK, Follower()).content == b"photo"
         assert worker.pid != process
 
