@@ -186,7 +186,7 @@ def finished_rates(look: str, variant: str) -> dict[str, float]:
 
 def row(look: str, variant: str, rates: Mapping[str, float]) -> Iterator[str]:
     """The cells of one variant at its best rate."""
-    from cinegan_jax.evaluation.paired_difference import paired_difference
+    from cinegan_jax.evaluation.intervals import paired_difference
 
     best = max(rates, key=lambda rate: rates[rate])
     folder = Case(look, variant, best, "0").workdir.parent
@@ -218,7 +218,7 @@ def spread(means: list[float]) -> str:
 
 def photo_scores(workdir: Path) -> dict[tuple[str, str, str], np.ndarray]:
     """By reference, method and metric, every held-out photo's score at native size."""
-    from cinegan_jax.evaluation.result_file import load
+    from cinegan_jax.evaluation.result import load
 
     file = workdir / "evaluation.json"
     if not file.exists():

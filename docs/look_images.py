@@ -6,6 +6,7 @@ Command: python -m docs.look_images
 from pathlib import Path
 
 import numpy as np
+from cinegan_jax.photos.decode import decode
 
 from cinegan_jax.data.examples import SPLITS
 from cinegan_jax.data.samples import sample_photos
@@ -13,7 +14,6 @@ from cinegan_jax.film import render as film
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, Look, installed_looks, load_look
 from cinegan_jax.pages.image_grid import contact_sheet
-from cinegan_jax.photos.decode import decode
 
 DOCS = Path(__file__).parent
 HELD_OUT = ("lemur", "eiffel-tower", "owl", "chateaude-chambord", "sea1")

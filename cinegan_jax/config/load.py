@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import ml_collections
@@ -47,7 +47,7 @@ def default_config(family: str) -> ml_collections.ConfigDict:
     return to_config_dict(family_entry(family).defaults).lock()
 
 
-def check_config(config: ml_collections.ConfigDict) -> None:
+def check_config(config: ml_collections.ConfigDict | Mapping[str, Any]) -> None:
     """Check every value of a config, and the rules between keys; nothing is built.
 
     Raises:

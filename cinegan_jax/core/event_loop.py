@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 Result = TypeVar("Result")
+
+_WAKE_SECONDS = 0.1
+"""Python runs handlers of signals in the main thread, and only while that is awake."""
 
 
 def outside_event_loop(work: Callable[[], Result]) -> Result:
@@ -19,4 +22,7 @@ def outside_event_loop(work: Callable[[], Result]) -> Result:
     except RuntimeError:
         return work()
     with ThreadPoolExecutor(1, "cinegan") as pool:
-        return pool.submit(work).result()
+        future = pool.submit(work)
+        while not future.done():
+            wait([future], timeout=_WAKE_SECONDS)
+        return future.result()

@@ -4,7 +4,7 @@ from skimage.color import deltaE_cie76, rgb2lab
 from cinegan_jax.evaluation.paired_page import difference_image
 
 
-def test_a_picture_of_differences_is_delta_e_in_grey(rng):
+def test_difference_images_show_delta_e_in_grey(rng: np.random.Generator) -> None:
     picture, reference = rng.integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
     picture[:10] = np.clip(reference[:10] + 3.0, 0, 255)
     shown = difference_image(picture, reference)

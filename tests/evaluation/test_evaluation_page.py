@@ -48,7 +48,7 @@ def test_what_is_left_out_is_named() -> None:
     assert "photo 11" in page
 
 
-def test_without_pictures_there_are_scores() -> None:
+def test_without_images_there_are_scores() -> None:
     page = paired_page(evaluation_of(), lambda names: iter(()))
     assert "There are no pictures of these photos." in page
 
@@ -67,7 +67,7 @@ def test_photos_are_sorted_by_error(browser: Any, path: Path, width: int, scheme
         assert cards(page) == by_psnr("lut")[::-1]  # the same order, though lower is better
 
 
-def test_the_divider_shows_two_pictures_of_the_chosen_photo(browser: Any, path: Path) -> None:
+def test_the_divider_shows_two_images_of_the_chosen_photo(browser: Any, path: Path) -> None:
     with visit(browser, path) as page:
         page.locator(".card").nth(3).click()
         assert page.locator("#name").inner_text() == by_psnr("generator")[3]

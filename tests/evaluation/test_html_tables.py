@@ -23,7 +23,7 @@ def test_cells_hold_mean_median_and_interval() -> None:
     assert low < np.mean(psnr) < high
 
 
-def test_the_best_method_stands_out_but_for_the_oracle() -> None:
+def test_the_best_method_is_highlighted_oracles_aside() -> None:
     (table,) = score_tables(evaluation_of(affine=60.0))
     best = {
         heading.label: [method for method, cells in table.rows if cells[column].best]

@@ -1,10 +1,12 @@
-"""Which photos' pictures an evaluation's page has."""
+"""Which photos' images an evaluation's page has."""
 
 import base64
 import io
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
+from listed_pairs import ListedPairs
 from made_evaluations import NAMES, evaluation_of, flat_images
 from PIL import Image
 
@@ -17,6 +19,7 @@ from cinegan_jax.evaluation.paired_page import (
     embed_images,
     image_maker,
 )
+from cinegan_jax.evaluation.scope import Prepare
 
 
 def opened(uri: str) -> Image.Image:
@@ -40,12 +43,12 @@ def test_a_photo_without_a_score_comes_last() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_pictures_are_embedded_up_to_the_budget(count: int) -> None:
+def test_images_are_embedded_up_to_the_budget(count: int) -> None:
     (one,) = embed_images(flat_images, NAMES[:1])
     size = sum(len(base64.b64decode(uri.partition(",")[2])) for uri in one["images"].values())
     asked = []
 
-    def pictures(names):
+    def pictures(names: Iterable[str]) -> Iterator[PhotoImages]:
         for name in names:
             asked.append(name)
             yield from flat_images([name])
@@ -55,7 +58,7 @@ def test_pictures_are_embedded_up_to_the_budget(count: int) -> None:
     assert len(asked) == max(count, 1) + 1
 
 
-def test_large_pictures_are_reduced_and_keep_their_colours() -> None:
+def test_large_images_are_reduced_and_keep_their_colours() -> None:
     wide = np.full((100, 2 * EMBEDDED_SIDE, 3), (200, 100, 50), np.uint8)
     (found,) = embed_images(lambda names: iter([PhotoImages("a", wide, wide, {})]), ["a"])
     assert (found["width"], found["height"]) == (EMBEDDED_SIDE, 50)
@@ -64,12 +67,12 @@ def test_large_pictures_are_reduced_and_keep_their_colours() -> None:
     assert np.abs(np.asarray(picture, int) - (200, 100, 50)).max() <= 3
 
 
-def test_pictures_are_made_of_pairs_by_name(listed_pairs) -> None:
+def test_images_are_made_of_pairs_by_name(listed_pairs: type[ListedPairs]) -> None:
     grey = np.zeros((8, 8, 3), np.uint8)
     good, refused = (Pair(name, grey, grey + 1) for name in ("good", "refused"))
     pairs = listed_pairs([good, BrokenExample("broken", "torn"), refused])
 
-    def refuse(pair, prepare):
+    def refuse(pair: Pair, prepare: Prepare) -> np.ndarray:
         if pair.name == "refused":
             raise BrokenExample(pair.name, "no result")
         return prepare(pair.input + 9)

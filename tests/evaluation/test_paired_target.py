@@ -1,4 +1,6 @@
 import weakref
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -9,11 +11,11 @@ from several_processes import in_processes
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.pairs import Pair
-from cinegan_jax.evaluation.methods import lut_generate, photo_method, unchanged
+from cinegan_jax.data.pairs import Pair, PairSource
+from cinegan_jax.evaluation.methods import PairMethod, lut_generate, photo_method, unchanged
 from cinegan_jax.evaluation.paired_target import score_pairs
-from cinegan_jax.evaluation.result import About
-from cinegan_jax.evaluation.scope import Scope
+from cinegan_jax.evaluation.result import About, Evaluation
+from cinegan_jax.evaluation.scope import Prepare, Scope
 from cinegan_jax.evaluation.scoring import SetScorer
 from cinegan_jax.metrics.devices import OnDevices
 from cinegan_jax.metrics.set_distances import frechet_distance
@@ -23,11 +25,19 @@ SIZE = 32
 ABOUT = About("run", "pairs", "Look")
 
 
-def _photo(rng, height=24, width=40, high=200):
+def _photo(
+    rng: np.random.Generator, height: int = 24, width: int = 40, high: int = 200
+) -> np.ndarray:
     return rng.integers(0, high, (height, width, 3), dtype=np.uint8)
 
 
-def _evaluate(pairs, methods=None, devices=1, sets=None, **scope):
+def _evaluate(
+    pairs: PairSource,
+    methods: Mapping[str, PairMethod] | None = None,
+    devices: int = 1,
+    sets: SetScorer | None = None,
+    **scope: Any,
+) -> Evaluation:
     methods = methods or {"input": unchanged}
     scope = {"size": SIZE, "metrics": ("psnr", "ssim", "delta_e_76")} | scope
     return score_pairs(
@@ -35,12 +45,14 @@ def _evaluate(pairs, methods=None, devices=1, sets=None, **scope):
     )
 
 
-def _mean(evaluation, metric="psnr", **fields):
+def _mean(evaluation: Evaluation, metric: str = "psnr", **fields: str) -> float:
     (summary,) = evaluation.summaries(metric=metric, **fields)
     return summary.mean
 
 
-def test_each_photo_has_the_score_of_a_closed_form(rng, listed_pairs):
+def test_each_photo_has_the_score_of_a_closed_form(
+    rng: np.random.Generator, listed_pairs: type[ListedPairs]
+) -> None:
     """Offsets of 10 and 50 levels: the mean of two PSNRs is not the PSNR of the mean error."""
     photos = {10: _photo(rng), 50: _photo(rng, 70, 20)}
     pairs = [Pair(str(k), photo, photo + np.uint8(k)) for k, photo in photos.items()]
@@ -53,7 +65,9 @@ def test_each_photo_has_the_score_of_a_closed_form(rng, listed_pairs):
         assert _mean(evaluation, protocol=protocol) == pytest.approx(mean, abs=1e-3)
 
 
-def test_an_identity_generator_scores_as_the_input(rng, listed_pairs):
+def test_an_identity_generator_scores_as_the_input(
+    rng: np.random.Generator, listed_pairs: type[ListedPairs]
+) -> None:
     pairs = listed_pairs([Pair(str(i), _photo(rng), _photo(rng)) for i in range(2)])
     methods = {"input": unchanged, "generator": photo_method(lambda photo: photo)}
     evaluation = _evaluate(pairs, methods)
@@ -62,11 +76,13 @@ def test_an_identity_generator_scores_as_the_input(rng, listed_pairs):
     assert [score.scores for score in made] == [score.scores for score in given]
 
 
-def test_a_generator_that_is_a_lut_scores_as_that_lut(rng, listed_pairs):
+def test_a_generator_that_is_a_lut_scores_as_that_lut(
+    rng: np.random.Generator, listed_pairs: type[ListedPairs]
+) -> None:
     lut = rng.random((5, 5, 5, 3))
     interpolate = RegularGridInterpolator([np.linspace(0, 1, 5)] * 3, lut)
 
-    def generate(photo):
+    def generate(photo: np.ndarray) -> np.ndarray:
         return np.rint(255 * interpolate(photo / 255)).astype(np.uint8)
 
     methods = {"lut": photo_method(lut_generate(lut)), "generator": photo_method(generate)}
@@ -79,7 +95,9 @@ def test_a_generator_that_is_a_lut_scores_as_that_lut(rng, listed_pairs):
             assert ours == pytest.approx(theirs, abs=tolerance)
 
 
-def test_the_clean_target_is_scored_where_it_is_known(rng, listed_pairs):
+def test_the_clean_target_is_scored_where_it_is_known(
+    rng: np.random.Generator, listed_pairs: type[ListedPairs]
+) -> None:
     photo = _photo(rng)
     pairs = [
         Pair("known", photo, photo + np.uint8(50), photo + np.uint8(10)),
@@ -92,7 +110,9 @@ def test_the_clean_target_is_scored_where_it_is_known(rng, listed_pairs):
     assert len(evaluation.select(reference="target")) == 2
 
 
-def test_pairs_that_cannot_be_scored_are_named_and_skipped(rng, listed_pairs):
+def test_pairs_that_cannot_be_scored_are_named_and_skipped(
+    rng: np.random.Generator, listed_pairs: type[ListedPairs]
+) -> None:
     photo = _photo(rng)
     pairs = [
         BrokenExample("torn.png", "truncated"),
@@ -105,10 +125,12 @@ def test_pairs_that_cannot_be_scored_are_named_and_skipped(rng, listed_pairs):
     assert {score.name for score in evaluation.photos} == {"whole.png"}
 
 
-def test_a_method_without_a_picture_leaves_the_pair_out_for_all(rng, listed_pairs):
+def test_a_method_without_an_image_leaves_the_pair_out_for_all(
+    rng: np.random.Generator, listed_pairs: type[ListedPairs]
+) -> None:
     photo = _photo(rng)
 
-    def generate(pair, prepare):
+    def generate(pair: Pair, prepare: Prepare) -> np.ndarray:
         if pair.name == "b":
             raise BrokenExample("b", "there is no result")
         return pair.input
@@ -119,21 +141,25 @@ def test_a_method_without_a_picture_leaves_the_pair_out_for_all(rng, listed_pair
     assert evaluation.skipped == {"b": "there is no result"}
 
 
-def test_no_pair_to_score_is_an_error_that_names_them(listed_pairs):
+def test_no_pair_to_score_is_an_error_that_names_them(listed_pairs: type[ListedPairs]) -> None:
     with pytest.raises(UserError, match=r"torn\.png.*truncated"):
         _evaluate(listed_pairs([BrokenExample("torn.png", "truncated")]))
 
 
-def test_an_unknown_protocol_is_an_error_that_lists_them(rng, listed_pairs):
+def test_an_unknown_protocol_is_an_error_that_lists_them(
+    rng: np.random.Generator, listed_pairs: type[ListedPairs]
+) -> None:
     pairs = listed_pairs([Pair("one", _photo(rng), _photo(rng))])
     with pytest.raises(UserError, match="'square' is not one of filmnet, native"):
         _evaluate(pairs, protocols=("square",))
 
 
-def test_the_squashed_protocol_squashes_before_the_generator_runs(rng, listed_pairs):
+def test_the_squashed_protocol_squashes_before_the_generator_runs(
+    rng: np.random.Generator, listed_pairs: type[ListedPairs]
+) -> None:
     seen = []
 
-    def generate(photo):
+    def generate(photo: np.ndarray) -> np.ndarray:
         seen.append(photo.shape)
         return photo
 
@@ -142,10 +168,12 @@ def test_the_squashed_protocol_squashes_before_the_generator_runs(rng, listed_pa
     assert seen == [(SIZE, SIZE, 3), (24, 40, 3)]
 
 
-def test_a_limit_takes_pairs_from_all_over_the_split(rng, listed_pairs):
+def test_a_limit_takes_pairs_from_all_over_the_split(
+    rng: np.random.Generator, listed_pairs: type[ListedPairs]
+) -> None:
     pairs = listed_pairs([Pair(str(i), _photo(rng), _photo(rng)) for i in range(9)])
 
-    def names(limit):
+    def names(limit: int) -> list[str]:
         evaluation = _evaluate(pairs, protocols=("native",), limit=limit)
         return [score.name for score in evaluation.photos]
 
@@ -153,16 +181,16 @@ def test_a_limit_takes_pairs_from_all_over_the_split(rng, listed_pairs):
     assert names(20) == [str(i) for i in range(9)]
 
 
-def test_pairs_are_not_kept(rng):
+def test_pairs_are_not_kept(rng: np.random.Generator) -> None:
     read, alive = [], []
 
     class Source:
         names = tuple(map(str, range(20)))
 
-        def __len__(self):
+        def __len__(self) -> int:
             return len(self.names)
 
-        def __getitem__(self, index):
+        def __getitem__(self, index: int) -> Pair:
             alive.append(sum(photo() is not None for photo in read))
             pair = Pair(str(index), _photo(rng), _photo(rng))
             read.append(weakref.ref(pair.input))
@@ -173,14 +201,16 @@ def test_pairs_are_not_kept(rng):
     assert max(alive) <= 3  # one for each device, and what is just being dropped
 
 
-def test_several_devices_find_what_one_does(rng, listed_pairs):
+def test_several_devices_find_what_one_does(
+    rng: np.random.Generator, listed_pairs: type[ListedPairs]
+) -> None:
     pairs = listed_pairs([Pair(str(i), _photo(rng), _photo(rng)) for i in range(5)])
     alone, together = (_evaluate(pairs, protocols=("native",), devices=n) for n in (1, 2))
     assert together == alone
     assert [score.name for score in together.photos] == list("01234")
 
 
-def evaluated():
+def evaluated() -> tuple[list[Any], Mapping[str, str]]:
     """Of five pairs, in this process' share and all others'."""
     rng = np.random.default_rng(6)
     pairs = [Pair(str(i), _photo(rng), _photo(rng)) for i in range(5)]
@@ -190,7 +220,7 @@ def evaluated():
     return [(score.name, score.scores) for score in found.photos], found.skipped
 
 
-def test_two_processes_find_what_one_does():
+def test_two_processes_find_what_one_does() -> None:
     alone = evaluated()
     assert [name for name, _ in alone[0]] == list("01234")
     assert in_processes(evaluated, devices=1) == [alone, alone]
@@ -199,11 +229,11 @@ def test_two_processes_find_what_one_does():
 class TestSets:
     """Colours' means stand for the network's features: the sets' parts are tested on their own."""
 
-    def _sets(self, methods):
+    def _sets(self, methods: Mapping[str, PairMethod]) -> SetScorer:
         network = OnDevices(lambda _, images: images.mean((1, 2)), devices=jax.local_devices()[:1])
         return SetScorer(network, ("native",), methods, dimensions=3)
 
-    def _pairs(self, rng, known=3):
+    def _pairs(self, rng: np.random.Generator, known: int = 3) -> list[Pair]:
         pairs = []
         for i in range(3):
             photo = _photo(rng, 299, 299, high=60 * (i + 1))
@@ -212,7 +242,9 @@ class TestSets:
                 pairs[-1] = pairs[-1]._replace(clean=None)
         return pairs
 
-    def test_each_method_is_compared_with_each_reference(self, rng, listed_pairs):
+    def test_each_method_is_compared_with_each_reference(
+        self, rng: np.random.Generator, listed_pairs: type[ListedPairs]
+    ) -> None:
         pairs = self._pairs(rng)
         methods = {
             "input": unchanged,
@@ -231,7 +263,9 @@ class TestSets:
         assert fid["clean", "input"] == pytest.approx(expected, rel=1e-3)
         assert all(score.photos == 3 and score.notes for score in found.sets)
 
-    def test_a_reference_that_some_photos_lack_is_left_out(self, rng, listed_pairs):
+    def test_a_reference_that_some_photos_lack_is_left_out(
+        self, rng: np.random.Generator, listed_pairs: type[ListedPairs]
+    ) -> None:
         methods = {"input": unchanged}
         pairs = listed_pairs(self._pairs(rng, known=2))
         found = _evaluate(pairs, methods, sets=self._sets(methods), protocols=("native",))

@@ -1,4 +1,4 @@
-"""Whole sets of generated pictures, scored from a workdir."""
+"""Whole sets of generated images, scored from a workdir."""
 
 import base64
 import io
@@ -19,11 +19,10 @@ from cinegan_jax.cli import app
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data import shapes
 from cinegan_jax.evaluation.compare import read_contenders
-from cinegan_jax.evaluation.evaluate import evaluate
+from cinegan_jax.evaluation.evaluate import evaluate, open_target
 from cinegan_jax.evaluation.result import Evaluation, load
 from cinegan_jax.evaluation.sample_target import SampleTarget, samples_page, score_sample_sets
 from cinegan_jax.evaluation.scope import Scope
-from cinegan_jax.evaluation.target import open_target
 from cinegan_jax.metrics.devices import OnDevices
 from cinegan_jax.metrics.set_distances import (
     RandomSet,
@@ -52,7 +51,7 @@ def found(target: SampleTarget) -> Evaluation:
     return target.score()
 
 
-def test_the_newest_averages_are_scored_beside_training_pictures(
+def test_the_newest_averages_are_scored_beside_training_images(
     target: SampleTarget, found: Evaluation
 ) -> None:
     saved = saved_state(6)
@@ -76,7 +75,7 @@ def test_the_newest_averages_are_scored_beside_training_pictures(
     assert found.about.step == 6
 
 
-def test_training_pictures_are_none_of_the_held_out(target: SampleTarget) -> None:
+def test_training_images_are_none_of_the_held_out(target: SampleTarget) -> None:
     held_out = {picture.tobytes() for picture in target.held_out}
     assert len(held_out) == COUNT
     assert not held_out & {picture.tobytes() for picture in target.sets["training"]}
@@ -96,7 +95,7 @@ def test_a_given_network_scores_fid_and_kid(target: SampleTarget) -> None:
     assert abs(scores["training"]["kid"]) < scores["generator"]["kid"] / 10
 
 
-def test_the_page_shows_generated_and_held_out_pictures(
+def test_the_page_shows_generated_and_held_out_images(
     target: SampleTarget, found: Evaluation
 ) -> None:
     page = samples_page(found, target)
@@ -131,7 +130,9 @@ def test_options_of_pairs_are_refused(workdir: Path, tmp_path: Path) -> None:
     assert "leave out --protocol, --without, which apply to image pairs only" in said.stderr
 
 
-def test_evaluate_mode_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_function_writes_what_it_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shapes, "COUNTS", {"train": 50, "test": 16})
     workdir = write_run(tmp_path / "run")
     scores = evaluate(workdir, config=runs.config_of(runs.TOY_LATENT)).sets

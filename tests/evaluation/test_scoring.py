@@ -13,7 +13,7 @@ from cinegan_jax.ops.images import to_unit
 METRICS = ("psnr", "ssim", "delta_e_76", "delta_e_2000")
 
 
-def _expected(picture, reference):
+def _expected(picture: np.ndarray, reference: np.ndarray) -> dict[str, float]:
     ssim = structural_similarity(
         picture / 255,
         reference / 255,
@@ -33,7 +33,9 @@ def _expected(picture, reference):
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (23, 41), (11, 90)])
-def test_agrees_with_scikit_image_at_every_size(rng, shape):
+def test_agrees_with_scikit_image_at_every_size(
+    rng: np.random.Generator, shape: tuple[int, int]
+) -> None:
     reference = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
     pictures = [
         np.clip(reference + rng.integers(-amount, amount, reference.shape), 0, 255).astype(np.uint8)
@@ -48,7 +50,7 @@ def test_agrees_with_scikit_image_at_every_size(rng, shape):
                 assert scores[metric] == pytest.approx(expected, rel=1e-3, abs=1e-3), metric
 
 
-def test_sizes_of_one_bucket_share_one_program(rng):
+def test_sizes_of_one_bucket_share_one_program(rng: np.random.Generator) -> None:
     module._score.clear_cache()
     for shape in [(20, 30), (64, 64), (33, 11)]:
         picture, reference = np.zeros((*shape, 3), np.uint8), np.ones((*shape, 3), np.uint8)
@@ -56,8 +58,8 @@ def test_sizes_of_one_bucket_share_one_program(rng):
     assert module._score._cache_size() == 1
 
 
-def test_padding_changes_no_metric(rng):
-    """Each metric of a picture of 65 x 70 is what its own function says of it, unpadded."""
+def test_padding_changes_no_metric(rng: np.random.Generator) -> None:
+    """Each metric of a image of 65 x 70 is what its own function says of it, unpadded."""
     pictures = rng.integers(0, 256, (2, 65, 70, 3), dtype=np.uint8)
     reference = rng.integers(0, 256, (65, 70, 3), dtype=np.uint8)
     [found] = score_images(pictures, [reference])
@@ -68,7 +70,7 @@ def test_padding_changes_no_metric(rng):
         np.testing.assert_allclose(actual, expected, rtol=1e-4, err_msg=name)
 
 
-def test_further_metrics_are_scored_beside(rng):
+def test_further_metrics_are_scored_beside(rng: np.random.Generator) -> None:
     metric = dataclasses.replace(PAIRED_METRICS["psnr"], name="other")
     pictures = rng.integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
     [found] = score_images(pictures, pictures[:1], ("psnr",), [metric])

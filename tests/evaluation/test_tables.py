@@ -1,4 +1,5 @@
 import io
+from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
@@ -16,7 +17,7 @@ METHODS = ("input", "lut", "affine", "generator")
 ABOUT = About("runs/a", "FilmSet", "Velvia", step=1200)
 
 
-def _photos(protocol, reference, offset):
+def _photos(protocol: str, reference: str, offset: float) -> Iterator[PhotoScore]:
     for name, change in (("one", 0.0), ("two", 1.0), ("three", 5.0)):
         for place, method in enumerate(METHODS):
             scores = {
@@ -29,13 +30,13 @@ def _photos(protocol, reference, offset):
 
 
 @pytest.fixture
-def evaluation():
+def evaluation() -> Evaluation:
     groups = [("filmnet", "target", 0), ("native", "target", 0.5), ("native", "clean", 2)]
     photos = tuple(photo for group in groups for photo in _photos(*group))
     return Evaluation(photos, (), {"torn.png": "truncated"}, 512, ABOUT)
 
 
-def _rows(lines, first):
+def _rows(lines: list[str], first: str) -> list[list[str]]:
     """Cells of the table that begins with a heading."""
     start = next(i for i, line in enumerate(lines) if line.startswith(f"| {first} |"))
     rows = []
@@ -46,7 +47,7 @@ def _rows(lines, first):
     return rows
 
 
-def test_markdown_has_means_and_all_numbers_of_every_group(evaluation):
+def test_markdown_has_means_and_all_numbers_of_every_group(evaluation: Evaluation) -> None:
     text = to_markdown(evaluation)
     assert text.count(" photos\n") == 3
     section = text.split("## native, against the target without grain: 3 photos")[1].splitlines()
@@ -63,7 +64,7 @@ def test_markdown_has_means_and_all_numbers_of_every_group(evaluation):
     assert 37 <= low < 39 < high <= 42
 
 
-def test_markdown_says_what_was_evaluated_and_left_out(evaluation):
+def test_markdown_says_what_was_evaluated_and_left_out(evaluation: Evaluation) -> None:
     text = to_markdown(evaluation)
     assert "# Evaluation of runs/a" in text
     assert "Split `test` of `FilmSet`, look `Velvia`, step 1200." in text
@@ -72,7 +73,7 @@ def test_markdown_says_what_was_evaluated_and_left_out(evaluation):
     assert text.rstrip().endswith("1 left out: torn.png (truncated)")
 
 
-def test_markdown_lists_the_worst_photos_first(evaluation):
+def test_markdown_lists_the_worst_photos_first(evaluation: Evaluation) -> None:
     section = to_markdown(evaluation).split("## The generator's worst photos")[1].splitlines()
     assert section[0] == " by PSNR (native, against the target without grain)"
     assert [row[:2] for row in _rows(section, "photo")[2:]] == [
@@ -82,7 +83,7 @@ def test_markdown_lists_the_worst_photos_first(evaluation):
     ]
 
 
-def test_the_terminal_shows_every_method_within_80_columns(evaluation):
+def test_the_terminal_shows_every_method_within_80_columns(evaluation: Evaluation) -> None:
     console = Console(file=io.StringIO(), width=200)
     for table in terminal_tables(evaluation):
         console.print(table)
@@ -96,7 +97,7 @@ def test_the_terminal_shows_every_method_within_80_columns(evaluation):
     assert text.count("fitted LUT") == 3
 
 
-def test_scores_of_sets_are_shown_with_what_small_sets_lack(evaluation):
+def test_scores_of_sets_are_shown_with_what_small_sets_lack(evaluation: Evaluation) -> None:
     scores = {"fid": 12.345, "kid": 0.00123}
     sets = tuple(SetScore("native", "target", m, 3, scores, ("Too few.",)) for m in METHODS)
     whole = Evaluation(evaluation.photos, sets, {}, 512, ABOUT)
@@ -108,20 +109,20 @@ def test_scores_of_sets_are_shown_with_what_small_sets_lack(evaluation):
     assert lines.count("Too few.") == to_markdown(whole).count("Too few.") == 1
 
 
-def test_nothing_is_said_of_pairs_left_out_when_there_are_none(evaluation):
+def test_pairs_left_out_are_not_mentioned_where_there_are_none(evaluation: Evaluation) -> None:
     whole = Evaluation(evaluation.photos, (), {}, 512, ABOUT)
     assert "left out" not in to_markdown(whole)
     assert skipped_line(whole) == ""
 
 
-def test_of_many_pairs_left_out_some_are_named(evaluation):
+def test_of_many_pairs_left_out_some_are_named(evaluation: Evaluation) -> None:
     skipped = {f"photo{number:03}": "torn" for number in range(25)}
     text = to_markdown(Evaluation(evaluation.photos, (), skipped, 512, ABOUT))
     assert "25 left out: photo000 (torn); " in text
     assert text.rstrip().endswith("and 15 more")
 
 
-def test_the_summary_is_one_line_with_both_references(evaluation):
+def test_the_summary_is_one_line_with_both_references(evaluation: Evaluation) -> None:
     line = summary_line(evaluation)
     assert "\n" not in line
     clean, grainy = line.split("against the grainy target")
@@ -130,7 +131,7 @@ def test_the_summary_is_one_line_with_both_references(evaluation):
     assert "generator 37.50 dB / 1.07" in grainy
 
 
-def test_the_summary_leaves_out_a_reference_that_is_not_known(evaluation):
+def test_the_summary_leaves_out_a_reference_that_is_not_known(evaluation: Evaluation) -> None:
     line = summary_line(Evaluation(evaluation.select(protocol="filmnet"), (), {}, 512, ABOUT))
     assert "clean" not in line
     assert "grainy" not in line

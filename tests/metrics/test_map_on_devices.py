@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,9 @@ from cinegan_jax.metrics import devices
 
 
 @pytest.mark.parametrize(("count", "processes"), [(10, 3), (2, 4), (0, 2), (7, 1)])
-def test_each_photo_belongs_to_one_process(monkeypatch, count, processes):
+def test_each_photo_belongs_to_one_process(
+    monkeypatch: pytest.MonkeyPatch, count: int, processes: int
+) -> None:
     monkeypatch.setattr(jax, "process_count", lambda: processes)
     owned = []
     for process in range(processes):
@@ -23,10 +26,10 @@ def test_each_photo_belongs_to_one_process(monkeypatch, count, processes):
     assert sorted(owned) == list(range(count))
 
 
-def test_every_device_scores_and_the_order_stays():
+def test_every_device_scores_and_the_order_stays() -> None:
     everyone = threading.Barrier(8, timeout=60)
 
-    def score(item):
+    def score(item: int) -> Any:
         everyone.wait()  # passes only when eight items are scored at once
         return item, jnp.square(jnp.float32(item)).devices()
 
@@ -35,10 +38,10 @@ def test_every_device_scores_and_the_order_stays():
     assert set().union(*(devices for _, devices in results[:8])) == set(jax.local_devices())
 
 
-def test_an_error_ends_the_scoring_in_its_turn():
+def test_an_error_ends_the_scoring_in_its_turn() -> None:
     begun = []
 
-    def score(item):
+    def score(item: int) -> Any:
         begun.append(item)
         if item == 2:
             raise ValueError("broken")
@@ -52,7 +55,7 @@ def test_an_error_ends_the_scoring_in_its_turn():
     assert len(begun) < 100
 
 
-def test_few_scores_wait_for_a_slow_reader():
+def test_few_scores_wait_for_a_slow_reader() -> None:
     begun = []
     results = devices.map_on_devices(begun.append, range(100), jax.devices()[:2])
     next(results)
@@ -61,14 +64,14 @@ def test_few_scores_wait_for_a_slow_reader():
     assert len(list(results)) == 99
 
 
-def test_rows_of_one_process_come_back_in_order():
+def test_rows_of_one_process_come_back_in_order() -> None:
     rows = {5: {"name": "b", "psnr": math.inf}, 1: {"name": "ä", "psnr": 1 / 3}}
     assert list(devices.gather_rows(rows).items()) == [(1, rows[1]), (5, rows[5])]
     assert devices.gather_rows({}) == {}
     assert math.isnan(devices.gather_rows({0: math.nan})[0])
 
 
-def gathered():
+def gathered() -> tuple[int, dict[int, Any], list[bytes]]:
     """In a process: the rows of nine photos, and bytes of unlike lengths."""
     photos = np.random.default_rng(3).normal(size=9).tolist()
     rows = {index: {"score": photos[index]} for index in devices.own_indices(9)}
@@ -79,7 +82,7 @@ def gathered():
 
 
 @pytest.mark.slow
-def test_two_processes_have_the_rows_of_both():
+def test_two_processes_have_the_rows_of_both() -> None:
     photos = np.random.default_rng(3).normal(size=9).tolist()
     expected = np.random.default_rng(0).bytes(devices._PIECE + 3)
     for process, (own, rows, content) in enumerate(in_processes(gathered)):

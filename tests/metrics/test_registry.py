@@ -1,20 +1,22 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from cinegan_jax.metrics.image_checks import checked_images
-from cinegan_jax.metrics.registry import PAIRED_METRICS, lpips_metric
+from cinegan_jax.metrics.registry import PAIRED_METRICS, PairedMetric, lpips_metric
 
 NAMES = tuple(PAIRED_METRICS)
 
 
 @pytest.fixture(params=NAMES)
-def metric(request):
+def metric(request: pytest.FixtureRequest) -> PairedMetric:
     return PAIRED_METRICS[request.param]
 
 
 @pytest.fixture
-def pictures(rng):
-    """Photo-like pictures with highlights, and noisy ones: unit [2, 64, 72, 3]."""
+def pictures(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Photo-like images with highlights, and noisy ones: unit [2, 64, 72, 3]."""
     rows, columns = np.mgrid[:64, :72] / 72
     waves = np.sin(9 * rows + 5 * columns + rng.uniform(0, 6, (2, 3, 1, 1)))
     references = np.moveaxis(0.5 + 0.45 * waves, 1, -1)
@@ -22,12 +24,14 @@ def pictures(rng):
     return images.astype(np.float32), references.astype(np.float32)
 
 
-def test_names_are_the_keys():
+def test_names_are_the_keys() -> None:
     assert list(NAMES) == [metric.name for metric in PAIRED_METRICS.values()]
     assert len({metric.label for metric in PAIRED_METRICS.values()}) == len(NAMES)
 
 
-def test_more_noise_is_worse_the_way_that_is_said(metric, pictures):
+def test_more_noise_is_worse_in_the_stated_direction(
+    metric: PairedMetric, pictures: tuple[np.ndarray, np.ndarray]
+) -> None:
     images, references = pictures
     near, far = (
         metric.function(references + (images - references) / 4, references),
@@ -36,14 +40,18 @@ def test_more_noise_is_worse_the_way_that_is_said(metric, pictures):
     assert ((near > far) == metric.higher_is_better).all()
 
 
-def test_each_picture_has_its_own_score(metric, pictures):
+def test_each_image_has_its_own_score(
+    metric: PairedMetric, pictures: tuple[np.ndarray, np.ndarray]
+) -> None:
     images, references = pictures
     alone = [metric.function(images[i : i + 1], references[i : i + 1])[0] for i in range(2)]
     np.testing.assert_allclose(metric.function(images, references), alone, rtol=1e-5)
     assert alone[0] != alone[1]
 
 
-def test_nan_scores_nan_and_padding_is_ignored(metric, pictures):
+def test_nan_scores_nan_and_padding_is_ignored(
+    metric: PairedMetric, pictures: tuple[np.ndarray, np.ndarray]
+) -> None:
     width = [(0, 0), (0, 5), (0, 3), (0, 0)]
     padded = [np.pad(x, width, constant_values=np.nan) for x in pictures]
     assert np.isnan(metric.function(*padded)).all()
@@ -51,7 +59,7 @@ def test_nan_scores_nan_and_padding_is_ignored(metric, pictures):
     np.testing.assert_allclose(found, metric.function(*pictures), rtol=1e-4)
 
 
-def test_smallest_side(metric, rng):
+def test_smallest_side(metric: PairedMetric, rng: np.random.Generator) -> None:
     side = metric.smallest_side
     images, references = rng.uniform(0.5, 1, (2, 1, side, side + 1, 3)).astype(np.float32)
     assert np.isfinite(metric.function(images, references)).all()
@@ -60,12 +68,12 @@ def test_smallest_side(metric, rng):
             metric.function(images[:, 1:], references[:, 1:])
 
 
-def test_only_what_looks_at_parts_may_lack_them(metric):
+def test_only_metrics_of_parts_may_lack_a_score(metric: PairedMetric) -> None:
     black = np.zeros((1, metric.smallest_side, metric.smallest_side, 3), np.float32)
     assert np.isnan(metric.function(black, black)).all() == metric.may_lack
 
 
-def test_pictures_that_cannot_be_compared_are_refused(metric):
+def test_images_that_cannot_be_compared_are_refused(metric: PairedMetric) -> None:
     picture = np.zeros((1, 64, 64, 3), np.float32)
     for other, message in [
         (picture[:, :-1], r"equal shapes, got \(1, 64, 64, 3\) and \(1, 63, 64, 3\)"),
@@ -76,12 +84,12 @@ def test_pictures_that_cannot_be_compared_are_refused(metric):
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 1)])
-def test_only_batches_of_rgb_are_compared(shape):
-    with pytest.raises(ValueError, match=r"pictures \[n, h, w, 3\], got"):
+def test_only_batches_of_rgb_are_compared(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"images \[n, h, w, 3\], got"):
         checked_images("SSIM", np.zeros(shape), np.zeros(shape))
 
 
-def test_lpips_is_named_after_its_backbone(tmp_path, rng):
+def test_lpips_is_named_after_its_backbone(tmp_path: Path, rng: np.random.Generator) -> None:
     from cinegan_jax.metrics.lpips import lpips_weight_shapes
     from cinegan_jax.nets.weights_file import write_weights
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,7 +7,7 @@ from PIL import Image
 from cinegan_jax.pages.image_grid import GUTTER, PAIR_COLUMNS, contact_sheet, pair_grid
 
 
-def test_grid_puts_each_picture_in_its_cell(rng):
+def test_grid_puts_each_image_in_its_cell(rng: np.random.Generator) -> None:
     photos, generated, targets = rng.integers(0, 256, (3, 2, 5, 7, 3), dtype=np.uint8)
     sheet = pair_grid(photos, generated, targets)
     assert sheet.shape == (2 * (5 + GUTTER) + GUTTER, 3 * (7 + GUTTER) + GUTTER, 3)
@@ -19,12 +21,12 @@ def test_grid_puts_each_picture_in_its_cell(rng):
     assert np.all(sheet[outside] == 255)
 
 
-def test_grid_refuses_pictures_that_do_not_match():
+def test_grid_refuses_images_that_do_not_match() -> None:
     with pytest.raises(ValueError, match="shape"):
         pair_grid(*(np.zeros((1, 4, width, 3), np.uint8) for width in (4, 4, 5)))
 
 
-def test_a_contact_sheet_shows_rows_of_any_shape_under_captions(tmp_path):
+def test_a_contact_sheet_shows_rows_of_any_shape_under_captions(tmp_path: Path) -> None:
     colours = [(200, 40, 40), (40, 200, 40), (40, 40, 200)]
     wide = [np.full((60, 80, 3), colour, np.uint8) for colour in colours]
     tall = [picture.transpose(1, 0, 2) for picture in wide]
@@ -40,7 +42,7 @@ def test_a_contact_sheet_shows_rows_of_any_shape_under_captions(tmp_path):
         assert np.count_nonzero(here[:, left + 20]) == 30 + 30
 
 
-def test_small_pictures_are_not_enlarged(rng, tmp_path):
+def test_small_images_are_not_enlarged(rng: np.random.Generator, tmp_path: Path) -> None:
     photo = rng.integers(0, 256, (12, 20, 3), dtype=np.uint8)
     path = tmp_path / "sheet.png"
     contact_sheet(PAIR_COLUMNS, [[photo] * 3], path, width=40)

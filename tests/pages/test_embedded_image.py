@@ -1,4 +1,4 @@
-"""Pictures inside a page."""
+"""Images inside a page."""
 
 import base64
 import io
@@ -21,12 +21,12 @@ def test_the_long_side_is_bounded_and_the_shape_kept() -> None:
     assert np.abs(np.asarray(small, int) - np.asarray(expected, int)).mean() < 2
 
 
-def test_a_small_picture_keeps_its_size_and_loses_its_alpha() -> None:
+def test_a_small_image_keeps_its_size_and_loses_its_alpha() -> None:
     with_alpha = smooth(40, 30).convert("RGBA")
     assert Image.open(io.BytesIO(to_jpeg(with_alpha, 300))).size == (30, 40)
 
 
-def test_the_address_holds_the_file() -> None:
+def test_the_data_uri_holds_the_file() -> None:
     jpeg = to_jpeg(smooth(20, 20), 20)
     head, _, body = data_uri(jpeg).partition(",")
     assert head == "data:image/jpeg;base64"

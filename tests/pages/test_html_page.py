@@ -20,13 +20,13 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\" ' &"
 class Parsed(html.parser.HTMLParser):
     """The elements of a page, and the text between their tags."""
 
-    def __init__(self, page: str):
+    def __init__(self, page: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None], list[str]]] = []
         self.text: list[str] = []
         self.feed(page)
 
-    def handle_starttag(self, tag, attrs) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.text = []
         self.elements.append((tag, dict(attrs), self.text))
 

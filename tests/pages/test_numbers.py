@@ -22,7 +22,7 @@ from cinegan_jax.pages.numbers import duration, short_number, thousands, utc_tim
         (None, "–"),
     ],
 )
-def test_figures_have_four_digits(value: float | None, text: str) -> None:
+def test_short_numbers_have_four_digits(value: float | None, text: str) -> None:
     assert short_number(value) == text
 
 
@@ -45,5 +45,5 @@ def test_durations_have_two_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_moments_are_in_utc() -> None:
+def test_times_are_in_utc() -> None:
     assert utc_time(86400 * 365) == "1971-01-01 00:00"

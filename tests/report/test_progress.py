@@ -31,7 +31,7 @@ def test_a_run_that_wrote_a_moment_ago_is_running(workdir: Path) -> None:
     assert progress_at(workdir, 200, 300).state == "running"
 
 
-def test_records_that_tell_their_seconds_are_believed(workdir: Path) -> None:
+def test_recorded_seconds_are_used(workdir: Path) -> None:
     """Of a step that draws several batches the speed alone would not do."""
     told = {"timing": {"seconds": 30.0, "pictures_per_second": 8.0}}
     write_lines(workdir / "metrics.jsonl", [loss_record(s) | told for s in (10, 20, 30)])
@@ -60,7 +60,7 @@ def test_a_run_that_went_on_after_its_alarm_is_running(workdir: Path) -> None:
     assert progress_at(workdir, 350, 10, action="stop").state == "running"
 
 
-def test_epochs_tell_the_length_where_steps_do_not(workdir: Path) -> None:
+def test_the_length_follows_from_epochs_where_steps_are_not_set(workdir: Path) -> None:
     config = json.loads((workdir / "config.json").read_text())
     config |= {"num_steps": 0, "num_epochs": 15.0}
     (workdir / "config.json").write_text(json.dumps(config))

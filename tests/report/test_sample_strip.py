@@ -50,7 +50,7 @@ def test_frames_that_grow_stay_in_the_budget(workdir: Path, rng: np.random.Gener
     assert found.shown[-1].step == 1000
 
 
-def test_half_a_picture_is_named(workdir: Path) -> None:
+def test_incomplete_images_are_named(workdir: Path) -> None:
     path = workdir / "samples" / "0000300.png"
     path.write_bytes(path.read_bytes()[:500])
     (workdir / "samples" / "0000400.png").write_bytes(b"")

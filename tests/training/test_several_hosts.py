@@ -13,10 +13,10 @@ import runs
 from etils import epath
 
 from cinegan_jax.checkpointing.step_folder import find_damage
+from cinegan_jax.evaluation.evaluate import workdir_target
 from cinegan_jax.evaluation.paired_target import PairedTarget, score_pairs
 from cinegan_jax.evaluation.result import load
 from cinegan_jax.evaluation.scope import Scope
-from cinegan_jax.evaluation.target import workdir_target
 from cinegan_jax.metrics.registry import MAIN_METRICS
 
 LAST = 8
