@@ -18,7 +18,9 @@ SCRIPTS = sorted((ROOT / "docs").glob("*_image*.py"))
 def exists(module: str, name: str) -> bool:
     """Return whether a module has a name, or a package a module of that name."""
     found = importlib.import_module(module)
-    return hasattr(found, name) or importlib.util.find_spec(f"{module}.{name}") is not None
+    if hasattr(found, name) or not hasattr(found, "__path__"):
+        return hasattr(found, name)
+    return importlib.util.find_spec(f"{module}.{name}") is not None
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
