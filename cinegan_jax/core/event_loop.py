@@ -5,13 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 _WAKE_SECONDS = 0.1
 """Python runs handlers of signals in the main thread, and only while that is awake."""
 
 
-def outside_event_loop(work: Callable[[], Result]) -> Result:
+def outside_event_loop(work: Callable[[], _Result]) -> _Result:
     """Call `work` in another thread where this thread runs an event loop, else in this one.
 
     Orbax runs coroutines to their end, which asyncio forbids in a thread that runs a loop already,

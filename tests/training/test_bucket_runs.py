@@ -17,7 +17,7 @@ from cinegan_jax.metrics.registry import MAIN_METRICS, PAIRED_METRICS
 from cinegan_jax.prepare.prepare import prepare_shards
 from cinegan_jax.prepare.settings import PrepareSettings
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 LAST = 6
 
@@ -65,7 +65,7 @@ def copy(source: Path, target: epath.Path) -> epath.Path:
 
 
 def start(settings: Mapping[str, Any], workdir: epath.Path) -> None:
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
 
 
 def test_a_run_whose_machine_is_lost_ends_as_one_on_a_disk(

@@ -22,10 +22,10 @@ from cinegan_jax.metrics.set_distances import (
 )
 from cinegan_jax.ops.images import to_signed, to_uint8
 from cinegan_jax.pages.image_grid import CAPTION, GUTTER, image_grid, score_captions
-from cinegan_jax.training.held_out import CHUNK, HeldOutPictures
+from cinegan_jax.training.held_out import CHUNK, HeldOutPictures, make_held_out
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import Networks
-from cinegan_jax.training.train import make_held_out, train
+from cinegan_jax.training.train import run_training
 
 SIZE = 32
 
@@ -110,7 +110,7 @@ def test_a_best_metric_that_is_not_measured_is_named(
     pairs = small_pairs if "family" in settings else {}
     run = Run(runs.config_of({**runs.TOY_LATENT, **settings, **pairs}))
     with pytest.raises(UserError, match=named):
-        train(run, tmp_path / "run")
+        run_training(run, tmp_path / "run")
 
 
 def test_discriminators_of_pairs_judge_no_picture_alone(small_pairs: dict[str, Any]) -> None:
