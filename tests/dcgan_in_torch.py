@@ -88,7 +88,7 @@ def statistics_of(network: nn.Sequential) -> dict[str, Any]:
 
 
 def outputs_of(network: nn.Sequential, x: torch.Tensor) -> dict[str, np.ndarray]:
-    """What each layer with parameters gives, channels last, and `result`."""
+    """Return the output of each layer with parameters, channels last, and `result`."""
     found, names = {}, {module: name for name, module in layers(network)}
     for module in network:
         x = module(x)

@@ -28,7 +28,7 @@ Saved = tuple[Path, np.ndarray, np.ndarray]
 
 
 class SEBlock(layers.Layer):
-    """As published, with its sublayers made in `build` and themselves built by the first call."""
+    """Published block: `build` makes its sublayers, and the first call builds those."""
 
     def __init__(self, filters: int, ratio: int = 16, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -234,7 +234,7 @@ FIRST, LAST = "layers/conv2d/vars/0", "layers/conv2d_7/vars/1"
 
 
 def test_hostile_arrays(saved: Saved, tmp_path: Path) -> None:
-    """Of huge shapes, of another type, in another file; and links to other files."""
+    """Arrays of huge shapes, of another type, in another file, and links to other files."""
     (tmp_path / "secret").write_bytes(bytes(64))
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["bias"] = np.zeros(3, np.float32)
@@ -260,7 +260,7 @@ def test_hostile_arrays(saved: Saved, tmp_path: Path) -> None:
 
 
 def test_arrays_larger_than_the_file(saved: Saved, tmp_path: Path) -> None:
-    """As in a file that stores nothing and says that all is zero."""
+    """A file may store no bytes and declare that all values are zero."""
     shapes = {}
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(saved[0]) as archive, h5py.File(archive.open(MEMBER)) as file:

@@ -28,7 +28,7 @@ Develop = Callable[..., np.ndarray]
 
 
 class Seen:
-    """What a batch tells of."""
+    """Observer that keeps the outcomes a batch reports."""
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []

@@ -14,7 +14,7 @@ from cinegan_jax.ops.lut import identity_lut
 
 
 def cube_text(lut: np.ndarray, header: str = "") -> str:
-    """As the specification says: red fastest."""
+    """Write a .cube file as its specification says: red varies fastest."""
     size = len(lut)
     rows = [
         "{:.7f} {:.7f} {:.7f}".format(*lut[r, g, b])

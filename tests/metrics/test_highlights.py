@@ -8,7 +8,7 @@ from cinegan_jax.metrics.psnr_ssim import psnr
 
 
 def _near(reference: np.ndarray) -> np.ndarray:
-    """By the definition in the module, in plain numpy and scipy."""
+    """Compute the mask by the definition in the module, in plain numpy and scipy."""
     linear = np.where(reference <= 0.04045, reference / 12.92, ((reference + 0.055) / 1.055) ** 2.4)
     highlights = linear @ [0.2126, 0.7152, 0.0722] > 0.5
     radius = int(np.ceil(0.012 * max(reference.shape[:2])))

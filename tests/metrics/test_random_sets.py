@@ -45,7 +45,7 @@ def test_distances_agree_with_their_definitions(rng: np.random.Generator) -> Non
 
 
 def test_a_collapsed_set_is_far_from_a_varied_one(rng: np.random.Generator) -> None:
-    """Of equally many images of the same kind both distances are far smaller."""
+    """Both distances are far smaller for equally many images of the same kind."""
     features = random_features_on_devices()
     references, alike = (RandomSet(features(pictures(rng, 64))) for _ in range(2))
     collapsed = RandomSet(features(np.repeat(pictures(rng, 1), 64, axis=0)))

@@ -137,7 +137,7 @@ def test_sets_too_small_for_any_score(sets: tuple[SetFeatures, SetFeatures]) -> 
 
 
 def own_set() -> SetFeatures:
-    """In a process: the features of every other photo, gathered."""
+    """Gather, in one process, the features of every other photo."""
     named = list(photos(0.2).items())
     return gathered({named[i][0]: named[i][1] for i in own_indices(COUNT)})
 

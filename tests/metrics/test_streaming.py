@@ -98,7 +98,7 @@ def test_means_of_all_metrics_do_not_depend_on_the_devices() -> None:
 
 
 def own_sums() -> tuple[int, int, np.ndarray, np.ndarray, dict[str, float]]:
-    """In a process: moments and means of the own half of eleven images."""
+    """Compute, in one process, moments and means of its own half of eleven images."""
     images, references = pictures(11)
     own = list(own_indices(11))
     vectors = images[own].reshape(len(own), -1)[:, :6]

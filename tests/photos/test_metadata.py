@@ -7,7 +7,7 @@ import exiv2
 import numpy as np
 import pytest
 import tifffile
-from pictures import XMP, exif_of, reread, saved
+from image_files import XMP, exif_of, reread, saved
 from PIL import Image, ImageOps
 
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo
@@ -33,7 +33,7 @@ def _seen_by_exiv2(data: bytes) -> Any:
 
 @pytest.fixture
 def jpeg(blocks: np.ndarray) -> bytes:
-    """As a phone writes it: sideways, with all three kinds of metadata."""
+    """A JPEG as a phone writes it: sideways, with all three kinds of metadata."""
     block = b"8BIM\x04\x04\0\0" + len(IPTC).to_bytes(4) + IPTC
     segment = b"Photoshop 3.0\0" + block
     return saved(

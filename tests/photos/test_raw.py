@@ -6,7 +6,7 @@ import exiv2
 import numpy as np
 import pytest
 import tifffile
-from pictures import reread
+from image_files import reread
 
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_suffix
 from cinegan_jax.photos.photo import UnreadablePhoto

@@ -7,7 +7,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from pictures import exif_of, saved
+from image_files import exif_of, saved
 from PIL import Image, ImageOps
 
 from cinegan_jax.photos.photo import Photo, UnreadablePhoto

@@ -38,7 +38,7 @@ needs_libtpu = pytest.mark.skipif(
 
 
 def enter(name: str, *more: str, **settings: Any) -> Any:
-    """What `cinegan preflight` of a small config ends with."""
+    """Run `cinegan preflight` with a small config and return its result."""
     keys = [f"--set={key}={value}" for key, value in {**SMALL, **settings}.items()]
     flags = [f"--config={CONFIG}", f"--topology={name}", *keys, *more]
     return CliRunner().invoke(app, ["preflight", *flags])

@@ -20,7 +20,7 @@ def frames(rng: np.random.Generator) -> np.ndarray:
 
 
 def _worst(decoded: np.ndarray, frames: np.ndarray) -> float:
-    """Of all frames the largest root mean square of the differences, in levels."""
+    """Return the largest root mean square difference of a frame, in levels."""
     differences = decoded.astype(float) - frames
     return np.sqrt(np.mean(differences**2, axis=(1, 2, 3))).max()
 

@@ -12,7 +12,7 @@ def _smooth(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
 
 
 def _reduced(pictures: np.ndarray) -> np.ndarray:
-    """By Pillow, channel by channel in floating point."""
+    """Downsample with Pillow, channel by channel in floating point."""
     side = {16: 8, 50: 25, 80: 32}[pictures.shape[1]]
     planes = np.moveaxis(pictures, -1, 1).reshape(-1, *pictures.shape[1:3]).astype(np.float32)
     small = [np.asarray(Image.fromarray(plane).resize((side, side), 2)) for plane in planes]

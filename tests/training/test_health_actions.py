@@ -1,4 +1,4 @@
-"""What alarms do to a run, by whole runs of a family that compiles at once."""
+"""Actions on alarms, in whole runs of a family that compiles quickly."""
 
 import json
 from pathlib import Path

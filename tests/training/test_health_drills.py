@@ -148,7 +148,7 @@ def test_flipped_labels_mislead_the_discriminators(
 def test_an_infinity_in_a_batch_is_non_finite(
     tmp_path: Path, look: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the batch of one step, which moves nothing; the run goes on."""
+    """Only the batch of one step is bad; it moves nothing, and the run goes on."""
     objective = CineGan.objective
 
     def broken(family: CineGan, *arguments: Any, **settings: Any) -> Any:
@@ -187,7 +187,7 @@ def test_pictures_that_go_wrong_are_named(
 def test_a_generator_that_is_driven_from_its_targets_diverges(
     tmp_path: Path, look: dict[str, Any]
 ) -> None:
-    """By a weight of the wrong sign."""
+    """The weight of the L1 loss has the wrong sign."""
     settings = {**look, "losses.l1": -20.0, "optimizers.generator.learning_rate": 2e-2}
     assert "divergence" in alarms(tmp_path / "run", settings)
 

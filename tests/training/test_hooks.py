@@ -1,4 +1,4 @@
-"""What the hooks say and write, from states whose numbers are known."""
+"""Output of the training hooks for states of known numbers."""
 
 import io
 import itertools

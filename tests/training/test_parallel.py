@@ -105,7 +105,7 @@ OFTEN = ("pmap, 8", "pjit, 8", "pjit, 4 x 2 rows, optimizer spread")
 )
 def test_three_partitionings_one_answer(name: str) -> None:
     state = stepped(LOWERINGS[name]())
-    # With beta1 = 0 Adam's first context is the gradient.
+    # With beta1 = 0 Adam's first moment is the gradient.
     assert largest_gap(state.optimizers, reference().optimizers) < 1e-5
     assert largest_gap(state.params, reference().params) < 1e-5
     assert largest_gap(state.ema, reference().ema) < 1e-5

@@ -110,7 +110,7 @@ def test_eight_devices_take_the_step_of_one(name: str, partitioning: str) -> Non
     spread = stepped(name, partitioning)[1]
     assert largest_gap(alone.params, fresh.params) > 1e-4
     assert largest_gap(alone.model_state, fresh.model_state) > 1e-2
-    # With beta1 = 0 Adam's first context is the gradient.
+    # With beta1 = 0 Adam's first moment is the gradient.
     for part in ("optimizers", "params", "ema", "model_state", "window"):
         assert largest_gap(getattr(spread, part), getattr(alone, part)) < 1e-5, part
 

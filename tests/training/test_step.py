@@ -34,7 +34,7 @@ FAMILY = CineGan(ResUnetGenerator(width=4, num_blocks=1), PatchDiscriminator(wid
 SETTINGS = StepSettings(ema_decay=0.75)
 SHAPES = dict.fromkeys(("input", "target"), jax.ShapeDtypeStruct((8, SIZE, SIZE, 3), np.uint8))
 
-MOMENT = step_context(0, jax.random.key(0), 8)
+CONTEXT = step_context(0, jax.random.key(0), 8)
 
 
 def small_batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -89,7 +89,7 @@ def test_eight_devices_give_the_step_of_one(rng: np.random.Generator) -> None:
     assert largest_gap(one.ema, eight.ema) < 1e-5
     assert largest_gap(one.model_state, eight.model_state) < 1e-5
     assert largest_gap(one.window, eight.window) < 1e-5
-    # With beta1 = 0 Adam's first context is the gradient itself.
+    # With beta1 = 0 Adam's first moment is the gradient itself.
     assert largest_gap(one.optimizers, eight.optimizers) < 1e-5
     # And the step did move: by about the learning rate.
     assert 1e-5 < largest_gap(one.params, jax.device_get(fresh().params)) < 1e-3
@@ -105,19 +105,19 @@ def test_replicas_stay_alike_and_a_step_is_repeated_bit_for_bit(rng: np.random.G
 
 def test_accumulated_gradients_equal_the_whole_batch(rng: np.random.Generator) -> None:
     state, batch = fresh(), small_batch(rng)
-    arguments = (state.params, state.model_state, None, batch, MOMENT)
+    arguments = (state.params, state.model_state, None, batch, CONTEXT)
     assert largest_gap(gradients(1)(*arguments), gradients(4)(*arguments)) < 1e-5
 
 
 def test_pullbacks_are_each_players_own_gradient(rng: np.random.Generator) -> None:
     """Against jax.grad of each loss alone, in separate passes."""
     state, batch = fresh(), small_batch(rng)
-    found, _, _ = gradients()(state.params, state.model_state, None, batch, MOMENT)
+    found, _, _ = gradients()(state.params, state.model_state, None, batch, CONTEXT)
     for player, gradient in found.items():
 
         def loss(own: Params, player: str = player) -> jax.Array:
             params = {**state.params, player: own}
-            return FAMILY.objective(params, state.model_state, None, batch, MOMENT)[0][player]
+            return FAMILY.objective(params, state.model_state, None, batch, CONTEXT)[0][player]
 
         assert largest_gap(gradient, jax.jit(jax.grad(loss))(state.params[player])) < 1e-5
 
@@ -125,7 +125,7 @@ def test_pullbacks_are_each_players_own_gradient(rng: np.random.Generator) -> No
 def test_first_adam_step_in_closed_form(rng: np.random.Generator) -> None:
     """With beta1 = 0 the first update is -rate * g / (|g| + epsilon)."""
     state, batch = fresh(), small_batch(rng)
-    found, _, _ = gradients()(state.params, state.model_state, None, batch, MOMENT)
+    found, _, _ = gradients()(state.params, state.model_state, None, batch, CONTEXT)
     moved = jitted()(state, None, batch)
     expected = jax.tree.map(
         lambda p, g: p - 5e-5 * g / (jnp.abs(g) + 1e-7), state.params, dict(found)

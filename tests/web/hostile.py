@@ -52,4 +52,4 @@ FILES = {
     "ftyp.heic": b"\0\0\0\x18ftypheic" + bytes(100),
     "flipped.jpg": jpeg()[:300] + bytes(byte ^ 0x5A for byte in jpeg()[300:]),
 }
-"""By a name that lies of some of them."""
+"""Hostile files by name; some names have the suffix of another format."""

@@ -1,4 +1,4 @@
-"""What may run in the worker's place: processes that start fast and misbehave."""
+"""Replacements of the web worker: processes that start fast and misbehave."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What the server lets in, and what it says to the rest. The worker only echoes."""
+"""Requests that the server accepts and refuses; its worker only echoes."""
 
 import concurrent.futures
 import contextlib

@@ -1,4 +1,4 @@
-"""Pictures and metadata for the tests of picture files."""
+"""Image files and metadata for tests."""
 
 import io
 from typing import Any
@@ -36,7 +36,7 @@ def saved(image: Image.Image, format: str, **options: Any) -> bytes:
 
 
 def reread(data: bytes) -> Image.Image:
-    """By Pillow, decoded."""
+    """Decode an image file with Pillow."""
     image = Image.open(io.BytesIO(data))
     image.load()
     return image

@@ -1,4 +1,4 @@
-"""What a step measures: against numpy and skimage, and the same on all partitionings."""
+"""Diagnostics of a step compared with numpy and skimage, and on all partitionings."""
 
 from dataclasses import replace
 from functools import cache, partial
@@ -166,14 +166,14 @@ def test_pictures_against_numpy(rng: np.random.Generator) -> None:
 
 
 def test_pictures_without_inputs_or_targets(rng: np.random.Generator) -> None:
-    """As of a family that makes pictures out of noise."""
+    """The images of a family without targets in its batch."""
     found = image_diagnostics(rng.uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32), {})
     assert {name.partition("/")[0] for name in found} == {"output"}
     assert all(np.isfinite(value) for value in found.values())
 
 
 def test_pictures_that_are_not_paired_are_near_to_none(rng: np.random.Generator) -> None:
-    """As of a family that makes pictures out of latents: only what all have in common compares."""
+    """Unconditional samples have diagnostics of the set, but none per pair."""
     targets = rng.integers(0, 256, (4, 8, 8, 3), np.uint8)
     output = rng.uniform(-1, 1, targets.shape).astype(np.float32)
     found = image_diagnostics(output, {"target": targets})
