@@ -122,8 +122,8 @@ def write_pairs(folder: Path, rng: np.random.Generator, train: int = 40, test: i
         for side in ("input", "Look"):
             (folder / split / side).mkdir(parents=True)
             for number in range(count):
-                picture = Image.fromarray(rng.integers(0, 256, (36, 40, 3), np.uint8))
-                picture.save(folder / split / side / f"{number:03}.png")
+                image = Image.fromarray(rng.integers(0, 256, (36, 40, 3), np.uint8))
+                image.save(folder / split / side / f"{number:03}.png")
     return folder
 
 

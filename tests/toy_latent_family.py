@@ -1,4 +1,4 @@
-"""A family of latents that compiles at once: pictures linear in them, judged by their colour."""
+"""A family of latents that compiles at once: images linear in them, judged by their colour."""
 
 from collections.abc import Mapping
 from typing import Any

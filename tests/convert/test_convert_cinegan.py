@@ -108,7 +108,7 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
-    """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' pictures of them."""
+    """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' images of them."""
     rng = np.random.default_rng(7)
     path = tmp_path_factory.mktemp("keras") / "generator.keras"
     photos = rng.uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
@@ -144,7 +144,7 @@ def renumber(file: h5py.File, first: int) -> None:
 
 
 @pytest.mark.parametrize("first", [0, 7, 37])
-def test_pictures_are_those_of_keras(saved: Saved, tmp_path: Path, first: int) -> None:
+def test_outputs_equal_those_of_keras(saved: Saved, tmp_path: Path, first: int) -> None:
     """Wherever the numbers of the layers begin; the order of 9 and 10 is not that of texts."""
     path, photos, wanted = saved
     if first:

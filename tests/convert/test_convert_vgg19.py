@@ -131,12 +131,12 @@ def test_torchvision_file_gives_torch_features(
     weights = load_vgg19(tmp_path / "out")
     assert weights.preprocessing == "torchvision"
 
-    pictures = rng.integers(0, 256, (1, 16, 24, 3)).astype(np.uint8)
-    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    images = rng.integers(0, 256, (1, 16, 24, 3)).astype(np.uint8)
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     with torch.no_grad():
         wanted = model[:23]((x - mean[:, None, None]) / deviation[:, None, None])
-    signed = (pictures / 127.5 - 1).astype(np.float32)
+    signed = (images / 127.5 - 1).astype(np.float32)
     got = jax.jit(lambda w, x: Features(w)(x)["block4_conv2"])(weights, signed)
     np.testing.assert_allclose(got, wanted.permute(0, 2, 3, 1), atol=1e-6)
     assert wanted.abs().max() > 1e-3

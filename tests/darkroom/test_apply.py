@@ -148,7 +148,7 @@ def write_bad(folder: Path, write_photo: WritePhoto) -> dict[str, str]:
     whole = write_photo(folder / "truncated.jpg", 200, 200).read_bytes()
     (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.jpg").touch()
-    (folder / "text.jpg").write_text("not a picture, whatever the name says\n")
+    (folder / "text.jpg").write_text("not an image, whatever the name says\n")
     bomb = write_photo(folder / "bomb.png", mode="L").read_bytes()
     header = bytearray(bomb)
     header[16:24] = (100_000).to_bytes(4) * 2
@@ -253,7 +253,7 @@ def test_every_permission_is_as_the_user_wants_it(
         (["--jobs", "0"], "Invalid value for '--jobs'"),
     ],
 )
-def test_what_cannot_be_begun(
+def test_arguments_that_cannot_work_are_refused(
     arguments: list[str],
     text: str,
     apply: Apply,
@@ -300,7 +300,7 @@ def test_a_look_s_name_cannot_lead_elsewhere(
     assert set(files(tmp_path)) == {"in/a.png", tiny_look.name}
 
 
-def test_a_read_only_folder_is_told_before_any_work(
+def test_a_read_only_folder_is_reported_before_any_work(
     apply: Apply, write_photo: WritePhoto, tmp_path: Path, mount_disk: Callable[[str], Path]
 ) -> None:
     disk = mount_disk("1m")

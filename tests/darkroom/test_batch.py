@@ -72,7 +72,7 @@ def unchanged(photo: np.ndarray, *_: object) -> np.ndarray:
 @pytest.mark.parametrize(
     ("jobs", "pixels_at_once", "most"), [(3, 10**9, 3), (3, 450, 2), (3, 1, 1), (1, 10**9, 1)]
 )
-def test_so_many_are_read_and_one_is_developed_at_a_time(
+def test_several_are_read_while_one_is_developed_at_a_time(
     jobs: int,
     pixels_at_once: int,
     most: int,

@@ -41,7 +41,7 @@ def test_output_is_a_file_or_a_folder(tmp_path: Path) -> None:
         ("out", "/../x", "--suffix '/../x' cannot be part of a file name"),
     ],
 )
-def test_what_cannot_be_an_output(
+def test_impossible_outputs_are_refused(
     output: str, suffix: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -50,7 +50,7 @@ def test_what_cannot_be_an_output(
         choose_destination(output, [Path("a.jpg"), Path("b.jpg")], suffix)
 
 
-def test_a_file_that_is_no_picture_is_not_replaced(tmp_path: Path) -> None:
+def test_a_file_that_is_no_image_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(UserError, match="exists and is not a photo: give another name or folder"):
         choose_destination(str(tmp_path / "notes.txt"), [Path("a.jpg")], "")

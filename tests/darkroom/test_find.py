@@ -86,7 +86,7 @@ def test_the_folder_of_the_results_is_not_entered(folder: Path) -> None:
     assert len(found(given, folder)) == 4
 
 
-def test_what_is_no_file_is_told(folder: Path) -> None:
+def test_a_source_that_is_no_file_is_reported(folder: Path) -> None:
     os.mkfifo(folder / "pipe.jpg")
     (folder / "gone.jpg").symlink_to("nowhere.jpg")
     search = PhotoSearch()
@@ -114,12 +114,12 @@ def test_many_photos_are_listed_as_they_come(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
-def test_a_folder_that_cannot_be_read_is_told(folder: Path) -> None:
+def test_an_unreadable_folder_is_reported(folder: Path) -> None:
     (folder / "in").chmod(0)
     assert left_out(PhotoSearch(recursive=True), folder)[0][1] == "failed"
 
 
-def test_a_folder_that_vanishes_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_vanishes_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> Callable:
         raise PermissionError(13, "Permission denied")
 

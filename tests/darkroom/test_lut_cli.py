@@ -44,13 +44,13 @@ def look(rng: np.random.Generator) -> Look:
 
 @pytest.fixture
 def photos(tmp_path: Path, rng: np.random.Generator) -> Path:
-    """Six smooth pictures, one of them in a subfolder, and a broken one."""
+    """Six smooth images, one of them in a subfolder, and a broken one."""
     folder = tmp_path / "my photos"
     (folder / "more").mkdir(parents=True)
     for name in ["a", "b", "c", "d", "more/e", "more/f"]:
         small = Image.fromarray(rng.integers(0, 255, (8, 12, 3), np.uint8))
         small.resize((300, 200), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
-    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "broken.jpg").write_bytes(b"no image")
     return folder
 
 
@@ -85,7 +85,7 @@ def test_a_hald_is_named_by_its_suffix(tmp_path: Path, look: Look, photos: Path)
     assert read_lut(output).shape == (64, 64, 64, 3)
 
 
-def test_what_it_says_is_what_is_so(look: Look, photos: Path) -> None:
+def test_reported_errors_equal_those_of_held_out_photos(look: Look, photos: Path) -> None:
     """Against the mean of the metric, on the first and the last photo: those are held out."""
     table = fit_look_lut(look, 9, photos)
     develop = colour_table.make_develop(look)
@@ -125,7 +125,7 @@ def test_no_strength_is_the_identity(look: Look, photos: Path) -> None:
         (["--photos", "folder.cube"], "--photos folder.cube has 0 readable photos"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_written(
+def test_wrong_arguments_are_named_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

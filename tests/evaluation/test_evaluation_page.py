@@ -42,7 +42,7 @@ def test_the_page_holds_every_photos_scores() -> None:
     assert {photo["name"] for photo in data["photos"]} == set(NAMES)
 
 
-def test_what_is_left_out_is_named() -> None:
+def test_skipped_pairs_are_named() -> None:
     page = paired_page(evaluation_of(), lambda names: flat_images(list(names)[:4]))
     assert "8 photos are left out" in page
     assert "photo 11" in page

@@ -132,7 +132,7 @@ def test_photos_are_reduced_and_broken_ones_left_out(
     shapes = {"a.png": (700, 500), "b.png": (500, 900), "c.png": (1, 1)}
     for name, shape in shapes.items():
         Image.fromarray(rng.integers(0, 255, (*shape, 3), np.uint8)).save(tmp_path / name)
-    (tmp_path / "d.png").write_bytes(b"no picture")
+    (tmp_path / "d.png").write_bytes(b"no image")
     found = read_photos(sorted(tmp_path.iterdir()))
     assert [photo.shape for photo in found] == [(384, 256, 3), (256, 384, 3), (256, 384, 3)]
 

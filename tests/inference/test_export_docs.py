@@ -49,8 +49,8 @@ def test_the_programs_give_the_generators_image(
 ) -> None:
     monkeypatch.chdir(folder)
     exec(PROGRAMS[form], {})
-    with Image.open("photo.jpg") as photo, Image.open("picture.png") as picture:
-        photo, picture = np.asarray(photo), np.asarray(picture)
+    with Image.open("photo.jpg") as photo, Image.open("picture.png") as image:
+        photo, image = np.asarray(photo), np.asarray(image)
     Path("picture.png").unlink()
     look = load_look("classic_neg")
     generate = make_generate(
@@ -58,4 +58,4 @@ def test_the_programs_give_the_generators_image(
         look.kernels,
         bucket=8,
     )
-    assert np.abs(picture - generate(photo).astype(int)).max() <= 1
+    assert np.abs(image - generate(photo).astype(int)).max() <= 1

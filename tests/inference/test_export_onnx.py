@@ -18,8 +18,8 @@ def session_of(look: Look, dtype: Any = np.float32) -> onnxruntime.InferenceSess
 
 def run(session: onnxruntime.InferenceSession, photos: np.ndarray) -> np.ndarray:
     """Run a model on unit images [n, h, w, 3]."""
-    (pictures,) = session.run(["picture"], {"photo": photos.transpose(0, 3, 1, 2)})
-    return pictures.transpose(0, 2, 3, 1)
+    (images,) = session.run(["picture"], {"photo": photos.transpose(0, 3, 1, 2)})
+    return images.transpose(0, 2, 3, 1)
 
 
 @pytest.mark.parametrize("residual", [False, True])
@@ -73,10 +73,10 @@ def test_float16_halves_the_file_and_rounds_a_little(
 def test_the_model_describes_its_input_and_output(random_look: Callable[..., Look]) -> None:
     look = random_look(ResUnetGenerator(8, 1, residual=True), grain=Grain(0.02, 0.003))
     session = session_of(look)
-    (photo,), (picture,) = session.get_inputs(), session.get_outputs()
-    assert (photo.name, picture.name) == ("photo", "picture")
-    assert photo.shape == picture.shape == ["batch", 3, "height", "width"]
-    assert photo.type == picture.type == "tensor(float)"
+    (photo,), (image,) = session.get_inputs(), session.get_outputs()
+    assert (photo.name, image.name) == ("photo", "picture")
+    assert photo.shape == image.shape == ["batch", 3, "height", "width"]
+    assert photo.type == image.type == "tensor(float)"
     said = session.get_modelmeta().custom_metadata_map
     assert said["name"] == look.name
     assert "0..1" in said["photo"]

@@ -14,13 +14,13 @@ from cinegan_jax.inference.look import Grain, Look, apply_generator, installed_l
 from cinegan_jax.inference.look_file import read_look, write_look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
-PICTURE = jax.ShapeDtypeStruct((1, 16, 16, 3), np.float32)
+IMAGE = jax.ShapeDtypeStruct((1, 16, 16, 3), np.float32)
 
 
 @pytest.fixture
 def look(random_params: Callable[..., Any]) -> Look:
     generator = ResUnetGenerator(4, 1, residual=True, colour_path=8)
-    kernels = jax.tree.map(np.float32, random_params(generator, PICTURE))
+    kernels = jax.tree.map(np.float32, random_params(generator, IMAGE))
     return Look("mine", generator, kernels, Grain(0.02, 0.003))
 
 
@@ -66,7 +66,7 @@ def test_installed_looks_change_a_photo_and_are_small(rng: np.random.Generator) 
         assert look.name == name
         made[name] = np.asarray(apply_generator(look.generator, look.kernels, photo))
         assert 0.02 < np.abs(made[name] - photo).mean() < 0.5
-    assert len({picture.tobytes() for picture in made.values()}) == len(made)
+    assert len({image.tobytes() for image in made.values()}) == len(made)
 
 
 def test_an_unknown_look_lists_those_there_are() -> None:

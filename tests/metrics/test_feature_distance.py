@@ -68,12 +68,12 @@ def _noisy(photos: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _compressed(photos: np.ndarray, quality: int) -> np.ndarray:
-    pictures = []
+    images = []
     for photo in photos:
         file = io.BytesIO()
         Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
-        pictures.append(np.asarray(Image.open(file)) / 255)
-    return np.stack(pictures)
+        images.append(np.asarray(Image.open(file)) / 255)
+    return np.stack(images)
 
 
 def _cast(photos: np.ndarray, shift: float) -> np.ndarray:

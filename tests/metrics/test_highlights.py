@@ -17,10 +17,10 @@ def _near(reference: np.ndarray) -> np.ndarray:
 
 def _night(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """A dark image with three lamps, float64 [h, w, 3]."""
-    picture = rng.uniform(0, 0.6, (height, width, 3))
+    image = rng.uniform(0, 0.6, (height, width, 3))
     for row, column in zip(rng.integers(0, height, 3), rng.integers(0, width, 3), strict=True):
-        picture[row, column] = rng.uniform(0.8, 1, 3)
-    return picture
+        image[row, column] = rng.uniform(0.8, 1, 3)
+    return image
 
 
 @pytest.mark.parametrize("levels", [None, 255], ids=["float", "8 bit"])

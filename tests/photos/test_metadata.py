@@ -101,7 +101,7 @@ def test_the_thumbnail_of_the_undeveloped_photo_goes(blocks: np.ndarray) -> None
     assert thumbnail not in written
 
 
-def test_what_tells_of_the_file_stays_behind(blocks: np.ndarray) -> None:
+def test_metadata_that_describes_the_old_file_is_dropped(blocks: np.ndarray) -> None:
     """Compression and strips of a TIFF say nothing of the JPEG that is made of it."""
     data = saved(Image.fromarray(blocks), "tiff", exif=exif_of(3).tobytes())
     exif, _, _ = _seen_by_exiv2(_through(data, "jpeg"))

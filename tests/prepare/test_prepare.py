@@ -322,12 +322,14 @@ def test_worker_processes_write_the_same_bytes(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "PAIRS_PER_SHARD", 3)
-    told = []
+    reported = []
     one, _ = _prepare(photos, tmp_path / "one")
-    two, _ = _prepare(photos, tmp_path / "two", 2, lambda done, total: told.append((done, total)))
+    two, _ = _prepare(
+        photos, tmp_path / "two", 2, lambda done, total: reported.append((done, total))
+    )
     assert one == two
-    assert told[0] == (0, 12)
-    assert told[-1] == (12, 12)
+    assert reported[0] == (0, 12)
+    assert reported[-1] == (12, 12)
 
 
 class _Killed(BaseException):
@@ -351,9 +353,9 @@ def test_interrupted_preparation_goes_on_and_ends_the_same(
     finished = {path: path.stat().st_mtime_ns for path in out.glob("*.arrayrecord")}
     assert len(finished) == 3
     (out / ".train-00004-of-00005.arrayrecord.123.tmp").write_bytes(b"left by a killed run")
-    told = []
-    resumed, _ = _prepare(photos, out, progress=lambda done, total: told.append(done))
-    assert told[0] == 6
+    reported = []
+    resumed, _ = _prepare(photos, out, progress=lambda done, total: reported.append(done))
+    assert reported[0] == 6
     assert resumed == whole
     for path, written in finished.items():
         assert path.stat().st_mtime_ns == written

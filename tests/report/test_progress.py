@@ -27,14 +27,14 @@ def test_a_run_at_its_last_step_is_finished(workdir: Path) -> None:
     assert found.seconds == pytest.approx(400 * 4 / 8)
 
 
-def test_a_run_that_wrote_a_moment_ago_is_running(workdir: Path) -> None:
+def test_a_run_that_wrote_a_second_ago_is_running(workdir: Path) -> None:
     assert progress_at(workdir, 200, 300).state == "running"
 
 
 def test_recorded_seconds_are_used(workdir: Path) -> None:
     """The speed alone does not give the seconds of a step that draws several batches."""
-    told = {"timing": {"seconds": 30.0, "pictures_per_second": 8.0}}
-    write_lines(workdir / "metrics.jsonl", [loss_record(s) | told for s in (10, 20, 30)])
+    timing = {"timing": {"seconds": 30.0, "pictures_per_second": 8.0}}
+    write_lines(workdir / "metrics.jsonl", [loss_record(s) | timing for s in (10, 20, 30)])
     assert run_progress(read_run(epath.Path(workdir)), NOW).seconds == 90
 
 

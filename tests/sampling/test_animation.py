@@ -47,8 +47,8 @@ def test_mp4_by_ffmpeg(frames: np.ndarray, tmp_path: Path, needs_ffmpeg: None, c
     file.write_bytes(to_mp4(frames, fps=12.5))
     entries = "stream=codec_name,width,height,nb_read_frames,r_frame_rate,color_space,pix_fmt"
     probe = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", entries, "-of", "json"]
-    told = json.loads(subprocess.check_output([*probe, str(file)]))["streams"]
-    assert told == [
+    streams = json.loads(subprocess.check_output([*probe, str(file)]))["streams"]
+    assert streams == [
         {
             "codec_name": "h264",
             "width": 64,

@@ -19,7 +19,7 @@ def generator(latent_run: Path) -> LatentGenerator:
     return open_generator(latent_run, seed=7)
 
 
-def test_pictures_are_those_of_the_family_by_the_same_key(generator: LatentGenerator) -> None:
+def test_samples_equal_those_of_the_family_with_the_same_key(generator: LatentGenerator) -> None:
     networks = generator.networks
     batch = {"target": np.zeros((5, 32, 32, 3), np.uint8)}
     signed = generator.family.generate(networks.params, networks.state, batch, jax.random.key(7))
@@ -30,7 +30,7 @@ def test_pictures_are_those_of_the_family_by_the_same_key(generator: LatentGener
     assert made.std(axis=0).mean() > 10
 
 
-def test_a_picture_is_the_same_whatever_is_made_with_it(generator: LatentGenerator) -> None:
+def test_a_sample_does_not_depend_on_its_batch(generator: LatentGenerator) -> None:
     many = generator.decode(generator.latents(np.arange(150)))
     few = generator.decode(generator.latents(np.arange(3)))
     np.testing.assert_array_equal(few, many[:3])
@@ -43,11 +43,11 @@ def test_a_picture_is_the_same_whatever_is_made_with_it(generator: LatentGenerat
 def test_scores_are_the_discriminators(
     generator: LatentGenerator, rng: np.random.Generator
 ) -> None:
-    pictures = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    images = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     discriminators = jax.tree.map(np.asarray, generator.networks.params["discriminator"])
-    seen = pictures / 127.5 - 1
+    seen = images / 127.5 - 1
     expected = np.mean(seen * discriminators["weights"], axis=(1, 2, 3)) + discriminators["bias"]
-    np.testing.assert_allclose(generator.judge(pictures), expected, atol=1e-5)
+    np.testing.assert_allclose(generator.judge(images), expected, atol=1e-5)
 
 
 def test_truncation_is_the_familys(generator: LatentGenerator) -> None:
@@ -74,7 +74,7 @@ def test_the_step_asked_for_and_the_average_of_it(
         jax.tree.map(np.testing.assert_array_equal, found.params[player], variables.params[player])
 
 
-def test_what_is_no_run_of_such_a_family(tmp_path: Path, latent_run: Path) -> None:
+def test_workdirs_without_a_latent_family_are_refused(tmp_path: Path, latent_run: Path) -> None:
     with pytest.raises(UserError, match=r"has no config\.json"):
         open_generator(tmp_path)
     with pytest.raises(UserError, match=r"no checkpoint of step 3; it has those of 2, 4, 6\."):
@@ -84,7 +84,7 @@ def test_what_is_no_run_of_such_a_family(tmp_path: Path, latent_run: Path) -> No
         open_generator(tmp_path)
 
 
-def test_pictures_of_dcgan_too_are_the_same_whatever_is_made_with_them() -> None:
+def test_a_sample_of_dcgan_does_not_depend_on_its_batch() -> None:
     """Its layers normalise by what they remember, not by the batch."""
     settings = {"data.size": 16, "generator.width": 4, "discriminator.width": 4}
     family = build_family(runs.config_of(settings, "dcgan_64"))

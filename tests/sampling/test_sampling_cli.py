@@ -28,8 +28,8 @@ def _expected(
     run: Path, count: int, seed: int = 0, **options: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     generator = open_generator(run, seed=seed, **options)
-    pictures = generator.decode(generator.latents(np.arange(count)))
-    return pictures, generator.judge(pictures)
+    images = generator.decode(generator.latents(np.arange(count)))
+    return images, generator.judge(images)
 
 
 def _read(file: Path) -> np.ndarray:
@@ -39,7 +39,7 @@ def _read(file: Path) -> np.ndarray:
         return np.asarray(image)
 
 
-def test_pictures_in_a_folder_by_seed_and_number(
+def test_samples_are_named_by_seed_and_number(
     run_sample: Callable[..., str], latent_run: Path, here: Path
 ) -> None:
     said = run_sample(latent_run, "-n", 5, "--seed", 3)
@@ -50,7 +50,7 @@ def test_pictures_in_a_folder_by_seed_and_number(
     np.testing.assert_array_equal(found, _expected(latent_run, 5, seed=3)[0])
 
 
-def test_scores_of_pictures_in_a_file(
+def test_scores_are_written_to_a_file(
     run_sample: Callable[..., str], latent_run: Path, here: Path
 ) -> None:
     run_sample(latent_run, "-n", 3, "--scores", "-o", "made")
@@ -80,10 +80,10 @@ def test_a_grid(run_sample: Callable[..., str], latent_run: Path, here: Path, sc
     grid = _read(here / "run-grid.png")
     cell = SIZE + scores * CAPTION + GUTTER
     assert grid.shape == (2 * cell + GUTTER, 3 * (SIZE + GUTTER) + GUTTER, 3)
-    for number, picture in enumerate(_expected(latent_run, 6)[0]):
+    for number, image in enumerate(_expected(latent_run, 6)[0]):
         top = (number // 3) * cell + GUTTER + scores * CAPTION
         left = (number % 3) * (SIZE + GUTTER) + GUTTER
-        np.testing.assert_array_equal(grid[top : top + SIZE, left : left + SIZE], picture)
+        np.testing.assert_array_equal(grid[top : top + SIZE, left : left + SIZE], image)
 
 
 def test_a_walk_as_webp(run_sample: Callable[..., str], latent_run: Path, here: Path) -> None:
@@ -133,7 +133,7 @@ def test_the_step_and_the_truncation_asked_for(
         (["--truncation", "-0.5"], "'--truncation'"),
     ],
 )
-def test_what_cannot_be_is_told(
+def test_impossible_arguments_are_reported(
     run_sample: Callable[..., str], latent_run: Path, here: Path, arguments: list[str], told: str
 ) -> None:
     assert told in " ".join(run_sample(latent_run, *arguments, code=2).replace("│", " ").split())
@@ -161,7 +161,9 @@ def test_a_full_disk(
     assert not list(disk.glob(".*"))
 
 
-def test_runs_that_make_no_pictures_of_latents(run_sample: Callable[..., str], here: Path) -> None:
+def test_runs_without_a_latent_family_are_refused(
+    run_sample: Callable[..., str], here: Path
+) -> None:
     assert "has no config.json" in run_sample(here / "nothing", code=2)
     (here / "config.json").write_text(json.dumps(runs.config_of(runs.TOY).to_dict()))
     assert "use `cinegan apply --weights" in run_sample(here, code=2)

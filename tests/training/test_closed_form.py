@@ -74,6 +74,6 @@ def test_a_run_that_learns_nothing_has_the_look_already(
     records = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
     (score,) = [r["heldout/psnr"] for r in records if "heldout/psnr" in r]
     test = open_pairs(str(pairs_of_curves), "test", "Look")
-    pictures = [test[index] for index in range(len(test))]
-    untouched = np.mean([np.square(p.input / 255 - p.target / 255).mean() for p in pictures])
+    images = [test[index] for index in range(len(test))]
+    untouched = np.mean([np.square(p.input / 255 - p.target / 255).mean() for p in images])
     assert score > -10 * np.log10(untouched) + 8

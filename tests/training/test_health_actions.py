@@ -136,8 +136,8 @@ def test_a_run_is_taken_back_and_goes_on_another_way(
     assert one["['params']['generator']['bias']"] != other["['params']['generator']['bias']"]
     assert one["['key']"] != other["['key']"]
     assert other["data"]["position"]["batches"] == one["data"]["position"]["batches"] + 1
-    told = [record["step"] for record in runs.records(taken_back) if "epoch" in record]
-    assert told == sorted(set(told))
+    logged = [record["step"] for record in runs.records(taken_back) if "epoch" in record]
+    assert logged == sorted(set(logged))
 
 
 def test_a_run_that_is_taken_back_too_often_stops(tmp_path: Path, marked: dict[str, Any]) -> None:

@@ -109,7 +109,7 @@ def test_accumulated_gradients_equal_the_whole_batch(rng: np.random.Generator) -
     assert largest_gap(gradients(1)(*arguments), gradients(4)(*arguments)) < 1e-5
 
 
-def test_pullbacks_are_each_players_own_gradient(rng: np.random.Generator) -> None:
+def test_gradients_are_those_of_each_players_own_loss(rng: np.random.Generator) -> None:
     """Against jax.grad of each loss alone, in separate passes."""
     state, batch = fresh(), small_batch(rng)
     found, _, _ = gradients()(state.params, state.model_state, None, batch, CONTEXT)

@@ -126,7 +126,7 @@ def test_a_hundred_percent_is_a_pixel_a_pixel_and_moves(page: Page) -> None:
     assert page.locator(".pictures").bounding_box()["width"] <= 500
 
 
-def test_a_bad_file_is_told_of_and_the_others_are_saved(page: Page) -> None:
+def test_a_bad_file_is_reported_and_the_others_are_saved(page: Page) -> None:
     bad = {"name": "bad.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"}
     add(page, photo("one.jpg"), bad, photo("two.jpg", seed=1))
     developed(page)

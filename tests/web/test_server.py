@@ -134,7 +134,7 @@ def test_its_own_page_is_let_in(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/looks", "/nowhere", "/static/app.js"])
-def test_browsers_are_told_to_be_strict(client: httpx.Client, path: str) -> None:
+def test_security_headers_are_strict(client: httpx.Client, path: str) -> None:
     headers = client.get(path).headers
     assert "default-src 'self'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
@@ -180,7 +180,7 @@ def test_a_length_that_lies_gains_nothing(client: httpx.Client, declared: int, s
     until(lambda: client.get("/healthz").json()["requests"] == 0)
 
 
-def test_what_is_too_much_waits_for_no_place() -> None:
+def test_an_oversized_request_waits_for_no_place() -> None:
     gate = Gate()
     with (
         serving(EchoWorker(gate), LIMITS) as client,
@@ -281,9 +281,7 @@ def test_wrong_fields_are_named(client: httpx.Client, fields: dict[str, str], na
         ({"files": {"other": b"x"}, "data": {"look": "plain", "photo": "text"}}, 422),
     ],
 )
-def test_what_is_no_form_of_ours_is_refused(
-    client: httpx.Client, request_: dict, status: int
-) -> None:
+def test_other_forms_are_refused(client: httpx.Client, request_: dict, status: int) -> None:
     answer = client.post("/v1/apply", **request_)
     assert answer.status_code == status
     assert said(answer)

@@ -79,7 +79,7 @@ def test_odd_sizes_come_back_as_they_are(darkroom: Darkroom, size: tuple[int, in
 
 
 @pytest.mark.parametrize("name", hostile.FILES)
-def test_a_bad_file_is_told_of_in_words(darkroom: Darkroom, name: str) -> None:
+def test_a_bad_file_is_reported_in_words(darkroom: Darkroom, name: str) -> None:
     process = darkroom.worker.pid
     answer = apply(darkroom, hostile.FILES[name], name)
     assert answer.status_code == 422
