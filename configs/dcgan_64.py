@@ -1,4 +1,4 @@
-"""DCGAN (Radford et al., arXiv 1511.06434) at 64x64 pixels, with the conventions of PyTorch's example.
+"""DCGAN (Radford et al., arXiv 1511.06434) at 64x64 pixels, as in the example of PyTorch.
 
 Command:  python -m cinegan_jax.main --config=configs/dcgan_64.py --workdir=WORKDIR
           other images than the drawn shapes: --config.data.path=FOLDER
