@@ -98,7 +98,7 @@ def test_one_device_finds_what_eight_find(sets):
     np.testing.assert_allclose(one.patch_moments.scatter, sets[0].patch_moments.scatter, atol=1e-6)
 
 
-def test_levels_are_taken_as_unit_images():
+def test_levels_are_taken_as_unit_pictures():
     levels = {name: np.round(255 * p).astype(np.uint8) for name, p in photos(0.2).items()}
     unit = gathered({name: (p / 255).astype(np.float32) for name, p in levels.items()})
     np.testing.assert_allclose(gathered(levels).features, unit.features, atol=1e-6)
