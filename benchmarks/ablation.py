@@ -186,7 +186,7 @@ def finished_rates(look: str, variant: str) -> dict[str, float]:
 
 def row(look: str, variant: str, rates: Mapping[str, float]) -> Iterator[str]:
     """Yield the cells of one variant at its best rate."""
-    from cinegan_jax.evaluation.paired_difference import paired_difference
+    from cinegan_jax.evaluation.intervals import paired_difference
 
     best = max(rates, key=lambda rate: rates[rate])
     folder = Case(look, variant, best, "0").workdir.parent
@@ -218,7 +218,7 @@ def mean_of_seeds(means: list[float]) -> str:
 
 def photo_scores(workdir: Path) -> dict[tuple[str, str, str], np.ndarray]:
     """Return the held-out photos' scores at native size by reference, method and metric."""
-    from cinegan_jax.evaluation.result_file import load
+    from cinegan_jax.evaluation.result import load
 
     file = workdir / "evaluation.json"
     if not file.exists():

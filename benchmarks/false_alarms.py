@@ -21,7 +21,7 @@ from absl import app, flags, logging
 from etils import epath
 
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 from configs import cpu_demo
 
 SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds of the runs.")
@@ -81,7 +81,7 @@ def run(seed: int, workdir: Path) -> Iterator[Mapping[str, Any]]:
     config.seed, config.num_steps = seed, STEPS.value
     config.health.every_steps, config.health.grace_steps = EVERY.value, GRACE.value
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        assert train(Run(config), epath.Path(workdir)) == 0
+        assert run_training(Run(config), epath.Path(workdir)) == 0
     for line in (workdir / "health.jsonl").read_text().splitlines():
         yield json.loads(line)
 

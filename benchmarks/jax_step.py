@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from cinegan_jax.families.cinegan import CineGan, LossWeights
-from cinegan_jax.nets.patchgan import Discriminator
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.patchgan import PatchDiscriminator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.nets.vgg19 import Vgg19Weights, vgg19_shapes
+from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.optimizers import AdamSettings, make_adam
 from cinegan_jax.training.state import TrainState, init_state
-from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
 
 DTYPES = {"f32": jnp.float32, "bf16": jnp.bfloat16}
 
@@ -24,8 +25,8 @@ def build(
     """Return a fresh state, VGG19 with random weights, and the step."""
     dtype = DTYPES[precision]
     family = CineGan(
-        Generator(width=width, num_blocks=blocks, dtype=dtype),
-        Discriminator(width=width, dtype=dtype),
+        ResUnetGenerator(width=width, num_blocks=blocks, dtype=dtype),
+        PatchDiscriminator(width=width, dtype=dtype),
         LossWeights(perceptual=perceptual),
         vgg19_file="",
     )

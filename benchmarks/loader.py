@@ -28,13 +28,13 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
 from scipy import ndimage
 
-from cinegan_jax.data import manifest
 from cinegan_jax.data.examples import ExampleSource
+from cinegan_jax.data.manifest import Manifest, Shard, write_manifest
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.pipeline import train_batches
-from cinegan_jax.data.shapes import DRAWN
+from cinegan_jax.data.shapes import SHAPES_PATH
 from cinegan_jax.data.shards import encode_record
-from cinegan_jax.data.sources import open_pictures
+from cinegan_jax.data.sources import open_images
 from cinegan_jax.data.transforms import CROPS, random_flip
 
 SECONDS = flags.DEFINE_float("seconds", 10.0, "Seconds of measuring each case.")
@@ -52,7 +52,7 @@ CASES = {
     "shards squash": ("squash", "squash", False),
     "shards crop": ("crop", "crop", False),
     "shards crop, processes": ("crop", "crop", True),
-    "shapes": (DRAWN, "squash", False),
+    "shapes": (SHAPES_PATH, "squash", False),
 }
 """Cases by name: folder, `crop` of the loader, and whether processes read instead of threads."""
 
@@ -90,9 +90,9 @@ def _write_shards(root: Path, height: int, width: int, resize: str) -> None:
         writer.write(encode_record(f"{index:04d}", input=before, target=after))
     writer.close()
     names = [f"{index:04d}" for index in range(UNIQUE)]
-    shard = manifest.Shard(path.name, path.stat().st_size, "", names, [(height, width)])
+    shard = Shard(path.name, path.stat().st_size, "", names, [(height, width)])
     splits = {"train": [shard] * (PAIRS // UNIQUE)}
-    manifest.Manifest("look", resize, SIZE, "", splits).write(root)
+    write_manifest(Manifest("look", resize, SIZE, "", splits), root)
 
 
 def _worker_batches(source: ExampleSource[Any], crop: str) -> Iterator[object]:
@@ -113,8 +113,8 @@ def _worker_batches(source: ExampleSource[Any], crop: str) -> Iterator[object]:
 def _measure(root: Path, case: str) -> dict[str, float]:
     folder, crop, processes = CASES[case]
     source: ExampleSource[Any] = (
-        open_pictures(DRAWN, "train", size=SIZE)
-        if folder == DRAWN
+        open_images(SHAPES_PATH, "train", size=SIZE)
+        if folder == SHAPES_PATH
         else open_pairs(str(root / folder), "train", "look")
     )
     if processes:

@@ -20,9 +20,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.metrics.feature_distance import random_feature_distance
-from cinegan_jax.metrics.highlights import round_highlights
+from cinegan_jax.metrics.highlights import near_highlights
 from cinegan_jax.metrics.histogram import DIRECTIONS
-from cinegan_jax.metrics.paired import PAIRED_METRICS
+from cinegan_jax.metrics.registry import PAIRED_METRICS
 
 LEVELS = (25.0, 30.0, 35.0)
 """PSNR of the disturbed photos in decibels."""
@@ -73,7 +73,7 @@ def _references(image: np.ndarray, reference: np.ndarray) -> dict[str, float]:
     one, other = (colour.XYZ_to_Lab(colour.sRGB_to_XYZ(x)) for x in (image, reference))
     flat = [lab.reshape(-1, 3) for lab in labs]
     along = [stats.wasserstein_distance(flat[0] @ axis, flat[1] @ axis) for axis in DIRECTIONS]
-    near = np.asarray(round_highlights(reference[None]))[0]
+    near = np.asarray(near_highlights(reference[None]))[0]
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     scores = {
         "psnr": peak_signal_noise_ratio(reference, image, data_range=1),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cinegan_jax.preflight.chips import Topology, topology
+from cinegan_jax.preflight.chips import Topology, parse_topology
 
 HOSTS: Mapping[str, tuple[int, int]] = {
     "v3": (4, 96),
@@ -106,7 +106,7 @@ def main() -> None:
     print("| " + " | ".join(COLUMNS) + " |\n|" + " ---: |" * len(COLUMNS))
     for wanted in arguments.slices:
         name, _, pairs = wanted.partition("=")
-        print("| " + " | ".join(row(topology(name), int(pairs), preflights)) + " |")
+        print("| " + " | ".join(row(parse_topology(name), int(pairs), preflights)) + " |")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
-"""The keys of every run and those of CineGAN; the values are its published training run.
+"""CineGAN's published training run, on however many devices there are.
 
-The other files here change what they need, and add the keys of other families. On the command
-line: --config.batch_size=16, --config.generator.width=32.
+docs/config.md has every key with its type, default, limits and meaning. The other files here change
+what they need. Any key can be set on the command line: --config.batch_size=16,
+--config.generator.width=32.
 """
 
 import ml_collections
 
-from cinegan_jax.config.run import of_latents, published
-
-__all__ = ["get_config", "of_latents"]
+from cinegan_jax.config.load import default_config
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The published system, on however many devices there are."""
-    return published()
+    """Return the published settings, which are the family's defaults."""
+    return default_config("cinegan")

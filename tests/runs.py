@@ -7,7 +7,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,8 +22,11 @@ from toy_family import ToyFamily
 from toy_latent_family import ToyLatentFamily
 
 from cinegan_jax import main
+from cinegan_jax.config.run import METRICS_OF_IMAGES, RunConfig
+from cinegan_jax.config.schema import with_default
 from cinegan_jax.core.storage import absolute
-from cinegan_jax.families.registry import FAMILIES
+from cinegan_jax.families.cinegan_config import CineGanConfig
+from cinegan_jax.families.registry import FAMILIES, FamilyEntry
 
 TINY: Mapping[str, Any] = {
     "precision": "f32",
@@ -79,15 +83,36 @@ TINY_OF_LATENTS: Mapping[str, Mapping[str, Any]] = {
 }
 """By family."""
 
-FAMILIES["toy"] = lambda config: ToyFamily()  # type: ignore[index]
-FAMILIES["toy_latent"] = lambda config: ToyLatentFamily()  # type: ignore[index]
+
+@dataclass(frozen=True)
+class ToyLatentConfig(CineGanConfig):
+    """CineGAN's keys with the metrics of a family of latents."""
+
+    best_metric: str = with_default(
+        CineGanConfig, "best_metric", "feature_distance", METRICS_OF_IMAGES
+    )
+
+    def broken_rules(self, at: str) -> Iterator[str]:
+        return RunConfig.broken_rules(self, at)
+
+
+_TOYS = {
+    "toy": FamilyEntry(CineGanConfig(), lambda config: ToyFamily()),
+    "toy_latent": FamilyEntry(ToyLatentConfig(), lambda config: ToyLatentFamily()),
+}
+FAMILIES.update(_TOYS)  # type: ignore[attr-defined]
 
 # Starting Python and importing JAX takes seconds, forking a process that has done so none. OpenBLAS
 # would have threads, which no fork takes along.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
-    ["cinegan_jax.main", *(f"cinegan_jax.training.{m}" for m in ("train", "evaluate", "dry_run"))]
+    [
+        "cinegan_jax.main",
+        "cinegan_jax.training.train",
+        "cinegan_jax.evaluation.evaluate",
+        "cinegan_jax.preflight.dry_run",
+    ]
 )
 
 

@@ -1,14 +1,33 @@
 """A GAN of dense layers, whose players move together."""
 
+from dataclasses import dataclass
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import ml_collections
 
-from cinegan_jax.families.adversarial import Adversarial, discriminator_diagnostics
+from cinegan_jax.config.run import LatentGeneratorSettings, LatentRunConfig
+from cinegan_jax.config.schema import key, section, with_default
+from cinegan_jax.families.adversarial import discriminator_diagnostics
 from cinegan_jax.families.api import Aux, LatentFamily, Update, Variables
+from cinegan_jax.families.game import Adversarial
 from cinegan_jax.losses import hinge_discriminator, hinge_generator
 from cinegan_jax.ops.images import to_signed
+
+
+@dataclass(frozen=True)
+class DenseSettings(LatentGeneratorSettings):
+    """The generator."""
+
+    width: int = key(256, "Hidden units of both networks.", at_least=1)
+
+
+@dataclass(frozen=True)
+class DenseGanConfig(LatentRunConfig):
+    """The keys of a run of this family."""
+
+    family: str = with_default(LatentRunConfig, "family", "dense_gan")
+    generator: DenseSettings = section(DenseSettings())
 
 
 class DenseGan(LatentFamily):
@@ -34,18 +53,17 @@ class DenseGan(LatentFamily):
             "generator": hinge_generator(fake_logits),
             "discriminator": hinge_discriminator(real_logits, fake_logits),
         }
-        signals = discriminator_diagnostics(Adversarial(), real_logits, fake_logits)
-        return losses, Aux(state, metrics={}, signals=signals, generated=fake)
+        diagnostics = discriminator_diagnostics(Adversarial(), real_logits, fake_logits)
+        return losses, Aux(state, metrics={}, diagnostics=diagnostics, generated=fake)
 
     def decode(self, params, state, latents, /):
         pixels = self.generator.apply(params["generator"], latents)
         return pixels.reshape(-1, self.size, self.size, 3)
 
     def judge(self, params, state, images, /):
-        return self.discriminator.apply(params["discriminator"], images.reshape(len(images), -1))[
-            :, 0
-        ]
+        logits = self.discriminator.apply(params["discriminator"], images.reshape(len(images), -1))
+        return logits[:, 0]
 
 
-def build(config: ml_collections.ConfigDict) -> DenseGan:
+def build(config: DenseGanConfig) -> DenseGan:
     return DenseGan(config.data.size, config.generator.latent_size, config.generator.width)

@@ -23,7 +23,7 @@ from cinegan_jax.ops.images import to_signed
 class ToyLatentFamily:
     """Has all that a run must bring back: two players that alternate, a state, and noise."""
 
-    learns_from: Learned = "pictures"
+    learns_from: Learned = "images"
     averaged: tuple[str, ...] = ("generator",)
     latent_size: int = 8
 

@@ -2,21 +2,26 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import ml_collections
 
+from cinegan_jax.config.migration import migrate
 from cinegan_jax.config.overrides import override
+from cinegan_jax.config.schema import to_config_dict
 from cinegan_jax.config.sources import find_config_file, read_config_file
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.renamed import with_current_names
 from cinegan_jax.core.storage import open_path
+from cinegan_jax.families.registry import family_entry, read_settings
+
+ConfigSource: TypeAlias = str | os.PathLike[str] | ml_collections.ConfigDict
 
 
-def load_config(
-    source: str | os.PathLike[str] | ml_collections.ConfigDict, overrides: Sequence[str] = ()
-) -> ml_collections.ConfigDict:
-    """Return a config of its own, with overrides.
+def load_config(source: ConfigSource, overrides: Sequence[str] = ()) -> ml_collections.ConfigDict:
+    """Return a new, checked config: that of a source, with overrides.
+
+    Keys of the result can be changed, but not added.
 
     Args:
       source: the name of a shipped config (`film`), the path of a Python file with a function
@@ -25,24 +30,42 @@ def load_config(
         may stand before the key.
 
     Raises:
-      UserError: there is no such source or key, or a value does not fit.
+      UserError: there is no such source or key, or a value cannot work.
     """
     config = _read(source)
     for each in overrides:
         override(config, each)
-    return config
+    return to_config_dict(read_settings(config)).lock()
 
 
-def _read(source: str | os.PathLike[str] | ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+def default_config(family: str) -> ml_collections.ConfigDict:
+    """Return the default config of a family. Its keys can be changed, but not added.
+
+    Raises:
+      UserError: there is no family of that name.
+    """
+    return to_config_dict(family_entry(family).defaults).lock()
+
+
+def check_config(config: ml_collections.ConfigDict | Mapping[str, Any]) -> None:
+    """Check every value of a config, and the rules between keys; nothing is built.
+
+    Raises:
+      UserError: a key is missing or unknown, or a value cannot work; all of them are named.
+    """
+    read_settings(config)
+
+
+def _read(source: ConfigSource) -> ml_collections.ConfigDict:
     if isinstance(source, ml_collections.ConfigDict):
         return source.copy_and_resolve_references()
     name = os.fspath(source)
     if name.endswith(".json"):
-        return _read_json(name)
+        return ml_collections.ConfigDict(migrate(_read_json(name)))
     return read_config_file(find_config_file(name))
 
 
-def _read_json(name: str) -> ml_collections.ConfigDict:
+def _read_json(name: str) -> dict[str, Any]:
     file = open_path(name)
     if not file.exists():
         raise UserError(f"no config file {name!r}")
@@ -52,4 +75,4 @@ def _read_json(name: str) -> ml_collections.ConfigDict:
         raise UserError(f"{name} is no JSON file: {error}") from error
     if not isinstance(content, dict):
         raise UserError(f"{name} holds no config: it must be a JSON object")
-    return ml_collections.ConfigDict(with_current_names(content))
+    return content

@@ -1,12 +1,14 @@
 """Change keys of a config by text, as on the command line: `data.size=256`."""
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import ml_collections
 
-from cinegan_jax.config.sources import nearest_or_all
+from cinegan_jax.config.check import TYPE_WORDS
+from cinegan_jax.config.nearest import unknown_key
+from cinegan_jax.config.schema import ROOT
 from cinegan_jax.core.errors import UserError
 
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -19,17 +21,17 @@ def override(config: ml_collections.ConfigDict, text: str) -> None:
       UserError: there is no such key, or the value is not of its type.
     """
     name, equals, value = text.partition("=")
-    key = name.strip().lstrip("-").removeprefix("config.")
+    key = name.strip().lstrip("-").removeprefix(ROOT)
     if not equals:
         raise UserError(f"{text!r} sets no key: write KEY=VALUE, such as data.size=256")
-    known = dict(flat_keys(config.to_dict()))
-    if key not in known:
-        raise UserError(unknown_key(key, list(known)))
+    values = dict(flat_keys(config.to_dict()))
+    if key not in values:
+        raise UserError(unknown_key(key, list(values)))
     *sections, last = key.split(".")
     section = config
     for each in sections:
         section = section[each]
-    section[last] = parse_value(key, value, known[key])
+    section[last] = parse_value(key, value, values[key])
 
 
 def parse_value(key: str, text: str, present: Any) -> Any:
@@ -38,29 +40,17 @@ def parse_value(key: str, text: str, present: Any) -> Any:
     Raises:
       UserError: it is not of that type.
     """
+    kind = type(present)
     try:
-        if isinstance(present, bool):
-            return _TRUTH[text.lower()]
-        if isinstance(present, tuple | list):
-            return type(present)(
-                _literal(part) for part in filter(None, text.strip("()[]").split(","))
-            )
-        return type(present)(text)
+        if kind is bool:
+            return _TRUTH[text.strip().lower()]
+        if kind in (tuple, list):
+            parts = filter(None, (part.strip() for part in text.strip("()[] ").split(",")))
+            return kind(map(_literal, parts))
+        return kind(text)
     except (KeyError, ValueError) as error:
-        kind = "true or false" if isinstance(present, bool) else type(present).__name__
-        raise UserError(f"config.{key}={text} must be {kind}, such as {present!r}") from error
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text.strip())
-    except (SyntaxError, ValueError):
-        return text.strip()
-
-
-def unknown_key(key: str, valid: Sequence[str]) -> str:
-    """Return one line that says that a key does not exist, with the valid keys nearest to it."""
-    return f"config.{key} is not a key of the config; {nearest_or_all(key, valid)}"
+        words = TYPE_WORDS.get(kind, kind.__name__)
+        raise UserError(f"{ROOT}{key}={text} must be {words}, such as {present!r}") from error
 
 
 def flat_keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -70,3 +60,10 @@ def flat_keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from flat_keys(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text

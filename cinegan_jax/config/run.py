@@ -1,171 +1,207 @@
-"""The keys of every run and those of CineGAN; the values are its published training run.
+"""The sections of a config that all runs have. A family adds its own in `families/`."""
 
-The other files here change what they need, and add the keys of other families. On the command
-line: --config.batch_size=16, --config.generator.width=32.
-"""
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass
+from typing import Literal
 
-import ml_collections
+from cinegan_jax.config.health import HealthSettings
+from cinegan_jax.config.schema import Section, key, section, with_default
 
+Crop = Literal["crop", "short_side", "centre", "squash"]
+OnDiskFull = Literal["continue", "stop"]
+Parallelism = Literal["jit", "pmap", "pjit"]
+Precision = Literal["bf16", "f32"]
+ScheduleName = Literal["constant", "linear", "cosine"]
 
-def published() -> ml_collections.ConfigDict:
-    """The published system, on however many devices there are."""
-    c = of_every_family()
-    c.family = "cinegan"
+METRICS_OF_PAIRS = ("psnr", "psnr_clean", "delta_e", "delta_e_clean")
+METRICS_OF_IMAGES = ("feature_distance", "kernel_distance")
 
-    c.generator = ml_collections.ConfigDict()
-    c.generator.width = 64  # channels at full size
-    c.generator.num_blocks = 9  # residual blocks
-    c.generator.residual = False  # output = input + change
-    c.generator.colour_path = 0  # channels of 1x1 convolutions past all normalisation; 0: none
-    c.generator.glow_path = 0  # channels of light that spreads, into the colour path; 0: none
-    c.generator.colour_table = 0  # nodes an axis of a LUT fitted before the first step; 0: none
-    c.generator.norm = "instance"  # instance: over the picture; layer: over a pixel's channels
+ROWS_PER_SPATIAL_DEVICE = 32
+"""Image rows that each device needs. The smallest feature map has a sixteenth of them, and XLA's
+halos of convolutions are wrong if a device holds a single row of one."""
 
-    c.discriminator = ml_collections.ConfigDict()
-    c.discriminator.width = 64  # channels of the first layer, in both discriminators
-
-    c.losses = ml_collections.ConfigDict()  # factors of the generator's terms; 0: not computed
-    c.losses.adversarial = 1.0
-    c.losses.feature_matching = 10.0
-    c.losses.perceptual = 2.0  # needs vgg19_file
-    c.losses.total_variation = 0.0
-    c.losses.l1 = 0.0  # of signed values
-    c.losses.lab = 0.0  # delta E 76; 1 weighs about as much as 70 of l1
-    c.losses.histogram = 0.0  # of each channel's values in a picture, wherever they are
-    c.vgg19_file = "vgg19.safetensors"  # made by `cinegan convert vgg19`; may be gs://
-
-    c.perceptual_layers = ml_collections.ConfigDict()  # weights of VGG19's layers; 0: left out
-    for block, convolutions in enumerate((2, 2, 4, 2), start=1):
-        for i in range(1, convolutions + 1):
-            c.perceptual_layers[f"block{block}_conv{i}"] = 0.0
-    c.perceptual_layers.block4_conv2 = 1.0
-    return c
+MAX_SEED = 2**32 - 1
 
 
-def of_every_family() -> ml_collections.ConfigDict:
-    """The keys that every run has; its family adds its own."""
-    c = ml_collections.ConfigDict()
-    c.family = ""  # the kind of GAN: cinegan, dcgan or image_gan
-    c.seed = 0  # of the networks, the shuffle, the crops and the flips
-    c.precision = "bf16"  # bf16: bfloat16 networks, float32 masters and losses; f32: all float32
-    c.parallelism = "pmap"  # pmap; pjit: one program over a mesh of all devices; jit: one device
-    c.spatial = 1  # pjit: devices that share each picture's rows, for pictures too large for one
-    c.shard_optimizer = False  # pjit: spread moments and EMA over the devices instead of copying
-    c.batch_size = 64  # examples a minibatch, over all devices; a step has one, see c.adversarial
-    c.accumulate_steps = 1  # parts a device's batch is run in, one after another, to save memory;
-    # batch norm takes its statistics of each part
-    c.num_epochs = 50.0  # passes over the training examples
-    c.num_steps = 0  # length of the run in steps; 0: as num_epochs says
-    c.restore_from = ""  # workdir of a run whose networks to start from (fine-tuning); may be gs://
+@dataclass(frozen=True)
+class DataSettings(Section):
+    """The training and held-out examples."""
 
-    c.data = ml_collections.ConfigDict()
-    c.data.path = "FilmSet"  # like FilmSet or of `cinegan prepare`, here or gs://; or "samples";
-    # of families that learn from pictures also any folder of pictures, or "shapes", drawn ones
-    c.data.cache = "~/.cache/cinegan"  # local folder for copies of shards that lie in a bucket
-    c.data.look = "ClassNeg"  # of pairs: folder name of the look; for "samples" a film look
-    c.data.size = 512  # pixels, height and width of what the networks train on
-    c.data.crop = "squash"  # squash: all of it, aspect lost; crop: random crop, aspect kept;
-    # short_side: reduced to the short side before that; centre: the middle square, reduced
-    c.data.threads = 4  # threads that read and decode
-    c.data.corrupt_ceiling = 0.01  # share of unreadable examples at which the run stops
-
-    c.adversarial = ml_collections.ConfigDict()  # see docs/stabilisers.md
-    c.adversarial.loss = "hinge"  # hinge, least_squares, logistic (the non-saturating one)
-    c.adversarial.label_smoothing = (
-        0.0  # discriminators' label of real is 1 less this; not of hinge
+    path: str = key(
+        "FilmSet",
+        "Folder like FilmSet or from `cinegan prepare`, local or gs://, or `samples`, the embedded "
+        "photos. Families that learn from images also take any folder of images, or `shapes`, "
+        "which are drawn.",
     )
-    c.adversarial.label_flips = 0.0  # share of examples labelled the wrong way round; not of hinge
-    c.adversarial.noise = (
-        0.0  # deviation of the noise on what discriminators judge, in signed range
+    cache: str = key("~/.cache/cinegan", "Local folder for copies of shards that lie in a bucket.")
+    look: str = key(
+        "ClassNeg", "Folder name of the look of pairs; for `samples` the name of a film look."
     )
-    c.adversarial.noise_steps = 0  # steps in which it falls to zero; 0: it stays
-    c.adversarial.augment = ""  # what changes what discriminators see: "colour,translation,cutout"
-    c.adversarial.r1 = 0.0  # weight of the discriminators' squared slope at what is real
-    c.adversarial.r1_every = 16  # steps from one such update to the next
-    c.adversarial.discriminator_updates = 1  # a step; each draws batch_size examples of its own
-    c.adversarial.generator_updates = 1  # a step; cinegan's players move together with 1 and 1, in
-    # turn with more of either; those of the other families always in turn
-
-    c.optimizers = ml_collections.ConfigDict()
-    c.optimizers.generator = _adam(5e-5)
-    c.optimizers.discriminator = _adam(1e-4)
-    c.ema_decay = 0.0  # of the generator's average, which then makes the pictures; 0: none
-    c.ema_warmup = False  # its decay rises as (1 + step) / (10 + step), up to ema_decay
-    c.max_nonfinite_steps = 10  # steps in a row with a NaN or infinity before the run stops
-
-    c.log_every_steps = 50
-    c.sample_every_steps = 500  # grid of held-out pictures; of latents: of always the same ones
-    c.sample_scores = (
-        False  # how real the discriminator finds each picture of a grid, 0 to 1; of latents
+    size: int = key(
+        512, "Height and width of the training images, in pixels.", at_least=ROWS_PER_SPATIAL_DEVICE
     )
-    c.evaluate_every_steps = 500  # scores on held-out pictures; decides which checkpoint is best
-    c.evaluate_pairs = 32  # held-out pairs in those scores; pictures, and as many generated ones
-    c.checkpoint_every_steps = 500
-    c.checkpoints_kept = 3  # the newest ones; the best one is kept beside them
-    c.best_metric = "psnr"  # psnr (higher is better), delta_e (lower is better); of families that
-    # learn from pictures feature_distance or kernel_distance (lower is better)
-    c.on_disk_full = "continue"  # continue: train on without that checkpoint; stop: end the run, as
-    # several processes always do
-    c.health = _health()
-    c.profile_steps = 0  # steps traced into WORKDIR/profile, after 10 of warm-up; 0: none
-    return c
+    crop: Crop = key(
+        "squash",
+        "`squash`: the whole image, aspect lost; `crop`: a random crop; `short_side`: the same "
+        "after reducing the short side to `size`; `centre`: the middle square, reduced.",
+    )
+    threads: int = key(4, "Threads that read and decode.", at_least=1)
+    corrupt_ceiling: float = key(
+        0.01, "Share of unreadable examples at which the run stops.", at_least=0, at_most=1
+    )
 
 
-def of_latents() -> ml_collections.ConfigDict:
-    """The keys of families that make pictures of nothing but latents."""
-    c = of_every_family()
-    c.precision = "f32"
-    c.data.path = "shapes"
-    c.data.look = ""
-    c.data.size = 64
-    c.data.threads = 2
+@dataclass(frozen=True)
+class AdamSettings(Section):
+    """Adam and its learning rate schedule."""
 
-    c.generator = ml_collections.ConfigDict()
-    c.generator.latent_size = 100  # entries of a latent, each standard normal
-    c.batch_norm = "global"  # in training: statistics of the whole batch; replica: of each device's
-    # part, with parallelism=pmap only
-    c.adversarial.loss = "logistic"
-
-    c.evaluate_pairs = 500
-    c.best_metric = "feature_distance"
-    c.health.blooming.action = "off"  # of photographs: drawings on white have no highlights
-    return c
+    learning_rate: float = key(MISSING, "Peak learning rate.", at_least=0)
+    beta1: float = key(0.0, "Decay of the first moment.", at_least=0, below=1)
+    beta2: float = key(0.9, "Decay of the second moment.", at_least=0, below=1)
+    epsilon: float = key(
+        1e-7, "Added to the root of the second moment (Keras' default; optax has 1e-8).", above=0
+    )
+    schedule: ScheduleName = key(
+        "constant", "`constant`, or `linear` or `cosine` decay to zero at the last step."
+    )
+    warmup_steps: int = key(0, "Steps in which the rate rises linearly from zero.", at_least=0)
+    clip_norm: float = key(0.0, "Largest global gradient norm; 0: no clipping.", at_least=0)
 
 
-def _health() -> ml_collections.ConfigDict:
-    """Signs of failure (docs/health.md): a check measures one step, and rules look at it."""
-    health = ml_collections.ConfigDict()
-    health.every_steps = 20  # how often; 0: never
-    health.grace_steps = 200  # at the start, in which most rules see nothing
-    health.lower_rate_factor = 0.5  # of a player's learning rate, at each action lower_rate
-    health.max_rollbacks = 2  # actions rollback of a run, before it is stopped instead
-    # A rule's action is off, warn, lower_rate, rollback (to the last healthy checkpoint) or stop;
-    # its patience is the number of checks in a row that must show it.
-    health.discriminator_overpowers = _rule(5, accuracy=0.98)  # share of right answers, or more
-    health.discriminator_misled = _rule(5, accuracy=0.2)  # or less
-    health.generator_gradient_vanishes = _rule(5, gradient_to_start=0.01, update_ratio=1e-9)
-    health.collapse = _rule(3, distance_to_targets=0.3)  # of outputs, over that of targets, or less
-    health.oscillation = _rule(2, ahead=0.9, behind=0.5, turns=4)  # of a discriminator's accuracy
-    health.saturation = _rule(3, excess=0.2)  # share of values, beyond that of targets
-    health.blooming = _rule(3, excess=0.03)  # share of burnt pixels, beyond that of targets
-    health.colour_cast = _rule(5, delta=8.0)  # of a* and b*
-    health.divergence = _rule(3, level_to_start=3.0, gradient_to_start=100.0)
-    health.stalled_input = _rule(3, wait_share=0.3)  # of the time
-    health.non_finite = _rule(1, steps=1)  # skipped since the check before
-    return health
+@dataclass(frozen=True)
+class PlayerOptimizers(Section):
+    """The optimizer of each player."""
+
+    generator: AdamSettings = section(AdamSettings(learning_rate=5e-5))
+    discriminator: AdamSettings = section(AdamSettings(learning_rate=1e-4))
 
 
-def _rule(patience: int, action: str = "warn", **limits: float) -> ml_collections.ConfigDict:
-    return ml_collections.ConfigDict({"action": action, "patience": patience, **limits})
+@dataclass(frozen=True)
+class RunConfig(Section):
+    """The keys of every run."""
+
+    family: str = key("", "The GAN family.")
+    seed: int = key(
+        0, "Seed of the networks, the order, the crops and the flips.", at_least=0, at_most=MAX_SEED
+    )
+    precision: Precision = key(
+        "bf16",
+        "`bf16`: bfloat16 activations, float32 parameters and losses; `f32`: all float32.",
+    )
+    parallelism: Parallelism = key(
+        "pmap",
+        "`jit`: the first device; `pmap`: all devices; `pjit`: one program over a mesh of all "
+        "devices.",
+    )
+    spatial: int = key(
+        1, "Devices that share the rows of each image; needs `pjit` if more than 1.", at_least=1
+    )
+    shard_optimizer: bool = key(
+        False, "Shard moments and EMA over the devices instead of copying them; needs `pjit`."
+    )
+    batch_size: int = key(64, "Examples per minibatch, over all devices.", at_least=1)
+    accumulate_steps: int = key(
+        1,
+        "Parts in which a device's batch is run, one after another, to save memory. Batch norm "
+        "uses the statistics of each part.",
+        at_least=1,
+    )
+    num_epochs: float = key(50.0, "Passes over the training examples.", at_least=0)
+    num_steps: int = key(0, "Length of the run in steps; 0: from `num_epochs`.", at_least=0)
+    restore_from: str = key(
+        "", "Workdir of a run whose networks to start from (fine-tuning); local or gs://."
+    )
+    data: DataSettings = section(DataSettings())
+    optimizers: PlayerOptimizers = section(PlayerOptimizers())
+    ema_decay: float = key(
+        0.0,
+        "Decay of the generator's moving average, which then makes the images; 0: none.",
+        at_least=0,
+        below=1,
+    )
+    ema_warmup: bool = key(
+        False, "Let the decay rise as (1 + step) / (10 + step), up to `ema_decay`."
+    )
+    max_nonfinite_steps: int = key(
+        10, "Consecutive steps with a NaN or infinity after which the run stops.", at_least=1
+    )
+    log_every_steps: int = key(50, "Steps between records of the losses.", at_least=1)
+    sample_every_steps: int = key(
+        500, "Steps between grids of held-out images or of fixed latents.", at_least=1
+    )
+    sample_scores: bool = key(
+        False,
+        "Write the discriminator's score, 0 to 1, over each image of a grid; for latents only.",
+    )
+    evaluate_every_steps: int = key(500, "Steps between scores on held-out images.", at_least=1)
+    evaluate_pairs: int = key(
+        32, "Held-out pairs in these scores; or held-out and as many generated images.", at_least=1
+    )
+    checkpoint_every_steps: int = key(500, "Steps between checkpoints.", at_least=1)
+    checkpoints_kept: int = key(
+        3, "Newest checkpoints that are kept, beside the best one.", at_least=1
+    )
+    best_metric: str = key(
+        "psnr",
+        "Score that decides which checkpoint is best. `_clean` needs a target whose grain is "
+        "known.",
+        choices=METRICS_OF_PAIRS + METRICS_OF_IMAGES,
+    )
+    on_disk_full: OnDiskFull = key(
+        "continue",
+        "`continue`: train on without that checkpoint; `stop`: end the run, as several processes "
+        "always do.",
+    )
+    health: HealthSettings = section(HealthSettings())
+    profile_steps: int = key(
+        0, "Steps traced into WORKDIR/profile, after 10 of warm-up; 0: none.", at_least=0
+    )
+
+    def broken_rules(self, at: str) -> Iterator[str]:
+        if self.parallelism != "pjit":
+            for name, without in (("spatial", 1), ("shard_optimizer", False)):
+                if getattr(self, name) != without:
+                    yield (
+                        f"{at}{name}={getattr(self, name)} needs {at}parallelism='pjit', not "
+                        f"{self.parallelism!r}; set it, or {at}{name}={without}"
+                    )
+        if self.data.size < ROWS_PER_SPATIAL_DEVICE * self.spatial:
+            yield (
+                f"{at}data.size={self.data.size} is too small for {at}spatial={self.spatial}: "
+                f"each device needs {ROWS_PER_SPATIAL_DEVICE} rows or more of an image"
+            )
 
 
-def _adam(learning_rate: float) -> ml_collections.ConfigDict:
-    adam = ml_collections.ConfigDict()
-    adam.learning_rate = learning_rate
-    adam.beta1 = 0.0
-    adam.beta2 = 0.9
-    adam.epsilon = 1e-7  # Keras' default; optax's is 1e-8
-    adam.schedule = "constant"  # constant; linear or cosine: to zero at the last step
-    adam.warmup_steps = 0
-    adam.clip_norm = 0.0  # largest gradient norm; 0: no clipping
-    return adam
+@dataclass(frozen=True)
+class PairRunConfig(RunConfig):
+    """The keys of every run of a family that learns from pairs."""
+
+    best_metric: str = with_default(RunConfig, "best_metric", "psnr", METRICS_OF_PAIRS)
+
+    def broken_rules(self, at: str) -> Iterator[str]:
+        yield from super().broken_rules(at)
+        if self.sample_scores:
+            yield (
+                f"{at}sample_scores=True: family {self.family!r} learns from pairs, and its "
+                "discriminators judge no image alone; set it to False"
+            )
+
+
+@dataclass(frozen=True)
+class LatentGeneratorSettings(Section):
+    """The generator."""
+
+    latent_size: int = key(100, "Entries of a latent, each standard normal.", at_least=1)
+
+
+@dataclass(frozen=True)
+class LatentRunConfig(RunConfig):
+    """The keys of every run of a family that generates images from latents."""
+
+    precision: Precision = with_default(RunConfig, "precision", "f32")
+    data: DataSettings = section(DataSettings(path="shapes", look="", size=64, threads=2))
+    generator: LatentGeneratorSettings = section(LatentGeneratorSettings())
+    evaluate_pairs: int = with_default(RunConfig, "evaluate_pairs", 500)
+    best_metric: str = with_default(RunConfig, "best_metric", "feature_distance", METRICS_OF_IMAGES)
+    # Photographs bloom; drawings on white have no highlights.
+    health: HealthSettings = section(HealthSettings.without("blooming"))

@@ -1,12 +1,11 @@
 """Config files: those shipped with the package by name, any other one by path."""
 
-import difflib
 import importlib.util
-from collections.abc import Sequence
 from pathlib import Path
 
 import ml_collections
 
+from cinegan_jax.config.nearest import nearest_or_all
 from cinegan_jax.core.errors import UserError
 
 _PACKAGE = Path(__file__).parents[1]
@@ -37,7 +36,7 @@ def find_config_file(source: str) -> Path:
         return path
     names = shipped_names()
     raise UserError(
-        f"no config file {source!r}; {nearest_or_all(path.stem, names)}, "
+        f"no config file {source!r}; {nearest_or_all(path.stem, names)}; "
         "or give the path of a .py file or of a run's config.json"
     )
 
@@ -62,9 +61,3 @@ def read_config_file(path: Path) -> ml_collections.ConfigDict:
     if not isinstance(config, ml_collections.ConfigDict):
         raise UserError(f"{path} needs a function get_config() that returns a ConfigDict")
     return config
-
-
-def nearest_or_all(name: str, valid: Sequence[str]) -> str:
-    """Return the valid names nearest to a wrong one in words, or all of them if none is near."""
-    near = difflib.get_close_matches(name, valid)
-    return f"the nearest: {', '.join(near)}" if near else f"the valid ones: {', '.join(valid)}"

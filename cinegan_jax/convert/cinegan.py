@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from cinegan_jax.convert.keras_file import inside, numbered, open_weights, read_arrays
+from cinegan_jax.convert.keras_file import inside, numbered, open_weights, read_keras_arrays
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Params
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 MAX_WIDTH, MAX_BLOCKS = 1024, 64
 
@@ -31,7 +31,7 @@ _BLOCK = {"first/conv": "conv1", "first/norm": "norm1", "conv": "conv2", "norm":
 _GATE = {"squeeze": "dense1", "excite": "dense2"}
 
 
-def read_keras_generator(path: Path) -> tuple[Generator, Params]:
+def read_keras_generator(path: Path) -> tuple[ResUnetGenerator, Params]:
     """The generator that a `.keras` file holds, of whatever width and number of blocks.
 
     Kernels are taken as they are stored: those under Keras' spectral normalisation are normalised
@@ -44,9 +44,9 @@ def read_keras_generator(path: Path) -> tuple[Generator, Params]:
     with open_weights(path) as file:
         layers = inside(file, "layers")
         datasets = dict(_datasets(layers))
-        generator = Generator(_width(datasets["e1/conv/kernel"]), len(_blocks(layers)))
+        generator = ResUnetGenerator(_width(datasets["e1/conv/kernel"]), len(_blocks(layers)))
         _check_shapes(generator, datasets)
-        return generator, unflatten_dict(read_arrays(datasets), sep="/")
+        return generator, unflatten_dict(read_keras_arrays(datasets), sep="/")
 
 
 def _datasets(layers: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
@@ -95,7 +95,7 @@ def _width(first: h5py.Dataset) -> int:
     return int(first.shape[3])
 
 
-def _check_shapes(generator: Generator, datasets: Mapping[str, h5py.Dataset]) -> None:
+def _check_shapes(generator: ResUnetGenerator, datasets: Mapping[str, h5py.Dataset]) -> None:
     """Before any array is read."""
     picture = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
     params = jax.eval_shape(generator.init, jax.random.key(0), picture)["params"]

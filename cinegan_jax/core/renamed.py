@@ -12,6 +12,7 @@ _NAMES: Mapping[str, str] = {
     r"critics?_(overpowers|misled|updates|full|half)": r"discriminator_\1",
     r"(loss|gradient_norm)_critics(_\w+)?": r"\1_discriminator\2",
     r"critics(/.*)?": r"discriminator\1",
+    r"pictures(_per_second(?:_per_device)?)?": r"images\1",
 }
 _ARRAYS: Mapping[str, str] = {"family": "model_state"}
 

@@ -27,6 +27,7 @@ AnyPath: TypeAlias = epath.Path | Path
 _SCHEME = "gs://"
 _NEEDED = ("gcsfs", "google.cloud.storage")  # for epath, for Orbax
 _REFUSALS = (401, 403)
+_NO_NAMES = ("", ".", "..")
 
 
 def open_path(path: str | os.PathLike[str]) -> epath.Path:
@@ -39,6 +40,8 @@ def open_path(path: str | os.PathLike[str]) -> epath.Path:
     scheme, separator, _ = os.fspath(path).partition(":/")
     if separator and not is_remote(path):
         raise UserError(f"{path}: {scheme}:/ cannot be read; give a local path or gs://BUCKET/...")
+    if os.fspath(path).rstrip("/") + "//" == _SCHEME:
+        raise UserError(f"{path} names no bucket: give gs://BUCKET/FOLDER")
     opened = epath.Path(path)
     if is_remote(opened):
         _require_packages(opened)
@@ -54,6 +57,17 @@ def is_remote(path: str | os.PathLike[str]) -> bool:
 def absolute(path: str | os.PathLike[str]) -> epath.Path:
     """Return the absolute path; paths in buckets are absolute already."""
     return epath.Path(path) if is_remote(path) else epath.Path(path).resolve()
+
+
+def base_name(path: str | os.PathLike[str], fallback: str = "run") -> str:
+    """Return the last part of a path as a file name, never empty, `.` or `..`.
+
+    `.` and `..` are resolved; a path without a name, such as `/`, gives `fallback`.
+    """
+    name = epath.Path(path).name
+    if name in _NO_NAMES:
+        name = absolute(path).name
+    return fallback if name in _NO_NAMES else name
 
 
 def make_folder(path: epath.Path) -> None:

@@ -14,42 +14,52 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cinegan_jax.config.run import Precision
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Batch, Images, Params, Scalar
 
 PixelPairs = tuple[np.ndarray, np.ndarray]
-"""Pixels of photos and the same of their targets: unit float32 [p, 3] both."""
+"""Pixels of photos and of their targets: unit float32 [p, 3] both."""
+
+Learned = Literal["pairs", "images"]
+"""The content of a family's batches: `target`, the real images, and for pairs `input` as well."""
+
+_DTYPES: Mapping[Precision, jnp.dtype] = {
+    "bf16": jnp.dtype(jnp.bfloat16),
+    "f32": jnp.dtype(jnp.float32),
+}
 
 
-Learned = Literal["pairs", "pictures"]
-"""What a family's batches hold: `target`, the real pictures, and of pairs `input` as well."""
+def activation_dtype(precision: Precision) -> jnp.dtype:
+    """Return the dtype of activations for `config.precision`; parameters are always float32."""
+    return _DTYPES[precision]
 
 
 def unaveraged(tree: Any) -> Any:
-    """The mean over replicas where there is only one."""
+    """Return the tree as it is: the mean over a single replica."""
     return tree
 
 
 class Variables(NamedTuple):
-    """What a family starts from."""
+    """The parameters and the state of a family."""
 
     params: Mapping[str, Params]
-    """Trainable float32 masters, one entry a player (`generator`, `discriminators`, ...)."""
+    """Trainable float32 masters, one entry per player (`generator`, `discriminator`)."""
     state: Any
-    """What a step advances without a gradient (singular vectors, batch statistics)."""
+    """Arrays that a step advances without a gradient (singular vectors, batch statistics)."""
 
 
 class Aux(NamedTuple):
-    """What an objective gives back beside its losses."""
+    """The results of an objective beside its losses."""
 
     state: Any
     metrics: Mapping[str, Scalar]
     diagnostics: Mapping[str, Scalar] = {}
     """Signs of health, means over the batch: `discriminator/accuracy_real_full`.
-    Most steps leave them out, and then their computation too."""
+    Most steps do not read them, and then do not compute them."""
     generated: Images | None = None
-    """The pictures that the losses were computed of, signed; the trainer measures them now and
-    then, beside what the batch says that they should be."""
+    """The generated images, signed. The trainer compares them with the batch's targets in steps
+    that measure health."""
 
 
 @partial(
@@ -59,17 +69,17 @@ class Aux(NamedTuple):
 )
 @dataclass(frozen=True)
 class StepContext:
-    """When an objective is asked: what its schedules and its randomness follow."""
+    """The step and the random keys of one call of an objective, and its replicas."""
 
     step: int | jax.Array
     """Steps taken before this one."""
     keys: jax.Array
-    """One random key an example of the batch, [n]: what is drawn for an example does not depend on
-    how they are spread over devices or parts."""
+    """One random key per example of the batch, [n]. So the numbers drawn for an example do not
+    depend on the partitioning over devices or parts."""
     average: Callable[[Any], Any] = unaveraged
-    """The mean over replicas of every array in a tree: of statistics, the whole batch's."""
+    """Computes the mean over replicas of every array in a tree."""
     replicas: int = 1
-    """How many the batch is spread over, each with as many examples."""
+    """The number of replicas; each has the same number of examples."""
 
 
 def step_context(
@@ -80,18 +90,18 @@ def step_context(
     average: Callable[[Any], Any] = unaveraged,
     replicas: int = 1,
 ) -> StepContext:
-    """The context of so many examples of a batch, the first of them being the batch's `first`."""
+    """Return the context of `examples` examples, which start at the batch's number `first`."""
     return StepContext(step, example_keys(key, examples, first), average, replicas)
 
 
 def example_keys(key: jax.Array, examples: int, first: int | jax.Array = 0) -> jax.Array:
-    """One key [n] for each example, by its place in the batch."""
+    """Return one key [n] per example, by its place in the batch."""
     fold = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
     return fold(key, first + jnp.arange(examples))
 
 
 class Objective(Protocol):
-    """Pure: one scalar loss for each player it moves, all from one forward pass."""
+    """A pure function that returns one scalar loss per player, all from one forward pass."""
 
     def __call__(
         self,
@@ -110,40 +120,40 @@ class Update(NamedTuple):
     objective: Objective
     players: tuple[str, ...]
     repeats: int = 1
-    """Times in a step, each on a minibatch of its own."""
+    """Repetitions in a step, each on its own minibatch."""
     every: int = 1
-    """Only at steps that this divides; in the others its metrics are zero and it costs nothing
-    (lazy regularisation, arXiv 1912.04958)."""
+    """Carried out only at steps divisible by this. At the others its metrics are zero and it costs
+    nothing (lazy regularisation, arXiv 1912.04958)."""
     name: str = ""
-    """Ends the names of its losses and gradient norms: updates that share a player differ in it."""
+    """Suffix of its losses and gradient norms; tells updates of the same player apart."""
 
 
 class GanFamily(Protocol):
-    """A family of GANs, as the trainer sees it; one that inherits from it need not write all."""
+    """A family of GANs, as the trainer sees it. Methods with a body may be inherited."""
 
     learns_from: Learned
     updates: tuple[Update, ...]
     """Carried out in this order at each step."""
     averaged: tuple[str, ...]
-    """The players of which the trainer keeps an EMA when one is asked for."""
+    """The players whose moving average (EMA) the trainer keeps, if the config asks for one."""
 
     def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
-        """Parameters and state for pictures of the shapes in `batch`."""
+        """Return parameters and state for images of the shapes in `batch`."""
         ...
 
     def fitted(self, pixels: Callable[[], PixelPairs], /) -> Mapping[str, Params]:
-        """The parameters, if any, that are fitted to colours in closed form before the first step.
+        """Return parameters that are fitted to colours in closed form before the first step.
 
         Args:
-          pixels: gives pixels of the training pairs; called only if something is fitted to them.
+          pixels: returns pixels of the training pairs; called only if something is fitted.
 
         Returns:
-          For each player concerned the part of its parameters that takes other values.
+          For each player concerned, the part of its parameters that takes other values.
         """
         return {}
 
     def load_frozen(self) -> Any:
-        """Arrays that the objectives read and nothing trains; read from disk here, not before.
+        """Read the arrays that the objectives use and nothing trains.
 
         Raises:
           UserError: a file is missing or wrong.
@@ -151,28 +161,28 @@ class GanFamily(Protocol):
         return None
 
     def frozen_shapes(self) -> Any:
-        """The same as shapes, without reading anything."""
+        """Return the shapes of the frozen arrays, without reading a file."""
         return None
 
     def generate(
         self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
     ) -> Images:
-        """Signed pictures [n, h, w, 3]: for the batch's inputs, or as many as its targets."""
+        """Return signed images [n, h, w, 3], one for each input or each target of the batch."""
         ...
 
 
 class LatentFamily(GanFamily, Protocol):
-    """A family whose pictures come from nothing but latents."""
+    """A family that generates images from latents alone."""
 
-    learns_from: Learned = "pictures"
+    learns_from: Learned = "images"
     latent_size: int
 
     def latents(self, keys: jax.Array, truncation: float = 0.0, /) -> jax.Array:
-        """One latent a key, float32 [n, latent_size]: by default standard normal.
+        """Return one latent per key, float32 [n, latent_size]: by default standard normal.
 
         Args:
           keys: [n].
-          truncation: no entry is further from 0 (arXiv 1809.11096); 0: they are not bounded.
+          truncation: largest distance of an entry from 0 (arXiv 1809.11096); 0: unbounded.
 
         Raises:
           UserError: it is negative, or this family cannot truncate.
@@ -190,21 +200,21 @@ class LatentFamily(GanFamily, Protocol):
         return jax.vmap(draw)(keys)
 
     def decode(self, params: Mapping[str, Params], state: Any, latents: jax.Array, /) -> Images:
-        """Signed pictures [n, h, w, 3] of latents [n, latent_size]."""
+        """Return signed images [n, h, w, 3] generated from latents [n, latent_size]."""
         ...
 
     def judge(self, params: Mapping[str, Params], state: Any, images: Images, /) -> jax.Array:
-        """The discriminator's logits [n] of signed pictures [n, h, w, 3]."""
+        """Return the discriminator's logits [n] for signed images [n, h, w, 3]."""
         ...
 
     def generate(
         self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
     ) -> Images:
-        """Pictures of latents of which each has a key of its own."""
+        """Return images from latents, each drawn with its own key."""
         keys = example_keys(rng, len(batch["target"]))
         return self.decode(params, state, self.latents(keys))
 
 
 def makes_from_latents(family: GanFamily) -> TypeGuard[LatentFamily]:
-    """Whether the family's pictures come from nothing but latents."""
+    """Return whether the family generates images from latents alone."""
     return hasattr(family, "latent_size")

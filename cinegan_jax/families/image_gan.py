@@ -1,21 +1,37 @@
-"""The image GAN that Keras tutorials start from."""
+"""The image GAN that Keras tutorials start from: its config, and the family built from it."""
 
-import ml_collections
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cinegan_jax.families import alternating
-from cinegan_jax.families.alternating import AlternatingGan
-from cinegan_jax.families.config_checks import require_counts
-from cinegan_jax.families.precision import dtype_of
-from cinegan_jax.nets.image_gan import Discriminator, Generator
+from cinegan_jax.config.run import RunConfig
+from cinegan_jax.config.schema import key, with_default
+from cinegan_jax.families.alternating_config import AlternatingConfig
+
+if TYPE_CHECKING:
+    from cinegan_jax.families.alternating import AlternatingGan
 
 
-def build(config: ml_collections.ConfigDict) -> AlternatingGan:
-    """The family of `configs/image_gan_64.py`.
+@dataclass(frozen=True)
+class ImageGanConfig(AlternatingConfig):
+    """The keys of a run of the image GAN."""
 
-    Raises:
-      UserError: a key's value is wrong, or does not go with another one's.
-    """
-    require_counts(config, "capacity")
-    dtype = dtype_of(config.precision)
-    generator = Generator(config.data.size, config.capacity, dtype)
-    return alternating.build(config, generator, Discriminator(config.capacity, dtype))
+    family: str = with_default(RunConfig, "family", "image_gan")
+    capacity: int = key(
+        16, "Channels of the discriminator's first block and of the generator's last.", at_least=1
+    )
+
+
+def build(config: ImageGanConfig) -> "AlternatingGan":
+    """Return the family of a valid config."""
+    from cinegan_jax.families.alternating import AlternatingGan
+    from cinegan_jax.families.api import activation_dtype
+    from cinegan_jax.nets.image_gan import ImageGanDiscriminator, ImageGanGenerator
+
+    dtype = activation_dtype(config.precision)
+    return AlternatingGan(
+        ImageGanGenerator(config.data.size, config.capacity, dtype),
+        ImageGanDiscriminator(config.capacity, dtype),
+        config.generator.latent_size,
+        config.adversarial,
+        config.batch_norm,
+    )

@@ -13,7 +13,7 @@ from jax.typing import DTypeLike
 
 from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.inference.formats import ExportFormat, Precision
+from cinegan_jax.inference.formats import ExportFormat, KernelPrecision
 from cinegan_jax.inference.look import Look, apply_generator
 from cinegan_jax.inference.look_file import architecture, write_look
 from cinegan_jax.ops.images import to_unit
@@ -23,7 +23,7 @@ _STABLEHLO_PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def export_look(
-    look: Look, path: Path, form: ExportFormat, precision: Precision = "float16"
+    look: Look, path: Path, form: ExportFormat, precision: KernelPrecision = "float16"
 ) -> None:
     """Write a look atomically, with the parent folders of `path`.
 
@@ -32,6 +32,8 @@ def export_look(
             hold the kernels, or the format needs a package that is not installed. Nothing is
             written then.
     """
+    if path.name in ("", "..") or path.is_dir():
+        raise UserError(f"{path} cannot be written: it is a folder; give the name of a file")
     dtype = np.dtype(precision)
     _check_network(look)
     _check_range(look, dtype)

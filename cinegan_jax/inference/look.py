@@ -16,8 +16,8 @@ from PIL import Image
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import is_remote, local_copy, open_path
 from cinegan_jax.core.types import Images, Params
-from cinegan_jax.inference.formats import ExportFormat, Precision
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.inference.formats import ExportFormat, KernelPrecision
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 if TYPE_CHECKING:
     from cinegan_jax.checkpointing.pretrained import Which
@@ -58,7 +58,7 @@ class Look:
     """
 
     name: str
-    generator: Generator
+    generator: ResUnetGenerator
     kernels: Params
     grain: Grain = Grain()
 
@@ -127,7 +127,7 @@ class Look:
         path: str | os.PathLike[str],
         *,
         form: ExportFormat | None = None,
-        precision: Precision = "float16",
+        precision: KernelPrecision = "float16",
     ) -> Path:
         """Write the look as a file for other programs; its name becomes the file's.
 
@@ -151,12 +151,12 @@ class Look:
         return file
 
 
-def apply_generator(generator: Generator, kernels: Params, images: Images) -> jax.Array:
+def apply_generator(generator: ResUnetGenerator, kernels: Params, images: Images) -> jax.Array:
     """Apply a generator: signed [n, h, w, 3] to signed [n, h, w, 3]; h, w are multiples of 8."""
     return jnp.asarray(generator.apply({"params": kernels}, images))
 
 
-def _apply_in_unit_range(generator: Generator, params: Params, images: Images) -> jax.Array:
+def _apply_in_unit_range(generator: ResUnetGenerator, params: Params, images: Images) -> jax.Array:
     signed = 2.0 * jnp.asarray(images, jnp.float32) - 1.0
     return (apply_generator(generator, params, signed) + 1.0) / 2.0
 

@@ -6,6 +6,7 @@ normalisation folded in. Its metadata hold the network's architecture and the fi
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
 from cinegan_jax.inference.look import Grain, Look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 LOOK_FORMAT = "cinegan-look"
 LOOK_FORMAT_VERSION = "1"
@@ -40,14 +41,20 @@ def read_look(path: Path, *, trusted: bool = False) -> Look:
     metadata, arrays = _read(path)
     _check_format(path, metadata)
     try:
-        generator = Generator(**json.loads(metadata["generator"]))
+        generator = ResUnetGenerator(**json.loads(metadata["generator"]))
         grain = Grain(**json.loads(metadata["grain"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not say what its network is: {error}") from error
+    name = metadata.get("name", "")
+    if name in ("", ".", "..") or "/" in name or os.sep in name or "\0" in name:
+        raise UserError(
+            f"{path} gives its look the name {name!r}, which cannot be part of a file name: export "
+            "the look again with `cinegan export --format safetensors`"
+        )
     if not trusted:
         _check_arrays(path, generator, arrays)
     kernels = {name: array.astype(np.float32) for name, array in arrays.items()}
-    return Look(metadata["name"], generator, unflatten_dict(kernels, sep="/"), grain)
+    return Look(name, generator, unflatten_dict(kernels, sep="/"), grain)
 
 
 def write_look(look: Look, path: Path, *, dtype: Any = np.float16) -> None:
@@ -70,9 +77,9 @@ def write_look(look: Look, path: Path, *, dtype: Any = np.float16) -> None:
     write_whole(path, safetensors.numpy.save(arrays, metadata))
 
 
-def architecture(generator: Generator) -> dict[str, Any]:
+def architecture(generator: ResUnetGenerator) -> dict[str, Any]:
     """Return the fields that define a generator's architecture: all but its dtype."""
-    fields = dataclasses.fields(Generator)
+    fields = dataclasses.fields(ResUnetGenerator)
     names = [f.name for f in fields if f.name not in ("dtype", "parent", "name")]
     return {name: getattr(generator, name) for name in names}
 
@@ -98,7 +105,9 @@ def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
         )
 
 
-def _check_arrays(path: Path, generator: Generator, arrays: Mapping[str, np.ndarray]) -> None:
+def _check_arrays(
+    path: Path, generator: ResUnetGenerator, arrays: Mapping[str, np.ndarray]
+) -> None:
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
     variables = jax.eval_shape(generator.init, jax.random.key(0), image)
     wanted = {n: a.shape for n, a in flatten_dict(variables["params"], sep="/").items()}

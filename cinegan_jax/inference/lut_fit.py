@@ -16,12 +16,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cinegan_jax.core.types import Params
-from cinegan_jax.data.decode import BrokenPhoto, decode
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.exposure_variants import vary
 from cinegan_jax.inference.look import Look, apply_generator
 from cinegan_jax.ops.images import to_signed, to_unit
 from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
+from cinegan_jax.photos.decode import decode
+from cinegan_jax.photos.photo import UnreadablePhoto
 
 FIT_SIZE = 33
 """Number of nodes per axis. With 65 the error on held-out photos is 3 % larger."""
@@ -60,7 +61,7 @@ def read_photos(files: Iterable[Path]) -> list[np.ndarray]:
     """
     photos = []
     for file in files:
-        with contextlib.suppress(BrokenPhoto):
+        with contextlib.suppress(UnreadablePhoto):
             photos.append(_reduced(decode(file, SHORT_SIDE)))
     return photos
 

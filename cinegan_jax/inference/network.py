@@ -12,7 +12,7 @@ import numpy as np
 from cinegan_jax.core.types import Images, Params
 from cinegan_jax.inference.look import apply_generator
 from cinegan_jax.inference.statistics import LayerStatistics, apply_with, measure
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.images import to_uint8
 
 GENERATOR_STRIDE = 8
@@ -64,20 +64,22 @@ def make_generate(
 
 
 @partial(jax.jit, static_argnums=0)
-def run_generator(generator: Generator, kernels: Params, photo: jax.Array) -> jax.Array:
+def run_generator(generator: ResUnetGenerator, kernels: Params, photo: jax.Array) -> jax.Array:
     """Apply a generator to one photo: unit [h, w, 3] to unit [h, w, 3], not clipped."""
     return _to_unit(apply_generator(generator, kernels, _to_signed(photo)))
 
 
 @partial(jax.jit, static_argnums=0)
-def measure_statistics(generator: Generator, kernels: Params, photo: jax.Array) -> LayerStatistics:
+def measure_statistics(
+    generator: ResUnetGenerator, kernels: Params, photo: jax.Array
+) -> LayerStatistics:
     """Measure the layer statistics of a whole photo, unit [h, w, 3]."""
     return measure(generator, kernels, _to_signed(photo))
 
 
 @partial(jax.jit, static_argnums=0)
 def run_generator_on_part(
-    generator: Generator, kernels: Params, statistics: LayerStatistics, part: jax.Array
+    generator: ResUnetGenerator, kernels: Params, statistics: LayerStatistics, part: jax.Array
 ) -> jax.Array:
     """Apply a generator to a part of a photo, unit [h, w, 3], with the whole photo's statistics."""
     return _to_unit(apply_with(generator, kernels, statistics, _to_signed(part)))

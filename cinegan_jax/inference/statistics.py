@@ -16,7 +16,7 @@ from cinegan_jax.core.types import Images, Params
 from cinegan_jax.inference.look import apply_generator
 from cinegan_jax.nets.layers import SqueezeExcite
 from cinegan_jax.nets.norms import InstanceNorm
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 LayerStatistics = dict[str, Any]
 """(mean, variance) of each normalisation and means of each squeeze, by the layer's path."""
@@ -24,7 +24,7 @@ LayerStatistics = dict[str, Any]
 _MEASURING_METHODS = {(InstanceNorm, "moments"), (SqueezeExcite, "means")}
 
 
-def measure(generator: Generator, kernels: Params, images: Images) -> LayerStatistics:
+def measure(generator: ResUnetGenerator, kernels: Params, images: Images) -> LayerStatistics:
     """Measure the layer statistics of one image, signed [1, h, w, 3]."""
     statistics: LayerStatistics = {}
 
@@ -37,14 +37,14 @@ def measure(generator: Generator, kernels: Params, images: Images) -> LayerStati
 
 
 def apply_with(
-    generator: Generator, kernels: Params, statistics: LayerStatistics, images: Images
+    generator: ResUnetGenerator, kernels: Params, statistics: LayerStatistics, images: Images
 ) -> jax.Array:
     """Apply a generator with the given statistics instead of those of the images."""
     return _apply(generator, kernels, images, lambda layer, _: statistics[layer])
 
 
 def _apply(
-    generator: Generator,
+    generator: ResUnetGenerator,
     kernels: Params,
     images: Images,
     choose: Callable[[str, Callable[[], Any]], Any],

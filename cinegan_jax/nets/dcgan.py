@@ -40,7 +40,7 @@ _Down = partial(
 )
 
 
-class Generator(nn.Module):
+class DcganGenerator(nn.Module):
     """DCGAN generator: latents [n, z] to signed images, float32 [n, size, size, 3].
 
     The first layer maps the latents to 4x4 feature maps: as a transposed 4x4 convolution of 1x1 it
@@ -54,8 +54,8 @@ class Generator(nn.Module):
         dtype: of the activations.
     """
 
-    size: int = 64
-    width: int = 100
+    size: int
+    width: int
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -74,7 +74,7 @@ class Generator(nn.Module):
         return jnp.tanh(x.astype(jnp.float32))
 
 
-class Discriminator(nn.Module):
+class DcganDiscriminator(nn.Module):
     """DCGAN discriminator: signed images [n, size, size, 3] to logits, float32 [n].
 
     4x4 convolutions of stride 2 halve the size to 4x4; LeakyReLU follows each, and batch norm each
@@ -86,7 +86,7 @@ class Discriminator(nn.Module):
         dtype: of the activations.
     """
 
-    width: int = 100
+    width: int
     dtype: DTypeLike = jnp.float32
 
     @nn.compact

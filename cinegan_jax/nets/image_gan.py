@@ -31,7 +31,7 @@ _Up = partial(
 )
 
 
-class Generator(nn.Module):
+class ImageGanGenerator(nn.Module):
     """Image GAN generator: latents [n, z] to signed images, float32 [n, size, size, 3].
 
     A dense layer gives 4x4 feature maps of 8 times the capacity (at 64 pixels; twice that at 128).
@@ -45,8 +45,8 @@ class Generator(nn.Module):
         dtype: of the activations.
     """
 
-    size: int = 64
-    capacity: int = 16
+    size: int
+    capacity: int
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -63,7 +63,7 @@ class Generator(nn.Module):
         return jnp.tanh(x.astype(jnp.float32))
 
 
-class Discriminator(nn.Module):
+class ImageGanDiscriminator(nn.Module):
     """Image GAN discriminator: signed images [n, size, size, 3] to logits, float32 [n].
 
     Blocks of a 5x5 convolution, batch norm, a 5x5 convolution of stride 2, batch norm and LeakyReLU
@@ -75,7 +75,7 @@ class Discriminator(nn.Module):
         dtype: of the activations.
     """
 
-    capacity: int = 16
+    capacity: int
     dtype: DTypeLike = jnp.float32
 
     @nn.compact

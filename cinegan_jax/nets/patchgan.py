@@ -9,10 +9,11 @@ from jax.typing import DTypeLike
 
 from cinegan_jax.nets.layers import conv
 from cinegan_jax.nets.norms import InstanceNorm
+from cinegan_jax.nets.settings import PatchDiscriminatorSettings
 
 
-class Discriminator(nn.Module):
-    """Discriminator of overlapping patches.
+class PatchDiscriminator(nn.Module):
+    """PatchDiscriminator of overlapping patches.
 
     Takes pairs [n, h, w, 6] in signed range, the photo's channels before the target's. Returns
     `(logits, (f1, f2, f3))`: logits are float32 [n, h/8, w/8, 1]; features are in `dtype`, of
@@ -24,7 +25,7 @@ class Discriminator(nn.Module):
         dtype: of the activations.
     """
 
-    width: int = 64
+    width: int = PatchDiscriminatorSettings.width
     dtype: DTypeLike = jnp.float32
 
     spectral_layers: ClassVar[tuple[str, ...]] = ("conv1", "conv2", "conv3", "conv4", "logits")

@@ -11,12 +11,13 @@ from jax.typing import DTypeLike
 from cinegan_jax.core.types import Images
 from cinegan_jax.nets.layers import ConvBlock, ResidualBlock, ThinConv, UpBlock, conv, glorot
 from cinegan_jax.nets.norms import NORMS, Norm
+from cinegan_jax.nets.settings import ResUnetSettings
 from cinegan_jax.ops.blur import blur_pyramid
 from cinegan_jax.ops.images import to_unit
 from cinegan_jax.ops.lut import apply_lut, identity_lut
 
 
-class Generator(nn.Module):
+class ResUnetGenerator(nn.Module):
     """Image-to-image generator: signed photos [n, h, w, 3] to the same with the look, float32.
 
     h and w must be multiples of 8. The published size, width 64 with 9 blocks, has 51,821,663
@@ -44,13 +45,13 @@ class Generator(nn.Module):
             multiple of 8.
     """
 
-    width: int = 64
-    num_blocks: int = 9
-    residual: bool = False
-    colour_path: int = 0
-    glow_path: int = 0
-    colour_table: int = 0
-    norm: Norm = "instance"
+    width: int = ResUnetSettings.width
+    num_blocks: int = ResUnetSettings.num_blocks
+    residual: bool = ResUnetSettings.residual
+    colour_path: int = ResUnetSettings.colour_path
+    glow_path: int = ResUnetSettings.glow_path
+    colour_table: int = ResUnetSettings.colour_table
+    norm: Norm = ResUnetSettings.norm
     dtype: DTypeLike = jnp.float32
 
     spectral_layers: ClassVar[tuple[str, ...]] = ("e2/conv", "e3/conv", "e4/conv")

@@ -87,7 +87,7 @@ def sample(
     averaged generator if the run kept one.
     """
     from cinegan_jax.core.compilation_cache import keep_compilations_for_user
-    from cinegan_jax.core.storage import absolute
+    from cinegan_jax.core.storage import base_name
     from cinegan_jax.sampling.copies import read_run_images, write_neighbours
     from cinegan_jax.sampling.images import (
         OutputPlace,
@@ -100,7 +100,7 @@ def sample(
 
     _check_exclusive(count=count, grid=grid, walk=walk, neighbours=neighbours, scores=scores)
     layout = parse_layout(grid) if grid is not None else None
-    place = OutputPlace(output, absolute(workdir).name, overwrite)
+    place = OutputPlace(output, base_name(workdir), overwrite)
     keep_compilations_for_user()
     generator = open_generator(workdir, parse_checkpoint(checkpoint), seed, truncation)
     if walk:

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import make_folder, open_path, write_whole
-from cinegan_jax.pages.image_grid import picture_grid, score_captions
+from cinegan_jax.pages.image_grid import image_grid, score_captions
 from cinegan_jax.sampling.latent_generator import LatentGenerator
 from cinegan_jax.sampling.walk import choose_encoder, closed_walk
 
@@ -142,7 +142,7 @@ def write_grid(
     path = place.file("grid.png")
     images = generator.decode(generator.latents(np.arange(layout.cells)))
     captions = score_captions(generator.judge(images)) if scores else None
-    write_file(path, to_png(picture_grid(images, layout.columns, captions)))
+    write_file(path, to_png(image_grid(images, layout.columns, captions)))
     return f"{path}: {layout.cells} images from step {generator.networks.step}"
 
 
@@ -188,7 +188,7 @@ def walk_frames(
     if layout is None:
         return images
     by_frame = images.reshape(frames, walks, *images.shape[1:])
-    return np.stack([picture_grid(each, layout.columns) for each in by_frame])
+    return np.stack([image_grid(each, layout.columns) for each in by_frame])
 
 
 def _slices(count: int) -> Iterator[np.ndarray]:

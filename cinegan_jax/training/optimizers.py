@@ -6,25 +6,9 @@ from typing import NamedTuple
 
 import optax
 
+from cinegan_jax.config.run import AdamSettings
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.api import Update
-
-SCHEDULES = ("constant", "linear", "cosine")
-
-
-@dataclasses.dataclass(frozen=True)
-class AdamSettings:
-    """Adam with a schedule. `epsilon` is Keras' 1e-7 as published, not optax's 1e-8."""
-
-    learning_rate: float
-    beta1: float = 0.0
-    beta2: float = 0.9
-    epsilon: float = 1e-7
-    schedule: str = "constant"
-    """`constant`, or decay to zero at the last step: `linear`, `cosine`."""
-    warmup_steps: int = 0
-    clip_norm: float = 0.0
-    """Largest global gradient norm; 0 clips nothing."""
 
 
 class Cadence(NamedTuple):
@@ -51,7 +35,7 @@ def make_schedule(settings: AdamSettings, total_steps: int) -> optax.Schedule:
     """The learning rate at each update, from 0-based counts.
 
     Raises:
-      UserError: the schedule has no such name, or warm-up is longer than the run.
+      UserError: warm-up is longer than the run.
     """
     peak, warmup = settings.learning_rate, settings.warmup_steps
     if warmup and warmup >= total_steps:
@@ -64,8 +48,6 @@ def make_schedule(settings: AdamSettings, total_steps: int) -> optax.Schedule:
             main = optax.linear_schedule(peak, 0.0, rest)
         case "cosine":
             main = optax.cosine_decay_schedule(peak, rest)
-        case other:
-            raise UserError(f"schedule={other!r} is not one of {', '.join(SCHEDULES)}")
     if not warmup:
         return main
     return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), main], [warmup])

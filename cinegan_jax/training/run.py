@@ -12,6 +12,8 @@ import jax
 import ml_collections
 import numpy as np
 
+from cinegan_jax.config.load import check_config
+from cinegan_jax.config.run import AdamSettings
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import ExampleSource
 from cinegan_jax.data.pipeline import train_batches
@@ -20,8 +22,10 @@ from cinegan_jax.families.api import GanFamily, Variables
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.health.monitor import Monitor
 from cinegan_jax.health.rules import RULES, make_rules
-from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
-from cinegan_jax.training.partitioning import Partitioner, make_partitioner
+from cinegan_jax.training.gradients import metric_names, minibatch_count
+from cinegan_jax.training.optimizers import cadence_of, make_adam
+from cinegan_jax.training.partitioner import Partitioner
+from cinegan_jax.training.partitioning import make_partitioner
 from cinegan_jax.training.state import Optimizers, TrainState, init_state
 from cinegan_jax.training.step import (
     MeasuredStep,
@@ -29,26 +33,7 @@ from cinegan_jax.training.step import (
     TrainStep,
     make_measured_step,
     make_train_step,
-    metric_names,
-    minibatch_count,
 )
-
-AT_LEAST_ONE = (
-    "accumulate_steps",
-    "batch_size",
-    "checkpoint_every_steps",
-    "checkpoints_kept",
-    "evaluate_every_steps",
-    "evaluate_pairs",
-    "log_every_steps",
-    "max_nonfinite_steps",
-    "sample_every_steps",
-)
-"""Keys of the config that count something."""
-
-ROWS_A_SPATIAL_DEVICE = 32
-"""Of a picture; the smallest feature map has a sixteenth of them, and XLA's halos of convolutions
-are wrong where a device holds a single row of one."""
 
 
 @dataclasses.dataclass
@@ -56,7 +41,7 @@ class Run:
     """The parts of one run; each is made when first asked for, and once.
 
     Raises:
-      UserError: from whichever part finds its config or its files wanting.
+      UserError: the config cannot work, or from the part whose files are missing or wrong.
     """
 
     config: ml_collections.ConfigDict
@@ -66,9 +51,7 @@ class Run:
     """Of training, where the examples themselves are not there."""
 
     def __post_init__(self) -> None:
-        for key in AT_LEAST_ONE:
-            if self.config[key] < 1:
-                raise UserError(f"config.{key}={self.config[key]} must be 1 or more")
+        check_config(self.config)
 
     @cached_property
     def family(self) -> GanFamily:
@@ -77,11 +60,6 @@ class Run:
     @cached_property
     def parallel(self) -> Partitioner:
         config = self.config
-        if config.data.size < ROWS_A_SPATIAL_DEVICE * config.spatial:
-            raise UserError(
-                f"data.size={config.data.size} is too small for spatial={config.spatial}: each "
-                f"device needs {ROWS_A_SPATIAL_DEVICE} rows or more of a picture"
-            )
         return make_partitioner(
             config.parallelism, config.spatial, config.shard_optimizer, self.devices
         )

@@ -29,6 +29,7 @@ def serve(
 ) -> None:
     """Serve the darkroom as a web page on this machine. Ctrl-C stops it."""
     try:
+        import python_multipart  # noqa: F401  # FastAPI reads forms with it
         import uvicorn
 
         from cinegan_jax.web.server import create_app

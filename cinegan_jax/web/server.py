@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from cinegan_jax import __version__
-from cinegan_jax.pages.page import SHARED
+from cinegan_jax.pages.page import SHARED_STATIC
 from cinegan_jax.web.error_responses import ERROR_HANDLERS
 from cinegan_jax.web.guard import OriginGuard, RequestSlots
 from cinegan_jax.web.jobs import JobQueue, Urgency, WarmUp
@@ -49,7 +49,7 @@ def create_app(worker: Worker, limits: ServerLimits) -> ASGIApp:
     app.state.tickets = {}
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=PAGE_FILES))
-    app.mount("/shared", StaticFiles(directory=SHARED))
+    app.mount("/shared", StaticFiles(directory=SHARED_STATIC))
     for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)
     return OriginGuard(RequestSlots(app, queue))

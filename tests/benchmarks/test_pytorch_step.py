@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from cinegan_jax.families.api import step_context
-from cinegan_jax.families.cinegan import SCALES, CineGan, LossWeights
-from cinegan_jax.nets.patchgan import Discriminator
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.families.cinegan import CineGan, LossWeights
+from cinegan_jax.families.cinegan_discriminators import DISCRIMINATOR_SCALES
+from cinegan_jax.nets.patchgan import PatchDiscriminator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.nets.vgg19 import Vgg19Weights, layer_shapes
-from cinegan_jax.training.step import gradients_of
+from cinegan_jax.training.gradients import player_gradients
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -23,7 +24,7 @@ WIDTH, BLOCKS = 8, 1
 
 def ours(**changes: int) -> CineGan:
     size = {"width": WIDTH, "num_blocks": BLOCKS, **changes}
-    return CineGan(Generator(**size), Discriminator(size["width"]), LossWeights(), "")
+    return CineGan(ResUnetGenerator(**size), PatchDiscriminator(size["width"]), LossWeights(), "")
 
 
 def set_parameters(layer: Any, values: Any) -> None:
@@ -90,7 +91,7 @@ def theirs(params: Any, vectors: Any, vgg: Vgg19Weights) -> pytorch_step.CineGan
     for name in ("e2", "e3", "e4"):
         u = np.asarray(vectors["generator"][f"{name}/conv"])
         getattr(gan.generator, name).conv.u.copy_(torch.tensor(u))
-    for scale, discriminator in zip(SCALES, gan.discriminators, strict=True):
+    for scale, discriminator in zip(DISCRIMINATOR_SCALES, gan.discriminators, strict=True):
         set_discriminator(
             discriminator, params["discriminator"][scale], vectors["discriminator"][scale]
         )
@@ -113,7 +114,7 @@ def test_losses_and_gradients_agree(rng: np.random.Generator) -> None:
     params, vectors = jax.jit(family.init)(jax.random.key(1), batch)
     context = step_context(0, jax.random.key(0), 2)
     slopes, losses, _ = jax.jit(
-        lambda p, s, f, b: gradients_of(
+        lambda p, s, f, b: player_gradients(
             family.objective, ("generator", "discriminator"), p, s, f, b, context
         )
     )(params, vectors, vgg, batch)

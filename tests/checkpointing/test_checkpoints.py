@@ -356,7 +356,7 @@ def test_a_full_disk_stops_a_run_that_is_to_stop(small_disk: Path) -> None:
     "writer",
     [
         "orbax.checkpoint.CheckpointManager.save",
-        "cinegan_jax.checkpointing.checkpoints.write_manifest",
+        "cinegan_jax.checkpointing.checkpoints.seal_step",
     ],
     ids=["at once", "in the background"],
 )
@@ -394,7 +394,7 @@ def test_another_failure_is_not_taken_for_a_full_disk(
     def fail(*_: Any) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("cinegan_jax.checkpointing.checkpoints.write_manifest", fail)
+    monkeypatch.setattr("cinegan_jax.checkpointing.checkpoints.seal_step", fail)
     with pytest.raises(OSError, match="Input/output error"), Checkpoints(tmp_path) as checkpoints:
         checkpoints.save(1, make_state(1), None, {})
 

@@ -412,7 +412,7 @@ def test_an_empty_list_is_an_error(collection: Collection, client: Client) -> No
         run(collection, client)
 
 
-# Limits
+# ImageLimits
 
 
 def test_concurrent_requests_per_host_are_limited(

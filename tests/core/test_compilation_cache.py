@@ -18,7 +18,7 @@ from cinegan_jax.core.compilation_cache import (
     user_folder,
 )
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 SETTINGS = (
     "jax_compilation_cache_dir",
@@ -57,7 +57,7 @@ def events() -> Iterator[Counter[str]]:
 def start(workdir: Path, settings: dict[str, Any]) -> None:
     """Run once with no program in memory."""
     jax.clear_caches()
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
 
 
 def programs(workdir: Path) -> set[str]:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cinegan_jax.cli import app
 from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.look_file import write_look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def apply() -> Callable[..., Result]:
 @pytest.fixture
 def tiny_look(random_params, tmp_path: Path) -> Path:
     """A look file of a small network with random kernels: quick, and changes every pixel."""
-    generator = Generator(width=4, num_blocks=1)
+    generator = ResUnetGenerator(width=4, num_blocks=1)
     kernels = random_params(generator, np.zeros((1, 8, 8, 3), np.float32))
     path = tmp_path / "tiny.safetensors"
     write_look(Look("tiny", generator, kernels), path)

@@ -20,10 +20,10 @@ from cinegan_jax.darkroom.find import FoundPhoto
 from cinegan_jax.darkroom.outcomes import Outcome
 from cinegan_jax.inference.develop import Settings
 from cinegan_jax.inference.look import Look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.photos.encode import EncodeOptions
 
-LOOK = Look("none", Generator(width=4, num_blocks=1), {})
+LOOK = Look("none", ResUnetGenerator(width=4, num_blocks=1), {})
 Develop = Callable[..., np.ndarray]
 
 
@@ -148,7 +148,7 @@ def test_a_photo_that_is_too_large_is_not_decoded(
     run, seen = start(unchanged)
     run.run(2)
     assert {status for _, status, _ in seen.ends} == {"failed"}
-    assert "20 x 10 pixels are 0.0 megapixels; at most 0.000199 are taken" in seen.ends[0][2]
+    assert "20 x 10 pixels are 0.0 megapixels; at most 0.000199 are allowed" in seen.ends[0][2]
 
 
 def test_a_full_disk_ends_the_batch(start: Callable[[Develop], tuple[PhotoBatch, Seen]]) -> None:

@@ -16,7 +16,7 @@ from cinegan_jax.inference import lut_fit as colour_table
 from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.metrics.delta_e import delta_e_2000
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.lut import apply_lut, identity_lut
 
 SUMMARY = re.compile(
@@ -36,7 +36,7 @@ def _small_fit(monkeypatch):
 @pytest.fixture
 def look(rng) -> Look:
     """Changes colours, a little also by what is around them."""
-    generator = Generator(width=2, num_blocks=1, residual=True, colour_path=True)
+    generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=True)
     params = generator.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))["params"]
     kernels = jax.tree.map(lambda x: x + 0.03 * rng.normal(size=x.shape).astype(np.float32), params)
     return Look("tiny", generator, kernels)

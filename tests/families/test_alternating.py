@@ -1,4 +1,4 @@
-"""Families whose players move in turn: the game, step by step, against PyTorch and by hand."""
+"""Families whose players alternate, compared with PyTorch step by step."""
 
 from functools import partial
 from typing import Any
@@ -13,14 +13,16 @@ import runs
 from agreement import largest_gap
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.families.adversarial import Adversarial, stream
+from cinegan_jax.families.adversarial import stream
 from cinegan_jax.families.alternating import AlternatingGan
 from cinegan_jax.families.api import example_keys, makes_from_latents, step_context
+from cinegan_jax.families.game import Adversarial
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.nets.dcgan import Discriminator, Generator
+from cinegan_jax.nets.dcgan import DcganDiscriminator, DcganGenerator
 from cinegan_jax.ops.images import to_signed
+from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.state import init_state
-from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
 
 pytestmark = pytest.mark.agreement
 
@@ -28,8 +30,8 @@ SIZE, Z, BATCH, WIDTH = 16, 6, 4, 4
 LOGISTIC = Adversarial(loss="logistic")
 
 
-def family_of(game: Adversarial = LOGISTIC) -> AlternatingGan:
-    return AlternatingGan(Generator(SIZE, WIDTH), Discriminator(WIDTH), Z, game)
+def family_of(settings: Adversarial = LOGISTIC) -> AlternatingGan:
+    return AlternatingGan(DcganGenerator(SIZE, WIDTH), DcganDiscriminator(WIDTH), Z, settings)
 
 
 @pytest.fixture
@@ -46,14 +48,14 @@ def test_a_player_s_statistics_advance_where_it_moves(batch: dict[str, np.ndarra
         params, state, None, batch, context
     )
     assert largest_gap(of_discriminator.state["generator"], state["generator"]) == 0
-    seen = state["discriminator"]
+    statistics = state["discriminator"]
     for images in (to_signed(batch["target"]), of_discriminator.generated):
-        variables = {"params": params["discriminator"], "batch_stats": seen}
-        replicas = family._over(context)
+        variables = {"params": params["discriminator"], "batch_stats": statistics}
+        replicas = family._replicas(context)
         _, after = family.discriminator.apply(variables, images, replicas, mutable=["batch_stats"])
-        assert largest_gap(after["batch_stats"], seen) > 0.01
-        seen = after["batch_stats"]
-    assert largest_gap(of_discriminator.state["discriminator"], seen) < 1e-5
+        assert largest_gap(after["batch_stats"], statistics) > 0.01
+        statistics = after["batch_stats"]
+    assert largest_gap(of_discriminator.state["discriminator"], statistics) < 1e-5
     _, of_generator = jax.jit(family.generator_objective)(params, state, None, batch, context)
     assert largest_gap(of_generator.state["discriminator"], state["discriminator"]) == 0
     assert largest_gap(of_generator.state["generator"], state["generator"]) > 1e-3
@@ -67,31 +69,31 @@ def test_latents_are_normal_and_truncated_alike() -> None:
     assert abs(float(free.mean())) < 0.03
     assert float(free.std()) == pytest.approx(1, abs=0.03)
     assert 0.6 < float(jnp.abs(bounded).max()) <= 0.7
-    # Of one key they lie in the same order, so that truncating keeps what a picture shows.
+    # The order of one key's entries is the same, so truncation keeps the content of an image.
     np.testing.assert_array_equal(jnp.argsort(free[:50].ravel()), jnp.argsort(bounded[:50].ravel()))
     np.testing.assert_array_equal(family.latents(keys[7:9]), free[7:9])
     with pytest.raises(UserError, match=r"truncation=-1 must be a number, 0 or more"):
         family.latents(keys, -1)
 
 
-def test_pictures_are_those_of_one_key_each_and_do_not_see_each_other(
+def test_each_image_depends_on_its_own_key_alone(
     batch: dict[str, np.ndarray],
 ) -> None:
     family = family_of()
     assert makes_from_latents(family)
     params, state = jax.jit(family.init)(jax.random.key(0), batch)
     key = jax.random.key(5)
-    made = jax.jit(family.generate)(params, state, batch, key)
-    assert made.shape == batch["target"].shape
-    assert jnp.abs(made).max() <= 1
+    images = jax.jit(family.generate)(params, state, batch, key)
+    assert images.shape == batch["target"].shape
+    assert jnp.abs(images).max() <= 1
     third = family.latents(jax.random.fold_in(key, 3)[None])
-    np.testing.assert_allclose(family.decode(params, state, third)[0], made[3], atol=1e-6)
-    logits = jax.jit(family.judge)(params, state, made)
+    np.testing.assert_allclose(family.decode(params, state, third)[0], images[3], atol=1e-6)
+    logits = jax.jit(family.judge)(params, state, images)
     assert logits.shape == (2 * BATCH,)
-    np.testing.assert_allclose(family.judge(params, state, made[3:4]), logits[3:4], atol=1e-5)
+    np.testing.assert_allclose(family.judge(params, state, images[3:4]), logits[3:4], atol=1e-5)
 
 
-def test_signals_say_how_often_the_discriminator_is_right(batch: dict[str, np.ndarray]) -> None:
+def test_diagnostics_are_accuracies_and_margins(batch: dict[str, np.ndarray]) -> None:
     family = family_of(Adversarial(loss="least_squares"))
     params, state = jax.jit(family.init)(jax.random.key(0), batch)
     context = step_context(0, jax.random.key(1), 2 * BATCH)
@@ -99,7 +101,7 @@ def test_signals_say_how_often_the_discriminator_is_right(batch: dict[str, np.nd
     variables = {"params": params["discriminator"], "batch_stats": state["discriminator"]}
     apply = partial(family.discriminator.apply, mutable=["batch_stats"])
     real, fake = (
-        np.asarray(apply(variables, images, family._over(context))[0])
+        np.asarray(apply(variables, images, family._replicas(context))[0])
         for images in (to_signed(batch["target"]), aux.generated)
     )
     assert losses["discriminator"] == pytest.approx(
@@ -117,14 +119,14 @@ def test_signals_say_how_often_the_discriminator_is_right(batch: dict[str, np.nd
 
 
 def latents_of(family: AlternatingGan, state: Any, update: int, repeat: int = 0) -> np.ndarray:
-    """What a step's update draws."""
+    """Return the latents that an update of a step draws."""
     key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
     key = jax.random.fold_in(jax.random.fold_in(key, update), repeat)
     return np.array(family.latents(stream(example_keys(key, BATCH), "latents")))
 
 
-def test_steps_are_those_of_pytorch(batch: dict[str, np.ndarray]) -> None:
-    """Two discriminator updates, then the generator's; smoothed labels; plain gradient descent."""
+def test_steps_match_pytorch(batch: dict[str, np.ndarray]) -> None:
+    """A step has two discriminator updates, then the generator's, with smoothed labels and SGD."""
     torch = pytest.importorskip("torch", reason="needs PyTorch")
     import dcgan_in_torch
 
@@ -146,7 +148,7 @@ def test_steps_are_those_of_pytorch(batch: dict[str, np.ndarray]) -> None:
         latents = torch.from_numpy(latents_of(family, state, update, repeat))
         return there["generator"](latents[:, :, None, None])
 
-    def judged(images: Any, label: float) -> Any:
+    def loss_of(images: Any, label: float) -> Any:
         logits = there["discriminator"](images)
         return loss(logits, torch.full_like(logits, label))
 
@@ -155,10 +157,10 @@ def test_steps_are_those_of_pytorch(batch: dict[str, np.ndarray]) -> None:
             real = torch.from_numpy(np.array(to_signed(batch["target"][repeat::2])))
             movers["discriminator"].zero_grad()
             fake = fake_of(0, repeat).detach()
-            (judged(real.movedim(-1, 1), 0.9) + judged(fake, 0.0)).backward()
+            (loss_of(real.movedim(-1, 1), 0.9) + loss_of(fake, 0.0)).backward()
             movers["discriminator"].step()
         movers["generator"].zero_grad()
-        judged(fake_of(1), 1.0).backward()
+        loss_of(fake_of(1), 1.0).backward()
         movers["generator"].step()
         state = step(state, None, batch)
     wanted = {player: dcgan_in_torch.params_of(network) for player, network in there.items()}
@@ -166,8 +168,8 @@ def test_steps_are_those_of_pytorch(batch: dict[str, np.ndarray]) -> None:
     assert largest_gap(state.params, wanted) < 1e-5
 
 
-def test_r1_is_that_of_pytorch(batch: dict[str, np.ndarray]) -> None:
-    """The gradient of a gradient, through batch norm."""
+def test_r1_matches_pytorch(batch: dict[str, np.ndarray]) -> None:
+    """R1 needs the gradient of a gradient, through batch norm."""
     torch = pytest.importorskip("torch", reason="needs PyTorch")
     import dcgan_in_torch
 
@@ -199,8 +201,8 @@ def test_r1_is_that_of_pytorch(batch: dict[str, np.ndarray]) -> None:
     assert largest_gap(gradient, wanted) < 1e-4 * largest
 
 
-def test_stabilisers_change_what_the_discriminator_is_asked(batch: dict[str, np.ndarray]) -> None:
-    """Each by its own key, and of both players' updates."""
+def test_each_stabiliser_changes_the_losses_it_should(batch: dict[str, np.ndarray]) -> None:
+    """Noise and augmentation change both players' losses, labels the discriminator's alone."""
     context = step_context(0, jax.random.key(1), 2 * BATCH)
     params, state = jax.jit(family_of().init)(jax.random.key(0), batch)
 
@@ -219,7 +221,7 @@ def test_stabilisers_change_what_the_discriminator_is_asked(batch: dict[str, np.
         assert generator, settings
 
 
-def test_parts_of_a_batch_keep_the_statistics_of_the_last(batch: dict[str, np.ndarray]) -> None:
+def test_accumulation_keeps_the_statistics_of_the_last_part(batch: dict[str, np.ndarray]) -> None:
     family, optimizers = family_of(), {p: optax.sgd(0.0) for p in ("generator", "discriminator")}
     names = metric_names(family, None, batch)
     state = jax.jit(partial(init_state, family, optimizers, names, 0, batch, True))()
@@ -235,7 +237,7 @@ def test_parts_of_a_batch_keep_the_statistics_of_the_last(batch: dict[str, np.nd
     assert after.ema.keys() == {"generator"}
 
 
-DCGAN = {"data.size": 16, "generator.width": 4, "discriminator.width": 4}
+DCGAN = {"data.size": 32, "generator.width": 4, "discriminator.width": 4}
 
 
 def config_of(settings: dict[str, Any], name: str = "dcgan_64") -> ml_collections.ConfigDict:
@@ -245,8 +247,8 @@ def config_of(settings: dict[str, Any], name: str = "dcgan_64") -> ml_collection
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"data.size": 48}, r"config.data.size=48 must be a power of two, 8 or more"),
-        ({"data.size": 4}, r"config.data.size=4 must be a power of two, 8 or more"),
+        ({"data.size": 48}, r"config.data.size=48 must be a power of two"),
+        ({"data.size": 4}, r"config.data.size=4 must be 32 or more"),
         ({"generator.latent_size": 0}, r"config.generator.latent_size=0 must be 1 or more"),
         ({"discriminator.width": 0}, r"config.discriminator.width=0 must be 1 or more"),
         ({"batch_norm": "local"}, r"config.batch_norm='local' is not one of global, replica"),
@@ -254,7 +256,7 @@ def config_of(settings: dict[str, Any], name: str = "dcgan_64") -> ml_collection
             {"batch_norm": "replica", "parallelism": "pjit"},
             r"batch_norm='replica' needs config.parallelism='pmap', not 'pjit'",
         ),
-        ({"spatial": 2, "parallelism": "pjit"}, r"spatial=2 splits the rows of large pictures"),
+        ({"spatial": 2, "parallelism": "pjit"}, r"spatial=2 splits the rows of large images"),
         ({"precision": "f16"}, r"precision='f16' is not one of bf16, f32"),
         ({"adversarial.loss": "wgan"}, r"loss='wgan' is not one of hinge"),
         ({"family": "stylegan"}, r"family='stylegan' is not one of cinegan, dcgan, image_gan"),
@@ -265,11 +267,14 @@ def test_wrong_settings_are_named(settings: dict[str, Any], says: str) -> None:
         build_family(config_of({**DCGAN, **settings}))
 
 
-def test_the_families_are_built_of_their_configs() -> None:
+def test_families_are_built_from_their_configs() -> None:
     family = build_family(config_of({"batch_norm": "replica", "parallelism": "pmap"}))
     assert isinstance(family, AlternatingGan)
-    assert (family.generator, family.discriminator) == (Generator(64, 100), Discriminator(100))
-    assert (family.latent_size, family.statistics) == (100, "replica")
+    assert (family.generator, family.discriminator) == (
+        DcganGenerator(64, 100),
+        DcganDiscriminator(100),
+    )
+    assert (family.latent_size, family.batch_norm) == (100, "replica")
     assert [update.players for update in family.updates] == [
         ("discriminator",),
         ("generator",),

@@ -1,11 +1,10 @@
-"""What CineGAN's step computes, by its settings."""
+"""CineGAN's step under different settings."""
 
 from functools import cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 import numpy as np
 import pytest
 import runs
@@ -13,32 +12,32 @@ from agreement import largest_gap
 
 from cinegan_jax import losses
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.api import step_context
-from cinegan_jax.families.cinegan import PLAYERS, CineGan, LossWeights, advance
+from cinegan_jax.families.cinegan import CineGan
+from cinegan_jax.families.cinegan_config import LossWeights
+from cinegan_jax.families.cinegan_discriminators import PLAYERS, advance
+from cinegan_jax.families.game import Adversarial
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.nets.patchgan import Discriminator
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.patchgan import PatchDiscriminator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.nets.vgg19 import Features, Vgg19Weights, layer_shapes
 from cinegan_jax.preflight import step_cost
+from cinegan_jax.training.gradients import player_gradients
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.step import gradients_of
 
-pytestmark = pytest.mark.agreement
-
-MOMENT = step_context(0, jax.random.key(0), 2)
-TELLING = {
+CONTEXT = step_context(0, jax.random.key(0), 2)
+CHARACTERISTIC = {
     "losses.histogram": (1.0, "sort"),
     "adversarial.noise": (0.1, "erf_inv"),
     "adversarial.augment": ("translation", "gather"),
     "adversarial.r1": (1.0, "cond"),
 }
-"""Keys, a value that switches them on, and an operation that nothing else in a step has."""
+"""Keys, with a value that switches them on and an operation that only they add to a step."""
 
 
 def small(**settings: Any) -> CineGan:
     weights = LossWeights(perceptual=0.0, feature_matching=1.0)
-    networks = Generator(width=2, num_blocks=1), Discriminator(width=2)
+    networks = ResUnetGenerator(width=2, num_blocks=1), PatchDiscriminator(width=2)
     return CineGan(*networks, weights, "", Adversarial(**settings))
 
 
@@ -49,8 +48,8 @@ def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 @cache
 def operations(key: str = "") -> set[str]:
-    """The names of all primitives in a step of the published config, with one key on."""
-    on = {key: TELLING[key][0]} if key else {}
+    """Return the names of all primitives in a step of the published config, with one key on."""
+    on = {key: CHARACTERISTIC[key][0]} if key else {}
     run = Run(runs.config_of({**runs.TINY, **on}))
     state = jax.eval_shape(run.init_state)
     program = jax.make_jaxpr(run.make_step())(state, None, run.batch_shapes(1))
@@ -64,9 +63,9 @@ def _names(program: Any) -> Any:
             yield from _names(inner)
 
 
-@pytest.mark.parametrize("key", TELLING)
-def test_what_is_off_is_not_computed(key: str) -> None:
-    operation = TELLING[key][1]
+@pytest.mark.parametrize("key", CHARACTERISTIC)
+def test_a_key_that_is_off_adds_no_computation(key: str) -> None:
+    operation = CHARACTERISTIC[key][1]
     assert operation not in operations()
     assert operation in operations(key)
 
@@ -79,37 +78,38 @@ def test_the_published_step_has_one_update_and_draws_one_minibatch() -> None:
 
 
 @pytest.mark.slow
-def test_updates_in_turn_have_the_losses_and_gradients_of_the_joint_one(batch: Any) -> None:
-    """As long as no parameter moves in between."""
+def test_alternating_updates_have_the_losses_and_gradients_of_the_joint_one(batch: Any) -> None:
+    """This holds as long as no parameter moves in between."""
     both, apart = small(), small(discriminator_updates=3)
     params, state = jax.jit(both.init)(jax.random.key(1), batch)
 
     @jax.jit
     def joint(params: Any, state: Any) -> Any:
-        return gradients_of(both.objective, PLAYERS, params, state, None, batch, MOMENT)
+        return player_gradients(both.objective, PLAYERS, params, state, None, batch, CONTEXT)
 
     @jax.jit
     def in_turn(params: Any, state: Any) -> Any:
-        slopes, wanted, metrics = {}, {}, {}
+        gradients, player_losses, metrics = {}, {}, {}
         for update in apart.updates:
-            found, loss, aux = gradients_of(
-                update.objective, update.players, params, state, None, batch, MOMENT
+            found, loss, aux = player_gradients(
+                update.objective, update.players, params, state, None, batch, CONTEXT
             )
             state = aux.state
-            slopes, wanted, metrics = slopes | found, wanted | loss, metrics | aux.metrics
-        return slopes, wanted, metrics, state
+            gradients, player_losses = gradients | found, player_losses | loss
+            metrics = metrics | aux.metrics
+        return gradients, player_losses, metrics, state
 
     assert [(u.players, u.repeats) for u in apart.updates] == [
         (("discriminator",), 3),
         (("generator",), 1),
     ]
-    settle = jax.jit(partial(advance, players=PLAYERS))
-    for _ in range(100):  # until another iteration moves no vector
-        state = settle(params, state)
-    slopes, wanted, aux = joint(params, state)
-    found_slopes, found, metrics, after = in_turn(params, state)
-    assert largest_gap(found, wanted) < 1e-4
-    assert largest_gap(found_slopes, slopes) < 1e-3
+    iterate = jax.jit(partial(advance, players=PLAYERS))
+    for _ in range(100):  # until the vectors have converged
+        state = iterate(params, state)
+    gradients, expected, aux = joint(params, state)
+    found_gradients, found, metrics, after = in_turn(params, state)
+    assert largest_gap(found, expected) < 1e-4
+    assert largest_gap(found_gradients, gradients) < 1e-3
     assert metrics.keys() == aux.metrics.keys()
     assert largest_gap(after, aux.state) < 1e-4
 
@@ -122,7 +122,7 @@ def test_each_player_advances_its_own_vectors(batch: Any) -> None:
         assert largest_gap(after[still], state[still]) == 0
 
 
-def test_perceptual_layers_are_weighed(rng: np.random.Generator) -> None:
+def test_perceptual_layers_are_weighted(rng: np.random.Generator) -> None:
     layers = {
         name: {
             part: np.float32(rng.normal(0, np.sqrt(2 / np.prod(parts["kernel"][:-1])), shape))
@@ -132,10 +132,12 @@ def test_perceptual_layers_are_weighed(rng: np.random.Generator) -> None:
     }
     weights = Vgg19Weights(layers, "keras")
     target, fake = rng.uniform(-1, 1, (2, 1, 16, 16, 3)).astype(np.float32)
-    wanted = {"block1_conv2": 0.5, "block3_conv1": 2.0, "block4_conv2": 0.0}
-    gan = CineGan(Generator(), Discriminator(), LossWeights(), "", perceptual_layers=wanted)
+    layer_weights = {"block1_conv2": 0.5, "block3_conv1": 2.0, "block4_conv2": 0.0}
+    gan = CineGan(
+        ResUnetGenerator(), PatchDiscriminator(), LossWeights(), "", perceptual_layers=layer_weights
+    )
     assert set(gan.perceptual_layers) == {"block1_conv2", "block3_conv1"}
-    found = jax.jit(gan._perceptual)(target, fake, weights)
+    found = jax.jit(gan.perceptual_distance)(weights, target, fake)
     expected = 0.0
     for name, weight in gan.perceptual_layers.items():
         of_target, of_fake = (Features(weights, jnp.float32, (name,))(x) for x in (target, fake))
@@ -148,11 +150,3 @@ def test_a_perceptual_term_without_layers_is_refused() -> None:
     with pytest.raises(UserError, match=r"losses.perceptual=2.0 needs a weight .*block1_conv1, "):
         build_family(runs.config_of(settings))
     build_family(runs.config_of({**settings, "losses.perceptual": 0.0}))
-
-
-def test_configs_of_older_runs_are_as_published() -> None:
-    config = runs.config_of({}).to_dict()
-    del config["adversarial"], config["perceptual_layers"]
-    family = build_family(ml_collections.ConfigDict(config))
-    assert family.adversarial == Adversarial()
-    assert family.perceptual_layers == {"block4_conv2": 1.0}

@@ -1,5 +1,7 @@
 """The latents that families draw by default."""
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
 import pytest
@@ -13,8 +15,11 @@ class _Latents(LatentFamily):
     latent_size = 128
 
 
+Draw = Callable[..., np.ndarray]
+
+
 @pytest.fixture(scope="module")
-def draw():
+def draw() -> Draw:
     family = _Latents()
 
     def latents(count: int, truncation: float = 0.0, seed: int = 2) -> np.ndarray:
@@ -24,8 +29,8 @@ def draw():
     return latents
 
 
-def test_standard_normal_without_outliers(draw):
-    """Among so many is the draw that a normal distribution truncated at infinity makes of -1."""
+def test_latents_are_standard_normal_without_outliers(draw: Draw) -> None:
+    """This many draws include the one for which a truncated normal would return its bound."""
     latents = draw(2**15)
     assert latents.shape == (2**15, 128)
     assert latents.dtype == np.float32
@@ -34,18 +39,18 @@ def test_standard_normal_without_outliers(draw):
 
 
 @pytest.mark.parametrize("bound", [0.5, 2.0])
-def test_truncated(draw, bound):
+def test_truncated_latents(draw: Draw, bound: float) -> None:
     latents = draw(200, bound)
     assert 0.99 * bound < np.abs(latents).max() <= bound
     assert stats.kstest(latents.ravel(), stats.truncnorm(-bound, bound).cdf).pvalue > 0.01
 
 
-def test_each_key_has_its_own_whatever_is_drawn_beside_it(draw):
+def test_a_latent_depends_on_its_key_alone(draw: Draw) -> None:
     np.testing.assert_array_equal(draw(3), draw(200)[:3])
     assert len(np.unique(draw(200)[:, 0])) == 200
 
 
 @pytest.mark.parametrize("bound", [-1.0, np.nan, np.inf])
-def test_a_bound_that_is_none(draw, bound):
+def test_an_invalid_bound_is_refused(draw: Draw, bound: float) -> None:
     with pytest.raises(UserError, match=f"truncation={bound} must be a number, 0 or more"):
         draw(2, bound)

@@ -13,21 +13,22 @@ from agreement import largest_gap
 from etils import epath
 from PIL import Image
 
-from cinegan_jax.families.registry import FAMILIES
-from cinegan_jax.training.partitioning import Pmap, make_partitioner
+from cinegan_jax.config.load import default_config
+from cinegan_jax.families.registry import FAMILIES, FamilyEntry
+from cinegan_jax.training.partitioning import make_partitioner
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
-from configs import default
+from cinegan_jax.training.train import run_training
 
 DESIGN = Path(__file__).parents[2] / "docs" / "design.md"
 
 
 @pytest.fixture
 def config(monkeypatch: pytest.MonkeyPatch) -> ml_collections.ConfigDict:
-    """Of a run of the family, shrunk."""
-    monkeypatch.setitem(FAMILIES, "dense_gan", third_family.build)  # type: ignore[arg-type]
-    config = default.of_latents()
-    config.family = "dense_gan"
+    """Return the config of a shrunk run of the family."""
+    entry = FamilyEntry(third_family.DenseGanConfig(), third_family.build)
+    monkeypatch.setitem(FAMILIES, "dense_gan", entry)  # type: ignore[arg-type]
+    config = default_config("dense_gan")
     config.generator.width = 16
     config.data.size = 32
     config.batch_size = 8
@@ -50,7 +51,7 @@ def test_a_run_of_it_scores_shows_and_resumes(
     workdir = epath.Path(tmp_path)
     for steps in (2, 4):
         config.num_steps = steps
-        assert train(Run(config), workdir) == 0
+        assert run_training(Run(config), workdir) == 0
     records = runs.records(tmp_path)
     assert [record["step"] for record in records if "loss_discriminator" in record] == [2, 4]
     assert all(np.isfinite(r["feature_distance"]) for r in records if "feature_distance" in r)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from cinegan_jax.inference.look import Look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 
 @pytest.fixture
 def random_look(random_params: Callable[..., Any]) -> Callable[..., Look]:
     """Function from a generator to a look of which every parameter is random."""
 
-    def make(generator: Generator, **fields: Any) -> Look:
+    def make(generator: ResUnetGenerator, **fields: Any) -> Look:
         picture = jax.ShapeDtypeStruct((1, 8, 8, 3), np.float32)
         return Look("noise", generator, random_params(generator, picture), **fields)
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.film.render import load_look, render
+from cinegan_jax.film.render import load_recipe, render_film
 from cinegan_jax.inference.bilateral_grid import CELL, LEVELS, apply_change, fit_change
 from cinegan_jax.inference.resize import resize
 
@@ -62,13 +62,13 @@ def test_an_affine_change_is_carried_exactly(rng: np.random.Generator) -> None:
 
 def test_a_film_look_reaches_the_full_photo() -> None:
     """Compares the carried change of the reduced photo with the look of the full photo."""
-    look = load_look("classic_neg")
+    look = load_recipe("classic_neg")
     for path in sample_photos("test")[:2]:
         photo = np.asarray(Image.open(path).convert("RGB"))
         small = np.rint(resize(photo, 256, 320) * 255).astype(np.uint8)
-        changed = render(small, look, 0, grain=False, halation=False)
+        changed = render_film(small, look, 0, grain=False, halation=False)
         image = carried(fit_change(unit(small), unit(changed)), photo)
-        wanted = render(photo, look, 0, grain=False, halation=False)
+        wanted = render_film(photo, look, 0, grain=False, halation=False)
         error = np.mean(np.square(np.clip(image, 0, 1) - unit(wanted)))
         assert -10 * np.log10(error) > 40
 

@@ -20,13 +20,13 @@ from cinegan_jax.inference.lut_fit import (
     resized,
 )
 from cinegan_jax.metrics.delta_e import delta_e_2000
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
 
 
 @pytest.fixture(scope="module")
 def velvia() -> np.ndarray:
-    return film.load_look("velvia").lut
+    return film.load_recipe("velvia").lut
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_develop_is_the_generator_at_a_strength(
     unit_images: Callable[..., tuple[np.ndarray, np.ndarray]],
     strength: float,
 ) -> None:
-    look = random_look(Generator(width=2, num_blocks=1, residual=True))
+    look = random_look(ResUnetGenerator(width=2, num_blocks=1, residual=True))
     photo = (unit_images(look, 1, 16, 24, 3)[0][0] * 255).astype(np.uint8)
     before = photo / np.float32(255)
     after = (

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.film.render import add_grain
+from cinegan_jax.film.grain import add_grain
 from cinegan_jax.inference.develop import METHODS, Settings, develop, to_pixels
 from cinegan_jax.inference.look import Look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 
 @pytest.fixture(scope="module")
 def look():
     """A small generator with random kernels, its output layer too."""
-    generator = Generator(width=2, num_blocks=1, residual=True, colour_path=4)
+    generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=4)
     picture = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
     shapes = jax.eval_shape(generator.init, jax.random.key(0), picture)["params"]
     rng = np.random.default_rng(5)

@@ -14,13 +14,13 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.export import export_look
 from cinegan_jax.inference.look import Look, load_look
 from cinegan_jax.inference.look_file import read_look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 FORMATS = ("safetensors", "stablehlo", "onnx")
 
 
 def test_safetensors_is_a_look_file(random_look: Callable[..., Look], tmp_path: Path) -> None:
-    look = random_look(Generator(4, 1))
+    look = random_look(ResUnetGenerator(4, 1))
     for precision in ("float32", "float16"):
         path = tmp_path / "new folder" / precision
         export_look(look, path, "safetensors", precision)
@@ -34,7 +34,7 @@ def test_safetensors_is_a_look_file(random_look: Callable[..., Look], tmp_path: 
 def test_a_failed_write_keeps_the_old_file(
     random_look: Callable[..., Look], tmp_path: Path, form: Any
 ) -> None:
-    look = random_look(Generator(4, 1))
+    look = random_look(ResUnetGenerator(4, 1))
     (tmp_path / "file").write_text("as it was")
     for path in (tmp_path / "file" / "look", tmp_path):
         with pytest.raises(UserError, match="cannot be written") as error:
@@ -48,7 +48,7 @@ def test_a_failed_write_keeps_the_old_file(
 def test_kernels_beyond_the_precision_are_refused(
     random_look: Callable[..., Look], tmp_path: Path, value: float, said: str
 ) -> None:
-    look = random_look(Generator(4, 1))
+    look = random_look(ResUnetGenerator(4, 1))
     look.kernels["up1"]["conv"]["kernel"][0, 0, 0, 0] = value
     with pytest.raises(UserError, match=rf"float16.* 65504: .*up1/conv/kernel is {said}"):
         export_look(look, tmp_path / "look", "safetensors")
@@ -61,7 +61,7 @@ def test_onnx_not_installed(
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.delitem(sys.modules, "cinegan_jax.inference.export_onnx", raising=False)
     with pytest.raises(UserError, match=r"pip install '\.\[onnx\]'"):
-        export_look(random_look(Generator(4, 1)), tmp_path / "look", "onnx")
+        export_look(random_look(ResUnetGenerator(4, 1)), tmp_path / "look", "onnx")
 
 
 def run(*arguments: object) -> Result:

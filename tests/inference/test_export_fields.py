@@ -18,7 +18,7 @@ from cinegan_jax.inference.formats import ExportFormat
 from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.look_file import architecture
 from cinegan_jax.nets.norms import NORMS
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 pytestmark = pytest.mark.agreement
 
@@ -59,7 +59,7 @@ def test_an_exported_look_gives_the_generators_images(
     tmp_path: Path,
     fields: Fields,
 ) -> None:
-    look = random_look(Generator(**fields))
+    look = random_look(ResUnetGenerator(**fields))
     photos, expected = unit_images(look, 2, 24, 16, 3)
     assert expected.std() > 0.02
     for form, run in RUN.items():
@@ -69,7 +69,7 @@ def test_an_exported_look_gives_the_generators_images(
 
 
 def test_onnx_export_writes_every_field_of_the_generator() -> None:
-    assert set(export_onnx._WRITTEN_FIELDS) == set(architecture(Generator()))
+    assert set(export_onnx._WRITTEN_FIELDS) == set(architecture(ResUnetGenerator()))
 
 
 def test_a_field_that_onnx_export_does_not_know_is_refused_by_name(
@@ -77,7 +77,7 @@ def test_a_field_that_onnx_export_does_not_know_is_refused_by_name(
 ) -> None:
     monkeypatch.setattr(export_onnx, "_WRITTEN_FIELDS", ("width", "num_blocks"))
     with pytest.raises(UserError, match=r"noise cannot be written as ONNX: .* has residual=False"):
-        export_look(random_look(Generator(4, 1)), tmp_path / "new" / "look", "onnx")
+        export_look(random_look(ResUnetGenerator(4, 1)), tmp_path / "new" / "look", "onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -100,8 +100,10 @@ def test_a_network_that_cannot_be_exported_is_refused_before_anything_is_written
 ) -> None:
     """Kernels belong to a generator of width 4 with one block and none of the optional paths."""
     fields, message = REFUSED[field]
-    look = random_look(Generator(4, 1))
-    other = dataclasses.replace(look, generator=Generator(**{"width": 4, "num_blocks": 1} | fields))
+    look = random_look(ResUnetGenerator(4, 1))
+    other = dataclasses.replace(
+        look, generator=ResUnetGenerator(**{"width": 4, "num_blocks": 1} | fields)
+    )
     with pytest.raises(UserError, match="the look noise cannot be exported") as error:
         export_look(other, tmp_path / "new" / "look", form)
     assert message in str(error.value)

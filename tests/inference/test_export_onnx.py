@@ -9,7 +9,7 @@ import pytest
 from cinegan_jax.inference.export_onnx import to_onnx
 from cinegan_jax.inference.look import Grain, Look
 from cinegan_jax.inference.look_file import architecture
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 
 def session_of(look: Look, dtype: Any = np.float32) -> onnxruntime.InferenceSession:
@@ -31,7 +31,7 @@ def test_onnxruntime_gives_the_generators_images(
     colour_path: int,
 ) -> None:
     """Runs one model at three sizes, one of them with a batch of two."""
-    look = random_look(Generator(8, 2, residual=residual, colour_path=colour_path))
+    look = random_look(ResUnetGenerator(8, 2, residual=residual, colour_path=colour_path))
     session = session_of(look)
     for shape in ((1, 64, 64, 3), (2, 24, 40, 3), (1, 8, 72, 3)):
         photos, wanted = unit_images(look, *shape)
@@ -42,7 +42,9 @@ def test_onnxruntime_gives_the_generators_images(
 def test_light_that_spreads_and_the_colour_table(
     random_look: Callable[..., Look], unit_images: Callable[..., tuple[np.ndarray, np.ndarray]]
 ) -> None:
-    look = random_look(Generator(8, 1, residual=True, colour_path=12, glow_path=3, colour_table=5))
+    look = random_look(
+        ResUnetGenerator(8, 1, residual=True, colour_path=12, glow_path=3, colour_table=5)
+    )
     session = session_of(look)
     for shape in ((1, 64, 64, 3), (2, 24, 40, 3)):
         photos, wanted = unit_images(look, *shape)
@@ -54,7 +56,7 @@ def test_light_that_spreads_and_the_colour_table(
 def test_the_published_generator(
     random_look: Callable[..., Look], unit_images: Callable[..., tuple[np.ndarray, np.ndarray]]
 ) -> None:
-    look = random_look(Generator())
+    look = random_look(ResUnetGenerator())
     photos, wanted = unit_images(look, 1, 64, 96, 3)
     np.testing.assert_allclose(run(session_of(look), photos), wanted, atol=1e-4)
 
@@ -62,14 +64,14 @@ def test_the_published_generator(
 def test_float16_halves_the_file_and_rounds_a_little(
     random_look: Callable[..., Look], unit_images: Callable[..., tuple[np.ndarray, np.ndarray]]
 ) -> None:
-    look = random_look(Generator(8, 2, residual=True, colour_path=12))
+    look = random_look(ResUnetGenerator(8, 2, residual=True, colour_path=12))
     assert len(to_onnx(look, np.float16)) < 0.6 * len(to_onnx(look, np.float32))
     photos, wanted = unit_images(look, 1, 64, 64, 3)
     np.testing.assert_allclose(run(session_of(look, np.float16), photos), wanted, atol=5e-3)
 
 
 def test_the_model_describes_its_input_and_output(random_look: Callable[..., Look]) -> None:
-    look = random_look(Generator(8, 1, residual=True), grain=Grain(0.02, 0.003))
+    look = random_look(ResUnetGenerator(8, 1, residual=True), grain=Grain(0.02, 0.003))
     session = session_of(look)
     (photo,), (picture,) = session.get_inputs(), session.get_outputs()
     assert (photo.name, picture.name) == ("photo", "picture")

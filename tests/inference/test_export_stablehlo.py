@@ -9,7 +9,7 @@ from jax import export
 
 from cinegan_jax.inference.export import to_stablehlo
 from cinegan_jax.inference.look import Look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 ELSEWHERE = """
 import sys
@@ -31,7 +31,7 @@ def test_jax_alone_gives_the_same_images(
     tmp_path: Path,
 ) -> None:
     """Runs in another process at three sizes, one of them with a batch of two."""
-    look = random_look(Generator(4, 1))
+    look = random_look(ResUnetGenerator(4, 1))
     files = [tmp_path / name for name in ("look.stablehlo", "photos.npz", "images.npz")]
     files[0].write_bytes(to_stablehlo(look, np.float32))
     shapes = ((1, 64, 64, 3), (2, 24, 40, 3), (1, 8, 72, 3))
@@ -46,7 +46,7 @@ def test_jax_alone_gives_the_same_images(
 def test_float16_programs_run_on_all_platforms_and_refuse_other_sizes(
     random_look: Callable[..., Look], unit_images: Callable[..., tuple[np.ndarray, np.ndarray]]
 ) -> None:
-    look = random_look(Generator(8, 1, residual=True, colour_path=12))
+    look = random_look(ResUnetGenerator(8, 1, residual=True, colour_path=12))
     half = to_stablehlo(look, np.float16)
     assert len(half) < 0.6 * len(to_stablehlo(look, np.float32))
     program = export.deserialize(bytearray(half))

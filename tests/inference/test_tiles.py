@@ -11,7 +11,7 @@ from cinegan_jax.inference import methods
 from cinegan_jax.inference.look import Look, apply_generator
 from cinegan_jax.inference.methods import tiles, whole
 from cinegan_jax.inference.statistics import apply_with, measure
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 pytestmark = pytest.mark.agreement
 
@@ -21,7 +21,7 @@ KINDS = {"published": (False, 0), "residual": (True, 4)}
 @pytest.fixture(params=KINDS)
 def look(request: pytest.FixtureRequest, rng: np.random.Generator) -> Look:
     residual, colour_path = KINDS[request.param]
-    generator = Generator(width=2, num_blocks=1, residual=residual, colour_path=colour_path)
+    generator = ResUnetGenerator(width=2, num_blocks=1, residual=residual, colour_path=colour_path)
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
     shapes = jax.eval_shape(generator.init, jax.random.key(0), image)["params"]
     kernels = jax.tree.map(lambda s: 0.3 * rng.normal(size=s.shape).astype(np.float32), shapes)

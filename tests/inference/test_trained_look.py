@@ -9,14 +9,14 @@ from flax.traverse_util import flatten_dict
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.look import Grain, Look, apply_generator, installed_looks, load_look
 from cinegan_jax.inference.look_file import read_look, write_look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 PICTURE = jax.ShapeDtypeStruct((1, 16, 16, 3), np.float32)
 
 
 @pytest.fixture
 def look(random_params):
-    generator = Generator(4, 1, residual=True, colour_path=8)
+    generator = ResUnetGenerator(4, 1, residual=True, colour_path=8)
     kernels = jax.tree.map(np.float32, random_params(generator, PICTURE))
     return Look("mine", generator, kernels, Grain(0.02, 0.003))
 

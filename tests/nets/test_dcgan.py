@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from agreement import largest_gap
 
-from cinegan_jax.nets.dcgan import Discriminator, Generator
+from cinegan_jax.nets.dcgan import DcganDiscriminator, DcganGenerator
 from cinegan_jax.nets.norms import ALONE
 
 torch = pytest.importorskip("torch", reason="needs PyTorch")
@@ -25,11 +25,14 @@ class Case:
     def __init__(self, which: str, size: int, rng: np.random.Generator) -> None:
         self.is_generator = which == "generator"
         if self.is_generator:
-            self.ours: Any = Generator(size, WIDTH)
+            self.ours: Any = DcganGenerator(size, WIDTH)
             self.theirs = dcgan_in_torch.generator(size, Z, WIDTH)
             self.shape: tuple[int, ...] = (BATCH, Z)
         else:
-            self.ours, self.theirs = Discriminator(WIDTH), dcgan_in_torch.discriminator(size, WIDTH)
+            self.ours, self.theirs = (
+                DcganDiscriminator(WIDTH),
+                dcgan_in_torch.discriminator(size, WIDTH),
+            )
             self.shape = (BATCH, size, size, 3)
         self.rng = rng
         self.params = dcgan_in_torch.params_of(self.theirs)
@@ -134,7 +137,9 @@ def test_parameters_of_the_published_networks(
             for leaf in jax.tree.leaves(jax.eval_shape(module.init, jax.random.key(0), x)["params"])
         )
         for module, x in zip(
-            (Generator(size, maps), Discriminator(discriminators_maps)), inputs, strict=True
+            (DcganGenerator(size, maps), DcganDiscriminator(discriminators_maps)),
+            inputs,
+            strict=True,
         )
     )
     assert ours == theirs == counts
@@ -142,7 +147,10 @@ def test_parameters_of_the_published_networks(
 
 def test_initial_parameters_have_the_published_deviation() -> None:
     images = jnp.zeros((1, 32, 32, 3))
-    for module, x in ((Generator(32, 16), jnp.zeros((1, 100))), (Discriminator(16), images)):
+    for module, x in (
+        (DcganGenerator(32, 16), jnp.zeros((1, 100))),
+        (DcganDiscriminator(16), images),
+    ):
         params = jax.jit(module.init)(jax.random.key(1), x)["params"]
         for name, layer in params.items():
             if "kernel" in layer:
@@ -156,8 +164,8 @@ def test_initial_parameters_have_the_published_deviation() -> None:
 def test_bfloat16_inside_and_float32_at_the_ends() -> None:
     latents, images = jnp.zeros((2, Z)), jnp.zeros((2, 16, 16, 3))
     for module, x in (
-        (Generator(16, 4, dtype=jnp.bfloat16), latents),
-        (Discriminator(4, dtype=jnp.bfloat16), images),
+        (DcganGenerator(16, 4, dtype=jnp.bfloat16), latents),
+        (DcganDiscriminator(4, dtype=jnp.bfloat16), images),
     ):
         result, variables = jax.eval_shape(module.init_with_output, jax.random.key(0), x)
         assert result.dtype == jnp.float32

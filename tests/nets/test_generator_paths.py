@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from cinegan_jax.nets.norms import InstanceNorm, LayerNorm
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.blur import B3_SPLINE, BLUR_LEVELS, blur_pyramid
 from cinegan_jax.ops.images import pixel_shuffle
 from cinegan_jax.ops.lut import apply_lut
@@ -44,7 +44,7 @@ def test_blurs_have_the_documented_deviations() -> None:
 
 
 def test_with_zero_output_the_colour_table_is_the_result() -> None:
-    generator = Generator(width=4, num_blocks=1, residual=True, colour_table=5)
+    generator = ResUnetGenerator(width=4, num_blocks=1, residual=True, colour_table=5)
     photo, rng = _photo(), np.random.default_rng(1)
     params = generator.init(jax.random.key(0), photo)["params"]
     identity = generator.apply({"params": params}, photo)
@@ -55,7 +55,7 @@ def test_with_zero_output_the_colour_table_is_the_result() -> None:
 
 
 def test_the_colour_table_has_no_gradient_and_the_rest_has() -> None:
-    generator = Generator(width=4, num_blocks=1, residual=True, colour_table=5)
+    generator = ResUnetGenerator(width=4, num_blocks=1, residual=True, colour_table=5)
     photo = _photo()
     params = generator.init(jax.random.key(0), photo)["params"]
 
@@ -73,7 +73,9 @@ def test_light_far_away_reaches_a_pixel_only_through_the_glow_path() -> None:
     brighter[0, 20, 20] = 1.0
     rng = np.random.default_rng(0)
     for glow, changed in ((0, False), (4, True)):
-        generator = Generator(width=4, num_blocks=1, residual=True, colour_path=8, glow_path=glow)
+        generator = ResUnetGenerator(
+            width=4, num_blocks=1, residual=True, colour_path=8, glow_path=glow
+        )
         params = generator.init(jax.random.key(0), photo)["params"]
         # Zero the U-Net's features, so that only the other paths have an effect.
         kernel = rng.normal(size=params["colour_mix"]["kernel"].shape).astype(np.float32)
@@ -114,4 +116,4 @@ def test_layer_norm_keeps_levels_that_instance_norm_removes() -> None:
 )
 def test_invalid_combinations_of_fields_are_refused(fields: dict[str, int], needed: str) -> None:
     with pytest.raises(ValueError, match=needed):
-        Generator(width=4, **fields).init(jax.random.key(0), _photo())
+        ResUnetGenerator(width=4, **fields).init(jax.random.key(0), _photo())

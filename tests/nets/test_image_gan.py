@@ -11,7 +11,7 @@ import pytest
 from flax.traverse_util import flatten_dict
 from keras import layers
 
-from cinegan_jax.nets.image_gan import Discriminator, Generator
+from cinegan_jax.nets.image_gan import ImageGanDiscriminator, ImageGanGenerator
 from cinegan_jax.nets.norms import ALONE
 
 pytestmark = pytest.mark.agreement
@@ -54,9 +54,14 @@ def keras_discriminator(size: int, capacity: int) -> keras.Model:
 
 SIZE, Z, CAPACITY, BATCH = 16, 7, 4, 6
 NETWORKS = {
-    "generator": (Generator(SIZE, CAPACITY), keras_generator, (SIZE, Z, CAPACITY), (BATCH, Z)),
+    "generator": (
+        ImageGanGenerator(SIZE, CAPACITY),
+        keras_generator,
+        (SIZE, Z, CAPACITY),
+        (BATCH, Z),
+    ),
     "discriminator": (
-        Discriminator(CAPACITY),
+        ImageGanDiscriminator(CAPACITY),
         keras_discriminator,
         (SIZE, CAPACITY),
         (BATCH, SIZE, SIZE, 3),
@@ -151,7 +156,7 @@ def test_gradients(which: str, rng: np.random.Generator, random_params: Any) -> 
 
 def test_published_parameters() -> None:
     inputs = (jnp.zeros((1, 100)), jnp.zeros((1, 64, 64, 3)))
-    modules = (Generator(), Discriminator())
+    modules = (ImageGanGenerator(64, 16), ImageGanDiscriminator(16))
     shapes = [
         jax.eval_shape(module.init, jax.random.key(0), x)["params"]
         for module, x in zip(modules, inputs, strict=True)
@@ -164,8 +169,8 @@ def test_published_parameters() -> None:
 
 def test_bfloat16_inside_and_float32_at_the_ends() -> None:
     for module, x in (
-        (Generator(16, 4, dtype=jnp.bfloat16), jnp.zeros((2, Z))),
-        (Discriminator(4, dtype=jnp.bfloat16), jnp.zeros((2, 16, 16, 3))),
+        (ImageGanGenerator(16, 4, dtype=jnp.bfloat16), jnp.zeros((2, Z))),
+        (ImageGanDiscriminator(4, dtype=jnp.bfloat16), jnp.zeros((2, 16, 16, 3))),
     ):
         result, variables = jax.eval_shape(module.init_with_output, jax.random.key(0), x)
         assert result.dtype == jnp.float32

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cinegan_jax.nets.patchgan import Discriminator
+from cinegan_jax.nets.patchgan import PatchDiscriminator
 
 pytestmark = pytest.mark.agreement
 
@@ -37,7 +37,7 @@ def test_parity_with_keras(
     copy_to_keras: Callable[[Any, Any], None],
 ) -> None:
     pair = rng.uniform(-1, 1, (2, 32, 32, 6)).astype(np.float32)
-    discriminator, reference = Discriminator(), keras_discriminator(64)
+    discriminator, reference = PatchDiscriminator(), keras_discriminator(64)
     params = random_params(discriminator, pair)
     copy_to_keras(params, reference)
     outputs = reference.predict_on_batch(pair)
@@ -47,18 +47,18 @@ def test_parity_with_keras(
 
 
 def test_published_parameter_count() -> None:
-    shapes = jax.eval_shape(Discriminator().init, jax.random.key(0), jnp.zeros((1, 64, 64, 6)))
+    shapes = jax.eval_shape(PatchDiscriminator().init, jax.random.key(0), jnp.zeros((1, 64, 64, 6)))
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 2_769_601
 
 
 def test_every_convolution_is_spectrally_normalised() -> None:
-    shapes = jax.eval_shape(Discriminator(8).init, jax.random.key(0), jnp.zeros((1, 8, 8, 6)))
+    shapes = jax.eval_shape(PatchDiscriminator(8).init, jax.random.key(0), jnp.zeros((1, 8, 8, 6)))
     with_kernel = {name for name, layer in shapes["params"].items() if "kernel" in layer}
-    assert with_kernel == set(Discriminator.spectral_layers)
+    assert with_kernel == set(PatchDiscriminator.spectral_layers)
 
 
 def test_bfloat16_features_and_float32_logits() -> None:
-    discriminator, pair = Discriminator(8, dtype=jnp.bfloat16), jnp.zeros((1, 40, 24, 6))
+    discriminator, pair = PatchDiscriminator(8, dtype=jnp.bfloat16), jnp.zeros((1, 40, 24, 6))
     (logits, features), variables = jax.eval_shape(
         discriminator.init_with_output, jax.random.key(0), pair
     )

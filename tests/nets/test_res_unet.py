@@ -9,7 +9,7 @@ import pytest
 from flax.traverse_util import flatten_dict
 from keras import layers
 
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 pytestmark = pytest.mark.agreement
 
@@ -78,7 +78,7 @@ def test_parity_with_keras(
 ) -> None:
     """Compares networks of the published width and depth."""
     photo = signed_images(rng, 2, 32, 32, 3)
-    generator = Generator()
+    generator = ResUnetGenerator()
     params = random_params(generator, photo)
     with jax.numpy_rank_promotion("allow"):
         reference = keras_generator(width=64, num_blocks=9)
@@ -89,14 +89,14 @@ def test_parity_with_keras(
 
 
 def test_published_parameter_count() -> None:
-    shapes = jax.eval_shape(Generator().init, jax.random.key(0), jnp.zeros((1, 512, 512, 3)))
+    shapes = jax.eval_shape(ResUnetGenerator().init, jax.random.key(0), jnp.zeros((1, 512, 512, 3)))
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == 51_821_663
 
 
 @pytest.mark.parametrize("shape", [(1, 36, 32, 3), (1, 32, 4, 3), (32, 32, 3)])
 def test_sizes_must_be_multiples_of_8(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=rf"multiples of 8, got \({shape[0]}, {shape[1]}, "):
-        jax.eval_shape(Generator(8, 1).init, jax.random.key(0), jnp.zeros(shape))
+        jax.eval_shape(ResUnetGenerator(8, 1).init, jax.random.key(0), jnp.zeros(shape))
 
 
 def test_residual_generator_starts_as_the_identity(
@@ -104,7 +104,7 @@ def test_residual_generator_starts_as_the_identity(
 ) -> None:
     """Holds for any parameters of the other layers; the zero kernel still has a gradient."""
     photo = signed_images(rng, 1, 16, 24, 3)
-    generator = Generator(8, 1, residual=True, colour_path=32)
+    generator = ResUnetGenerator(8, 1, residual=True, colour_path=32)
     params = random_params(generator, photo)
     start = jax.jit(lambda key: generator.init(key, photo)["params"]["output"])(jax.random.key(0))
 
@@ -127,7 +127,7 @@ def test_colour_path_alone_is_a_function_of_each_pixel(
 ) -> None:
     """With the U-Net's features at zero only the pointwise path remains; compare with numpy."""
     photo = signed_images(rng, 2, 8, 16, 3)
-    generator = Generator(8, 1, residual=residual, colour_path=32)
+    generator = ResUnetGenerator(8, 1, residual=residual, colour_path=32)
     params = random_params(generator, photo)
     params["up3"]["join"]["norm"] = jax.tree.map(np.zeros_like, params["up3"]["join"]["norm"])
 
@@ -144,7 +144,7 @@ def test_colour_path_alone_is_a_function_of_each_pixel(
 
 def test_bfloat16_activations_with_float32_masters_and_result(rng: np.random.Generator) -> None:
     photo = signed_images(rng, 1, 16, 16, 3)
-    generator = Generator(8, 1, residual=True, colour_path=32, dtype=jnp.bfloat16)
+    generator = ResUnetGenerator(8, 1, residual=True, colour_path=32, dtype=jnp.bfloat16)
     variables = jax.eval_shape(generator.init, jax.random.key(0), photo)
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype(jnp.float32)}
     shapes = jax.eval_shape(
@@ -158,7 +158,7 @@ def test_bfloat16_activations_with_float32_masters_and_result(rng: np.random.Gen
 
 
 def test_spectral_layers_are_the_strided_convolutions() -> None:
-    shapes = jax.eval_shape(Generator(8, 1).init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    shapes = jax.eval_shape(ResUnetGenerator(8, 1).init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
     kernels = flatten_dict(shapes["params"], sep="/")
-    assert Generator.spectral_layers == ("e2/conv", "e3/conv", "e4/conv")
-    assert all(f"{layer}/kernel" in kernels for layer in Generator.spectral_layers)
+    assert ResUnetGenerator.spectral_layers == ("e2/conv", "e3/conv", "e4/conv")
+    assert all(f"{layer}/kernel" in kernels for layer in ResUnetGenerator.spectral_layers)

@@ -15,7 +15,7 @@ from cinegan_jax.families.api import Aux
 from cinegan_jax.families.registry import FAMILIES
 from cinegan_jax.health.monitor import UnhealthyRun
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 CHECKS = {"health.every_steps": 2, "health.grace_steps": 0}
 ALWAYS = {**CHECKS, "health.divergence.patience": 2, "health.divergence.gradient_to_start": 0.0}
@@ -49,7 +49,7 @@ def marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def start(workdir: Path, settings: dict[str, Any]) -> Path:
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
     return workdir
 
 

@@ -17,7 +17,7 @@ from cinegan_jax import losses
 from cinegan_jax.data.pipeline import TrainBatches
 from cinegan_jax.families.cinegan import CineGan
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 SMALL = {
     **runs.TINY,
@@ -69,7 +69,7 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def alarms(workdir: Path, settings: dict[str, Any]) -> set[str]:
     """The rules whose alarms a run raises."""
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
     lines = (workdir / "health.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     checks = [r["step"] for r in records if r["kind"] == "check"]

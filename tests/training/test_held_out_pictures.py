@@ -10,7 +10,7 @@ from scipy.special import expit
 from toy_latent_family import ToyLatentFamily
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data.images import PictureFiles
+from cinegan_jax.data.images import ImageFiles
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shapes import DrawnShapes
 from cinegan_jax.families.api import example_keys
@@ -21,11 +21,11 @@ from cinegan_jax.metrics.set_distances import (
     random_set_scores,
 )
 from cinegan_jax.ops.images import to_signed, to_uint8
-from cinegan_jax.pages.image_grid import CAPTION, GUTTER, picture_grid, score_captions
-from cinegan_jax.training.held_out import CHUNK, HeldOutPictures
+from cinegan_jax.pages.image_grid import CAPTION, GUTTER, image_grid, score_captions
+from cinegan_jax.training.held_out import CHUNK, HeldOutPictures, make_held_out
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import Networks
-from cinegan_jax.training.train import make_held_out, train
+from cinegan_jax.training.train import run_training
 
 SIZE = 32
 
@@ -64,7 +64,7 @@ def test_scores_compare_as_many_pictures_as_are_held_out() -> None:
 
 
 def test_modes_are_counted_of_drawn_shapes_alone() -> None:
-    test = PictureFiles({path.stem: path for path in sample_photos("test")})
+    test = ImageFiles({path.stem: path for path in sample_photos("test")})
     held_out = HeldOutPictures(ToyLatentFamily(), test, 4, SIZE, "centre", judged=False)
     assert {name for name, _ in held_out.scores(networks(1))} == {
         "feature_distance",
@@ -76,7 +76,7 @@ def test_a_grid_shows_the_same_latents_again_and_again() -> None:
     held_out = make()
     for seed in (1, 2):
         grid = held_out.grid(networks(seed))
-        np.testing.assert_array_equal(grid, picture_grid(made(networks(seed), 0), 8))
+        np.testing.assert_array_equal(grid, image_grid(made(networks(seed), 0), 8))
     np.testing.assert_array_equal(held_out.grid(networks(1)), held_out.grid(networks(1)))
 
 
@@ -88,12 +88,12 @@ def test_over_each_picture_stands_how_real_the_discriminator_finds_it() -> None:
     assert len(set(captions)) > 1
     grid = make(judged=True).grid(nets)
     assert grid.shape[0] == 8 * (CAPTION + SIZE + GUTTER) + GUTTER
-    np.testing.assert_array_equal(grid, picture_grid(pictures, 8, captions))
+    np.testing.assert_array_equal(grid, image_grid(pictures, 8, captions))
     assert captions == score_captions(np.asarray(family.judge(*nets, to_signed(pictures))))
 
 
 def test_a_set_of_one_picture_cannot_be_compared() -> None:
-    with pytest.raises(UserError, match=r"of 1000 pictures 1 can be read at 32x32"):
+    with pytest.raises(UserError, match=r"1 of 1000 images can be read at 32x32"):
         make(count=1)
 
 
@@ -110,7 +110,7 @@ def test_a_best_metric_that_is_not_measured_is_named(
     pairs = small_pairs if "family" in settings else {}
     run = Run(runs.config_of({**runs.TOY_LATENT, **settings, **pairs}))
     with pytest.raises(UserError, match=named):
-        train(run, tmp_path / "run")
+        run_training(run, tmp_path / "run")
 
 
 def test_discriminators_of_pairs_judge_no_picture_alone(small_pairs: dict[str, Any]) -> None:

@@ -84,7 +84,7 @@ def test_progress_tells_means_and_rates(tmp_path: Path, monkeypatch: pytest.Monk
         }
     )
     assert said.getvalue() == (
-        "step 30/100  epoch 0.75  32.0 pairs/s (8.0 a device)  ETA 0:00:35  l1 1.5  score -0.75"
+        "step 30/100  epoch 0.75  32.0 pairs/s (8.0 per device)  ETA 0:00:35  l1 1.5  score -0.75"
         "  6 non-finite steps skipped\n"
     )
 
@@ -92,11 +92,11 @@ def test_progress_tells_means_and_rates(tmp_path: Path, monkeypatch: pytest.Monk
 def test_pictures_are_counted_as_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "perf_counter", itertools.count(0.0, 5.0).__next__)
     with MetricsLog(tmp_path, 20) as log:
-        progress, said = make_progress(log, learns_from="pictures")
+        progress, said = make_progress(log, learns_from="images")
         progress(30, state_with())
-    assert "  32.0 pictures/s (8.0 a device)  " in said.getvalue()
+    assert "  32.0 pictures/s (8.0 per device)  " in said.getvalue()
     (record,) = records(tmp_path)
-    assert record["timing"]["pictures_per_second"] == 10 * 16 / 5
+    assert record["timing"]["images_per_second"] == 10 * 16 / 5
 
 
 def test_a_slow_loader_is_named(
@@ -131,6 +131,14 @@ def test_a_window_without_a_finite_step_has_no_means(tmp_path: Path) -> None:
         progress(30, state_with({"l1": 0.0}, count=0, skipped=10))
     (record,) = records(tmp_path)
     assert record["l1"] is None
+
+
+def test_a_run_that_has_just_recovered_goes_on() -> None:
+    """The step before reached the limit, and the present one is finite again."""
+    guard = NonFiniteGuard(5, lambda tree: tree, lambda: 40)
+    assert guard(50, state_with(skipped=9, in_a_row=5, broken={"l1": True})) == {}
+    assert guard(51, state_with(skipped=9, in_a_row=0)) == {}
+    assert guard(52, state_with(skipped=9, in_a_row=0)) == {}
 
 
 def test_few_nonfinite_steps_are_passed_over() -> None:

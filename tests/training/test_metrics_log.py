@@ -12,7 +12,8 @@ from etils import epath
 from PIL import Image
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from cinegan_jax.training.metrics_log import MetricsLog, drop_records_after
+from cinegan_jax.training.metrics_log import MetricsLog
+from cinegan_jax.training.record_files import drop_records_after
 
 
 def records(workdir: Path) -> list[dict]:

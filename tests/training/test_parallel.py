@@ -12,19 +12,21 @@ from agreement import largest_gap
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.cinegan import CineGan, LossWeights
-from cinegan_jax.nets.patchgan import Discriminator
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.patchgan import PatchDiscriminator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
+from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
-from cinegan_jax.training.partitioning import MeshJit, Pmap, make_partitioner
+from cinegan_jax.training.partitioning import MeshJit, make_partitioner
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.state import TrainState, init_state, networks_of
-from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
 
 pytestmark = pytest.mark.agreement
 
 PAIRS, SIZE = 8, 64
 FAMILY = CineGan(
-    Generator(width=4, num_blocks=1),
-    Discriminator(width=4),
+    ResUnetGenerator(width=4, num_blocks=1),
+    PatchDiscriminator(width=4),
     LossWeights(feature_matching=1.0, perceptual=0.0, total_variation=0.1, l1=1.0),
     "",
 )
@@ -129,7 +131,11 @@ EVERYTHING = Adversarial(
 def test_all_stabilisers_together_are_the_same_on_all_lowerings(name):
     weights = LossWeights(feature_matching=1.0, perceptual=0.0, lab=0.1, histogram=1.0)
     family = CineGan(
-        Generator(width=4, num_blocks=1), Discriminator(width=4), weights, "", EVERYTHING
+        ResUnetGenerator(width=4, num_blocks=1),
+        PatchDiscriminator(width=4),
+        weights,
+        "",
+        EVERYTHING,
     )
     shapes = {n: jax.ShapeDtypeStruct((2 * PAIRS, SIZE, SIZE, 3), np.uint8) for n in SHAPES}
     optimizers = {

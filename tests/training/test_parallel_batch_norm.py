@@ -13,10 +13,13 @@ from agreement import largest_gap
 from cinegan_jax.families.adversarial import Adversarial
 from cinegan_jax.families.alternating import AlternatingGan
 from cinegan_jax.nets import dcgan, image_gan
+from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
-from cinegan_jax.training.partitioning import MeshJit, Partitioner, Pmap, make_partitioner
+from cinegan_jax.training.partitioner import Partitioner
+from cinegan_jax.training.partitioning import MeshJit, make_partitioner
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.state import TrainState, init_state
-from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
 
 pytestmark = pytest.mark.agreement
 
@@ -33,15 +36,17 @@ EVERYTHING = Adversarial(
     generator_updates=2,
 )
 FAMILIES = {
-    "dcgan": AlternatingGan(dcgan.Generator(SIZE, 4), dcgan.Discriminator(4), Z, LOGISTIC),
+    "dcgan": AlternatingGan(
+        dcgan.DcganGenerator(SIZE, 4), dcgan.DcganDiscriminator(4), Z, LOGISTIC
+    ),
     "image_gan": AlternatingGan(
-        image_gan.Generator(SIZE, 4), image_gan.Discriminator(4), Z, LOGISTIC
+        image_gan.ImageGanGenerator(SIZE, 4), image_gan.ImageGanDiscriminator(4), Z, LOGISTIC
     ),
     "all stabilisers": AlternatingGan(
-        dcgan.Generator(SIZE, 4), dcgan.Discriminator(4), Z, EVERYTHING
+        dcgan.DcganGenerator(SIZE, 4), dcgan.DcganDiscriminator(4), Z, EVERYTHING
     ),
     "replica": AlternatingGan(
-        dcgan.Generator(SIZE, 4), dcgan.Discriminator(4), Z, LOGISTIC, "replica"
+        dcgan.DcganGenerator(SIZE, 4), dcgan.DcganDiscriminator(4), Z, LOGISTIC, "replica"
     ),
 }
 LOWERINGS = {

@@ -12,11 +12,11 @@ import runs
 from etils import epath
 
 from cinegan_jax.checkpointing.step_folder import find_damage
-from cinegan_jax.evaluation.evaluate import evaluate as score
-from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
-from cinegan_jax.evaluation.result_file import load
+from cinegan_jax.evaluation.evaluate import workdir_target
+from cinegan_jax.evaluation.paired_target import PairedTarget, score_pairs
+from cinegan_jax.evaluation.result import load
 from cinegan_jax.evaluation.scope import Scope
-from cinegan_jax.evaluation.target import workdir_target
+from cinegan_jax.metrics.registry import MAIN_METRICS
 
 LAST = 8
 TOY: dict[str, Any] = {
@@ -251,7 +251,10 @@ def test_evaluation_is_shared_by_two_processes_and_written_by_the_first(
     together = load(alone / "evaluation.json")
     target = workdir_target(alone, runs.config_of(toy))
     scope = Scope(metrics=MAIN_METRICS)
-    one = score(target.test_pairs, target.methods, target.about, scope, devices=jax.devices()[:1])
+    assert isinstance(target, PairedTarget)
+    one = score_pairs(
+        target.test_pairs, target.methods, target.about, scope, devices=jax.devices()[:1]
+    )
     assert [photo.name for photo in together.photos] == [photo.name for photo in one.photos]
     for ours, theirs in zip(together.photos, one.photos, strict=True):
         for metric, value in theirs.scores.items():

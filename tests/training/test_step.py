@@ -15,18 +15,19 @@ from toy_family import ToyFamily
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.api import step_context
 from cinegan_jax.families.cinegan import CineGan, LossWeights
-from cinegan_jax.nets.patchgan import Discriminator
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.patchgan import PatchDiscriminator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
+from cinegan_jax.training.gradients import accumulate, metric_names
 from cinegan_jax.training.optimizers import AdamSettings, make_adam
-from cinegan_jax.training.partitioning import Pmap
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.state import TrainState, init_state
-from cinegan_jax.training.step import StepSettings, accumulate, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
 
 pytestmark = pytest.mark.agreement
 
 SIZE = 32
 WEIGHTS = LossWeights(perceptual=0.0, feature_matching=1.0, l1=10.0)
-FAMILY = CineGan(Generator(width=4, num_blocks=1), Discriminator(width=4), WEIGHTS, "")
+FAMILY = CineGan(ResUnetGenerator(width=4, num_blocks=1), PatchDiscriminator(width=4), WEIGHTS, "")
 SETTINGS = StepSettings(ema_decay=0.75)
 SHAPES = dict.fromkeys(("input", "target"), jax.ShapeDtypeStruct((8, SIZE, SIZE, 3), np.uint8))
 
@@ -209,8 +210,8 @@ def test_loss_falls_when_overfitting_two_pairs(rng):
 def test_bf16_networks_keep_float32_masters_and_losses(rng):
     dtype = jnp.dtype(jnp.bfloat16)
     family = CineGan(
-        Generator(width=4, num_blocks=1, dtype=dtype),
-        Discriminator(width=4, dtype=dtype),
+        ResUnetGenerator(width=4, num_blocks=1, dtype=dtype),
+        PatchDiscriminator(width=4, dtype=dtype),
         WEIGHTS,
         "",
     )

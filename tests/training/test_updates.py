@@ -15,17 +15,13 @@ from toy_family import ToyFamily
 
 from cinegan_jax.families.api import Aux, Update, Variables
 from cinegan_jax.ops.images import to_signed
-from cinegan_jax.training.partitioning import MeshJit, Partitioner, Pmap, make_partitioner
+from cinegan_jax.training.gradients import metric_names, minibatch_count, minibatches
+from cinegan_jax.training.partitioner import Partitioner
+from cinegan_jax.training.partitioning import MeshJit, make_partitioner
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState, init_state
-from cinegan_jax.training.step import (
-    StepSettings,
-    make_measured_step,
-    make_train_step,
-    metric_names,
-    minibatch_count,
-    minibatches,
-)
+from cinegan_jax.training.step import StepSettings, make_measured_step, make_train_step
 
 pytestmark = pytest.mark.agreement
 

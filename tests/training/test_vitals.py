@@ -16,14 +16,12 @@ from toy_family import ToyFamily
 from cinegan_jax.core.types import Scalar
 from cinegan_jax.families.api import Aux
 from cinegan_jax.training.diagnostics import image_diagnostics
-from cinegan_jax.training.partitioning import MeshJit, Partitioner, Pmap, make_partitioner
+from cinegan_jax.training.gradients import metric_names
+from cinegan_jax.training.partitioner import Partitioner
+from cinegan_jax.training.partitioning import MeshJit, make_partitioner
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.state import TrainState, init_state
-from cinegan_jax.training.step import (
-    StepSettings,
-    make_measured_step,
-    make_train_step,
-    metric_names,
-)
+from cinegan_jax.training.step import StepSettings, make_measured_step, make_train_step
 
 PAIRS, SIZE = 16, 64
 PICTURES = jax.ShapeDtypeStruct((PAIRS, SIZE, SIZE, 3), np.uint8)

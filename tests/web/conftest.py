@@ -9,7 +9,7 @@ from serving import Darkroom, serving
 
 from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.look_file import read_look, write_look
-from cinegan_jax.nets.res_unet import Generator
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.web import server
 from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.worker import Worker
@@ -32,7 +32,7 @@ def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
 
 def _small_look() -> Look:
     rng = np.random.default_rng(0)
-    generator = Generator(width=2, num_blocks=1)
+    generator = ResUnetGenerator(width=2, num_blocks=1)
     photo = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
     shapes = jax.eval_shape(generator.init, jax.random.key(0), photo)["params"]
     kernels = jax.tree.map(lambda s: rng.normal(0, 0.3, s.shape).astype(np.float32), shapes)

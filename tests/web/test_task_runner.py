@@ -93,7 +93,7 @@ def test_a_bad_file_is_told_of_in_words(darkroom: Darkroom, name: str) -> None:
 def test_too_many_pixels_are_refused(darkroom: Darkroom) -> None:
     answer = apply(darkroom, hostile.jpeg(501, 1000))
     assert answer.status_code == 422
-    assert "at most 0.5 are taken" in answer.json()["error"]
+    assert "at most 0.5 are allowed" in answer.json()["error"]
 
 
 def test_the_whole_photo_at_once_must_be_small(darkroom: Darkroom) -> None:
@@ -107,7 +107,7 @@ def test_the_whole_photo_at_once_must_be_small(darkroom: Darkroom) -> None:
     [
         ({"look": "none"}, f"look 'none' is not one of {DEFAULT_LOOK}"),
         ({"look": "../../etc/passwd"}, "is not one of"),
-        ({"format": "doc"}, "unknown picture format 'doc'"),
+        ({"format": "doc"}, "unknown image format 'doc'"),
     ],
 )
 def test_wrong_choices_are_named(darkroom: Darkroom, fields: dict[str, str], words: str) -> None:
