@@ -32,7 +32,7 @@ def test_jax_alone_gives_the_same_images(
 ) -> None:
     """Runs in another process at three sizes, one of them with a batch of two."""
     look = random_look(ResUnetGenerator(4, 1))
-    files = [tmp_path / name for name in ("look.stablehlo", "photos.npz", "pictures.npz")]
+    files = [tmp_path / name for name in ("look.stablehlo", "photos.npz", "images.npz")]
     files[0].write_bytes(to_stablehlo(look, np.float32))
     shapes = ((1, 64, 64, 3), (2, 24, 40, 3), (1, 8, 72, 3))
     pairs = {str(shape): unit_images(look, *shape) for shape in shapes}

@@ -23,8 +23,8 @@ class Case:
     """One network, the same network in PyTorch, and random inputs."""
 
     def __init__(self, which: str, size: int, rng: np.random.Generator) -> None:
-        self.makes_images = which == "generator"
-        if self.makes_images:
+        self.is_generator = which == "generator"
+        if self.is_generator:
             self.ours: Any = DcganGenerator(size, WIDTH)
             self.theirs = dcgan_in_torch.generator(size, Z, WIDTH)
             self.shape: tuple[int, ...] = (BATCH, Z)
@@ -42,7 +42,7 @@ class Case:
         return self.rng.normal(size=self.shape).astype(np.float32)
 
     def for_torch(self, x: np.ndarray) -> Any:
-        x = x[:, None, None] if self.makes_images else x
+        x = x[:, None, None] if self.is_generator else x
         return torch.from_numpy(x).movedim(-1, 1)
 
     def outputs(self, statistics: Any, x: np.ndarray, replicas: Any) -> tuple[dict[str, Any], Any]:

@@ -22,7 +22,7 @@ from cinegan_jax.metrics.set_distances import (
 )
 from cinegan_jax.ops.images import to_signed, to_uint8
 from cinegan_jax.pages.image_grid import CAPTION, GUTTER, image_grid, score_captions
-from cinegan_jax.training.held_out import CHUNK, HeldOutImages, make_held_out
+from cinegan_jax.training.held_out import _CHUNK, HeldOutImages, make_held_out
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import Networks
 from cinegan_jax.training.train import run_training
@@ -47,7 +47,7 @@ def make(judged: bool = False, count: int = 100) -> HeldOutImages:
 def made(nets: Networks, chunk: int) -> np.ndarray:
     """The images of a chunk, by the family's own parts."""
     family = ToyLatentFamily()
-    keys = example_keys(jax.random.fold_in(jax.random.key(0), chunk), CHUNK)
+    keys = example_keys(jax.random.fold_in(jax.random.key(0), chunk), _CHUNK)
     return np.asarray(to_uint8(family.decode(*nets, family.latents(keys))))
 
 
