@@ -155,9 +155,9 @@ class Run:
     def batch_shapes(self, examples: int) -> dict[str, Any]:
         """Return the shapes of a batch of `examples` examples."""
         size = self.config.data.size
-        picture = jax.ShapeDtypeStruct((examples, size, size, 3), np.uint8)
-        pair = {"input": picture, "target": picture}
-        return pair if self.family.learns_from == "pairs" else {"target": picture}
+        image = jax.ShapeDtypeStruct((examples, size, size, 3), np.uint8)
+        pair = {"input": image, "target": image}
+        return pair if self.family.learns_from == "pairs" else {"target": image}
 
     def frozen_shapes(self) -> Any:
         """Shapes of the frozen arrays; no file is read."""

@@ -108,7 +108,7 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
-    """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' images of them."""
+    """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' outputs for them."""
     rng = np.random.default_rng(7)
     path = tmp_path_factory.mktemp("keras") / "generator.keras"
     photos = rng.uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)

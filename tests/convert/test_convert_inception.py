@@ -1,4 +1,4 @@
-"""Inception's weights from pytorch-fid's file, held against PyTorch with random ones."""
+"""Inception's weights from pytorch-fid's file, compared with PyTorch."""
 
 import hashlib
 import pickle
@@ -12,7 +12,7 @@ import pytest
 import safetensors
 from typer.testing import CliRunner
 
-from cinegan_jax.convert import inception as convert
+from cinegan_jax.convert import inception
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.nets.inception import InceptionPool3, load_inception
@@ -77,7 +77,7 @@ def refuse(source: Path, tmp_path: Path, message: str) -> None:
     output = tmp_path / "out"
     output.write_text("as it was")
     with pytest.raises(UserError, match=message) as error:
-        convert.convert_inception(source, output, allow_unknown=True)
+        inception.convert_inception(source, output, allow_unknown=True)
     assert str(source) in str(error.value)
     assert output.read_text() == "as it was"
 
@@ -90,16 +90,18 @@ def saved(content: object, tmp_path: Path) -> Path:
 def test_unknown_checksum_is_refused_with_both(tmp_path: Path) -> None:
     path = saved({}, tmp_path)
     with pytest.raises(UserError, match=r"6726825d.*--allow-unknown") as error:
-        convert.convert_inception(path, tmp_path / "out")
+        inception.convert_inception(path, tmp_path / "out")
     assert hashlib.sha256(path.read_bytes()).hexdigest() in str(error.value)
     assert not (tmp_path / "out").exists()
 
 
 def test_known_checksum_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = saved({"a": torch.zeros(3)}, tmp_path)
-    monkeypatch.setattr(convert, "SHA256_PREFIX", hashlib.sha256(path.read_bytes()).hexdigest()[:8])
+    monkeypatch.setattr(
+        inception, "SHA256_PREFIX", hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    )
     with pytest.raises(UserError, match="has no classifier"):  # and not: another checksum
-        convert.convert_inception(path, tmp_path / "out")
+        inception.convert_inception(path, tmp_path / "out")
 
 
 def test_inception_of_torchvision_is_refused(tmp_path: Path) -> None:
@@ -155,4 +157,4 @@ def test_torch_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def test_output_that_cannot_be_written(pth: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Cannot write .*file/out"):
-        convert.convert_inception(pth, tmp_path / "file" / "out", allow_unknown=True)
+        inception.convert_inception(pth, tmp_path / "file" / "out", allow_unknown=True)

@@ -10,7 +10,7 @@ import pytest
 import safetensors
 from typer.testing import CliRunner
 
-from cinegan_jax.convert import lpips as convert
+from cinegan_jax.convert import lpips
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.metrics.lpips import load_lpips, lpips_weight_shapes
@@ -32,7 +32,7 @@ def alexnet(torch: ModuleType, tmp_path: Path) -> Path:
 
 
 def test_every_array_comes_from_its_place(torch: ModuleType, alexnet: Path, tmp_path: Path) -> None:
-    convert.convert_lpips(alexnet, tmp_path / "out", "alex", allow_unknown=True)
+    lpips.convert_lpips(alexnet, tmp_path / "out", "alex", allow_unknown=True)
     state = torch.load(alexnet, weights_only=True)
     found = load_lpips(tmp_path / "out")
     for layer, place in {"conv1": 0, "conv2": 3, "conv3": 6, "conv4": 8, "conv5": 10}.items():
@@ -54,7 +54,7 @@ def test_every_array_comes_from_its_place(torch: ModuleType, alexnet: Path, tmp_
 @pytest.mark.parametrize("net", ["alex", "vgg"])
 def test_heads_fit_the_backbone_and_only_add(net: str) -> None:
     """The paper constrains them to be zero or more."""
-    heads = convert.read_heads(net)
+    heads = lpips.read_heads(net)
     shapes = lpips_weight_shapes(net)
     assert [head.shape for head in heads] == [shapes[f"heads/{i}"] for i in range(1, 6)]
     assert all(head.min() >= 0 and head.max() > 0 for head in heads)
@@ -67,7 +67,7 @@ def test_heads_are_those_of_the_attribution() -> None:
         "vgg": [6.925992, 8.858335, 17.515005, 51.521324, 47.034851],
     }
     for net, wanted in sums.items():
-        found = [head.sum(dtype=np.float64) for head in convert.read_heads(net)]
+        found = [head.sum(dtype=np.float64) for head in lpips.read_heads(net)]
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
@@ -76,7 +76,7 @@ def refuse(source: Path, tmp_path: Path, message: str, net: str = "alex") -> Non
     output = tmp_path / "out"
     output.write_text("as it was")
     with pytest.raises(UserError, match=message) as error:
-        convert.convert_lpips(source, output, net, allow_unknown=True)
+        lpips.convert_lpips(source, output, net, allow_unknown=True)
     assert str(source) in str(error.value)
     assert output.read_text() == "as it was"
 
@@ -125,10 +125,10 @@ def test_checksum_decides_what_is_known(
 ) -> None:
     sha256 = hashlib.sha256(alexnet.read_bytes()).hexdigest()
     with pytest.raises(UserError, match=rf"{sha256}; .*SHA-256 7be5be79\.\.\. or 4df8aa71\.\.\."):
-        convert.convert_lpips(alexnet, tmp_path / "out", "alex")
-    known = convert.FILES["alex"]._replace(sha256_prefixes=(sha256[:8],))
-    monkeypatch.setitem(convert.FILES, "alex", known)
-    convert.convert_lpips(alexnet, tmp_path / "out", "alex")
+        lpips.convert_lpips(alexnet, tmp_path / "out", "alex")
+    known = lpips.FILES["alex"]._replace(sha256_prefixes=(sha256[:8],))
+    monkeypatch.setitem(lpips.FILES, "alex", known)
+    lpips.convert_lpips(alexnet, tmp_path / "out", "alex")
     assert load_lpips(tmp_path / "out").name == "lpips_alex"
 
 

@@ -19,7 +19,7 @@ from click.testing import Result
 from keras.src.legacy.saving import legacy_h5_format
 from typer.testing import CliRunner
 
-from cinegan_jax.convert import vgg19 as convert
+from cinegan_jax.convert import vgg19
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.convert.source_files import file_digests
 from cinegan_jax.core.errors import UserError
@@ -89,7 +89,7 @@ def test_layout_that_keras_writes(tmp_path: Path) -> None:
     model = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3))
     with h5py.File(tmp_path / "keras.h5", "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, model)
-    convert.convert_vgg19(tmp_path / "keras.h5", tmp_path / "out", allow_unknown=True)
+    vgg19.convert_vgg19(tmp_path / "keras.h5", tmp_path / "out", allow_unknown=True)
     weights = load_vgg19(tmp_path / "out")
     assert weights.preprocessing == "keras"
     for name in NAMES:
@@ -100,7 +100,7 @@ def test_layout_that_keras_writes(tmp_path: Path) -> None:
 
 def test_layout_of_the_official_files(old_keras: Path, layers: Layers, tmp_path: Path) -> None:
     output = tmp_path / "new" / "vgg19.safetensors"
-    convert.convert_vgg19(old_keras, output, allow_unknown=True)
+    vgg19.convert_vgg19(old_keras, output, allow_unknown=True)
     got = load_vgg19(output).layers
     for name, (kernel, bias) in layers.items():
         np.testing.assert_array_equal(got[name]["kernel"], kernel)
@@ -127,7 +127,7 @@ def test_torchvision_file_gives_torch_features(
     state["classifier.6.bias"] = torch.zeros(1000)
     path = tmp_path / "vgg19.pth"
     torch.save(state, path, _use_new_zipfile_serialization=zipped)
-    convert.convert_vgg19(path, tmp_path / "out", allow_unknown=True)
+    vgg19.convert_vgg19(path, tmp_path / "out", allow_unknown=True)
     weights = load_vgg19(tmp_path / "out")
     assert weights.preprocessing == "torchvision"
 
@@ -145,7 +145,7 @@ def test_torchvision_file_gives_torch_features(
 def test_unknown_checksum_is_refused_with_both(old_keras: Path, tmp_path: Path) -> None:
     content = old_keras.read_bytes()
     with pytest.raises(UserError) as error:
-        convert.convert_vgg19(old_keras, tmp_path / "out")
+        vgg19.convert_vgg19(old_keras, tmp_path / "out")
     for checksum in (
         hashlib.md5(content).hexdigest(),
         hashlib.sha256(content).hexdigest(),
@@ -161,12 +161,12 @@ def test_unknown_checksum_is_refused_with_both(old_keras: Path, tmp_path: Path) 
 def test_checksums_are_those_that_keras_knows() -> None:
     import inspect
 
-    from keras.src.applications import vgg19
+    from keras.src.applications import vgg19 as keras_vgg19
 
-    source = inspect.getsource(vgg19)
-    assert vgg19.WEIGHTS_PATH_NO_TOP == convert.KERAS_URL
-    assert f'file_hash="{convert.KERAS_NOTOP_MD5}"' in source
-    assert f'file_hash="{convert.KERAS_FULL_MD5}"' in source
+    source = inspect.getsource(keras_vgg19)
+    assert keras_vgg19.WEIGHTS_PATH_NO_TOP == vgg19.KERAS_URL
+    assert f'file_hash="{vgg19.KERAS_NOTOP_MD5}"' in source
+    assert f'file_hash="{vgg19.KERAS_FULL_MD5}"' in source
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_known_checksum_is_taken(
 ) -> None:
     digests = file_digests(old_keras)
     value = digests.md5 if known.startswith("KERAS") else digests.sha256[:8]
-    monkeypatch.setattr(convert, known, value)
-    convert.convert_vgg19(old_keras, tmp_path / "out")
+    monkeypatch.setattr(vgg19, known, value)
+    vgg19.convert_vgg19(old_keras, tmp_path / "out")
     load_vgg19(tmp_path / "out")
 
 
@@ -187,7 +187,7 @@ def refuse(source: Path, tmp_path: Path, message: str) -> None:
     output = tmp_path / "out"
     output.write_text("as it was")
     with pytest.raises(UserError, match=message) as error:
-        convert.convert_vgg19(source, output, allow_unknown=True)
+        vgg19.convert_vgg19(source, output, allow_unknown=True)
     assert str(source) in str(error.value)
     assert output.read_text() == "as it was"
 
@@ -263,7 +263,7 @@ def test_torch_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def test_output_that_cannot_be_written(old_keras: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Cannot write .*file/out"):
-        convert.convert_vgg19(old_keras, tmp_path / "file" / "out", allow_unknown=True)
+        vgg19.convert_vgg19(old_keras, tmp_path / "file" / "out", allow_unknown=True)
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ def server(
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(convert, "KERAS_URL", f"http://127.0.0.1:{server.server_port}/weights.h5")
+    monkeypatch.setattr(vgg19, "KERAS_URL", f"http://127.0.0.1:{server.server_port}/weights.h5")
     yield server
     server.shutdown()
     thread.join()
@@ -295,7 +295,7 @@ def run(*arguments: object) -> Result:
 def test_download_through_the_command(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, old_keras: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(convert, "KERAS_NOTOP_MD5", file_digests(old_keras).md5)
+    monkeypatch.setattr(vgg19, "KERAS_NOTOP_MD5", file_digests(old_keras).md5)
     result = run("--download", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert load_vgg19(tmp_path / "out").preprocessing == "keras"
@@ -311,7 +311,7 @@ def test_download_with_another_checksum(server: ThreadingHTTPServer, tmp_path: P
 def test_download_without_a_network(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(convert, "KERAS_URL", "http://127.0.0.1:9/weights.h5")
+    monkeypatch.setattr(vgg19, "KERAS_URL", "http://127.0.0.1:9/weights.h5")
     result = run("--download", "-o", tmp_path / "out")
     assert isinstance(result.exception, UserError)
     assert "http://127.0.0.1:9/weights.h5" in str(result.exception)

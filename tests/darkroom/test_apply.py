@@ -390,7 +390,7 @@ def test_a_batch_that_was_stopped_goes_on(
     out = tmp_path / "stopped"
 
     def stop(number: int, results: int) -> tuple[int, str, str]:
-        """Sends the signal once there are so many results."""
+        """Send the signal once there are `results` results; return the end of the command."""
         command = Command(*common, "-o", out)
         command.wait_for(lambda: len(list(out.glob("*.png"))) >= results)
         return command.end(number)

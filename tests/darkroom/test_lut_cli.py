@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cinegan_jax.cli import app
 from cinegan_jax.darkroom.lut import fit_look_lut
 from cinegan_jax.film.lut_files import read_lut
-from cinegan_jax.inference import lut_fit as colour_table
+from cinegan_jax.inference import lut_fit
 from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.metrics.delta_e import delta_e_2000
@@ -30,7 +30,7 @@ SUMMARY = re.compile(
 def _small_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"FIT_SIZE": 9, "PIXELS": 20_000, "LONG_SIDE": 96, "SHORT_SIDE": 64}
     for name, value in small.items():
-        monkeypatch.setattr(colour_table, name, value)
+        monkeypatch.setattr(lut_fit, name, value)
 
 
 @pytest.fixture
@@ -88,8 +88,8 @@ def test_a_hald_is_named_by_its_suffix(tmp_path: Path, look: Look, photos: Path)
 def test_reported_errors_equal_those_of_held_out_photos(look: Look, photos: Path) -> None:
     """Against the mean of the metric, on the first and the last photo: those are held out."""
     table = fit_look_lut(look, 9, photos)
-    develop = colour_table.make_develop(look)
-    held_out = colour_table.read_photos([photos / "a.png", photos / "more" / "f.png"])
+    develop = lut_fit.make_develop(look)
+    held_out = lut_fit.read_photos([photos / "a.png", photos / "more" / "f.png"])
     for lut, found in [(table.lut, table.error), (identity_lut(2), table.unchanged)]:
         scores = [
             delta_e_2000(apply_lut(lut, photo[None] / np.float32(255)), develop(photo)[None])[0]

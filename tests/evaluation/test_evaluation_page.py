@@ -77,7 +77,7 @@ def test_the_divider_shows_two_images_of_the_chosen_photo(browser: Any, path: Pa
         assert page.locator("#viewport .tag").all_inner_texts() == ["Photo", "fitted LUT"]
         page.wait_for_function("document.querySelector('img.exact').complete")
         page.locator("#viewport").scroll_into_view_if_needed()
-        box = page.locator("#viewport .pictures").bounding_box()
+        box = page.locator("#viewport .images").bounding_box()
         left, right = box["x"] + box["width"] * 0.7, box["x"] + box["width"] * 0.95
         height = box["y"] + box["height"] * 0.8
         assert colour_at(page, left, height) == pytest.approx((255, 0, 0), abs=4)

@@ -5,7 +5,7 @@ import pytest
 from skimage.color import deltaE_cie76, deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from cinegan_jax.evaluation import scoring as module
+from cinegan_jax.evaluation import scoring
 from cinegan_jax.evaluation.scoring import score_images
 from cinegan_jax.metrics.registry import PAIRED_METRICS
 from cinegan_jax.ops.images import to_unit
@@ -49,11 +49,11 @@ def test_agrees_with_scikit_image_at_every_size(
 
 
 def test_sizes_of_one_bucket_share_one_program(rng: np.random.Generator) -> None:
-    module._score.clear_cache()
+    scoring._score.clear_cache()
     for shape in [(20, 30), (64, 64), (33, 11)]:
         image, reference = np.zeros((*shape, 3), np.uint8), np.ones((*shape, 3), np.uint8)
         score_images([image], [reference], METRICS)
-    assert module._score._cache_size() == 1
+    assert scoring._score._cache_size() == 1
 
 
 def test_padding_changes_no_metric(rng: np.random.Generator) -> None:

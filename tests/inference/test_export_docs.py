@@ -49,9 +49,9 @@ def test_the_programs_give_the_generators_image(
 ) -> None:
     monkeypatch.chdir(folder)
     exec(PROGRAMS[form], {})
-    with Image.open("photo.jpg") as photo, Image.open("picture.png") as image:
+    with Image.open("photo.jpg") as photo, Image.open("result.png") as image:
         photo, image = np.asarray(photo), np.asarray(image)
-    Path("picture.png").unlink()
+    Path("result.png").unlink()
     look = load_look("classic_neg")
     generate = make_generate(
         lambda kernels, photos: apply_generator(look.generator, kernels, to_signed(photos)),

@@ -28,7 +28,7 @@ def in_bands(
 def test_bands_have_the_grain_of_the_film_renderer(
     rng: np.random.Generator, shape: tuple[int, int, int], size: float, bands: tuple[int, ...]
 ) -> None:
-    """The deviation is measured there and expected here, hence a percent; more in thin images."""
+    """The renderer scales by the measured deviation, bands by the expected one."""
     image = rng.random(shape, np.float32)
     wanted = add_grain(image, 0.02, size, 3) - image
     found = in_bands(image, size, bands) - image

@@ -13,7 +13,6 @@ import tifffile
 from image_files import exif_of, saved
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from cinegan_jax.photos import decode as decoding
 from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.kinds import is_photo
 from cinegan_jax.photos.photo import UnreadablePhoto
@@ -256,7 +255,7 @@ def test_too_large_images_are_refused_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = _save(tmp_path, Image.new("RGB", (200, 100)))
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 19_999)
+    monkeypatch.setattr("cinegan_jax.photos.decode.MAX_PIXELS", 19_999)
     with pytest.raises(UnreadablePhoto, match=r"a\.png: 200 x 100 pixels"):
         decode(path)
 

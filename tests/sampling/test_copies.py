@@ -29,7 +29,7 @@ def copying_run(
     generator = open_generator(latent_run)
     made = generator.decode(generator.latents(np.arange(120)))
     train = {f"{number:03d}": image for number, image in enumerate(made[20:58])}
-    data = tmp_path_factory.mktemp("pictures")
+    data = tmp_path_factory.mktemp("images")
     copies = {COPIED[3]: made[3], COPIED[5]: made[5, :, ::-1]}
     _write(data / "train", {**train, **copies})
     (data / "train" / "broken.png").write_bytes(b"no image")

@@ -100,10 +100,10 @@ def test_many_walks_at_once_as_mp4(
     run_sample(latent_run, "--walk", 2, "--grid", "3x2", "--frames", 5, "-o", "walks.mp4")
     entries = "stream=width,height,nb_read_frames"
     probe = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", entries, "-of", "json"]
-    told = json.loads(subprocess.check_output([*probe, "walks.mp4"]))["streams"]
+    streams = json.loads(subprocess.check_output([*probe, "walks.mp4"]))["streams"]
     side = SIZE + GUTTER
     width, height = 3 * side + GUTTER, 2 * side + GUTTER
-    assert told == [{"width": width, "height": height, "nb_read_frames": "5"}]
+    assert streams == [{"width": width, "height": height, "nb_read_frames": "5"}]
 
 
 def test_the_step_and_the_truncation_asked_for(
@@ -115,7 +115,7 @@ def test_the_step_and_the_truncation_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--grid", "8"], "--grid=8: give COLUMNSxROWS"),
         (["--grid", "0x3"], "--grid=0x3: give COLUMNSxROWS"),
@@ -134,9 +134,9 @@ def test_the_step_and_the_truncation_asked_for(
     ],
 )
 def test_impossible_arguments_are_reported(
-    run_sample: Callable[..., str], latent_run: Path, here: Path, arguments: list[str], told: str
+    run_sample: Callable[..., str], latent_run: Path, here: Path, arguments: list[str], message: str
 ) -> None:
-    assert told in " ".join(run_sample(latent_run, *arguments, code=2).replace("│", " ").split())
+    assert message in " ".join(run_sample(latent_run, *arguments, code=2).replace("│", " ").split())
     assert not list(here.rglob("*.*"))
 
 

@@ -131,7 +131,7 @@ def test_a_run_is_taken_back_and_goes_on_another_way(
     assert steps == [*range(1, hit["step"] + 1), *range(steps[again], 6)]
     assert steps[again] == hit["step"]  # the step before was the last healthy one
     assert [a["action"] for a in lines(taken_back, "alarm")] == ["rollback"]
-    # Its batches and keys are others than the first time, and metrics are told once.
+    # Its batches and keys differ from the first time, and each metric is logged once.
     one, other = (runs.checkpoint(workdir, 5) for workdir in (ignored, taken_back))
     assert one["['params']['generator']['bias']"] != other["['params']['generator']['bias']"]
     assert one["['key']"] != other["['key']"]

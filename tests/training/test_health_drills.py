@@ -221,7 +221,7 @@ def test_a_healthy_game_over_latents_has_not_collapsed(tmp_path: Path) -> None:
 def test_a_discriminator_that_stands_still_lets_a_game_over_latents_collapse(
     tmp_path: Path,
 ) -> None:
-    """The generator runs for the one image that this discriminator takes for the most real."""
+    """The generator collapses to the one image that the discriminator scores highest."""
     rates = {
         "optimizers.generator.learning_rate": 1e-2,
         "optimizers.discriminator.learning_rate": 0.0,
@@ -232,7 +232,7 @@ def test_a_discriminator_that_stands_still_lets_a_game_over_latents_collapse(
 
 
 def distances(workdir: Path) -> list[float]:
-    """How far outputs were from each other at each check, over how far real images were."""
+    """Return the distance between outputs at each check, divided by that between real images."""
     records = map(json.loads, (workdir / "health.jsonl").read_text().splitlines())
     return [
         record["diagnostics"]["output/distance_to_targets"]

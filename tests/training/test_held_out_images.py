@@ -1,4 +1,4 @@
-"""Scores and grids of images made of latents."""
+"""Scores and grids of unconditional samples."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def make(judged: bool = False, count: int = 100) -> HeldOutImages:
 
 
 def made(nets: Networks, chunk: int) -> np.ndarray:
-    """The images of a chunk, by the family's own parts."""
+    """Generate the images of a chunk with the family's own methods."""
     family = ToyLatentFamily()
     keys = example_keys(jax.random.fold_in(jax.random.key(0), chunk), _CHUNK)
     return np.asarray(to_uint8(family.decode(*nets, family.latents(keys))))

@@ -1,4 +1,4 @@
-"""The image of a run's losses."""
+"""Plot of a run's losses."""
 
 import json
 from pathlib import Path

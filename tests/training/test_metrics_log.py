@@ -150,7 +150,7 @@ def test_a_bucket_has_what_was_uploaded_and_another_machine_goes_on(bucket: epat
 def test_an_event_goes_to_a_bucket_once(
     bucket: epath.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The files grow with every image; copying all of them again each time would never end."""
+    """Event files grow with every image, so an upload copies only new ones."""
     written: list[str] = []
     write = type(bucket).write_bytes
     monkeypatch.setattr(

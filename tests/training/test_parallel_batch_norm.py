@@ -69,7 +69,7 @@ def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def batches(family: AlternatingGan) -> list[dict[str, np.ndarray]]:
-    """The same at each call; an image's level differs, so that a part has other statistics."""
+    """Return the same batches at each call; the levels of their images differ."""
     rng = np.random.default_rng(1)
     count = IMAGES * max(update.repeats for update in family.updates)
     levels = rng.integers(0, 200, (STEPS, count, 1, 1, 1))

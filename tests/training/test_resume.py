@@ -1,4 +1,4 @@
-"""Runs that are killed, told to stop or damaged, and started again, with real processes."""
+"""Runs that are killed, stopped by a signal or damaged, then resumed, in real processes."""
 
 import random
 import shutil

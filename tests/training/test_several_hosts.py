@@ -43,7 +43,7 @@ def toy(small_pairs: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(workdir: Path, settings: dict[str, Any], processes: int, devices: int) -> None:
-    """A run to its end on so many processes, each with so many devices."""
+    """Train to the end on `processes` processes, each with `devices` devices."""
     if processes == 1:
         runs.run_to_end(workdir, settings, devices=devices)
     else:
@@ -74,7 +74,7 @@ def assert_same_end(workdir: Path, expected: Path, last: int = LAST) -> None:
 
 
 def assert_same_records(workdir: Path, expected: Path, first: int | None = None) -> None:
-    """Those of the first so many steps, within 1e-5."""
+    """Compare the records, up to step `first` if given, within 1e-5."""
     ours, theirs = (
         [record for record in runs.records(folder) if first is None or record["step"] <= first]
         for folder in (workdir, expected)

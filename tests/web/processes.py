@@ -9,7 +9,7 @@ from cinegan_jax.web.limits import ServerLimits
 
 
 def stuck(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> None:
-    """Begins a task and never ends it, whatever it is told."""
+    """Begin a task and never end it, whatever the server asks."""
     pipe.send(("done", WorkerInfo()))
     pipe.recv()
     pipe.send(("share", 0.5))
