@@ -263,7 +263,7 @@ class Hosts:
 
 
 def free_address() -> str:
-    """Where processes of this machine may meet."""
+    """Return a free address on which processes of this machine can meet."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return f"localhost:{probe.getsockname()[1]}"

@@ -32,7 +32,7 @@ from cinegan_jax.training.state import (
 
 
 class Start(NamedTuple):
-    """Where a run starts: the state, the steps behind it, and what is known of its health."""
+    """Start of a run: its state, the steps already taken, and the known state of its health."""
 
     state: TrainState
     step: int

@@ -94,7 +94,7 @@ def published_generator(width: int, num_blocks: int, size: int) -> keras.Model:
 
 
 def randomize(model: keras.Model, rng: np.random.Generator) -> None:
-    """Every weight random, the vectors of spectral normalisation too."""
+    """Make every weight random, also the vectors of spectral normalisation."""
     for weight in model.weights:
         noise = rng.normal(size=weight.shape)
         match weight.name:
@@ -123,7 +123,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
 
 
 def rewritten(source: Path, target: Path, edit: Callable[[h5py.File], object]) -> Path:
-    """A copy of a `.keras` file after `edit(HDF5 file)` of its weights."""
+    """Return a copy of a `.keras` file after `edit(HDF5 file)` of its weights."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         (target.parent / "weights").write_bytes(old.read(MEMBER))
         with h5py.File(target.parent / "weights", "r+") as file:
@@ -133,7 +133,7 @@ def rewritten(source: Path, target: Path, edit: Callable[[h5py.File], object]) -
 
 
 def renumber(file: h5py.File, first: int) -> None:
-    """Layers numbered from another one, as where a process had made layers before."""
+    """Number layers from `first`, as in a process that had made other layers before."""
     group = file["layers"]
     for name in list(group):
         stem, _, number = name.rpartition("_")
@@ -145,7 +145,7 @@ def renumber(file: h5py.File, first: int) -> None:
 
 @pytest.mark.parametrize("first", [0, 7, 37])
 def test_outputs_equal_those_of_keras(saved: Saved, tmp_path: Path, first: int) -> None:
-    """Wherever the numbers of the layers begin; the order of 9 and 10 is not that of texts."""
+    """Layer numbers may begin anywhere; 9 comes before 10, unlike in the order of strings."""
     path, photos, wanted = saved
     if first:
         path = rewritten(path, tmp_path / "generator.keras", lambda file: renumber(file, first))

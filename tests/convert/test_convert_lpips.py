@@ -72,7 +72,7 @@ def test_heads_are_those_of_the_attribution() -> None:
 
 
 def refuse(source: Path, tmp_path: Path, message: str, net: str = "alex") -> None:
-    """The text names the file, and an output that was there stays."""
+    """Assert that a conversion fails, names the file and keeps an existing output."""
     output = tmp_path / "out"
     output.write_text("as it was")
     with pytest.raises(UserError, match=message) as error:

@@ -183,7 +183,7 @@ def test_known_checksum_is_taken(
 
 
 def refuse(source: Path, tmp_path: Path, message: str) -> None:
-    """The text names the file, and an output that was there stays."""
+    """Assert that a conversion fails, names the file and keeps an existing output."""
     output = tmp_path / "out"
     output.write_text("as it was")
     with pytest.raises(UserError, match=message) as error:

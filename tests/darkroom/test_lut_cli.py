@@ -35,7 +35,7 @@ def _small_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def look(rng: np.random.Generator) -> Look:
-    """Changes colours, a little also by what is around them."""
+    """A look that changes colours, a little also by their surroundings."""
     generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=True)
     params = generator.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))["params"]
     kernels = jax.tree.map(lambda x: x + 0.03 * rng.normal(size=x.shape).astype(np.float32), params)
@@ -86,7 +86,7 @@ def test_a_hald_is_named_by_its_suffix(tmp_path: Path, look: Look, photos: Path)
 
 
 def test_reported_errors_equal_those_of_held_out_photos(look: Look, photos: Path) -> None:
-    """Against the mean of the metric, on the first and the last photo: those are held out."""
+    """The first and the last photo are held out; their mean delta E is computed here."""
     table = fit_look_lut(look, 9, photos)
     develop = lut_fit.make_develop(look)
     held_out = lut_fit.read_photos([photos / "a.png", photos / "more" / "f.png"])

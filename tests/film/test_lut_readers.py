@@ -18,7 +18,7 @@ KINDS = list(SIZES)
 
 @pytest.fixture
 def lut(request: pytest.FixtureRequest, rng: np.random.Generator) -> np.ndarray:
-    """Not smooth, so that no node can stand for its neighbour."""
+    """A random LUT, so that no node can be taken for its neighbour."""
     size = SIZES[request.getfixturevalue("path").suffix]
     return rng.random((size, size, size, 3), np.float32)
 
@@ -102,7 +102,7 @@ def test_pillow_lut(path: Path, lut: np.ndarray, colours: np.ndarray) -> None:
 def test_an_identity_changes_no_16_bit_colour(
     tmp_path: Path, colours: np.ndarray, size: int
 ) -> None:
-    """But where ffmpeg cuts off what is left of a level."""
+    """ffmpeg truncates to whole levels, so its result may be one level lower."""
     path = tmp_path / "identity.cube"
     write_lut(path, identity_lut(size))
     np.testing.assert_array_equal(np.rint(through_opencolorio(path, colours) * 65535), colours)

@@ -1,4 +1,4 @@
-"""From pixels to pixels: every size, both depths, strength, dither."""
+"""Development of photos of every size and both depths, with strength, grain and dither."""
 
 import jax
 import numpy as np
@@ -90,7 +90,7 @@ def test_grain_is_the_film_renderers(rng: np.random.Generator, look: Look) -> No
 
 
 def test_a_smooth_sky_gets_no_bands(look: Look) -> None:
-    """On average over a column it is what the look made, between levels too."""
+    """The mean of a column equals the look's output, also between two levels."""
     sky = np.linspace(100, 140, 160).astype(np.uint8)[None, :, None].repeat(400, 0).repeat(3, 2)
     made = np.concatenate(list(METHODS["transfer"](sky, look, 0.5, lambda share: None)))
     wanted = np.clip(made, 0, 1).mean(axis=0) * 255

@@ -31,7 +31,7 @@ def file(look: Look, tmp_path: Path) -> Path:
 
 
 def _rewrite(file: Path, *, arrays: dict[str, np.ndarray] | None = None, **metadata: str) -> None:
-    """The same file with other arrays or metadata."""
+    """Rewrite a look file with other arrays or metadata."""
     with safetensors.safe_open(file, "numpy") as opened:
         known = opened.metadata()
     arrays = safetensors.numpy.load_file(file) if arrays is None else arrays

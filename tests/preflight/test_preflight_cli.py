@@ -167,7 +167,7 @@ def test_the_search_ends_within_a_quarter_of_the_largest(unit: int, start: int) 
 
 
 def test_the_search_prints_its_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a worker in whose place 20 pairs a device fill the memory."""
+    """The worker is replaced: 20 pairs per device fill the memory."""
 
     def plan_on_slice(config: Any, topology: Any, **_: Any) -> RunPlan:
         batch = config.batch_size

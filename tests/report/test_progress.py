@@ -1,4 +1,4 @@
-"""How far a run is, read off its records."""
+"""Progress of a run, from its records."""
 
 import json
 import os

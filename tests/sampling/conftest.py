@@ -11,7 +11,7 @@ from cinegan_jax.cli import app
 
 @pytest.fixture(scope="session")
 def make_run() -> Callable[..., Path]:
-    """Writes the workdir of a run whose second step of three is the best."""
+    """Function that writes the workdir of a run whose second step of three is the best."""
     return write_run
 
 
@@ -23,14 +23,14 @@ def latent_run(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[...,
 
 @pytest.fixture(scope="session")
 def needs_ffmpeg() -> None:
-    """Skips the test where ffmpeg is missing."""
+    """Skip the test where ffmpeg is missing."""
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
         pytest.skip("needs ffmpeg")
 
 
 @pytest.fixture(scope="session")
 def run_sample() -> Callable[..., str]:
-    """Gives the command with arguments of any kind; what it says, if its exit code is `code`."""
+    """Function that runs `cinegan sample`, checks its exit code and returns its output."""
 
     def run(*arguments: object, code: int = 0) -> str:
         words = ["sample", *map(str, arguments)]

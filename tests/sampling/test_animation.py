@@ -41,7 +41,7 @@ def test_webp_by_pillow(frames: np.ndarray) -> None:
 
 @pytest.mark.parametrize("cut", [0, 1])
 def test_mp4_by_ffmpeg(frames: np.ndarray, tmp_path: Path, needs_ffmpeg: None, cut: int) -> None:
-    """Sizes that are odd are filled up."""
+    """Odd sizes are padded to even ones."""
     frames = frames[:, cut:, cut:]
     file = tmp_path / "walk.mp4"
     file.write_bytes(to_mp4(frames, fps=12.5))

@@ -41,7 +41,7 @@ def copying_run(
 def written(
     run_sample: Callable[..., str], copying_run: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
-    """The folder of neighbours, and what is said."""
+    """Return the folder of neighbours and the output of the command."""
     folder = tmp_path_factory.mktemp("written") / "neighbours"
     return folder, run_sample(copying_run, "-n", 16, "--neighbours", 3, "-o", folder)
 
@@ -115,7 +115,7 @@ def test_unreadable_training_images_are_an_error(
 
 
 def _fresh_shapes(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
-    """Drawn as those of the set are, from another seed."""
+    """Draw shapes as the set does, from another seed."""
     modes = (rng.choice(list(KINDS), count), rng.choice(list(SHAPE_COLOURS), count))
     where = (rng.uniform(0.5 - CENTRE_SHIFT, 0.5 + CENTRE_SHIFT, count) for _ in range(2))
     how = (rng.uniform(*RADIUS, count), rng.uniform(-TURN, TURN, count))

@@ -18,7 +18,7 @@ def test_unit_vectors_as_scipy_interpolates_them(rng: np.random.Generator) -> No
 
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1))
 def test_lengths_of_normal_latents_stay_usual(seed: int, way: float) -> None:
-    """On a straight line they would fall to 0.71 of the usual half way."""
+    """A straight line would reduce the length to 0.71 of the usual half way."""
     start, end = np.random.default_rng(seed).normal(size=(2, 100))
     lengths = [np.linalg.norm(latent) for latent in (start, end)]
     found = np.linalg.norm(slerp(start, end, np.array(way)))

@@ -31,7 +31,7 @@ SETTINGS = StepSettings(ema_decay=0.75)
 
 
 class Shown(ToyFamily):
-    """Shows its images, without the noise that differs between replicas."""
+    """Family that generates without the noise that differs between replicas."""
 
     def objective(self, *arguments: Any) -> tuple[dict[str, Scalar], Aux]:
         params, state, _, batch, rng = arguments

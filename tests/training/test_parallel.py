@@ -39,8 +39,9 @@ SHAPES = {"input": IMAGES, "target": IMAGES}
 
 @pytest.fixture(autouse=True)
 def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Curves for kinks: where ReLU and absolute value have theirs, the rounding of one step may
-    become a real difference in the gradients of the next, on however many devices.
+    """Replace ReLU and the absolute value by smooth functions.
+
+    Near a kink, the rounding of one step may become a real difference in the next gradients.
     """
 
     def leaky_relu(x: jax.Array, negative_slope: float) -> jax.Array:
@@ -167,7 +168,7 @@ def test_all_stabilisers_together_are_the_same_on_all_partitionings(name: str) -
 
 
 def test_five_steps_go_somewhere() -> None:
-    """Else any partitioning would agree with any other."""
+    """Without a real change, all partitionings would agree trivially."""
     assert largest_gap(fresh().params, reference().params) > 1e-4
 
 

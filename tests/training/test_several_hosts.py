@@ -136,7 +136,7 @@ def test_four_processes_end_as_one(tmp_path: Path, toy: dict[str, Any], alone: P
 
 @pytest.mark.slow
 def test_four_processes_and_back(tmp_path: Path, toy: dict[str, Any], alone: Path) -> None:
-    """And from arrays that are spread over processes to whole ones, which draw other noise."""
+    """Arrays sharded over processes become whole ones on resuming; the noise drawn then differs."""
     workdir, settings = tmp_path / "run", {**toy, "checkpoint_every_steps": 2}
     for step, processes, way in ((2, 2, "pjit"), (4, 1, "pmap"), (6, 4, "pjit"), (LAST, 2, "pmap")):
         run(workdir, {**settings, **WAYS[way], "num_steps": step}, processes, 4 // processes)

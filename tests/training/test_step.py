@@ -110,7 +110,7 @@ def test_accumulated_gradients_equal_the_whole_batch(rng: np.random.Generator) -
 
 
 def test_gradients_are_those_of_each_players_own_loss(rng: np.random.Generator) -> None:
-    """Against jax.grad of each loss alone, in separate passes."""
+    """Compare with jax.grad of each loss alone, in separate passes."""
     state, batch = fresh(), small_batch(rng)
     found, _, _ = gradients()(state.params, state.model_state, None, batch, CONTEXT)
     for player, gradient in found.items():
@@ -157,7 +157,7 @@ def test_warm_ema_in_closed_form(rng: np.random.Generator) -> None:
 
 
 def with_first_kernel(params: Params, change: float) -> Params:
-    """The same parameters but for one number of the full-size discriminator."""
+    """Return the parameters with one number of the full-size discriminator changed."""
     flat = flatten_dict(params)
     path = ("discriminator", "full", "conv1", "kernel")
     return unflatten_dict({**flat, path: flat[path].at[0, 0, 0, 0].set(change)})

@@ -47,7 +47,7 @@ class EchoWorker:
         return Answer(b"lut", "text/plain", ".cube")
 
     def photos(self) -> list[bytes]:
-        """Those of the tasks begun."""
+        """Return those of the tasks that have begun."""
         return [task.photo for task in self.done if isinstance(task, DevelopPhoto)]
 
 
