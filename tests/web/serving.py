@@ -47,7 +47,7 @@ class EchoWorker:
         return Answer(b"lut", "text/plain", ".cube")
 
     def photos(self) -> list[bytes]:
-        """Return those of the tasks that have begun."""
+        """Return the photos of the tasks that have begun."""
         return [task.photo for task in self.done if isinstance(task, DevelopPhoto)]
 
 
