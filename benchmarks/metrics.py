@@ -1,11 +1,11 @@
-"""Paired metrics against independent implementations, and what the feature distance sees.
+"""Paired metrics against independent implementations; sensitivity of the feature distance.
 
     python -m benchmarks.metrics
 
-The first table has the largest difference of each metric from its reference, as a share of the
-reference's value, over crops of sample photos of random sizes, as floats and in 8 bits. The second
-has the random feature distance of disturbances by which the PSNR falls to the same level, over that
-of noise.
+The first table has the largest difference of each metric from its reference implementation,
+relative to the reference's value, over crops of sample photos of random sizes, as floats and in 8
+bits. The second has the random feature distance of several disturbances of equal PSNR, relative to
+that of noise.
 """
 
 import warnings
@@ -29,7 +29,7 @@ LEVELS = (25.0, 30.0, 35.0)
 
 
 def main(_: list[str]) -> None:
-    """Prints both tables."""
+    """Print both tables."""
     worst: dict[str, float] = {}
     for image, reference in _pairs(5):
         for name, wanted in _references(image, reference).items():
@@ -54,7 +54,7 @@ def _photo(index: int) -> np.ndarray:
 
 
 def _pairs(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Photos with another gamma and noise, and the photos: unit float64 [h, w, 3]."""
+    """Yield photos with another gamma and noise, and the photos, unit float64 [h, w, 3]."""
     rng = np.random.default_rng(0)
     for index in range(count):
         height, width = rng.integers(60, 300, 2)
@@ -66,7 +66,7 @@ def _pairs(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _references(image: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    """Scores by scikit-image, colour-science, scipy and numpy in float64."""
+    """Return the scores of scikit-image, colour-science, scipy and numpy in float64."""
     with warnings.catch_warnings(action="ignore"):  # it cannot plot without Matplotlib
         import colour
     labs = rgb2lab(image), rgb2lab(reference)
@@ -90,7 +90,7 @@ def _references(image: np.ndarray, reference: np.ndarray) -> dict[str, float]:
 
 
 def _jpeg(photo: np.ndarray, loss: float) -> np.ndarray:
-    """Quantised like JPEG: 8x8 cosine coefficients in steps of `loss`."""
+    """Quantise 8x8 cosine coefficients in steps of `loss`, as JPEG does."""
     from scipy.fft import dctn, idctn
 
     blocks = photo.reshape(20, 8, 20, 8, 3)
@@ -114,13 +114,13 @@ DISTURBANCES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "brightness": lambda photo, shift: photo + shift,
     "contrast": lambda photo, gain: photo.mean() + (1 + gain) * (photo - photo.mean()),
 }
-"""Each grows with its strength."""
+"""Disturbances by name; each grows with its strength."""
 
 
 def _at(
     level: float, disturb: Callable[[np.ndarray, float], np.ndarray], photo: np.ndarray
 ) -> float:
-    """The feature distance where the disturbance leaves a PSNR of `level`."""
+    """Return the feature distance of a disturbance with a PSNR of `level`."""
 
     def excess(log_strength: float) -> float:
         error = np.square(disturb(photo, np.exp(log_strength)) - photo).mean()

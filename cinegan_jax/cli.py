@@ -15,7 +15,7 @@ from cinegan_jax.preflight.cli import preflight
 from cinegan_jax.prepare.cli import prepare
 from cinegan_jax.report.cli import report
 from cinegan_jax.sampling.cli import sample
-from cinegan_jax.training.cli import train
+from cinegan_jax.training.cli import train_command
 from cinegan_jax.web.cli import serve
 
 USE, TRAIN = "Use a look", "Train one"
@@ -45,7 +45,7 @@ for command in (apply, serve, looks, lut, export):
 app.add_typer(collect_app, name="collect", rich_help_panel=TRAIN)
 app.command(rich_help_panel=TRAIN)(prepare)
 app.add_typer(convert_app, name="convert", rich_help_panel=TRAIN)
-app.command(rich_help_panel=TRAIN)(train)
+app.command("train", rich_help_panel=TRAIN)(train_command)
 app.command(rich_help_panel=TRAIN)(preflight)
 app.command("evaluate", rich_help_panel=TRAIN)(evaluate_command)
 app.command("compare", rich_help_panel=TRAIN)(compare_command)

@@ -50,9 +50,9 @@ def main(argv: Sequence[str]) -> int:
 def _train() -> int:
     from cinegan_jax.core.storage import open_path
     from cinegan_jax.training.run import Run
-    from cinegan_jax.training.train import train
+    from cinegan_jax.training.train import run_training
 
-    return train(Run(FLAGS.config), open_path(FLAGS.workdir))
+    return run_training(Run(FLAGS.config), open_path(FLAGS.workdir))
 
 
 def _evaluate() -> int:

@@ -159,7 +159,7 @@ class Started:
         flags: Sequence[str] = (),
         devices: int | None = None,
         environment: Mapping[str, str] | None = None,
-    ):
+    ) -> None:
         self._log = log or workdir.with_name(f"{workdir.name}.log")
         self._process = _forks.Process(
             target=_enter,
@@ -216,7 +216,7 @@ class Hosts:
         mode: str = "train",
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
-    ):
+    ) -> None:
         address, log = free_address(), log or workdir
         self.each = [
             Started(

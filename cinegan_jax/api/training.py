@@ -13,7 +13,7 @@ from cinegan_jax.core.event_loop import outside_event_loop
 from cinegan_jax.core.storage import open_path
 from cinegan_jax.training.preemption import INTERRUPTED_EXIT_CODE, PreemptionGuard
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train as train_to_exit_code
+from cinegan_jax.training.train import run_training
 
 
 def train(
@@ -47,7 +47,7 @@ def train(
     run, folder = Run(load_config(config, texts)), open_path(workdir)
     keep_compilations_for_user()
     with PreemptionGuard() as guard:
-        code = outside_event_loop(lambda: train_to_exit_code(run, folder, guard))
+        code = outside_event_loop(lambda: run_training(run, folder, guard))
     if code == INTERRUPTED_EXIT_CODE:
         raise KeyboardInterrupt
     if code:

@@ -28,15 +28,15 @@ from cinegan_jax.checkpointing.recovery import recover, remove_unfinished
 from cinegan_jax.checkpointing.step_folder import (
     finished_steps,
     read_header,
+    seal_step,
     unfinished_folders,
-    write_manifest,
 )
+from cinegan_jax.config.run import OnDiskFull
 from cinegan_jax.core.errors import UserError, is_disk_full
 from cinegan_jax.core.renamed import with_current_names
 from cinegan_jax.core.storage import absolute
 
 BestMode = Literal["max", "min"]
-OnDiskFull = Literal["continue", "stop"]
 
 
 class LastSaveFailed(UserError):
@@ -325,7 +325,7 @@ class Checkpoints:
         """Writes the manifest, when every item is complete and before the folder's final name."""
         name = str(self._saving)
         unfinished = [f for f in unfinished_folders(self._folder) if f.name.startswith(name + ".")]
-        write_manifest(unfinished[0] if unfinished else self._folder / name)
+        seal_step(unfinished[0] if unfinished else self._folder / name)
 
 
 def _is_news(record: std_logging.LogRecord) -> bool:

@@ -32,7 +32,7 @@ def unfinished_folders(checkpoints: epath.Path) -> list[epath.Path]:
     return [checkpoints / name for name in sorted(ocp.path.step.tmp_checkpoints(checkpoints))]
 
 
-def write_manifest(folder: epath.Path) -> None:
+def seal_step(folder: epath.Path) -> None:
     """Seal a step: write the format version and the SHA-256 of every file in its folder."""
     manifest = {"format_version": FORMAT_VERSION, "sha256": _digests(folder)}
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))

@@ -8,8 +8,12 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from requests import PreparedRequest, RequestException
 
-from cinegan_jax.data.decode import PHOTO_SUFFIXES
+from cinegan_jax.photos.kinds import SUFFIXES_BY_KIND
 
+KEPT_FORMATS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif"}
+"""Image formats that are kept, and the suffixes of their files in a collection."""
+
+_KEPT_SUFFIXES = [suffix for kind in KEPT_FORMATS for suffix in SUFFIXES_BY_KIND[kind]]
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -83,7 +87,7 @@ def is_image_address(address: str) -> bool:
         path = urlsplit(address).path
     except ValueError:  # malformed
         return False
-    return PurePosixPath(path).suffix.lower() in PHOTO_SUFFIXES
+    return PurePosixPath(path).suffix.lower() in _KEPT_SUFFIXES
 
 
 def refuse_private_target(origin: str, address: str) -> None:

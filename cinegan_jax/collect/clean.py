@@ -19,11 +19,11 @@ from cinegan_jax.collect.records import Collection, as_line, records
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.json_lines import JsonLines, read_json_lines
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.data.decode import is_photo
+from cinegan_jax.photos.kinds import is_photo
 
 
 @dataclass(frozen=True)
-class Limits:
+class ImageLimits:
     """Conditions for an image to stay.
 
     Attributes:
@@ -53,7 +53,7 @@ class CleaningResult(NamedTuple):
 
 
 def clean(
-    collection: Collection, limits: Limits, jobs: int, show: Callable[[int, int], None]
+    collection: Collection, limits: ImageLimits, jobs: int, show: Callable[[int, int], None]
 ) -> CleaningResult:
     """Judge all images in `jobs` threads, then move them between `pictures/` and `rejected/`.
 
@@ -76,7 +76,7 @@ def clean(
     return CleaningResult(kept, rejected)
 
 
-def rejections(judgements: Sequence[Judgement], limits: Limits) -> Iterator[Rejection]:
+def rejections(judgements: Sequence[Judgement], limits: ImageLimits) -> Iterator[Rejection]:
     """Yield the rejected images. Of near-duplicates the one with most pixels stays."""
     good = []
     for judgement in judgements:
@@ -94,7 +94,7 @@ def rejections(judgements: Sequence[Judgement], limits: Limits) -> Iterator[Reje
             yield Rejection(one.file, "near-duplicate", reason)
 
 
-def _rejection(judgement: Judgement, limits: Limits) -> Rejection | None:
+def _rejection(judgement: Judgement, limits: ImageLimits) -> Rejection | None:
     file, size = judgement.file, f"{judgement.width}x{judgement.height} pixels"
     if judgement.broken:
         return Rejection(file, "broken", judgement.broken)

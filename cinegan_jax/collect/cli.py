@@ -184,13 +184,13 @@ def clean_images(
     FOLDER/pictures to `cinegan prepare`. Exit code: 0, 2 if nothing could start, 130 if stopped.
     """
     _require_packages()
-    from cinegan_jax.collect.clean import Limits, clean
+    from cinegan_jax.collect.clean import ImageLimits, clean
     from cinegan_jax.collect.records import Collection
     from cinegan_jax.collect.report import cleaning_summary, progress_bar
 
     collection = Collection(folder)
     collection.require()
-    limits = Limits(least_side, least_chroma, distance)
+    limits = ImageLimits(least_side, least_chroma, distance)
     with collection.in_use():
         try:
             with progress_bar("Cleaning") as show:

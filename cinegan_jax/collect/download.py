@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cinegan_jax.collect.addresses import Failure, RangeRefused, host_of, reason_of
+from cinegan_jax.collect.addresses import KEPT_FORMATS, Failure, RangeRefused, host_of, reason_of
 from cinegan_jax.collect.client import Client
 from cinegan_jax.collect.partial import PartialFile, sweep
 from cinegan_jax.collect.records import (
@@ -28,8 +28,6 @@ from cinegan_jax.core.errors import UserError, is_disk_full
 from cinegan_jax.core.json_lines import JsonLines
 from cinegan_jax.photos.kinds import kind_of
 
-SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif"}
-"""File suffix of each kept format; `cinegan prepare` reads the same formats."""
 NAME_DIGITS = 20
 """Digits of the SHA-256 in a file name: 80 bits, enough to exclude collisions."""
 _OTHER_CONTENT = ("text", "audio", "video", "font")
@@ -210,7 +208,7 @@ def name_of(path: Path, sha256: str) -> str:
     with path.open("rb") as file:
         head = file.read(256)
     kind = kind_of(head)
-    if kind not in SUFFIXES:
+    if kind not in KEPT_FORMATS:
         what = kind or ("empty" if not head else f"not an image, it begins with {head[:12]!r}")
-        raise Failure(f"{what}; kept formats are {', '.join(SUFFIXES)}")
-    return sha256[:NAME_DIGITS] + SUFFIXES[kind]
+        raise Failure(f"{what}; kept formats are {', '.join(KEPT_FORMATS)}")
+    return sha256[:NAME_DIGITS] + KEPT_FORMATS[kind]

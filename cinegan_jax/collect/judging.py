@@ -7,11 +7,11 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from cinegan_jax.data.decode import BrokenPhoto, decode
+from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.photo import UnreadablePhoto
 from cinegan_jax.photos.read import probe
 
-MAX_PIXELS = 89_000_000
+_MAX_PIXELS = 89_000_000
 """Largest image that is decoded; its header is checked first."""
 _REDUCED = (64, 64)
 _COLOURED_SHARE = 1.0
@@ -55,11 +55,11 @@ def judge(path: Path) -> Judgement:
     known = (path.name, file.st_size, file.st_mtime_ns)
     try:
         header = probe(path)
-        if header.width * header.height > MAX_PIXELS:
+        if header.width * header.height > _MAX_PIXELS:
             size = f"{header.width}x{header.height} pixels"
-            return Judgement(*known, broken=f"{size}, more than {MAX_PIXELS // 10**6} megapixels")
+            return Judgement(*known, broken=f"{size}, more than {_MAX_PIXELS // 10**6} megapixels")
         pixels = decode(path)
-    except (BrokenPhoto, UnreadablePhoto) as error:
+    except UnreadablePhoto as error:
         return Judgement(*known, broken=str(error).removeprefix(f"{path}: "))
     height, width, _ = pixels.shape
     image = Image.fromarray(pixels)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from cinegan_jax.convert.keras_file import inside, numbered, open_weights, read_arrays
+from cinegan_jax.convert.keras_file import inside, numbered, open_weights, read_keras_arrays
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Params
 from cinegan_jax.nets.res_unet import ResUnetGenerator
@@ -46,7 +46,7 @@ def read_keras_generator(path: Path) -> tuple[ResUnetGenerator, Params]:
         datasets = dict(_datasets(layers))
         generator = ResUnetGenerator(_width(datasets["e1/conv/kernel"]), len(_blocks(layers)))
         _check_shapes(generator, datasets)
-        return generator, unflatten_dict(read_arrays(datasets), sep="/")
+        return generator, unflatten_dict(read_keras_arrays(datasets), sep="/")
 
 
 def _datasets(layers: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:

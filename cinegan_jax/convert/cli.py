@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.inference.formats import Precision
+from cinegan_jax.inference.formats import KernelPrecision
 
 convert_app = typer.Typer(no_args_is_help=True)
 
@@ -17,7 +17,7 @@ def convert() -> None:
 
 
 @convert_app.command("vgg19")
-def convert_vgg19(
+def vgg19_command(
     file: Annotated[
         Path | None,
         typer.Argument(help="Keras' vgg19_weights_*.h5 or torchvision's vgg19-dcbb9e9d.pth."),
@@ -43,7 +43,7 @@ def convert_vgg19(
 
 
 @convert_app.command("inception")
-def convert_inception(
+def inception_command(
     file: Annotated[Path, typer.Argument(help="pytorch-fid's pt_inception-2015-12-05-*.pth.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The safetensors file to write.")
@@ -60,7 +60,7 @@ def convert_inception(
 
 
 @convert_app.command("lpips")
-def convert_lpips(
+def lpips_command(
     file: Annotated[
         Path,
         typer.Argument(help="torchvision's alexnet-owt-7be5be79.pth or vgg16-397923af.pth."),
@@ -85,7 +85,9 @@ def convert_cinegan(
         Path | None,
         typer.Option("--output", "-o", help="The look file to write. [default: NAME.safetensors]"),
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="What kernels are stored in.")] = "float32",
+    precision: Annotated[
+        KernelPrecision, typer.Option(help="What kernels are stored in.")
+    ] = "float32",
 ) -> None:
     """Make a look file of the TensorFlow CineGAN's generator, for --weights."""
     from cinegan_jax.convert.cinegan import read_keras_generator

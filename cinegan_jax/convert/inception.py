@@ -11,7 +11,7 @@ import numpy as np
 
 from cinegan_jax.convert.source_files import digests_of_known, read_state_dict
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.nets.inception import FORMAT, FORMAT_VERSION, NETWORK, weight_shapes
+from cinegan_jax.nets.inception import INCEPTION_FORMAT, inception_shapes
 from cinegan_jax.nets.weights_file import check_shapes, write_weights
 
 SHA256_PREFIX = "6726825d"
@@ -41,9 +41,9 @@ def convert_inception(source: Path, output: Path, *, allow_unknown: bool = False
     ).sha256
     state = read_state_dict(source, _SOURCE)
     _check_classes(state, source)
-    check_shapes(state, _torch_shapes(), NETWORK, source)
+    check_shapes(state, _torch_shapes(), "Inception", source)
     metadata = {"source": source.name, "source_sha256": sha256}
-    write_weights(output, _fold_batch_norm(state), (FORMAT, FORMAT_VERSION), metadata)
+    write_weights(output, _fold_batch_norm(state), INCEPTION_FORMAT, metadata)
 
 
 def _check_classes(state: Mapping[str, np.ndarray], source: Path) -> None:
@@ -82,7 +82,7 @@ def _layers() -> dict[str, tuple[int, ...]]:
     """The shape of each convolution's kernel, by the convolution's path."""
     return {
         path.removesuffix("/kernel"): shape
-        for path, shape in weight_shapes().items()
+        for path, shape in inception_shapes().items()
         if path.endswith("/kernel")
     }
 

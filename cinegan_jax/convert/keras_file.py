@@ -89,7 +89,7 @@ def numbered(group: h5py.Group, kind: str) -> list[h5py.Group | h5py.Dataset]:
     return [inside(group, m[0]) for m in sorted(matches, key=lambda m: int(m[1] or -1))]
 
 
-def read_arrays(datasets: Mapping[str, h5py.Dataset]) -> dict[str, np.ndarray]:
+def read_keras_arrays(datasets: Mapping[str, h5py.Dataset]) -> dict[str, np.ndarray]:
     """The contents of datasets as float32.
 
     Raises:

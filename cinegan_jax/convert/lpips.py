@@ -13,7 +13,7 @@ import numpy as np
 import safetensors.numpy
 
 from cinegan_jax.convert.source_files import convolution_arrays, digests_of_known, read_state_dict
-from cinegan_jax.metrics.lpips import FORMAT, FORMAT_VERSION, lpips_weight_shapes
+from cinegan_jax.metrics.lpips import LPIPS_FORMAT, lpips_weight_shapes
 from cinegan_jax.nets.lpips_backbones import VGG16_BLOCKS
 from cinegan_jax.nets.weights_file import write_weights
 
@@ -77,7 +77,7 @@ def convert_lpips(source: Path, output: Path, net: str, *, allow_unknown: bool =
     arrays = convolution_arrays(state, modules, lpips_weight_shapes(net), file.network, source)
     arrays |= {f"heads/{i}": head for i, head in enumerate(read_heads(net), start=1)}
     metadata = {"net": net, "source": source.name, "source_sha256": sha256}
-    write_weights(output, arrays, (FORMAT, FORMAT_VERSION), metadata)
+    write_weights(output, arrays, LPIPS_FORMAT, metadata)
 
 
 def read_heads(net: str) -> list[np.ndarray]:

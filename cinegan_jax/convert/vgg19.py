@@ -19,7 +19,7 @@ from cinegan_jax.convert.source_files import (
     read_state_dict,
 )
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.nets.vgg19 import BLOCKS, FORMAT, FORMAT_VERSION, check_layers, layer_shapes
+from cinegan_jax.nets.vgg19 import VGG19_BLOCKS, VGG19_FORMAT, check_layers, layer_shapes
 from cinegan_jax.nets.weights_file import write_weights
 
 KERAS_URL = (
@@ -34,7 +34,7 @@ Layers = Mapping[str, Mapping[str, np.ndarray]]
 
 LAYER_NAMES = tuple(
     f"block{block}_conv{i}"
-    for block, (_, convolutions) in enumerate(BLOCKS, start=1)
+    for block, (_, convolutions) in enumerate(VGG19_BLOCKS, start=1)
     for i in range(1, convolutions + 1)
 )
 TORCHVISION_FEATURES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21)
@@ -62,7 +62,7 @@ def convert_vgg19(source: Path, output: Path, *, allow_unknown: bool = False) ->
         "source_sha256": digests.sha256,
         "preprocessing": "keras" if keras else "torchvision",
     }
-    write_weights(output, flatten_dict(layers, sep="/"), (FORMAT, FORMAT_VERSION), metadata)
+    write_weights(output, flatten_dict(layers, sep="/"), VGG19_FORMAT, metadata)
 
 
 def download_keras() -> Path:

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
+
+_WAKE_SECONDS = 0.1
+"""Python runs handlers of signals in the main thread, and only while that is awake."""
 
 
-def outside_event_loop(work: Callable[[], Result]) -> Result:
+def outside_event_loop(work: Callable[[], _Result]) -> _Result:
     """Call `work` in another thread where this thread runs an event loop, else in this one.
 
     Orbax runs coroutines to their end, which asyncio forbids in a thread that runs a loop already,
@@ -19,4 +22,7 @@ def outside_event_loop(work: Callable[[], Result]) -> Result:
     except RuntimeError:
         return work()
     with ThreadPoolExecutor(1, "cinegan") as pool:
-        return pool.submit(work).result()
+        future = pool.submit(work)
+        while not future.done():
+            wait([future], timeout=_WAKE_SECONDS)
+        return future.result()

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data.decode import is_photo
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.lut_fit import (
@@ -20,6 +19,7 @@ from cinegan_jax.inference.lut_fit import (
 from cinegan_jax.metrics.delta_e import ciede2000
 from cinegan_jax.ops.colour import srgb_to_lab
 from cinegan_jax.ops.lut import apply_lut, identity_lut
+from cinegan_jax.photos.kinds import is_photo
 
 _MAX_PHOTOS = 60
 """Maximum number of photos taken from a folder; more take longer and hardly change the LUT."""

@@ -73,7 +73,7 @@ def evaluate(
     """
     scope = make_scope(protocol, limit, without, lpips, inception)
     opened = open_target(os.fspath(target), data, look, config, scope)
-    folder = output_folder(target, output)
+    folder = output_folder(target, output if config is None else output or target)
     on_first_process(lambda: make_folder(folder))
     evaluation = opened.score()
     on_first_process(lambda: opened.write(evaluation, folder))

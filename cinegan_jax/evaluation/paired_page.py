@@ -52,7 +52,7 @@ class PhotoImages(NamedTuple):
     photo: np.ndarray
     target: np.ndarray
     results: Mapping[str, np.ndarray]
-    """By method."""
+    """Image by method."""
     clean: np.ndarray | None = None
     """The target without its grain, where it is known."""
 

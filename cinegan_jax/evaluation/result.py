@@ -30,7 +30,7 @@ RESULT_FILE = "evaluation.json"
 _FORMAT = "cinegan-evaluation"
 _VERSION = 3
 _READABLE = (2, 3)
-"""Version 1 had means only. Version 2 called images pictures."""
+"""Version 1 had means only; version 2 said "pictures" for images."""
 _REFERENCES_OF_VERSION_2 = {"held-out pictures": HELD_OUT_IMAGES}
 
 
@@ -43,12 +43,13 @@ class PhotoScore:
     protocol: str
     """How images were prepared: a name in `PROTOCOLS`."""
     reference: str
-    """What the image was compared with: `target`, or `clean`, the target without its grain."""
+    """Name of the compared image: `target`, or `clean`, the target without its grain."""
     method: str
     """A name in `METHOD_LABELS`."""
     scores: Mapping[str, float]
-    """By metric, a name in `METRICS`. NaN where a photo has no score; PSNR is infinite where the
-    image equals its reference."""
+    """Score by metric, a name in `METRICS`.
+
+    NaN where a photo has no score; PSNR is infinite where the image equals its reference."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +62,7 @@ class SetScore:
     photos: int
     """Number of images."""
     scores: Mapping[str, float]
-    """By metric, a name in `SET_METRICS`."""
+    """Score by metric, a name in `SET_METRICS`."""
     notes: tuple[str, ...] = ()
     """Remarks on the scores, such as that the sets are too small."""
 

@@ -13,9 +13,9 @@ from PIL import Image
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath, base_name, write_whole
 from cinegan_jax.core.versions import versions
-from cinegan_jax.data.selection import spread_pictures
-from cinegan_jax.data.shapes import DRAWN, MODES
-from cinegan_jax.data.sources import open_pictures
+from cinegan_jax.data.selection import stratified_images
+from cinegan_jax.data.shapes import SHAPE_MODES, SHAPES_PATH
+from cinegan_jax.data.sources import open_images
 from cinegan_jax.evaluation.html_tables import EVALUATION_HTML, set_tables
 from cinegan_jax.evaluation.result import (
     HELD_OUT_IMAGES,
@@ -41,7 +41,7 @@ from cinegan_jax.metrics.sets import (
     small_set_notes,
 )
 from cinegan_jax.metrics.streaming import Moments
-from cinegan_jax.nets.inception import load_inception, resize
+from cinegan_jax.nets.inception import load_inception, resize_for_inception
 from cinegan_jax.pages.image_grid import image_grid
 from cinegan_jax.pages.page import data_uri, render_page, to_jpeg
 from cinegan_jax.sampling.latent_generator import LatentGenerator, open_generator
@@ -58,8 +58,8 @@ _TRAINING_NOTE = (
     "data perfectly."
 )
 _MODES_NOTE = (
-    f"The drawn shapes have {len(MODES)} modes with equally many images each. The scores of modes "
-    "count recognised images only: those that clearly show one of the modes."
+    f"The drawn shapes have {len(SHAPE_MODES)} modes with equally many images each. The scores of "
+    "modes count recognised images only: those that clearly show one of the modes."
 )
 _GRID_COLUMNS, _GRID_IMAGES = 8, 64
 _GRID_SIDE, _GRID_QUALITY = 1200, 92
@@ -121,8 +121,8 @@ class SampleTarget:
 
     def _images_of_split(self, split: str, count: int) -> np.ndarray:
         data = self.data
-        source = open_pictures(data.path, split, size=data.size, look=data.look, cache=data.cache)
-        return spread_pictures(source, count, data.size, data.crop)
+        source = open_images(data.path, split, size=data.size, look=data.look, cache=data.cache)
+        return stratified_images(source, count, data.size, data.crop)
 
 
 def open_sample_target(
@@ -175,7 +175,7 @@ def score_sample_sets(target: SampleTarget, inception: OnDevices | None = None) 
             measured, noted = measure(images)
             scores |= measured
             notes += noted
-        if target.data.path == DRAWN:
+        if target.data.path == SHAPES_PATH:
             scores |= mode_scores(images)
             notes.append(_MODES_NOTE)
         group = f"{size}x{size}", HELD_OUT_IMAGES, method
@@ -204,7 +204,7 @@ def _inception_features(network: OnDevices, images: np.ndarray) -> SetFeatures:
     """Return the features of all images, a batch at a time, since images grow to 299x299."""
     starts = range(0, len(images), network.batch_size)
     parts = (images[start : start + network.batch_size] for start in starts)
-    features = np.concatenate([network(resize(part) / 255) for part in parts])
+    features = np.concatenate([network(resize_for_inception(part) / 255) for part in parts])
     return SetFeatures(features, Moments.of(features))
 
 

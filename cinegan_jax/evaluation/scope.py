@@ -81,7 +81,7 @@ def make_scope(
     left_out, optional = tuple(without), [m for m in PAIRED_METRICS if m not in MAIN_METRICS]
     for name in left_out:
         if name not in optional:
-            raise UserError(f"--without {name}: it is not one of {', '.join(optional)}")
+            raise UserError(f"--without {name}: choose from {', '.join(optional)}")
     files = (("lpips", lpips), ("fid", inception))
     return Scope(
         protocols=PROTOCOLS if protocol == "all" else (protocol,),

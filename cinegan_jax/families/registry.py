@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import ml_collections
+from ml_collections import ConfigDict
 
 from cinegan_jax.config.check import read_section
 from cinegan_jax.config.run import RunConfig
@@ -37,23 +37,23 @@ def family_entry(name: str) -> FamilyEntry:
     Raises:
       UserError: there is no family of that name.
     """
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         raise UserError(f"{ROOT}family={name!r} is not one of {', '.join(FAMILIES)}")
     return FAMILIES[name]
 
 
-def read_settings(config: ml_collections.ConfigDict) -> RunConfig:
+def read_settings(config: ConfigDict | Mapping[str, Any]) -> RunConfig:
     """Return a config as the dataclasses of its family.
 
     Raises:
       UserError: a key is missing or unknown, or a value cannot work.
     """
-    if not isinstance(config.get("family"), str):
+    if "family" not in config:
         raise UserError(f"{ROOT}family is missing; it is one of {', '.join(FAMILIES)}")
-    return read_section(family_entry(config.family).defaults, config)
+    return read_section(family_entry(config["family"]).defaults, config)
 
 
-def build_family(config: ml_collections.ConfigDict) -> "GanFamily":
+def build_family(config: ConfigDict) -> "GanFamily":
     """Return the family that `config.family` names.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cinegan_jax.core.cli_options import LookOption, WeightsOption
-from cinegan_jax.inference.formats import ExportFormat, Precision
+from cinegan_jax.inference.formats import ExportFormat, KernelPrecision
 
 
 def export(
@@ -30,7 +30,7 @@ def export(
         ),
     ] = None,
     precision: Annotated[
-        Precision,
+        KernelPrecision,
         typer.Option(help="The type that kernels are stored in; the network computes in float32."),
     ] = "float16",
 ) -> None:

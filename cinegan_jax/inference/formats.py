@@ -8,7 +8,7 @@ from cinegan_jax.core.errors import UserError
 ExportFormat = Literal["safetensors", "stablehlo", "onnx"]
 """Kinds of file, each also the file's suffix; docs/export.md describes their contents."""
 
-Precision = Literal["float16", "float32"]
+KernelPrecision = Literal["float16", "float32"]
 """Types that kernels can be stored in."""
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import is_remote, local_copy, open_path
 from cinegan_jax.core.types import Images, Params
-from cinegan_jax.inference.formats import ExportFormat, Precision
+from cinegan_jax.inference.formats import ExportFormat, KernelPrecision
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Look:
         path: str | os.PathLike[str],
         *,
         form: ExportFormat | None = None,
-        precision: Precision = "float16",
+        precision: KernelPrecision = "float16",
     ) -> Path:
         """Write the look as a file for other programs; its name becomes the file's.
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.film.lut_files import MAX_SIZE, write_lut
+from cinegan_jax.film.lut_cube import MAX_LUT_SIZE
+from cinegan_jax.film.lut_files import write_lut
 from cinegan_jax.inference.develop import Settings
 from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.lut_fit import fit_colour_table, make_develop, read_photos, resized
@@ -60,8 +61,8 @@ def fit_look(
       UserError: an argument is out of range, or no photo can be read.
     """
     Settings(strength=strength).check()
-    if not 2 <= size <= MAX_SIZE:
-        raise UserError(f"size={size} must be 2 to {MAX_SIZE} nodes along each axis")
+    if not 2 <= size <= MAX_LUT_SIZE:
+        raise UserError(f"size={size} must be 2 to {MAX_LUT_SIZE} nodes along each axis")
     files = sample_photos("train") if photos is None else [Path(photo) for photo in photos]
     readable = read_photos(files)
     if not readable:

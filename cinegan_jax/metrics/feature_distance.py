@@ -20,7 +20,7 @@ import numpy as np
 
 from cinegan_jax.core.types import Images
 from cinegan_jax.metrics.image_checks import checked_images
-from cinegan_jax.nets.inside import whole_windows
+from cinegan_jax.nets.lpips_backbones import whole_windows
 
 _SCALES = 4
 _CHANNELS = 32

@@ -25,7 +25,7 @@ from cinegan_jax.nets.lpips_backbones import (
     Vgg16Features,
 )
 from cinegan_jax.nets.vgg19 import preprocess
-from cinegan_jax.nets.weights_file import check_shapes, read_weights
+from cinegan_jax.nets.weights_file import WeightsFormat, check_shapes, read_weights
 
 
 class Backbone(NamedTuple):
@@ -41,7 +41,7 @@ BACKBONES: Mapping[str, Backbone] = {
 }
 """Backbones by LPIPS' names for them."""
 
-FORMAT, FORMAT_VERSION = "cinegan-lpips", "1"
+LPIPS_FORMAT = WeightsFormat("cinegan-lpips", "1")
 _HOW_TO_MAKE = (
     "Make the file from torchvision's own alexnet-owt-7be5be79.pth or vgg16-397923af.pth with "
     "`cinegan convert lpips FILE PATH --net alex` or `--net vgg`."
@@ -129,7 +129,7 @@ def load_lpips(path: str | os.PathLike[str]) -> Lpips:
         UserError: there is no such file, or it is no complete file of that kind; the message says
             how to make one.
     """
-    arrays, metadata = read_weights(path, "LPIPS", (FORMAT, FORMAT_VERSION), _HOW_TO_MAKE)
+    arrays, metadata = read_weights(path, "LPIPS", LPIPS_FORMAT, _HOW_TO_MAKE)
     net = metadata.get("net", "none")
     if net not in BACKBONES:
         raise UserError(f"{path} has the backbone {net!r}; known: {', '.join(BACKBONES)}")

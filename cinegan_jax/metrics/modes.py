@@ -15,7 +15,16 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy import stats
 
-from cinegan_jax.data.shapes import BACKGROUND, COLOURS, KINDS, MODES, RADIUS, TURN, Shape, coverage
+from cinegan_jax.data.shapes import (
+    BACKGROUND,
+    KINDS,
+    RADIUS,
+    SHAPE_COLOURS,
+    SHAPE_MODES,
+    TURN,
+    Shape,
+    coverage,
+)
 from cinegan_jax.ops.colour import srgb_to_lab
 
 NONE = -1
@@ -49,15 +58,15 @@ def recognise(images: np.ndarray) -> np.ndarray:
       images: uint8 [n, size, size, 3], size a multiple of 32.
 
     Returns:
-      int [n], indices of `MODES`, or NONE.
+      int [n], indices of `SHAPE_MODES`, or NONE.
     """
     return np.array([_recognise(image) for image in images], int)
 
 
 def mode_counts(images: np.ndarray) -> np.ndarray:
-    """Count the images, uint8 [n, size, size, 3], of each of `MODES`: int [modes]."""
+    """Count the images, uint8 [n, size, size, 3], of each of `SHAPE_MODES`: int [modes]."""
     modes = recognise(images)
-    return np.bincount(modes[modes != NONE], minlength=len(MODES))
+    return np.bincount(modes[modes != NONE], minlength=len(SHAPE_MODES))
 
 
 def mode_scores(images: np.ndarray) -> dict[str, float]:
@@ -87,10 +96,10 @@ def scores_of_counts(counts: np.ndarray, images: int) -> dict[str, float]:
 def expected_scores(images: int) -> dict[str, float]:
     """Return the mean of `mode_scores` over random samples of that number of real images."""
     number = np.arange(images + 1)
-    chances = stats.binom.pmf(number, images, 1 / len(MODES))
+    chances = stats.binom.pmf(number, images, 1 / len(SHAPE_MODES))
 
     def over_modes(score: Callable[[float], float]) -> float:
-        return len(MODES) * float(chances @ [score(share) for share in number / images])
+        return len(SHAPE_MODES) * float(chances @ [score(share) for share in number / images])
 
     return {
         "high_quality": 1.0,
@@ -101,11 +110,11 @@ def expected_scores(images: int) -> dict[str, float]:
 
 
 def _variation(share: float) -> float:
-    return abs(share - 1 / len(MODES)) / 2
+    return abs(share - 1 / len(SHAPE_MODES)) / 2
 
 
 def _divergence(share: float) -> float:
-    return share * math.log(share * len(MODES)) if share else 0.0
+    return share * math.log(share * len(SHAPE_MODES)) if share else 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,10 +138,10 @@ def _recognise(image: np.ndarray) -> int:
     difference = reduced - ground
     energy = float(np.square(difference).sum())
     colour, rest = min(
-        ((name, _beside(difference, COLOURS[name] - ground)) for name in COLOURS),
+        ((name, _beside(difference, SHAPE_COLOURS[name] - ground)) for name in SHAPE_COLOURS),
         key=lambda found: found[1],
     )
-    direction = COLOURS[colour] - ground
+    direction = SHAPE_COLOURS[colour] - ground
     square = float(np.square(direction).sum())
     blob = _blob(difference @ direction / square)
     if blob is None or _miscoloured(difference, ground, blob.cover, colour):
@@ -141,7 +150,7 @@ def _recognise(image: np.ndarray) -> int:
     turns = (0.0,) if kind in _ROUND else (turn - TURN / 4, turn, turn + TURN / 4)
     least = min(blob.error(kind, *pose) for pose in itertools.product(turns, (0.95, 1.0, 1.05)))
     unexplained = (rest + least * square) / energy
-    return MODES.index(f"{colour} {kind}") if unexplained <= UNEXPLAINED else NONE
+    return SHAPE_MODES.index(f"{colour} {kind}") if unexplained <= UNEXPLAINED else NONE
 
 
 def _reduced(image: np.ndarray) -> np.ndarray:
@@ -169,7 +178,7 @@ def _miscoloured(
     """Return whether the mean colour of the covered area, or the ground, is not of the set."""
     inside = cover > 0.5
     found = ground + difference[inside].mean(0) / cover[inside].mean()
-    pairs = np.array([[found, COLOURS[colour]], [ground, BACKGROUND]])
+    pairs = np.array([[found, SHAPE_COLOURS[colour]], [ground, BACKGROUND]])
     labs = np.asarray(srgb_to_lab(np.clip(pairs / 255, 0, 1)))
     return bool((np.linalg.norm(labs[:, 0] - labs[:, 1], axis=-1) > COLOUR_TOLERANCE).any())
 

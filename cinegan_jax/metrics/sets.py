@@ -20,7 +20,7 @@ from cinegan_jax.core.types import Params
 from cinegan_jax.metrics.devices import OnDevices, gather_bytes
 from cinegan_jax.metrics.set_distances import SUBSET_SIZE, frechet_distance, kid
 from cinegan_jax.metrics.streaming import BLOCK, Moments, RunningMoments
-from cinegan_jax.nets.inception import FEATURES, SIZE, InceptionPool3, resize
+from cinegan_jax.nets.inception import FEATURES, INPUT_SIZE, InceptionPool3, resize_for_inception
 
 _PATCHES = 4
 """Patches of each image, for patch-FID."""
@@ -92,7 +92,7 @@ class ImageSet:
     def add(self, name: str, image: np.ndarray) -> None:
         """Add an image, uint8 or unit [h, w, 3], whose name must be unique in the set."""
         patches = cut_patches(image, name, self._patches, self._seed)
-        squares = np.concatenate([resize(image)[None], patches])
+        squares = np.concatenate([resize_for_inception(image)[None], patches])
         if image.dtype == np.uint8:
             squares /= 255
         self._names.append(name)
@@ -187,11 +187,11 @@ def cut_patches(photo: np.ndarray, name: str, count: int, seed: int = 0) -> np.n
         float32 [count, 299, 299, 3] in the range of the photo.
     """
     height, width = photo.shape[:2]
-    side = min(SIZE, height, width)
+    side = min(INPUT_SIZE, height, width)
     draw = np.random.default_rng([seed, zlib.crc32(name.encode())])
     tops = draw.integers(0, height - side + 1, count)
     lefts = draw.integers(0, width - side + 1, count)
     squares = [
         photo[top : top + side, left : left + side] for top, left in zip(tops, lefts, strict=True)
     ]
-    return np.asarray(resize(np.stack(squares)))
+    return np.asarray(resize_for_inception(np.stack(squares)))

@@ -46,7 +46,7 @@ class RunPlan:
     learns_from: Learned = "pairs"
 
 
-def make_plan(run: Run, cost: StepCost, *, examples: int | None, steps: int | None) -> RunPlan:
+def make_step_plan(run: Run, cost: StepCost, *, examples: int | None, steps: int | None) -> RunPlan:
     """Return the plan of a run whose step has this cost; `examples` and `steps` may be unknown."""
     config, device_batch = run.config, run.device_batch
     return RunPlan(

@@ -8,7 +8,7 @@ import ml_collections
 from rich.console import Console
 
 from cinegan_jax.preflight.chips import chip_of
-from cinegan_jax.preflight.estimate import Estimate, RunPlan, make_plan, print_rows
+from cinegan_jax.preflight.estimate import Estimate, RunPlan, make_step_plan, print_rows
 from cinegan_jax.preflight.step_cost import cost_from_shapes, cost_when_compiled
 from cinegan_jax.training.run import Run
 
@@ -53,7 +53,7 @@ def plan_here(run: Run, *, fast: bool = True) -> RunPlan:
     """Return the plan of a run on this machine; reads its frozen weights to see that they fit."""
     _ = run.frozen
     found = run.num_examples
-    return make_plan(
+    return make_step_plan(
         run,
         cost_from_shapes(run) if fast else cost_when_compiled(run),
         examples=len(run.train_examples) if found is None else found,

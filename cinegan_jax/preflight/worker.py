@@ -24,7 +24,7 @@ from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.data.sources import open_source
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.preflight.chips import Topology, parse_topology
-from cinegan_jax.preflight.estimate import RunPlan, make_plan
+from cinegan_jax.preflight.estimate import RunPlan, make_step_plan
 from cinegan_jax.preflight.step_cost import StepCost, cost_from_shapes, cost_when_compiled
 from cinegan_jax.training.run import Run
 
@@ -146,7 +146,7 @@ def _plan(request: Mapping[str, Any]) -> dict[str, Any]:
     run = Run(config, devices, MANY_BATCHES * config.batch_size if examples is None else examples)
     steps = None if examples is None and not config.num_steps else run.total_steps
     cost = cost_from_shapes(run) if fast else cost_when_compiled(run)
-    found = make_plan(run, cost, examples=examples, steps=steps)
+    found = make_step_plan(run, cost, examples=examples, steps=steps)
     return dataclasses.asdict(found) | {"device_kind": topology.chip.kind}
 
 

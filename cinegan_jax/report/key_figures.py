@@ -13,7 +13,7 @@ from cinegan_jax.training.held_out import BEST_MODES
 _LEAST_SILENCE = 600.0
 """Seconds without a record after which a run no longer counts as running."""
 _SILENT_INTERVALS = 5
-"""The same for slow runs, as a multiple of the usual time between records."""
+"""Times between records after which a slow run no longer counts as running."""
 _LONG_WAIT = 0.05
 """Share of time spent waiting for data above which devices are wasted."""
 

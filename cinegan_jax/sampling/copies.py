@@ -11,9 +11,9 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import ExampleSource
-from cinegan_jax.data.images import Picture
-from cinegan_jax.data.selection import spread_pictures
-from cinegan_jax.data.sources import open_pictures
+from cinegan_jax.data.images import SingleImage
+from cinegan_jax.data.selection import stratified_images
+from cinegan_jax.data.sources import open_images
 from cinegan_jax.inference.run_networks import read_config
 from cinegan_jax.pages.image_grid import image_grid
 from cinegan_jax.sampling.images import OutputPlace, to_png, write_file
@@ -51,17 +51,17 @@ class RunImages:
     crop: str
 
     @cached_property
-    def train(self) -> ExampleSource[Picture]:
+    def train(self) -> ExampleSource[SingleImage]:
         """Training images; raises UserError like `open_pictures`."""
         return self._open("train")
 
     @cached_property
-    def test(self) -> ExampleSource[Picture]:
+    def test(self) -> ExampleSource[SingleImage]:
         """Held-out images; raises UserError like `open_pictures`."""
         return self._open("test")
 
-    def _open(self, split: str) -> ExampleSource[Picture]:
-        return open_pictures(self.path, split, size=self.size, look=self.look, cache=self.cache)
+    def _open(self, split: str) -> ExampleSource[SingleImage]:
+        return open_images(self.path, split, size=self.size, look=self.look, cache=self.cache)
 
 
 def read_run_images(workdir: str | os.PathLike[str]) -> RunImages:
@@ -135,7 +135,7 @@ def compare_with_training(
         UserError: the data are missing, or no training image can be read.
     """
     count = len(data.train)
-    held_out = spread_pictures(data.test, _MAX_HELD_OUT, data.size, data.crop)
+    held_out = stratified_images(data.test, _MAX_HELD_OUT, data.size, data.crop)
     batches = progress(
         training_batches(data.train, data.size, data.crop), -(-count // TRAINING_BATCH_SIZE)
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from cinegan_jax.core.types import Images
 from cinegan_jax.data.examples import BrokenExample, ExampleSource
-from cinegan_jax.data.images import Picture
+from cinegan_jax.data.images import SingleImage
 from cinegan_jax.data.selection import FITS
 from cinegan_jax.data.transforms import require_crop
 
@@ -30,7 +30,7 @@ class TrainingBatch(NamedTuple):
 
 
 def training_batches(
-    source: ExampleSource[Picture], size: int, crop: str
+    source: ExampleSource[SingleImage], size: int, crop: str
 ) -> Iterator[TrainingBatch]:
     """Yield all readable images in the order of their source, `TRAINING_BATCH_SIZE` at a time.
 
@@ -60,7 +60,7 @@ def training_batches(
 
 
 def fitted_image(
-    source: ExampleSource[Picture], index: int, size: int, crop: str
+    source: ExampleSource[SingleImage], index: int, size: int, crop: str
 ) -> np.ndarray | None:
     """Return one image of a source, uint8 [size, size, 3]; None if it is broken or too small."""
     try:

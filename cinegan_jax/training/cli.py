@@ -9,7 +9,7 @@ from cinegan_jax.core.cli_options import ConfigOption, SetOption
 PROCESSES = "Several processes"
 
 
-def train(
+def train_command(
     config: ConfigOption,
     workdir: Annotated[
         str,
@@ -58,7 +58,7 @@ def train(
     from cinegan_jax.core.storage import open_path
     from cinegan_jax.training.launch import ClusterOptions, launch
     from cinegan_jax.training.run import Run
-    from cinegan_jax.training.train import train as train_to_exit_code
+    from cinegan_jax.training.train import run_training
 
     loaded = load_config(config, overrides or ())
     options = ClusterOptions(
@@ -70,6 +70,6 @@ def train(
     )
 
     def work() -> int:
-        return train_to_exit_code(Run(loaded), open_path(workdir))
+        return run_training(Run(loaded), open_path(workdir))
 
     raise typer.Exit(launch(work, options, saves_on_sigterm=True))

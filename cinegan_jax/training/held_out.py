@@ -11,9 +11,9 @@ from cinegan_jax.checkpointing.checkpoints import BestMode
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Images
 from cinegan_jax.data.examples import ExampleSource
-from cinegan_jax.data.images import PictureSource
+from cinegan_jax.data.images import ImageSource
 from cinegan_jax.data.pairs import PairSource
-from cinegan_jax.data.selection import FITS, spread_examples, spread_pictures
+from cinegan_jax.data.selection import FITS, evenly_spaced, stratified_images
 from cinegan_jax.data.shapes import DrawnShapes
 from cinegan_jax.evaluation.quick import QuickEvaluator
 from cinegan_jax.families.api import GanFamily, Learned, makes_from_latents
@@ -105,7 +105,7 @@ class HeldOutPairs:
         `crop` is that of training: squashed images have another scale than crops, and what a
         network learns of light and texture depends on scale.
         """
-        usable = spread_examples(pairs, count, size, crop)
+        usable = evenly_spaced(pairs, count, size, crop)
         self._evaluator = QuickEvaluator(usable, size, FITS[crop])
 
         @jax.jit
@@ -143,13 +143,13 @@ class HeldOutImages:
     def __init__(
         self,
         family: GanFamily,
-        images: PictureSource,
+        images: ImageSource,
         count: int,
         size: int,
         crop: str,
         judged: bool,
     ):
-        references = spread_pictures(images, count, size, crop)
+        references = stratified_images(images, count, size, crop)
         self._count, self._judge = len(references), _judge_of(family) if judged else None
         self._drawn = isinstance(images, DrawnShapes)  # their modes can be counted
         self._features = random_features_on_devices()

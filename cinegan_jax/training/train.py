@@ -39,7 +39,7 @@ class Start(NamedTuple):
     health: Mapping[str, Any] | None = None
 
 
-def train(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = None) -> int:
+def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = None) -> int:
     """Train from the newest checkpoint in `workdir`, or from the start where there is none.
 
     Args:

@@ -7,7 +7,8 @@ import numpy as np
 
 from cinegan_jax.core.compilation_cache import keep_compilations_for_user
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.film.lut_files import encode_cube, encode_hald
+from cinegan_jax.film.lut_cube import encode_cube
+from cinegan_jax.film.lut_hald import encode_hald
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, Look, choose_look, installed_looks
 from cinegan_jax.inference.look_card import read_card

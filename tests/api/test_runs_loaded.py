@@ -20,7 +20,9 @@ from cinegan_jax.sampling.latent_generator import open_generator
 def test_a_run_has_its_config_networks_and_records(trained: Path) -> None:
     run = cinegan.load_run(trained)
     assert run.step == 4
-    assert run.config.to_dict() == json.loads((trained / "config.json").read_text())
+    written = json.loads((trained / "config.json").read_text())
+    assert run.config.to_dict().items() <= written.items()
+    assert run.config.generator.width == 4
     assert run.metrics == [
         json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()
     ]

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import cinegan_jax as cinegan
 from cinegan_jax.api.runs import TrainedRun
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.training.hooks import Progress
+from cinegan_jax.training.preemption import PreemptionGuard
 from cinegan_jax.training.state import TrainState
 
 
@@ -27,14 +29,21 @@ def settings(small_pairs: dict[str, Any]) -> dict[str, Any]:
 def signal_at_step_2(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Sends the signal that a test puts into the list, once, after step 2 of training."""
     numbers: list[int] = []
-    call = Progress.__call__
+    handled = threading.Event()
+    call, on_signal = Progress.__call__, PreemptionGuard._on_signal
 
     def interrupted(self: Progress, step: int, state: TrainState) -> Mapping[str, float]:
         if step == 2 and numbers:
             signal.raise_signal(numbers.pop())
+            assert handled.wait(10)
         return call(self, step, state)
 
+    def handle(self: PreemptionGuard, number: int, frame: FrameType | None) -> None:
+        on_signal(self, number, frame)
+        handled.set()
+
     monkeypatch.setattr(Progress, "__call__", interrupted)
+    monkeypatch.setattr(PreemptionGuard, "_on_signal", handle)
     yield numbers
     assert not numbers
 

@@ -18,7 +18,7 @@ from cinegan_jax.api.runs import load_run
 from cinegan_jax.checkpointing.pretrained import restore_networks
 from cinegan_jax.config.load import load_config
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import open_checkpoints, train
+from cinegan_jax.training.train import open_checkpoints, run_training
 
 ARCHIVES = Path(__file__).parent / "old_runs"
 STEP = 2
@@ -76,7 +76,7 @@ def test_networks_are_restored_for_fine_tuning(workdir: Path) -> None:
 
 def test_the_run_goes_on_from_its_step(workdir: Path) -> None:
     config = load_config(workdir / "config.json", [f"num_steps={STEP + 1}", "parallelism=jit"])
-    assert train(Run(config), epath.Path(workdir)) == 0
+    assert run_training(Run(config), epath.Path(workdir)) == 0
     records = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     assert {record["step"] for record in records} == {STEP, STEP + 1}
     assert any("loss_discriminator" in record for record in records)

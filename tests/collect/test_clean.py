@@ -8,7 +8,7 @@ from misbehaving_site import image_file
 from PIL import Image
 
 from cinegan_jax.collect import clean as cleaning
-from cinegan_jax.collect.clean import CleaningResult, Limits, clean
+from cinegan_jax.collect.clean import CleaningResult, ImageLimits, clean
 from cinegan_jax.collect.records import Collection
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.json_lines import read_json_lines
@@ -24,7 +24,7 @@ def fill(collection: Collection, files: dict[str, bytes]) -> None:
 
 
 def run(collection: Collection, **limits: int) -> CleaningResult:
-    return clean(collection, Limits(**limits), 2, lambda done, total: None)
+    return clean(collection, ImageLimits(**limits), 2, lambda done, total: None)
 
 
 def reasons(collection: Collection) -> dict[str, str]:

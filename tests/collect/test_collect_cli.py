@@ -17,7 +17,8 @@ from typer.testing import CliRunner, Result
 from cinegan_jax.cli import app
 from cinegan_jax.collect.records import Collection
 from cinegan_jax.core.json_lines import read_json_lines
-from cinegan_jax.data.decode import decode, is_photo
+from cinegan_jax.photos.decode import decode
+from cinegan_jax.photos.kinds import is_photo
 
 QUICKLY = ("--delay=0", "--attempts=2", "--patience=3", "--timeout=0.5")
 PROGRAM = Path(__file__).with_name("collect_on_loopback.py")

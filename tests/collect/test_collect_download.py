@@ -158,11 +158,11 @@ def test_permanent_failures_are_not_retried(
 def test_a_slow_response_times_out_and_is_retried(
     collection: Collection, client: Client, site: Site
 ) -> None:
-    slow = Answer(image_file(1), headers=JPEG, pause=1.0)
+    slow = Answer(image_file(1), headers=JPEG, pause=30.0)
     site["/a.jpg"] = in_turn(slow, Answer(image_file(1)))
     began = time.monotonic()
     assert fetched(collection, client, site, "/a.jpg").new == 1
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 20
     assert contents(collection) == [image_file(1)]
 
 
@@ -412,7 +412,7 @@ def test_an_empty_list_is_an_error(collection: Collection, client: Client) -> No
         run(collection, client)
 
 
-# Limits
+# ImageLimits
 
 
 def test_concurrent_requests_per_host_are_limited(
@@ -435,10 +435,10 @@ def test_ctrl_c_ends_at_once_and_the_same_command_continues(
     """The server is silent; the received bytes are not lost."""
     body = image_file(1, (200, 100))
     site["/a.jpg"] = in_turn(
-        Answer(body, headers={"ETag": '"1"'}, pause=20.0), resumable(body, '"1"')
+        Answer(body, headers={"ETag": '"1"'}, pause=60.0), resumable(body, '"1"')
     )
     listed(collection, [site.url("/a.jpg")])
-    patient = make_client(replace(QUICK, read_timeout=20.0))
+    patient = make_client(replace(QUICK, read_timeout=60.0))
 
     def interrupt() -> None:
         _until(lambda: _unfinished(collection) > 0)
@@ -450,7 +450,7 @@ def test_ctrl_c_ends_at_once_and_the_same_command_continues(
     with pytest.raises(KeyboardInterrupt):
         run(collection, patient)
     interrupting.join()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert collection.failed() == {}
     assert run(collection, make_client()).new == 1
     assert contents(collection) == [body]

@@ -7,14 +7,14 @@ import pytest
 from misbehaving_site import image_file
 from PIL import Image
 
-from cinegan_jax.collect.addresses import Failure
-from cinegan_jax.collect.download import SUFFIXES, name_of, require_image_type
+from cinegan_jax.collect.addresses import KEPT_FORMATS, Failure
+from cinegan_jax.collect.download import name_of, require_image_type
 from cinegan_jax.collect.records import Owner, owner_of
-from cinegan_jax.data.decode import PHOTO_SUFFIXES
+from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
 
 
 def test_kept_formats_are_those_that_prepare_reads() -> None:
-    assert set(SUFFIXES.values()) <= set(PHOTO_SUFFIXES)
+    assert set(KEPT_FORMATS.values()) <= set(PHOTO_SUFFIXES)
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "tiff"])
@@ -22,7 +22,7 @@ def test_names_depend_on_the_content_alone(tmp_path: Path, form: str) -> None:
     for path in (tmp_path / "a.gif", tmp_path / "ü"):
         path.write_bytes(image_file(1, form=form))
         sha256 = hashlib.sha256(image_file(1, form=form)).hexdigest()
-        assert name_of(path, sha256) == sha256[:20] + SUFFIXES[form]
+        assert name_of(path, sha256) == sha256[:20] + KEPT_FORMATS[form]
 
 
 @pytest.mark.parametrize(

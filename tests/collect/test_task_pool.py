@@ -46,7 +46,7 @@ def test_concurrency_limits(jobs: int, per_host: int) -> None:
                 now.update({task[0]: change, "all": change})
                 for name in now:
                     most[name] = max(most[name], now[name])
-            time.sleep(0.002)
+            time.sleep(0.002)  # lets other threads in, in the case that they may
 
     pool = make(work, jobs=jobs, per_host=per_host)
     for number in range(30):

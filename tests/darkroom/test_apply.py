@@ -157,10 +157,10 @@ def write_bad(folder: Path, write_photo: WritePhoto) -> dict[str, str]:
     header[29:33] = zlib.crc32(header[12:29]).to_bytes(4)
     (folder / "bomb.png").write_bytes(header)
     return {
-        "truncated.jpg": "damaged or cut off",
+        "truncated.jpg": "cannot be decoded",
         "empty.jpg": "an empty file",
-        "text.jpg": "no picture file",
-        "bomb.png": "10000.0 megapixels; at most 250 are taken",
+        "text.jpg": "not an image of a supported format",
+        "bomb.png": "10000.0 megapixels; at most 250 are allowed",
     }
 
 
@@ -208,7 +208,7 @@ def test_bad_photos_do_not_stop_unusual_ones(
             image.load()
             sizes[path.stem] = image.size
     assert sizes == {Path(name).stem: size for name, size in odd.items()}
-    assert "has 3 frames; the first is taken" in result.stdout
+    assert "has 3 frames; the first is used" in result.stdout
 
 
 def test_unusual_names(apply: Apply, write_photo: WritePhoto, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_the_umask_applies_to_results(
         (["--weights", "nowhere.safetensors"], "no look file nowhere.safetensors"),
         (["--strength", "2"], "strength 2.0 is not between 0 and 1.5"),
         (["--method", "magic"], "method 'magic' is not one of transfer"),
-        (["--format", "pcx"], "unknown picture format 'pcx'"),
+        (["--format", "pcx"], "unknown image format 'pcx'"),
         (["--quality", "0"], "quality is 0"),
         (["--suffix", "/x"], "cannot be part of a file name"),
         (["-o", "a.png/sub"], "cannot be written: Not a directory"),

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,24 +79,30 @@ def test_few_photos_are_in_progress_and_one_is_developed_at_a_time(
     start: Callable[[Develop], tuple[PhotoBatch, Seen]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    developing, under_way, most_under_way = threading.Lock(), 0, 0
+    developing, counting, reached = threading.Lock(), threading.Lock(), threading.Event()
+    under_way, most_under_way = 0, 0
     read, write = batch.read_photo, batch.write_whole
 
-    def counted_read(*args, **kwargs):
+    def count(change: int) -> None:
         nonlocal under_way, most_under_way
-        under_way += 1
-        most_under_way = max(most_under_way, under_way)
+        with counting:
+            under_way += change
+            most_under_way = max(most_under_way, under_way)
+            if most_under_way == most:
+                reached.set()
+
+    def counted_read(*args: Any, **kwargs: Any) -> Any:
+        count(1)
         return read(*args, **kwargs)
 
-    def counted_write(*args):
-        nonlocal under_way
+    def counted_write(*args: Any) -> None:
         write(*args)
-        under_way -= 1
+        count(-1)
 
     def develop(photo: np.ndarray, *_: object) -> np.ndarray:
         with_nobody_else = developing.acquire(blocking=False)
         assert with_nobody_else
-        time.sleep(0.02)
+        assert reached.wait(30)
         developing.release()
         return photo
 
@@ -141,7 +148,7 @@ def test_a_photo_that_is_too_large_is_not_decoded(
     run, seen = start(unchanged)
     run.run(2)
     assert {status for _, status, _ in seen.ends} == {"failed"}
-    assert "20 x 10 pixels are 0.0 megapixels; at most 0.000199 are taken" in seen.ends[0][2]
+    assert "20 x 10 pixels are 0.0 megapixels; at most 0.000199 are allowed" in seen.ends[0][2]
 
 
 def test_a_full_disk_ends_the_batch(start: Callable[[Develop], tuple[PhotoBatch, Seen]]) -> None:

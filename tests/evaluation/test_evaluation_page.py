@@ -50,7 +50,7 @@ def test_what_is_left_out_is_named() -> None:
 
 def test_without_images_there_are_scores() -> None:
     page = paired_page(evaluation_of(), lambda names: iter(()))
-    assert "There are no pictures of these photos." in page
+    assert "There are no images of these photos." in page
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])

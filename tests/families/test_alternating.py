@@ -24,6 +24,8 @@ from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.state import init_state
 from cinegan_jax.training.step import StepSettings, make_train_step
 
+pytestmark = pytest.mark.agreement
+
 SIZE, Z, BATCH, WIDTH = 16, 6, 4, 4
 LOGISTIC = Adversarial(loss="logistic")
 

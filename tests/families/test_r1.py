@@ -17,6 +17,8 @@ from cinegan_jax.nets.patchgan import PatchDiscriminator
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.training.gradients import player_gradients
 
+pytestmark = pytest.mark.agreement
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 GAMMA, EVERY = 10.0, 4

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -9,10 +10,10 @@ from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 
 @pytest.fixture
-def random_look(random_params) -> Callable[..., Look]:
-    """A look at which every parameter of the generator is random."""
+def random_look(random_params: Callable[..., Any]) -> Callable[..., Look]:
+    """Function from a generator to a look of which every parameter is random."""
 
-    def make(generator: ResUnetGenerator, **fields) -> Look:
+    def make(generator: ResUnetGenerator, **fields: Any) -> Look:
         picture = jax.ShapeDtypeStruct((1, 8, 8, 3), np.float32)
         return Look("noise", generator, random_params(generator, picture), **fields)
 
@@ -20,8 +21,8 @@ def random_look(random_params) -> Callable[..., Look]:
 
 
 @pytest.fixture
-def unit_pictures(rng) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Random photos and what flax makes of them, float32 [n, h, w, 3] in unit range."""
+def unit_images(rng: np.random.Generator) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Function to random photos and the generator's results, float32 [n, h, w, 3], unit range."""
 
     def make(look: Look, *shape: int) -> tuple[np.ndarray, np.ndarray]:
         photos = rng.uniform(0, 1, shape).astype(np.float32)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.film.render import add_grain
+from cinegan_jax.film.grain import add_grain
 from cinegan_jax.inference.develop import METHODS, Settings, develop, to_pixels
 from cinegan_jax.inference.look import Look
 from cinegan_jax.nets.res_unet import ResUnetGenerator

@@ -3,8 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cinegan_jax.film.grain import GrainNoise, lay_grain
-from cinegan_jax.film.render import add_grain
+from cinegan_jax.film.grain import GrainNoise, add_grain, lay_grain
 
 
 def in_bands(picture, size, bands, sigma=0.02, seed=3):
@@ -39,5 +38,5 @@ def test_one_pixel_has_grain():
 
 
 def test_more_rows_than_there_are_is_an_error():
-    with pytest.raises(ValueError, match="rows 0 to 3 are asked of 2"):
+    with pytest.raises(ValueError, match="rows 0 to 3 of noise with 2 rows"):
         GrainNoise(2, 5, 0.001, 0).take(3)

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from scipy.stats import entropy
 
-from cinegan_jax.data.shapes import BACKGROUND, MODES, DrawnShapes
+from cinegan_jax.data.shapes import BACKGROUND, SHAPE_MODES, DrawnShapes
 from cinegan_jax.metrics.modes import (
     NONE,
     expected_scores,
@@ -15,7 +15,7 @@ from cinegan_jax.metrics.modes import (
     scores_of_counts,
 )
 
-K = len(MODES)
+K = len(SHAPE_MODES)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_images_without_a_shape_belong_to_no_mode(
     noise = rng.integers(0, 256, (5, 64, 64, 3), np.uint8)
     grey = np.repeat(held_out[:10].mean(-1, keepdims=True), 3, axis=-1).astype(np.uint8)
     upside_down = held_out[10:15, ::-1]
-    assert MODES[10] == "red triangle"
+    assert SHAPE_MODES[10] == "red triangle"
     dark = np.maximum(held_out[:10], 60) - 60
     for pictures in (plain, noise, 255 - held_out[:10], grey, upside_down, dark):
         assert (recognise(pictures) == NONE).all()

@@ -21,7 +21,7 @@ from cinegan_jax.metrics.sets import (
     small_set_notes,
 )
 from cinegan_jax.metrics.streaming import Moments
-from cinegan_jax.nets.inception import InceptionPool3, resize, weight_shapes
+from cinegan_jax.nets.inception import InceptionPool3, inception_shapes, resize_for_inception
 
 COUNT = 13
 
@@ -69,7 +69,9 @@ def test_scores_are_those_of_all_features_at_once(sets: tuple[SetFeatures, SetFe
     whole, patches = [], []
     for pictures in (photos(0.2), photos(0)):
         ordered = sorted(pictures.items())
-        whole.append(blurred(None, np.stack([resize(picture) for _, picture in ordered])))
+        whole.append(
+            blurred(None, np.stack([resize_for_inception(picture) for _, picture in ordered]))
+        )
         cut = [cut_patches(picture, name, 2) for name, picture in ordered]
         patches.append(blurred(None, np.concatenate(cut)))
     expected = {
@@ -90,7 +92,7 @@ def test_scores_are_those_of_all_features_at_once(sets: tuple[SetFeatures, SetFe
 
 
 def test_features_are_in_order_of_names(sets: tuple[SetFeatures, SetFeatures]) -> None:
-    ordered = np.stack([resize(picture) for _, picture in sorted(photos(0).items())])
+    ordered = np.stack([resize_for_inception(image) for _, image in sorted(photos(0).items())])
     np.testing.assert_allclose(sets[1].features, blurred(None, ordered), atol=1e-6)
     assert sets[1].patch_moments.count == 2 * COUNT
 
@@ -154,7 +156,7 @@ def test_inception_on_eight_devices_gives_the_features_of_one(
     random_params: Callable[..., Any], rng: np.random.Generator
 ) -> None:
     params = random_params(InceptionPool3(), np.zeros((1, 299, 299, 3), np.float32))
-    assert len(jax.tree.leaves(params)) == len(weight_shapes())
+    assert len(jax.tree.leaves(params)) == len(inception_shapes())
     images = rng.uniform(size=(9, 299, 299, 3)).astype(np.float32)
     got = inception_on_devices(params, per_device=1)(images)
     expected = inception_on_devices(params, per_device=1, devices=jax.devices()[:1])(images)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cinegan_jax.data.shapes import COLOURS, KINDS, RADIUS, SHIFT, TURN, Shape, draw
+from cinegan_jax.data.shapes import CENTRE_SHIFT, KINDS, RADIUS, SHAPE_COLOURS, TURN, Shape, draw
 from cinegan_jax.pages.image_grid import CAPTION, GUTTER
 from cinegan_jax.sampling.copies import NeighbourComparison, RunImages, compare_with_training
 from cinegan_jax.sampling.latent_generator import open_generator
@@ -107,8 +107,8 @@ def test_unreadable_training_images_are_reported(run_sample, make_run, tmp_path)
 
 def _fresh_shapes(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
     """Draw shapes like those of the data set, with another seed."""
-    modes = (rng.choice(list(KINDS), count), rng.choice(list(COLOURS), count))
-    where = (rng.uniform(0.5 - SHIFT, 0.5 + SHIFT, count) for _ in range(2))
+    modes = (rng.choice(list(KINDS), count), rng.choice(list(SHAPE_COLOURS), count))
+    where = (rng.uniform(0.5 - CENTRE_SHIFT, 0.5 + CENTRE_SHIFT, count) for _ in range(2))
     how = (rng.uniform(*RADIUS, count), rng.uniform(-TURN, TURN, count))
     return np.stack([draw(Shape(*each), size) for each in zip(*modes, *where, *how, strict=True)])
 

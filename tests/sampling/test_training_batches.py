@@ -3,14 +3,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.images import Picture
+from cinegan_jax.data.images import SingleImage
 from cinegan_jax.sampling.nearest import TRAINING_BATCH_SIZE, training_batches
 
 
 class _Listed:
     """Source of images in memory, of which every tenth is broken."""
 
-    kind = "pictures"
+    kind = "images"
 
     def __init__(self, pictures: Sequence[np.ndarray]):
         self._pictures = pictures
@@ -19,10 +19,10 @@ class _Listed:
     def __len__(self) -> int:
         return len(self._pictures)
 
-    def __getitem__(self, index: int) -> Picture:
+    def __getitem__(self, index: int) -> SingleImage:
         if index % 10 == 3:
             raise BrokenExample(self.names[index], "broken")
-        return Picture(self.names[index], self._pictures[index])
+        return SingleImage(self.names[index], self._pictures[index])
 
 
 def test_each_readable_image_comes_once_and_in_order(rng):

@@ -14,10 +14,10 @@ from cinegan_jax.checkpointing.step_folder import find_damage, finished_steps
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.evaluation.evaluate import evaluate
 from cinegan_jax.metrics.registry import MAIN_METRICS, PAIRED_METRICS
-from cinegan_jax.prepare.plan import Settings
-from cinegan_jax.prepare.prepare import prepare
+from cinegan_jax.prepare.prepare import prepare_shards
+from cinegan_jax.prepare.settings import PrepareSettings
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 LAST = 6
 
@@ -25,8 +25,8 @@ LAST = 6
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("shards") / "out"
-    settings = Settings(look=runs.TOY["data.look"], size=32, resize="squash")
-    prepare("samples", out, settings, 1, lambda done, total: None)
+    settings = PrepareSettings(look=runs.TOY["data.look"], size=32, resize="squash")
+    prepare_shards("samples", out, settings, 1, lambda done, total: None)
     return out
 
 
@@ -65,7 +65,7 @@ def copy(source: Path, target: epath.Path) -> epath.Path:
 
 
 def start(settings: Mapping[str, Any], workdir: epath.Path) -> None:
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
 
 
 def test_a_run_whose_machine_is_lost_ends_as_one_on_a_disk(

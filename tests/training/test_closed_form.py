@@ -11,7 +11,7 @@ from PIL import Image
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import with_fitted_parameters
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 TABLE = {
     **runs.TINY,
@@ -66,7 +66,7 @@ def test_without_a_table_no_pair_is_read(tmp_path, rng):
 def test_a_run_that_learns_nothing_has_the_look_already(pairs_of_curves, tmp_path):
     rates = {f"optimizers.{p}.learning_rate": 0.0 for p in ("generator", "discriminator")}
     run = _run(pairs_of_curves, num_steps=2, **rates)
-    assert train(run, runs.absolute(tmp_path / "run")) == 0
+    assert run_training(run, runs.absolute(tmp_path / "run")) == 0
     records = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
     (score,) = [r["heldout/psnr"] for r in records if "heldout/psnr" in r]
     test = open_pairs(str(pairs_of_curves), "test", "Look")

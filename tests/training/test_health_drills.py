@@ -17,7 +17,7 @@ from cinegan_jax import losses
 from cinegan_jax.data.pipeline import TrainBatches
 from cinegan_jax.families.cinegan import CineGan
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 SMALL = {
     **runs.TINY,
@@ -37,6 +37,7 @@ SMALL = {
     "checkpoint_every_steps": 30,
     "health.every_steps": 1,  # so that only one program is compiled
     "health.grace_steps": 10,
+    "health.stalled_input.wait_share": 0.9,  # a busy machine may load slowly
 }
 
 FAST_CRITICS = {
@@ -68,7 +69,7 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def alarms(workdir: Path, settings: dict[str, Any]) -> set[str]:
     """The rules whose alarms a run raises."""
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
     lines = (workdir / "health.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     checks = [r["step"] for r in records if r["kind"] == "check"]
@@ -83,14 +84,16 @@ def test_a_healthy_run_raises_none(tmp_path: Path, look: dict[str, Any]) -> None
 def test_a_slow_disk_is_a_stalled_input(
     tmp_path: Path, look: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With the limit of 5 %, steps on a busy machine may take up to 5.7 s."""
     draw = TrainBatches.__next__
 
     def slow(batches: TrainBatches) -> Any:
-        time.sleep(0.3)
+        time.sleep(0.3)  # the slow disk
         return draw(batches)
 
     monkeypatch.setattr(TrainBatches, "__next__", slow)
-    assert alarms(tmp_path / "run", look) == {"stalled_input"}
+    settings = look | {"health.stalled_input.wait_share": 0.05}
+    assert alarms(tmp_path / "run", settings) == {"stalled_input"}
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from scipy.special import expit
 from toy_latent_family import ToyLatentFamily
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data.images import PictureFiles
+from cinegan_jax.data.images import ImageFiles
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shapes import DrawnShapes
 from cinegan_jax.families.api import example_keys
@@ -22,10 +22,10 @@ from cinegan_jax.metrics.set_distances import (
 )
 from cinegan_jax.ops.images import to_signed, to_uint8
 from cinegan_jax.pages.image_grid import CAPTION, GUTTER, image_grid, score_captions
-from cinegan_jax.training.held_out import CHUNK, HeldOutPictures
+from cinegan_jax.training.held_out import _CHUNK, HeldOutImages, make_held_out
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import Networks
-from cinegan_jax.training.train import make_held_out, train
+from cinegan_jax.training.train import run_training
 
 SIZE = 32
 
@@ -39,15 +39,15 @@ def networks(seed: int) -> Networks:
     return Networks({**variables.params, "generator": generator}, variables.state)
 
 
-def make(judged: bool = False, count: int = 100) -> HeldOutPictures:
+def make(judged: bool = False, count: int = 100) -> HeldOutImages:
     test = DrawnShapes("test", SIZE)
-    return HeldOutPictures(ToyLatentFamily(), test, count, SIZE, "crop", judged=judged)
+    return HeldOutImages(ToyLatentFamily(), test, count, SIZE, "crop", judged=judged)
 
 
 def made(nets: Networks, chunk: int) -> np.ndarray:
     """The pictures of a chunk, by the family's own parts."""
     family = ToyLatentFamily()
-    keys = example_keys(jax.random.fold_in(jax.random.key(0), chunk), CHUNK)
+    keys = example_keys(jax.random.fold_in(jax.random.key(0), chunk), _CHUNK)
     return np.asarray(to_uint8(family.decode(*nets, family.latents(keys))))
 
 
@@ -64,8 +64,8 @@ def test_scores_compare_as_many_pictures_as_are_held_out() -> None:
 
 
 def test_modes_are_counted_of_drawn_shapes_alone() -> None:
-    test = PictureFiles({path.stem: path for path in sample_photos("test")})
-    held_out = HeldOutPictures(ToyLatentFamily(), test, 4, SIZE, "centre", judged=False)
+    test = ImageFiles({path.stem: path for path in sample_photos("test")})
+    held_out = HeldOutImages(ToyLatentFamily(), test, 4, SIZE, "centre", judged=False)
     assert {name for name, _ in held_out.scores(networks(1))} == {
         "feature_distance",
         "kernel_distance",
@@ -93,7 +93,7 @@ def test_over_each_picture_stands_how_real_the_discriminator_finds_it() -> None:
 
 
 def test_a_set_of_one_picture_cannot_be_compared() -> None:
-    with pytest.raises(UserError, match=r"of 1000 pictures 1 can be read at 32x32"):
+    with pytest.raises(UserError, match=r"1 of 1000 images can be read at 32x32"):
         make(count=1)
 
 
@@ -110,7 +110,7 @@ def test_a_best_metric_that_is_not_measured_is_named(
     pairs = small_pairs if "family" in settings else {}
     run = Run(runs.config_of({**runs.TOY_LATENT, **settings, **pairs}))
     with pytest.raises(UserError, match=named):
-        train(run, tmp_path / "run")
+        run_training(run, tmp_path / "run")
 
 
 def test_discriminators_of_pairs_judge_no_picture_alone(small_pairs: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import runs
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 LAST = 30
 TOY: dict[str, Any] = {
@@ -78,7 +78,7 @@ def test_killed_at_random_a_run_ends_as_one_never_killed(
         wanted = len(runs.records(workdir)) + rng.randint(1, 4)
         started = runs.Started(workdir, toy)
         started.wait_for(lambda wanted=wanted: len(runs.records(workdir)) >= wanted)
-        time.sleep(rng.uniform(0.0, 0.1))
+        time.sleep(rng.uniform(0.0, 0.1))  # anywhere in the step; the result must not depend on it
         kill(started)
     runs.run_to_end(workdir, toy)
     assert_same_end(workdir, whole)
@@ -204,4 +204,4 @@ def test_other_arrays_than_saved_are_named(
     workdir = tmp_path / "run"
     shutil.copytree(whole, workdir)
     with pytest.raises(UserError, match=r"ema/generator/matrix: saved float32.*wanted nothing"):
-        train(Run(runs.config_of({**toy, "ema_decay": 0.0})), workdir)
+        run_training(Run(runs.config_of({**toy, "ema_decay": 0.0})), workdir)

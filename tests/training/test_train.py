@@ -16,7 +16,7 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import with_networks_of
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 STILL = {"optimizers.generator.learning_rate": 0.0, "optimizers.discriminator.learning_rate": 0.0}
 
@@ -27,7 +27,7 @@ def toy(small_pairs: dict[str, Any]) -> dict[str, Any]:
 
 
 def start(settings: dict[str, Any], workdir: Path) -> Path:
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
     return workdir
 
 

@@ -9,7 +9,7 @@ import runs
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 WAYS = {
     "jit": {"parallelism": "jit"},
@@ -20,7 +20,7 @@ WAYS = {
 
 def start(workdir: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """The arrays of the last checkpoint."""
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
     return runs.checkpoint(workdir, settings["num_steps"])
 
 

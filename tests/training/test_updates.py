@@ -23,6 +23,8 @@ from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState, init_state
 from cinegan_jax.training.step import StepSettings, make_measured_step, make_train_step
 
+pytestmark = pytest.mark.agreement
+
 PAIRS = 32
 SHAPES = dict.fromkeys(("input", "target"), jax.ShapeDtypeStruct((PAIRS, 32, 8, 3), np.uint8))
 OPTIMIZERS = {player: optax.sgd(1.0) for player in ("generator", "discriminator")}

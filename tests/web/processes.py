@@ -13,7 +13,7 @@ def stuck(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> N
     pipe.send(("done", WorkerInfo()))
     pipe.recv()
     pipe.send(("share", 0.5))
-    time.sleep(60)
+    time.sleep(600)  # longer than any test; the server kills it
 
 
 def dying(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> None:

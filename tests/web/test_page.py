@@ -137,7 +137,7 @@ def test_a_bad_file_is_reported_and_the_others_are_saved(page: Page) -> None:
     expect(page.locator("#notice")).to_contain_text("1 failed: bad.jpg")
     assert saved == ["one-small.jpg", "two-small.jpg"]
     page.get_by_role("button", name="Show bad.jpg").click()
-    expect(page.get_by_role("alert")).to_contain_text("bad.jpg: no picture file")
+    expect(page.get_by_role("alert")).to_contain_text("bad.jpg: not an image of a supported format")
     page.get_by_role("button", name="Remove bad.jpg").click()
     expect(page.get_by_role("button", name="Download all 2")).to_be_visible()
 

@@ -228,8 +228,10 @@ def test_progress_is_found_by_its_ticket() -> None:
 def test_a_job_ends_when_its_client_disconnects() -> None:
     gate = Gate()
     with serving(EchoWorker(gate), LIMITS) as client:
+        client.timeout = httpx.Timeout(60, read=0.3)
         with pytest.raises(httpx.ReadTimeout):
-            client.post("/v1/apply", files={"photo": b"p"}, data={"look": "plain"}, timeout=0.3)
+            send(client, b"photo")
+        client.timeout = httpx.Timeout(60)
         until(lambda: client.get("/healthz").json()["requests"] == 0)
         gate.open()
         assert send(client, b"photo").status_code == 200

@@ -93,7 +93,7 @@ def test_a_bad_file_gives_a_message(darkroom: Darkroom, name: str) -> None:
 def test_too_many_pixels_are_refused(darkroom: Darkroom) -> None:
     answer = apply(darkroom, hostile.jpeg(501, 1000))
     assert answer.status_code == 422
-    assert "at most 0.5 are taken" in answer.json()["error"]
+    assert "at most 0.5 are allowed" in answer.json()["error"]
 
 
 def test_the_method_whole_is_limited(darkroom: Darkroom) -> None:
@@ -107,7 +107,7 @@ def test_the_method_whole_is_limited(darkroom: Darkroom) -> None:
     [
         ({"look": "none"}, f"look 'none' is not one of {DEFAULT_LOOK}"),
         ({"look": "../../etc/passwd"}, "is not one of"),
-        ({"format": "doc"}, "unknown picture format 'doc'"),
+        ({"format": "doc"}, "unknown image format 'doc'"),
     ],
 )
 def test_wrong_choices_are_named(darkroom: Darkroom, fields: dict[str, str], words: str) -> None:
@@ -124,7 +124,12 @@ def test_nothing_is_written_to_the_disk(darkroom: Darkroom) -> None:
 def test_a_job_can_be_cancelled_and_the_next_is_served(darkroom: Darkroom) -> None:
     client, process = darkroom.client, darkroom.worker.pid
     with pytest.raises(httpx.ReadTimeout):
-        client.post("/v1/apply", files={"photo": PHOTO}, data={"look": LOOK}, timeout=0.001)
+        client.post(
+            "/v1/apply",
+            files={"photo": PHOTO},
+            data={"look": LOOK},
+            timeout=httpx.Timeout(60, read=0.001),
+        )
     until(lambda: client.get("/healthz").json()["requests"] == 0)
     assert apply(darkroom, PHOTO).status_code == 200
     assert darkroom.worker.pid == process

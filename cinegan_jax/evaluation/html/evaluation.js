@@ -27,11 +27,11 @@ function start() {
       button.ariaCurrent = button.dataset.name === photo.name;
     }
   };
-  const anew = () => open(sheet()[0]);
-  for (const select of document.querySelectorAll(".choosers select")) select.addEventListener("input", anew);
+  const refresh = () => open(sheet()[0]);
+  for (const select of document.querySelectorAll(".choosers select")) select.addEventListener("input", refresh);
   choose(byId("order"), (value) => {
     state.order = value;
-    anew();
+    refresh();
   });
   choose(byId("pair"), (value) => {
     state.pair = value;
@@ -40,10 +40,10 @@ function start() {
   byId("zoom").addEventListener("click", (event) => {
     if (event.target.value) compare.zoom(event.target.value === "actual");
   });
-  anew();
+  refresh();
 }
 
-/** The photos by the chosen score; those without one come last. */
+/** Returns the photos by the chosen score; those without one come last. */
 function byError(order) {
   const { higher } = chosenMetric();
   const sign = (higher ? 1 : -1) * (order === "worst" ? 1 : -1);
@@ -84,10 +84,10 @@ function show(compare, photo, pair) {
   [before.textContent, after.textContent] = [names[left], names[right]];
   byId("name").textContent = photo.name;
   byId("rank").textContent = rankOf(photo);
-  tell(photo);
+  showScores(photo);
 }
 
-/** Where the photo stands among all that were scored, with and without images here. */
+/** Returns the photo's rank among all scored photos, with and without images here. */
 function rankOf(photo) {
   const { label, higher } = chosenMetric();
   const [method, metric] = [byId("method").value, byId("metric").value];
@@ -99,8 +99,8 @@ function rankOf(photo) {
   return `${label}: ${worse.length + 1} of ${known.length} from the worst`;
 }
 
-/** The photo's scores: a row a metric, a column a method. */
-function tell(photo) {
+/** Shows the photo's scores: a row for each metric, a column for each method. */
+function showScores(photo) {
   const chosen = byId("method").value;
   const cell = (kind, text, method) => {
     const made = Object.assign(document.createElement(kind), { textContent: text });

@@ -31,7 +31,7 @@ export class Compare {
     this.#dragging();
   }
 
-  /** Another photo; nothing of the one before stays. */
+  /** Opens another photo and drops everything of the previous one. */
   open(url, width, height, name) {
     for (const layer of ["preview", "stronger", "exact"]) this.set(layer, "");
     this.#images.before.alt = `${name}, before`;
@@ -40,14 +40,14 @@ export class Compare {
     this.zoom(false);
   }
 
-  /** The photo as it was, in its full width and height where they are known by now. */
+  /** Shows the original photo, at its full width and height once they are known. */
   before(url, width, height) {
     [this.#width, this.#height] = [width, height];
     this.set("before", url);
     this.#layout();
   }
 
-  /** A layer: preview (strength 1), stronger (1.5) or exact; "" takes it away. */
+  /** Sets a layer: preview (strength 1), stronger (1.5) or exact; "" removes it. */
   set(layer, url) {
     const image = this.#images[layer];
     if (!url) image.removeAttribute("src");
@@ -56,13 +56,13 @@ export class Compare {
     return url ? image.decode().catch(() => {}) : Promise.resolve();
   }
 
-  /** Blends what is there towards a strength, 0 to 1.5. */
+  /** Blends the layers towards a strength, 0 to 1.5. */
   strength(value) {
     this.#images.preview.style.opacity = Math.min(value, 1);
     this.#images.stronger.style.opacity = Math.max(0, (value - 1) / 0.5);
   }
 
-  /** To 100 %, where one pixel of the photo is one of the screen, or back to all of it. */
+  /** Zooms to 100 % (one pixel of the photo for each of the screen), or back to the whole photo. */
   zoom(actual, at) {
     const box = this.#root.getBoundingClientRect();
     const before = this.#scale();
