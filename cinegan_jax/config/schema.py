@@ -72,7 +72,7 @@ class Key(NamedTuple):
 
 
 class _Description(NamedTuple):
-    """What a field's metadata holds."""
+    """Metadata of a field: its meaning and the limits of its value."""
 
     meaning: str
     limits: Limits

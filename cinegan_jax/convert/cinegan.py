@@ -97,8 +97,8 @@ def _width(first: h5py.Dataset) -> int:
 
 def _check_shapes(generator: ResUnetGenerator, datasets: Mapping[str, h5py.Dataset]) -> None:
     """Before any array is read."""
-    picture = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
-    params = jax.eval_shape(generator.init, jax.random.key(0), picture)["params"]
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    params = jax.eval_shape(generator.init, jax.random.key(0), image)["params"]
     for name, wanted in flatten_dict(params, sep="/").items():
         found = datasets[name]
         if found.shape != wanted.shape:

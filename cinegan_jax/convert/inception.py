@@ -88,7 +88,7 @@ def _layers() -> dict[str, tuple[int, ...]]:
 
 
 def _names(path: str) -> list[str]:
-    """What PyTorch calls the kernel of a convolution, and its batch norm's four arrays."""
+    """Return PyTorch's names of a convolution's kernel and of its batch norm's four arrays."""
     layer = path.replace("/", ".")
     norms = ("weight", "bias", "running_mean", "running_var")
     return [f"{layer}.conv.weight", *(f"{layer}.bn.{norm}" for norm in norms)]

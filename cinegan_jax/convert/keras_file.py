@@ -67,10 +67,12 @@ def _member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 
 def inside(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-    """What lies in a group, by hard links alone: others may lead to other files.
+    """Return the member `name` of a group, following hard links only.
+
+    Other links may lead to other files.
 
     Raises:
-        UserError: it is not there.
+        UserError: the group has no such member.
     """
     found = group
     for part in name.split("/"):
@@ -82,7 +84,10 @@ def inside(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
 
 
 def numbered(group: h5py.Group, kind: str) -> list[h5py.Group | h5py.Dataset]:
-    """What is named `kind`, `kind_1`, `kind_2` ..., in this order; it may begin at any number."""
+    """Return the members `kind`, `kind_1`, `kind_2` ... in order of their numbers.
+
+    The first number may be any.
+    """
     matches = [
         match for name in group if (match := re.fullmatch(rf"{kind}(?:_(\d{{1,9}}))?", name))
     ]
@@ -90,11 +95,11 @@ def numbered(group: h5py.Group, kind: str) -> list[h5py.Group | h5py.Dataset]:
 
 
 def read_keras_arrays(datasets: Mapping[str, h5py.Dataset]) -> dict[str, np.ndarray]:
-    """The contents of datasets as float32.
+    """Return the contents of datasets as float32.
 
     Raises:
-        UserError: one holds no floats or keeps them outside the file, or all of them together are
-            larger than the file, as those of an honest file never are.
+        UserError: a dataset holds no floats or keeps them outside the file, or all datasets
+            together are larger than the file, which a valid file never is.
     """
     for dataset in datasets.values():
         if dataset.dtype.kind != "f" or dataset.external or dataset.is_virtual:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from image_files import exif_of
 from image_folders import Photos, save_photo, smooth_photo, write_celeba, write_trip
-from pictures import exif_of
 from PIL import Image
 from typer.testing import CliRunner
 

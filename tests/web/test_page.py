@@ -75,8 +75,8 @@ def test_keyboard_and_mouse_move_the_divider(page: Page) -> None:
         page.keyboard.press("PageUp")
     right = page.locator(".handle").bounding_box()["x"]
     assert right > middle + 50
-    clip = page.locator(".pictures .after").evaluate("e => getComputedStyle(e).clipPath")
-    box = page.locator(".pictures").bounding_box()
+    clip = page.locator(".images .after").evaluate("e => getComputedStyle(e).clipPath")
+    box = page.locator(".images").bounding_box()
     assert abs(float(re.search(r"([\d.]+)px\)", clip)[1]) - (right + 1 - box["x"])) < 2
     handle = page.locator(".handle").bounding_box()
     page.mouse.move(handle["x"] + 1, handle["y"] + handle["height"] / 2)
@@ -107,23 +107,23 @@ def test_at_100_percent_pixels_are_unscaled_and_the_photo_can_be_moved(page: Pag
     wide = hostile.jpeg(90, 900)
     add(page, {"name": "wide.jpg", "mimeType": "image/jpeg", "buffer": wide})
     expect(page.locator("#status")).to_have_text("Full size, 900\u2009\u00d7\u200990")
-    assert page.locator(".pictures").bounding_box()["width"] <= 500
+    assert page.locator(".images").bounding_box()["width"] <= 500
     page.get_by_role("button", name="100").click()
-    box = page.locator(".pictures").bounding_box()
+    box = page.locator(".images").bounding_box()
     assert (box["width"], box["height"]) == (900, 90)
     viewport = page.locator("#viewport")
     viewport.focus()
     page.keyboard.press("ArrowRight")
-    moved = page.locator(".pictures").bounding_box()
+    moved = page.locator(".images").bounding_box()
     assert moved["x"] == box["x"] - 60
     area = viewport.bounding_box()
     page.mouse.move(area["x"] + 80, area["y"] + area["height"] / 2)
     page.mouse.down()
     page.mouse.move(area["x"] + 110, area["y"] + area["height"] / 2, steps=3)
     page.mouse.up()
-    assert page.locator(".pictures").bounding_box()["x"] == moved["x"] + 30
+    assert page.locator(".images").bounding_box()["x"] == moved["x"] + 30
     page.get_by_role("button", name="Fit").click()
-    assert page.locator(".pictures").bounding_box()["width"] <= 500
+    assert page.locator(".images").bounding_box()["width"] <= 500
 
 
 def test_a_bad_file_is_reported_and_the_others_are_saved(page: Page) -> None:

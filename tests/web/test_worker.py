@@ -8,7 +8,6 @@ import processes
 import pytest
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.web import worker as module
 from cinegan_jax.web.jobs import DevelopPhoto
 from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.worker import JobTooLong, Worker, WorkerFailed
@@ -25,7 +24,7 @@ class Follower:
 
 @contextmanager
 def started(process: object, patch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    patch.setattr(module, "_work", process)
+    patch.setattr("cinegan_jax.web.worker._work", process)
     worker = Worker(ServerLimits(job_seconds=1.0))
     try:
         yield worker
