@@ -51,7 +51,7 @@ def enlarged() -> np.ndarray:
 def _sample(index: int) -> Any:
     from PIL import Image
 
-    from cinegan_jax.data.sources import sample_photos
+    from cinegan_jax.data.samples import sample_photos
 
     return Image.open(sample_photos("test")[index]).convert("RGB")
 

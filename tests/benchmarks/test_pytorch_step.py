@@ -100,8 +100,8 @@ def theirs(params: Any, vectors: Any, vgg: Vgg19Weights) -> pytorch_step.CineGan
     return gan
 
 
-def as_tensor(pictures: np.ndarray) -> Any:
-    return torch.from_numpy(np.moveaxis(pictures / np.float32(127.5) - 1, -1, 1).copy())
+def as_tensor(images: np.ndarray) -> Any:
+    return torch.from_numpy(np.moveaxis(images / np.float32(127.5) - 1, -1, 1).copy())
 
 
 def norm_of(arrays: list[np.ndarray]) -> float:

@@ -18,8 +18,8 @@ def session_of(look: Look, dtype: Any = np.float32) -> onnxruntime.InferenceSess
 
 def run(session: onnxruntime.InferenceSession, photos: np.ndarray) -> np.ndarray:
     """Run a model on unit images [n, h, w, 3]."""
-    (pictures,) = session.run(["picture"], {"photo": photos.transpose(0, 3, 1, 2)})
-    return pictures.transpose(0, 2, 3, 1)
+    (images,) = session.run(["picture"], {"photo": photos.transpose(0, 3, 1, 2)})
+    return images.transpose(0, 2, 3, 1)
 
 
 @pytest.mark.parametrize("residual", [False, True])

@@ -18,10 +18,10 @@ sys.modules |= {"cinegan_jax": None, "flax": None}  # their import fails
 import numpy as np
 from jax import export
 
-program, photos, pictures = sys.argv[1:]
+program, photos, images = sys.argv[1:]
 with open(program, "rb") as file:
     look = export.deserialize(bytearray(file.read()))
-np.savez(pictures, **{name: look.call(photo) for name, photo in np.load(photos).items()})
+np.savez(images, **{name: look.call(photo) for name, photo in np.load(photos).items()})
 """
 
 
@@ -32,15 +32,15 @@ def test_jax_alone_gives_the_same_images(
 ) -> None:
     """Runs in another process at three sizes, one of them with a batch of two."""
     look = random_look(ResUnetGenerator(4, 1))
-    files = [tmp_path / name for name in ("look.stablehlo", "photos.npz", "pictures.npz")]
+    files = [tmp_path / name for name in ("look.stablehlo", "photos.npz", "images.npz")]
     files[0].write_bytes(to_stablehlo(look, np.float32))
     shapes = ((1, 64, 64, 3), (2, 24, 40, 3), (1, 8, 72, 3))
     pairs = {str(shape): unit_images(look, *shape) for shape in shapes}
     np.savez(files[1], **{name: photos for name, (photos, _) in pairs.items()})
     subprocess.run([sys.executable, "-c", ELSEWHERE, *map(str, files)], check=True)
-    pictures = np.load(files[2])
+    images = np.load(files[2])
     for name, (_, wanted) in pairs.items():
-        np.testing.assert_allclose(pictures[name], wanted, atol=1e-5)
+        np.testing.assert_allclose(images[name], wanted, atol=1e-5)
 
 
 def test_float16_programs_run_on_all_platforms_and_refuse_other_sizes(

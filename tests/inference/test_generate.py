@@ -23,9 +23,9 @@ def test_an_elementwise_network_is_exact_at_every_size(
 ) -> None:
     generate = make_generate(_negative, {"sign": jnp.float32(-1)})
     photo = _photo(rng, *shape)
-    picture = generate(photo)
-    assert picture.dtype == np.uint8
-    np.testing.assert_array_equal(picture, 255 - photo)
+    image = generate(photo)
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, 255 - photo)
 
 
 def test_the_result_is_rounded_and_clipped() -> None:
@@ -46,11 +46,11 @@ def test_the_network_sees_the_photo_reflected_at_bottom_and_right(rng: np.random
         return jnp.broadcast_to(means, images.shape)
 
     photo = _photo(rng, 6, 7)
-    picture = make_generate(record, {}, bucket=8)(photo)
+    image = make_generate(record, {}, bucket=8)(photo)
     assert seen == [((1, 8, 8, 3), jnp.uint8)]
     rows, columns = [0, 1, 2, 3, 4, 5, 4, 3], [0, 1, 2, 3, 4, 5, 6, 5]
     expected = photo[np.ix_(rows, columns)].mean((0, 1))
-    np.testing.assert_allclose(picture[0, 0], expected, atol=0.51)
+    np.testing.assert_allclose(image[0, 0], expected, atol=0.51)
 
 
 def test_exact_multiples_are_not_padded(rng: np.random.Generator) -> None:

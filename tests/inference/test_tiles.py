@@ -22,8 +22,8 @@ KINDS = {"published": (False, 0), "residual": (True, 4)}
 def look(request: pytest.FixtureRequest, rng: np.random.Generator) -> Look:
     residual, colour_path = KINDS[request.param]
     generator = ResUnetGenerator(width=2, num_blocks=1, residual=residual, colour_path=colour_path)
-    picture = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
-    shapes = jax.eval_shape(generator.init, jax.random.key(0), picture)["params"]
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
+    shapes = jax.eval_shape(generator.init, jax.random.key(0), image)["params"]
     kernels = jax.tree.map(lambda s: 0.3 * rng.normal(size=s.shape).astype(np.float32), shapes)
     return Look("random", generator, kernels)
 

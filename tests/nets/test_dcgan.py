@@ -23,8 +23,8 @@ class Case:
     """One network, the same network in PyTorch, and random inputs."""
 
     def __init__(self, which: str, size: int, rng: np.random.Generator) -> None:
-        self.makes_pictures = which == "generator"
-        if self.makes_pictures:
+        self.is_generator = which == "generator"
+        if self.is_generator:
             self.ours: Any = DcganGenerator(size, WIDTH)
             self.theirs = dcgan_in_torch.generator(size, Z, WIDTH)
             self.shape: tuple[int, ...] = (BATCH, Z)
@@ -42,7 +42,7 @@ class Case:
         return self.rng.normal(size=self.shape).astype(np.float32)
 
     def for_torch(self, x: np.ndarray) -> Any:
-        x = x[:, None, None] if self.makes_pictures else x
+        x = x[:, None, None] if self.is_generator else x
         return torch.from_numpy(x).movedim(-1, 1)
 
     def outputs(self, statistics: Any, x: np.ndarray, replicas: Any) -> tuple[dict[str, Any], Any]:
@@ -146,10 +146,10 @@ def test_parameters_of_the_published_networks(
 
 
 def test_initial_parameters_have_the_published_deviation() -> None:
-    pictures = jnp.zeros((1, 32, 32, 3))
+    images = jnp.zeros((1, 32, 32, 3))
     for module, x in (
         (DcganGenerator(32, 16), jnp.zeros((1, 100))),
-        (DcganDiscriminator(16), pictures),
+        (DcganDiscriminator(16), images),
     ):
         params = jax.jit(module.init)(jax.random.key(1), x)["params"]
         for name, layer in params.items():

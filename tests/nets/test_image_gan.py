@@ -35,13 +35,13 @@ def keras_generator(size: int, z: int, capacity: int) -> keras.Model:
         x = layers.Conv2DTranspose(features, 5, strides=2, padding="same", name=f"up{i}")(x)
         x = layers.BatchNormalization(name=f"norm{i}")(x)
         x = layers.LeakyReLU(negative_slope=0.3)(x)
-    pictures = layers.Conv2D(3, 5, padding="same", activation="tanh", name="picture")(x)
-    return keras.Model(latents, pictures)
+    images = layers.Conv2D(3, 5, padding="same", activation="tanh", name="picture")(x)
+    return keras.Model(latents, images)
 
 
 def keras_discriminator(size: int, capacity: int) -> keras.Model:
     """Return the discriminator with logits; tutorials apply a sigmoid to them."""
-    pictures = x = keras.Input((size, size, 3))
+    images = x = keras.Input((size, size, 3))
     for i in range(1, {16: 2, 64: 4}[size] + 1):
         for part, stride in (("a", 1), ("b", 2)):
             features = capacity * 2 ** (i - 1)
@@ -49,7 +49,7 @@ def keras_discriminator(size: int, capacity: int) -> keras.Model:
             x = layers.BatchNormalization(name=f"norm{i}{part}")(conv(x))
         x = layers.LeakyReLU(negative_slope=0.3)(x)
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(pictures, layers.Dense(1, name="logits")(x))
+    return keras.Model(images, layers.Dense(1, name="logits")(x))
 
 
 SIZE, Z, CAPACITY, BATCH = 16, 7, 4, 6

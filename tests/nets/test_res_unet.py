@@ -111,13 +111,13 @@ def test_residual_generator_starts_as_the_identity(
     @jax.jit
     def gradient_and_image(last: Any) -> Any:
         def loss(last: Any) -> Any:
-            picture = generator.apply({"params": {**params, "output": last}}, photo)
-            return jnp.sum(picture), picture
+            image = generator.apply({"params": {**params, "output": last}}, photo)
+            return jnp.sum(image), image
 
         return jax.grad(loss, has_aux=True)(last)
 
-    gradient, picture = gradient_and_image(start)
-    np.testing.assert_array_equal(picture, photo)
+    gradient, image = gradient_and_image(start)
+    np.testing.assert_array_equal(image, photo)
     assert np.any(gradient["kernel"])
 
 

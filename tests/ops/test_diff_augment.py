@@ -64,7 +64,7 @@ def test_translation_is_uniform_up_to_an_eighth_in_each_direction(photo: np.ndar
     moves = [(down, right) for down in range(-2, 3) for right in range(-3, 4)]
     padded = np.pad(photo[0], ((2, 2), (3, 3), (0, 0)))
     shifted = [padded[2 + down :, 3 + right :][:16, :24] for down, right in moves]
-    same = np.stack([(found == np.float64(picture)).all((1, 2, 3)) for picture in shifted])
+    same = np.stack([(found == np.float64(image)).all((1, 2, 3)) for image in shifted])
     assert (same.sum(0) == 1).all()
     expected = PICTURES / len(moves)
     assert np.abs(same.sum(1) - expected).max() < 5 * expected**0.5

@@ -25,25 +25,25 @@ def warm(colours: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("kind", [np.asarray, jnp.asarray])
 def test_apply_agrees_with_scipy(rng: np.random.Generator, kind: Callable[..., Any]) -> None:
     lut = rng.random((9, 9, 9, 3), np.float32)
-    picture = rng.random((20, 31, 3), np.float32)
-    picture[0, :4] = [[0, 0, 0], [1, 1, 1], [1, 0, 0.5], [0, 1, 1]]
+    image = rng.random((20, 31, 3), np.float32)
+    image[0, :4] = [[0, 0, 0], [1, 1, 1], [1, 0, 0.5], [0, 1, 1]]
     axis = np.linspace(0, 1, 9)
-    expected = RegularGridInterpolator((axis, axis, axis), lut)(picture)
-    found = apply_lut(kind(lut), kind(picture))
+    expected = RegularGridInterpolator((axis, axis, axis), lut)(image)
+    found = apply_lut(kind(lut), kind(image))
     assert type(found) is type(kind(lut))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_apply_is_the_same_under_jit(rng: np.random.Generator) -> None:
-    lut, picture = rng.random((5, 5, 5, 3), np.float32), rng.random((2, 4, 4, 3), np.float32)
-    found = jax.jit(apply_lut)(jnp.asarray(lut), jnp.asarray(picture))
-    np.testing.assert_allclose(found, apply_lut(lut, picture), atol=1e-6)
+    lut, image = rng.random((5, 5, 5, 3), np.float32), rng.random((2, 4, 4, 3), np.float32)
+    found = jax.jit(apply_lut)(jnp.asarray(lut), jnp.asarray(image))
+    np.testing.assert_allclose(found, apply_lut(lut, image), atol=1e-6)
 
 
 def test_identity_changes_nothing_and_values_outside_are_clipped(rng: np.random.Generator) -> None:
-    picture = rng.random((100, 3), np.float32)
-    np.testing.assert_allclose(apply_lut(identity_lut(33), picture), picture, atol=1e-6)
+    image = rng.random((100, 3), np.float32)
+    np.testing.assert_allclose(apply_lut(identity_lut(33), image), image, atol=1e-6)
     outside = np.float32([[-0.5, 2.0, 0.5]])
     np.testing.assert_allclose(apply_lut(identity_lut(17), outside), [[0, 1, 0.5]], atol=1e-6)
 
