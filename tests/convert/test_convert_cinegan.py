@@ -1,12 +1,16 @@
 import shutil
 import warnings
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import h5py
 import jax
 import keras
 import numpy as np
 import pytest
+from click.testing import Result
 from keras import layers
 from typer.testing import CliRunner
 
@@ -22,37 +26,37 @@ MEMBER = "model.weights.h5"
 class SEBlock(layers.Layer):
     """As published, with its sublayers made in `build` and themselves built by the first call."""
 
-    def __init__(self, filters, ratio=16, **kwargs):
+    def __init__(self, filters: int, ratio: int = 16, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.ratio = filters, ratio
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.global_pool = layers.GlobalAveragePooling2D()
         self.dense1 = layers.Dense(self.filters // self.ratio, activation="relu")
         self.dense2 = layers.Dense(self.filters, activation="sigmoid")
         self.reshape = layers.Reshape((1, 1, self.filters))
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return x * self.reshape(self.dense2(self.dense1(self.global_pool(x))))
 
 
 class ResidualBlock(layers.Layer):
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.conv1 = layers.Conv2D(self.filters, 3, padding="same")
         self.norm1 = layers.GroupNormalization(groups=-1)
         self.conv2 = layers.Conv2D(self.filters, 3, padding="same")
         self.norm2 = layers.GroupNormalization(groups=-1)
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         y = keras.ops.relu(self.norm1(self.conv1(x)))
         return x + self.norm2(self.conv2(y))
 
 
-def depth_to_space(x):
+def depth_to_space(x: Any) -> Any:
     _, h, w, c = x.shape
     x = keras.ops.reshape(x, (-1, h, w, 2, 2, c // 4))
     return keras.ops.reshape(keras.ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, 2 * h, 2 * w, c // 4))
@@ -61,14 +65,14 @@ def depth_to_space(x):
 def published_generator(width: int, num_blocks: int, size: int) -> keras.Model:
     """The generator as its notebook builds it, at another width and depth."""
 
-    def norm_relu(x):
+    def norm_relu(x: Any) -> Any:
         return layers.ReLU()(layers.GroupNormalization(groups=-1)(x))
 
-    def down(x, filters):
+    def down(x: Any, filters: int) -> Any:
         conv = layers.Conv2D(filters, 3, strides=2, padding="same")
         return norm_relu(layers.SpectralNormalization(conv)(x))
 
-    def up(x, skip, filters):
+    def up(x: Any, skip: Any, filters: int) -> Any:
         x = layers.Conv2D(4 * filters, 3, padding="same")(x)
         x = norm_relu(layers.Lambda(depth_to_space)(x))
         x = layers.Concatenate()([x, SEBlock(filters)(skip)])
@@ -98,9 +102,13 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
                 weight.assign(0.3 * noise)
 
 
+Saved = tuple[Path, np.ndarray, np.ndarray]
+"""A file, photos, and the images that Keras generates from them."""
+
+
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' pictures of them."""
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """Save a generator of width 16 with 2 blocks; apply it to two photos."""
     rng = np.random.default_rng(7)
     path = tmp_path_factory.mktemp("keras") / "generator.keras"
     photos = rng.uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
@@ -114,8 +122,8 @@ def saved(tmp_path_factory):
         return path, photos, again.predict_on_batch(photos)
 
 
-def rewritten(source, target, edit):
-    """A copy of a `.keras` file after `edit(HDF5 file)` of its weights."""
+def rewritten(source: Path, target: Path, edit: Any) -> Path:
+    """Copy a `.keras` file and apply `edit(HDF5 file)` to its weights."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         (target.parent / "weights").write_bytes(old.read(MEMBER))
         with h5py.File(target.parent / "weights", "r+") as file:
@@ -124,8 +132,8 @@ def rewritten(source, target, edit):
     return target
 
 
-def renumber(file, first):
-    """Layers numbered from another one, as where a process had made layers before."""
+def renumber(file: h5py.File, first: int) -> None:
+    """Number layers from another start, as in a process that created layers before."""
     group = file["layers"]
     for name in list(group):
         stem, _, number = name.rpartition("_")
@@ -136,7 +144,7 @@ def renumber(file, first):
 
 
 @pytest.mark.parametrize("first", [0, 7, 37])
-def test_pictures_are_those_of_keras(saved, tmp_path, first):
+def test_images_are_those_of_keras(saved: Saved, tmp_path: Path, first: int) -> None:
     """Wherever the numbers of the layers begin; the order of 9 and 10 is not that of texts."""
     path, photos, wanted = saved
     if first:
@@ -150,7 +158,9 @@ def test_pictures_are_those_of_keras(saved, tmp_path, first):
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("float16", 0.02)])
-def test_the_command_writes_a_look_file(saved, tmp_path, precision, tolerance):
+def test_the_command_writes_a_look_file(
+    saved: Saved, tmp_path: Path, precision: str, tolerance: float
+) -> None:
     path, photos, wanted = saved
     output = tmp_path / "new" / "cinegan.safetensors"
     result = run(path, "-o", output, "--precision", precision)
@@ -162,11 +172,11 @@ def test_the_command_writes_a_look_file(saved, tmp_path, precision, tolerance):
     np.testing.assert_allclose(got, wanted, atol=tolerance)
 
 
-def run(*arguments):
+def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["convert", "cinegan", *map(str, arguments)])
 
 
-def test_the_command_leaves_an_old_file_where_it_fails(tmp_path):
+def test_the_command_leaves_an_old_file_where_it_fails(tmp_path: Path) -> None:
     (tmp_path / "look.safetensors").write_text("as it was")
     result = run(tmp_path / "none.keras", "-o", tmp_path / "look.safetensors")
     assert result.exit_code == 2
@@ -174,7 +184,7 @@ def test_the_command_leaves_an_old_file_where_it_fails(tmp_path):
     assert (tmp_path / "look.safetensors").read_text() == "as it was"
 
 
-def refuse(path, message):
+def refuse(path: Path, message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
         read_keras_generator(path)
     assert str(path) in str(error.value)
@@ -190,20 +200,20 @@ def refuse(path, message):
         "layers/conv2d_3/vars",
     ],
 )
-def test_a_missing_part_is_named(saved, tmp_path, lost):
+def test_a_missing_part_is_named(saved: Saved, tmp_path: Path, lost: str) -> None:
     refuse(
         rewritten(saved[0], tmp_path / "a.keras", lambda f: f.__delitem__(lost)), rf"no .*{lost}"
     )
 
 
 @pytest.mark.parametrize(("kind", "count"), [("conv2d", 8), ("group_normalization", 10)])
-def test_a_missing_layer(saved, tmp_path, kind, count):
+def test_a_missing_layer(saved: Saved, tmp_path: Path, kind: str, count: int) -> None:
     path = rewritten(saved[0], tmp_path / "a.keras", lambda f: f.__delitem__(f"layers/{kind}_2"))
-    refuse(path, rf"{count} layers {kind}, found are {count - 1}: .*{kind}_1, .*{kind}_3")
+    refuse(path, rf"{count} layers {kind}, but the file {count - 1}: .*{kind}_1, .*{kind}_3")
 
 
-def test_a_wrong_shape_is_shown_with_the_right_one(saved, tmp_path):
-    def swap(file):
+def test_a_wrong_shape_is_shown_with_the_right_one(saved: Saved, tmp_path: Path) -> None:
+    def swap(file: h5py.File) -> None:
         file["layers"].move("conv2d_2", "x")
         file["layers"].move("conv2d_3", "conv2d_2")
         file["layers"].move("x", "conv2d_3")
@@ -212,8 +222,8 @@ def test_a_wrong_shape_is_shown_with_the_right_one(saved, tmp_path):
     refuse(path, r"conv2d_2/vars/1 has .* \(128,\), but up1/join/conv/bias .*16 needs \(64,\)")
 
 
-def replace(name, **dataset):
-    def edit(file):
+def replace(name: str, **dataset: Any) -> Callable[[h5py.File], None]:
+    def edit(file: h5py.File) -> None:
         del file[name]
         file.create_dataset(name, **dataset)
 
@@ -223,22 +233,22 @@ def replace(name, **dataset):
 FIRST, LAST = "layers/conv2d/vars/0", "layers/conv2d_7/vars/1"
 
 
-def test_hostile_arrays(saved, tmp_path):
-    """Of huge shapes, of another type, in another file; and links to other files."""
+def test_hostile_arrays(saved: Saved, tmp_path: Path) -> None:
+    """Arrays of huge shapes, of another type, in another file; and links to other files."""
     (tmp_path / "secret").write_bytes(bytes(64))
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["bias"] = np.zeros(3, np.float32)
     edits = {
-        "is no array": lambda f: (f.__delitem__(LAST), f.create_group(LAST)),
-        "no plain array": replace(LAST, data=np.array([1, 2, 3])),
-        "no plain  array": replace(
+        "is not an array": lambda f: (f.__delitem__(LAST), f.create_group(LAST)),
+        "not a plain array": replace(LAST, data=np.array([1, 2, 3])),
+        "not a plain  array": replace(
             LAST, shape=(3,), dtype="f4", external=[(str(tmp_path / "secret"), 0, 12)]
         ),
         "there is no /layers/conv2d_7": lambda f: (
             f.__delitem__(LAST),
             f.__setitem__(LAST, h5py.ExternalLink(str(tmp_path / "other.h5"), "/bias")),
         ),
-        r"shape \(\); needed is \(7, 7, 3, width\)": replace(FIRST, data=np.float32(1)),
+        r"shape \(\), but must have \(7, 7, 3, width\)": replace(FIRST, data=np.float32(1)),
         r"width of at most 1024": replace(FIRST, shape=(7, 7, 3, 9999), dtype="f4"),
         "cannot be read": lambda f: h5py.h5g.create(f["layers"].id, b"\xff"),
         "at most 64": lambda f: [
@@ -249,8 +259,8 @@ def test_hostile_arrays(saved, tmp_path):
         refuse(rewritten(saved[0], tmp_path / "a.keras", edit), message.replace("  ", " "))
 
 
-def test_arrays_larger_than_the_file(saved, tmp_path):
-    """As in a file that stores nothing and says that all is zero."""
+def test_arrays_larger_than_the_file(saved: Saved, tmp_path: Path) -> None:
+    """A file may declare arrays without storing them; they read as zeros."""
     shapes = {}
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(saved[0]) as archive, h5py.File(archive.open(MEMBER)) as file:
@@ -266,15 +276,15 @@ def test_arrays_larger_than_the_file(saved, tmp_path):
     refuse(path, "the arrays have .* bytes, but .* only")
 
 
-def test_a_zip_of_something_else(tmp_path):
+def test_a_zip_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "other.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("config.json", "../../model.weights.h5"):
             archive.writestr(name, "x")
-    refuse(path, r"no model.weights.h5 .*'config.json', '\.\./\.\./model.weights.h5'")
+    refuse(path, r"no member model.weights.h5, .*'config.json', '\.\./\.\./model.weights.h5'")
 
 
-def test_a_zip_bomb_is_not_unpacked(monkeypatch, tmp_path):
+def test_a_zip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "bomb.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(MEMBER, bytes(1 << 20))
@@ -283,7 +293,7 @@ def test_a_zip_bomb_is_not_unpacked(monkeypatch, tmp_path):
     refuse(path, "1,048,576 bytes; at most 524,288")
 
 
-def test_an_encrypted_member(saved, tmp_path):
+def test_an_encrypted_member(saved: Saved, tmp_path: Path) -> None:
     """The flag is bit 0 at byte 6 of the local header, and at byte 8 of the central one."""
     content = bytearray(saved[0].read_bytes())
     with zipfile.ZipFile(saved[0]) as archive:
@@ -294,13 +304,13 @@ def test_an_encrypted_member(saved, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04" + bytes(100)])
-def test_no_zip(tmp_path, content):
+def test_no_zip(tmp_path: Path, content: Any) -> None:
     (tmp_path / "a.keras").write_bytes(content)
-    refuse(tmp_path / "a.keras", "damaged, or no .keras file")
+    refuse(tmp_path / "a.keras", "damaged, or not a .keras file")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n" + bytes(500)])
-def test_no_hdf5_inside(tmp_path, content):
+def test_no_hdf5_inside(tmp_path: Path, content: Any) -> None:
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(MEMBER, content)
@@ -308,20 +318,20 @@ def test_no_hdf5_inside(tmp_path, content):
 
 
 @pytest.mark.parametrize("part", [0.01, 0.3, 0.7, 0.999])
-def test_a_truncated_file(saved, tmp_path, part):
+def test_a_truncated_file(saved: Saved, tmp_path: Path, part: float) -> None:
     content = saved[0].read_bytes()
     (tmp_path / "a.keras").write_bytes(content[: int(part * len(content))])
     refuse(tmp_path / "a.keras", "damaged")
 
 
-def test_a_flipped_bit_is_found_by_its_checksum(saved, tmp_path):
+def test_a_flipped_bit_is_found_by_its_checksum(saved: Saved, tmp_path: Path) -> None:
     content = bytearray(saved[0].read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "a.keras").write_bytes(content)
     refuse(tmp_path / "a.keras", "damaged.*CRC")
 
 
-def test_kernels_that_are_not_finite(saved, tmp_path):
+def test_kernels_that_are_not_finite(saved: Saved, tmp_path: Path) -> None:
     path = rewritten(saved[0], tmp_path / "a.keras", replace(LAST, data=np.float32([1, 2, np.nan])))
     result = run(path, "-o", tmp_path / "look")
     assert result.exit_code == 2
