@@ -1,5 +1,7 @@
 """LPIPS in PyTorch, written from its paper's code, with random weights in torchvision's layout."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -41,7 +43,7 @@ def state_dict(network: nn.Sequential) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def lpips(network: nn.Sequential, heads, net: str, images, references):
+def lpips(network: nn.Sequential, heads: Any, net: str, images: Any, references: Any) -> Any:
     """LPIPS of unit numpy pictures [n, h, w, 3]: numpy [n]."""
     pairs = zip(_taps(network, net, images), _taps(network, net, references), strict=True)
     score = 0
@@ -52,7 +54,7 @@ def lpips(network: nn.Sequential, heads, net: str, images, references):
     return score.numpy()
 
 
-def _taps(network: nn.Sequential, net: str, pictures) -> list[torch.Tensor]:
+def _taps(network: nn.Sequential, net: str, pictures: Any) -> list[torch.Tensor]:
     """The features of the scaled pictures."""
     x = 2 * torch.from_numpy(pictures).permute(0, 3, 1, 2) - 1
     shift, scale = torch.tensor([-0.030, -0.088, -0.188]), torch.tensor([0.458, 0.448, 0.450])

@@ -1,6 +1,7 @@
 """Pictures and metadata for the tests of picture files."""
 
 import io
+from typing import Any
 
 import imagecodecs
 from PIL import Image
@@ -27,7 +28,7 @@ def exif_of(orientation: int, **photo_tags: int) -> Image.Exif:
     return exif
 
 
-def saved(image: Image.Image, format: str, **options) -> bytes:
+def saved(image: Image.Image, format: str, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, format, **options)
     return file.getvalue()
@@ -40,7 +41,7 @@ def reread(data: bytes) -> Image.Image:
     return image
 
 
-def rgb_profile(space, gamma: float) -> bytes:
+def rgb_profile(space: Any, gamma: float) -> bytes:
     """A matrix profile of a colour space of colour-science, with a plain gamma."""
     primaries = [v for x, y in space.primaries for v in (x, y, 1.0)]
     return imagecodecs.cms_profile(

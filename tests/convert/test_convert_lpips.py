@@ -1,6 +1,8 @@
 import hashlib
 import pickle
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +16,12 @@ from cinegan_jax.metrics.lpips import load_lpips, lpips_weight_shapes
 
 
 @pytest.fixture
-def torch():
+def torch() -> Any:
     return pytest.importorskip("torch", reason="needs cinegan-jax[torch]")
 
 
 @pytest.fixture
-def alexnet(torch, tmp_path):
+def alexnet(torch: Any, tmp_path: Path) -> Any:
     """A file as torchvision's AlexNet, with random weights."""
     import lpips_reference
 
@@ -28,7 +30,7 @@ def alexnet(torch, tmp_path):
     return path
 
 
-def test_every_array_comes_from_its_place(torch, alexnet, tmp_path):
+def test_every_array_comes_from_its_place(torch: Any, alexnet: Any, tmp_path: Path) -> None:
     convert.convert_lpips(alexnet, tmp_path / "out", "alex", allow_unknown=True)
     state = torch.load(alexnet, weights_only=True)
     found = load_lpips(tmp_path / "out")
@@ -49,7 +51,7 @@ def test_every_array_comes_from_its_place(torch, alexnet, tmp_path):
 
 
 @pytest.mark.parametrize("net", ["alex", "vgg"])
-def test_heads_fit_the_backbone_and_only_add(net):
+def test_heads_fit_the_backbone_and_only_add(net: str) -> None:
     """The paper constrains them to be zero or more."""
     heads = convert.read_heads(net)
     shapes = lpips_weight_shapes(net)
@@ -57,7 +59,7 @@ def test_heads_fit_the_backbone_and_only_add(net):
     assert all(head.min() >= 0 and head.max() > 0 for head in heads)
 
 
-def test_heads_are_those_of_the_attribution():
+def test_heads_are_those_of_the_attribution() -> None:
     """Sums of the published weights, as PyTorch has them."""
     sums = {
         "alex": [2.349532, 16.143028, 39.26844, 27.197178, 20.317176],
@@ -68,7 +70,7 @@ def test_heads_are_those_of_the_attribution():
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
-def refuse(source, tmp_path, message, net="alex"):
+def refuse(source: Path, tmp_path: Path, message: str, net: str = "alex") -> None:
     """The text names the file, and an output that was there stays."""
     output = tmp_path / "out"
     output.write_text("as it was")
@@ -78,11 +80,11 @@ def refuse(source, tmp_path, message, net="alex"):
     assert output.read_text() == "as it was"
 
 
-def test_file_of_the_other_net(alexnet, tmp_path):
+def test_file_of_the_other_net(alexnet: Any, tmp_path: Path) -> None:
     refuse(alexnet, tmp_path, r"features.0.weight is of shape \(64, 3, 11, 11\)", net="vgg")
 
 
-def test_layer_that_is_missing(torch, alexnet, tmp_path):
+def test_layer_that_is_missing(torch: Any, alexnet: Any, tmp_path: Path) -> None:
     state = torch.load(alexnet, weights_only=True)
     del state["features.8.bias"]
     torch.save(state, alexnet)
@@ -90,34 +92,36 @@ def test_layer_that_is_missing(torch, alexnet, tmp_path):
 
 
 @pytest.mark.parametrize("part", [0, 0.01, 0.999])
-def test_truncated_file(torch, alexnet, tmp_path, part):
+def test_truncated_file(torch: Any, alexnet: Any, tmp_path: Path, part: float) -> None:
     content = alexnet.read_bytes()
     alexnet.write_bytes(content[: int(part * len(content))])
     refuse(alexnet, tmp_path, "is damaged, or not torchvision's alexnet-owt-7be5be79.pth")
 
 
 class Exploit:
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return (pytest.fail, ("the pickle was executed",))
 
 
-def test_pickled_code_is_not_executed(torch, tmp_path):
+def test_pickled_code_is_not_executed(torch: Any, tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     path.write_bytes(pickle.dumps(Exploit(), protocol=2))
     refuse(path, tmp_path, "is damaged")
 
 
-def test_torch_not_installed(monkeypatch, tmp_path):
+def test_torch_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "alexnet.pth").write_bytes(b"anything")
     refuse(tmp_path / "alexnet.pth", tmp_path, r"pip install '\.\[torch\]'")
 
 
-def test_no_file(tmp_path):
+def test_no_file(tmp_path: Path) -> None:
     refuse(tmp_path / "none.pth", tmp_path, "No file")
 
 
-def test_checksum_decides_what_is_known(alexnet, tmp_path, monkeypatch):
+def test_checksum_decides_what_is_known(
+    alexnet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sha256 = hashlib.sha256(alexnet.read_bytes()).hexdigest()
     with pytest.raises(UserError, match=rf"{sha256}; .*SHA-256 7be5be79\.\.\. or 4df8aa71\.\.\."):
         convert.convert_lpips(alexnet, tmp_path / "out", "alex")
@@ -127,7 +131,7 @@ def test_checksum_decides_what_is_known(alexnet, tmp_path, monkeypatch):
     assert load_lpips(tmp_path / "out").name == "lpips_alex"
 
 
-def test_command(alexnet, tmp_path):
+def test_command(alexnet: Any, tmp_path: Path) -> None:
     arguments = [str(alexnet), str(tmp_path / "out"), "--net", "alex"]
     refused = CliRunner().invoke(convert_app, ["lpips", *arguments])
     assert isinstance(refused.exception, UserError)

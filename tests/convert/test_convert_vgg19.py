@@ -4,6 +4,8 @@ import http.server
 import pickle
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 import h5py
 import jax
@@ -24,7 +26,7 @@ NAMES = [f"block{b}_conv{i}" for b, n in ((1, 2), (2, 2), (3, 4), (4, 2)) for i 
 
 
 @pytest.fixture(scope="module")
-def layers():
+def layers() -> Any:
     """Random weights: name -> (kernel, bias)."""
     rng = np.random.default_rng(11)
     return {
@@ -36,7 +38,7 @@ def layers():
     }
 
 
-def write_old_keras(path, layers):
+def write_old_keras(path: Path, layers: Any) -> None:
     """The layout of the official files: groups by layer, byte-string attributes, pools too."""
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [b"input_1", *(name.encode() for name in layers)]
@@ -48,18 +50,18 @@ def write_old_keras(path, layers):
 
 
 @pytest.fixture(scope="module")
-def old_keras(tmp_path_factory, layers):
+def old_keras(tmp_path_factory: pytest.TempPathFactory, layers: Any) -> Path:
     path = tmp_path_factory.mktemp("keras") / "weights.h5"
     write_old_keras(path, layers)
     return path
 
 
 @pytest.fixture
-def torch():
+def torch() -> Any:
     return pytest.importorskip("torch", reason="needs cinegan-jax[torch]")
 
 
-def torchvision_features(torch):
+def torchvision_features(torch: Any) -> Any:
     """`torchvision.models.vgg19().features`, with random weights."""
     channels, modules = 3, []
     for step in (64, 64, "M", 128, 128, "M", *[256] * 4, "M", *[512] * 4, "M", *[512] * 4, "M"):
@@ -71,13 +73,13 @@ def torchvision_features(torch):
     return torch.nn.Sequential(*modules)
 
 
-def metadata_of(path):
+def metadata_of(path: Path) -> dict[str, str]:
     with safetensors.safe_open(path, framework="numpy") as file:
         return file.metadata(), list(file.keys())
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_layout_that_keras_writes(tmp_path):
+def test_layout_that_keras_writes(tmp_path: Path) -> None:
     model = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3))
     with h5py.File(tmp_path / "keras.h5", "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, model)
@@ -90,7 +92,7 @@ def test_layout_that_keras_writes(tmp_path):
         np.testing.assert_array_equal(weights.layers[name]["bias"], bias)
 
 
-def test_layout_of_the_official_files(old_keras, layers, tmp_path):
+def test_layout_of_the_official_files(old_keras: Path, layers: Any, tmp_path: Path) -> None:
     output = tmp_path / "new" / "vgg19.safetensors"
     convert.convert_vgg19(old_keras, output, allow_unknown=True)
     got = load_vgg19(output).layers
@@ -110,7 +112,9 @@ def test_layout_of_the_official_files(old_keras, layers, tmp_path):
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-def test_torchvision_file_gives_torch_features(torch, tmp_path, rng, zipped):
+def test_torchvision_file_gives_torch_features(
+    torch: Any, tmp_path: Path, rng: np.random.Generator, zipped: bool
+) -> None:
     torch.manual_seed(0)
     model = torchvision_features(torch)
     state = {f"features.{name}": value for name, value in model.state_dict().items()}
@@ -132,7 +136,7 @@ def test_torchvision_file_gives_torch_features(torch, tmp_path, rng, zipped):
     assert wanted.abs().max() > 1e-3
 
 
-def test_unknown_checksum_is_refused_with_both(old_keras, tmp_path):
+def test_unknown_checksum_is_refused_with_both(old_keras: Path, tmp_path: Path) -> None:
     content = old_keras.read_bytes()
     with pytest.raises(UserError) as error:
         convert.convert_vgg19(old_keras, tmp_path / "out")
@@ -148,7 +152,7 @@ def test_unknown_checksum_is_refused_with_both(old_keras, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_checksums_are_those_that_keras_knows():
+def test_checksums_are_those_that_keras_knows() -> None:
     import inspect
 
     from keras.src.applications import vgg19
@@ -162,7 +166,9 @@ def test_checksums_are_those_that_keras_knows():
 @pytest.mark.parametrize(
     "known", ["KERAS_NOTOP_MD5", "KERAS_FULL_MD5", "TORCHVISION_SHA256_PREFIX"]
 )
-def test_known_checksum_is_taken(monkeypatch, old_keras, tmp_path, known):
+def test_known_checksum_is_taken(
+    monkeypatch: pytest.MonkeyPatch, old_keras: Path, tmp_path: Path, known: str
+) -> None:
     digests = file_digests(old_keras)
     value = digests.md5 if known.startswith("KERAS") else digests.sha256[:8]
     monkeypatch.setattr(convert, known, value)
@@ -170,7 +176,7 @@ def test_known_checksum_is_taken(monkeypatch, old_keras, tmp_path, known):
     load_vgg19(tmp_path / "out")
 
 
-def refuse(source, tmp_path, message):
+def refuse(source: Path, tmp_path: Path, message: str) -> None:
     """The text names the file, and an output that was there stays."""
     output = tmp_path / "out"
     output.write_text("as it was")
@@ -181,7 +187,7 @@ def refuse(source, tmp_path, message):
 
 
 @pytest.mark.parametrize("kept", [9, 600, 5000, 1_000_000, 20_000_000])
-def test_truncated_keras_file(old_keras, tmp_path, kept):
+def test_truncated_keras_file(old_keras: Path, tmp_path: Path, kept: int) -> None:
     path = tmp_path / "cut.h5"
     path.write_bytes(old_keras.read_bytes()[:kept])
     refuse(path, tmp_path, "is damaged")
@@ -189,7 +195,7 @@ def test_truncated_keras_file(old_keras, tmp_path, kept):
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 @pytest.mark.parametrize("part", [0, 0.0001, 0.01, 0.5, 0.999])
-def test_truncated_torch_file(torch, tmp_path, zipped, part):
+def test_truncated_torch_file(torch: Any, tmp_path: Path, zipped: bool, part: float) -> None:
     path = tmp_path / "cut.pth"
     state = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
     torch.save(state, path, _use_new_zipfile_serialization=zipped)
@@ -201,18 +207,18 @@ def test_truncated_torch_file(torch, tmp_path, zipped, part):
 @pytest.mark.parametrize(
     "content", [b"", b"not weights", bytes(range(256)) * 8, b"PK\x03\x04" + bytes(64)]
 )
-def test_foreign_file(torch, tmp_path, content):
+def test_foreign_file(torch: Any, tmp_path: Path, content: Any) -> None:
     path = tmp_path / "foreign.pth"
     path.write_bytes(content)
     refuse(path, tmp_path, "is damaged")
 
 
 class Exploit:
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return (pytest.fail, ("the pickle was executed",))
 
 
-def test_pickled_code_is_not_executed(torch, tmp_path):
+def test_pickled_code_is_not_executed(torch: Any, tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     for write in (
         lambda: path.write_bytes(pickle.dumps(Exploit(), protocol=2)),
@@ -223,39 +229,39 @@ def test_pickled_code_is_not_executed(torch, tmp_path):
 
 
 @pytest.mark.parametrize("state", [[1, 2], {"features.0.weight": [0.0]}, {"features": 3}])
-def test_torch_file_of_something_else(torch, tmp_path, state):
+def test_torch_file_of_something_else(torch: Any, tmp_path: Path, state: Any) -> None:
     torch.save(state, tmp_path / "other.pth")
     refuse(tmp_path / "other.pth", tmp_path, "is damaged")
 
 
-def test_keras_file_of_something_else(tmp_path):
+def test_keras_file_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "other.h5"
     with h5py.File(path, "w") as file:
         file["weights"] = np.zeros(3)
     refuse(path, tmp_path, "legacy layout")
 
 
-def test_wrong_shape_names_the_array(layers, tmp_path):
+def test_wrong_shape_names_the_array(layers: Any, tmp_path: Path) -> None:
     path = tmp_path / "wrong.h5"
     kernel, bias = layers["block3_conv2"]
     write_old_keras(path, {**layers, "block3_conv2": (kernel[:, :, :128], bias)})
     refuse(path, tmp_path, r"block3_conv2/kernel is of shape \(3, 3, 128, 256\); .*256, 256")
 
 
-def test_torch_not_installed(monkeypatch, tmp_path):
+def test_torch_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "vgg19.pth").write_bytes(b"anything")
     refuse(tmp_path / "vgg19.pth", tmp_path, r"pip install '\.\[torch\]'")
 
 
-def test_output_that_cannot_be_written(old_keras, tmp_path):
+def test_output_that_cannot_be_written(old_keras: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Cannot write .*file/out"):
         convert.convert_vgg19(old_keras, tmp_path / "file" / "out", allow_unknown=True)
 
 
 @pytest.fixture
-def server(old_keras, tmp_path, monkeypatch):
+def server(old_keras: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Serve the made-up file from this machine as if it were Keras' own."""
     handler = functools.partial(QuietHandler, directory=old_keras.parent)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -270,36 +276,40 @@ def server(old_keras, tmp_path, monkeypatch):
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
+    def log_message(self, *args: Any) -> None:
         pass
 
 
-def run(*arguments):
+def run(*arguments: Any) -> Any:
     return CliRunner().invoke(convert_app, ["vgg19", *map(str, arguments)])
 
 
-def test_download_through_the_command(server, monkeypatch, old_keras, tmp_path):
+def test_download_through_the_command(
+    server: Any, monkeypatch: pytest.MonkeyPatch, old_keras: Path, tmp_path: Path
+) -> None:
     monkeypatch.setattr(convert, "KERAS_NOTOP_MD5", file_digests(old_keras).md5)
     result = run("--download", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert load_vgg19(tmp_path / "out").preprocessing == "keras"
 
 
-def test_download_with_another_checksum(server, tmp_path):
+def test_download_with_another_checksum(server: Any, tmp_path: Path) -> None:
     result = run("--download", "-o", tmp_path / "out")
     assert isinstance(result.exception, UserError)
     assert "convert vgg19 FILE" in str(result.exception)
     assert not (tmp_path / "out").exists()
 
 
-def test_download_without_a_network(server, monkeypatch, tmp_path):
+def test_download_without_a_network(
+    server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(convert, "KERAS_URL", "http://127.0.0.1:9/weights.h5")
     result = run("--download", "-o", tmp_path / "out")
     assert isinstance(result.exception, UserError)
     assert "http://127.0.0.1:9/weights.h5" in str(result.exception)
 
 
-def test_command_needs_exactly_one_source(old_keras, tmp_path):
+def test_command_needs_exactly_one_source(old_keras: Path, tmp_path: Path) -> None:
     for arguments in ((), (old_keras, "--download")):
         result = run(*arguments, "-o", tmp_path / "out")
         assert isinstance(result.exception, UserError)
@@ -308,7 +318,7 @@ def test_command_needs_exactly_one_source(old_keras, tmp_path):
     assert "none.h5" in str(missing.exception)
 
 
-def test_command_converts_a_file(old_keras, tmp_path):
+def test_command_converts_a_file(old_keras: Path, tmp_path: Path) -> None:
     result = run(old_keras, "-o", tmp_path / "out", "--allow-unknown")
     assert result.exit_code == 0, result.output
     load_vgg19(tmp_path / "out")

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -27,14 +28,14 @@ SUMMARY = re.compile(
 
 
 @pytest.fixture(autouse=True)
-def _small_fit(monkeypatch):
+def _small_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"FIT_SIZE": 9, "PIXELS": 20_000, "LONG_SIDE": 96, "SHORT_SIDE": 64}
     for name, value in small.items():
         monkeypatch.setattr(colour_table, name, value)
 
 
 @pytest.fixture
-def look(rng) -> Look:
+def look(rng: np.random.Generator) -> Look:
     """Changes colours, a little also by what is around them."""
     generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=True)
     params = generator.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))["params"]
@@ -43,7 +44,7 @@ def look(rng) -> Look:
 
 
 @pytest.fixture
-def photos(tmp_path, rng) -> Path:
+def photos(tmp_path: Path, rng: np.random.Generator) -> Path:
     """Six smooth pictures, one of them in a subfolder, and a broken one."""
     folder = tmp_path / "my photos"
     (folder / "more").mkdir(parents=True)
@@ -54,12 +55,12 @@ def photos(tmp_path, rng) -> Path:
     return folder
 
 
-def run(*arguments) -> tuple[int, str, str]:
+def run(*arguments: Any) -> tuple[int, str, str]:
     result = CliRunner().invoke(app, ["lut", *map(str, arguments)])
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_the_command(tmp_path, look, photos):
+def test_the_command(tmp_path: Path, look: Look, photos: Path) -> None:
     write_look(look, tmp_path / "tiny.safetensors")
     output = tmp_path / "look.cube"
     code, said, _ = run(
@@ -74,7 +75,7 @@ def test_the_command(tmp_path, look, photos):
     assert "# Input and output are sRGB-encoded.\nLUT_3D_SIZE 17\n" in output.read_text()
 
 
-def test_a_hald_is_named_by_its_suffix(tmp_path, look, photos):
+def test_a_hald_is_named_by_its_suffix(tmp_path: Path, look: Look, photos: Path) -> None:
     write_look(look, tmp_path / "tiny.safetensors")
     output = tmp_path / "look.png"
     code, said, _ = run(
@@ -85,7 +86,7 @@ def test_a_hald_is_named_by_its_suffix(tmp_path, look, photos):
     assert read_lut(output).shape == (64, 64, 64, 3)
 
 
-def test_what_it_says_is_what_is_so(look, photos):
+def test_what_it_says_is_what_is_so(look: Look, photos: Path) -> None:
     """Against the mean of the metric, on the first and the last photo: those are held out."""
     table = fit_look_lut(look, 9, photos)
     develop = colour_table.make_develop(look)
@@ -98,7 +99,7 @@ def test_what_it_says_is_what_is_so(look, photos):
         assert found.mean == pytest.approx(np.mean(scores), rel=1e-4)
 
 
-def test_no_strength_is_the_identity(look, photos):
+def test_no_strength_is_the_identity(look: Look, photos: Path) -> None:
     table = fit_look_lut(look, 9, photos, strength=0.0)
     np.testing.assert_allclose(table.lut, identity_lut(9), atol=1e-4)
     assert table.error.percentile_95 < 0.02
@@ -125,7 +126,9 @@ def test_no_strength_is_the_identity(look, photos):
         (["--photos", "folder.cube"], "--photos folder.cube has 0 readable photos"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_written(tmp_path, monkeypatch, arguments, says):
+def test_what_is_wrong_is_said_and_nothing_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: Any, says: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.cube").mkdir()
     code, _, said = run(*arguments)

@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,7 +7,9 @@ import pytest
 from cinegan_jax.film.grain import GrainNoise, add_grain, lay_grain
 
 
-def in_bands(picture, size, bands, sigma=0.02, seed=3):
+def in_bands(
+    picture: np.ndarray, size: Any, bands: Any, sigma: float = 0.02, seed: int = 3
+) -> np.ndarray:
     noise = GrainNoise(*picture.shape[:2], size, seed)
     edges = np.cumsum([0, *bands])
     pairs = itertools.pairwise(edges)
@@ -23,7 +26,9 @@ def in_bands(picture, size, bands, sigma=0.02, seed=3):
         ((3000, 5, 3), 0.001, (1000, 2000)),
     ],
 )
-def test_bands_have_the_grain_of_the_film_renderer(rng, shape, size, bands):
+def test_bands_have_the_grain_of_the_film_renderer(
+    rng: np.random.Generator, shape: tuple[int, ...], size: Any, bands: Any
+) -> None:
     """The deviation is measured there and expected here, hence a percent; more in thin pictures."""
     picture = rng.random(shape, np.float32)
     wanted = add_grain(picture, 0.02, size, 3) - picture
@@ -33,10 +38,10 @@ def test_bands_have_the_grain_of_the_film_renderer(rng, shape, size, bands):
     np.testing.assert_allclose(found, scale * wanted, atol=1e-6)
 
 
-def test_one_pixel_has_grain():
+def test_one_pixel_has_grain() -> None:
     assert np.isfinite(GrainNoise(1, 1, 0.001, 0).take(1)).all()
 
 
-def test_more_rows_than_there_are_is_an_error():
+def test_more_rows_than_there_are_is_an_error() -> None:
     with pytest.raises(ValueError, match="rows 0 to 3 of noise with 2 rows"):
         GrainNoise(2, 5, 0.001, 0).take(3)

@@ -1,6 +1,7 @@
 """Writing photos back, against Pillow, tifffile and the pixels that went in."""
 
 import io
+from typing import Any
 
 import colour
 import imagecodecs
@@ -25,7 +26,7 @@ def _read(data: bytes) -> Photo:
     return read_photo(data, name="photo", max_pixels=10**6)
 
 
-def _unchanged(data: bytes, **options) -> bytes:
+def _unchanged(data: bytes, **options: Any) -> bytes:
     photo = _read(data)
     return encode_photo(photo, photo.pixels, EncodeOptions(**options))
 

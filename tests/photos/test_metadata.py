@@ -32,7 +32,7 @@ def _seen_by_exiv2(data: bytes) -> Any:
 
 
 @pytest.fixture
-def jpeg(blocks) -> bytes:
+def jpeg(blocks: np.ndarray) -> bytes:
     """As a phone writes it: sideways, with all three kinds of metadata."""
     block = b"8BIM\x04\x04\0\0" + len(IPTC).to_bytes(4) + IPTC
     segment = b"Photoshop 3.0\0" + block

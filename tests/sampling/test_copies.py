@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def _write(folder: Path, pictures: dict[str, np.ndarray]) -> None:
 
 
 @pytest.fixture(scope="module")
-def copying_run(make_run, latent_run, tmp_path_factory) -> Path:
+def copying_run(make_run: Any, latent_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of which two samples lie among 40 training pictures, one of them mirrored."""
     generator = open_generator(latent_run)
     made = generator.decode(generator.latents(np.arange(120)))
@@ -35,13 +36,15 @@ def copying_run(make_run, latent_run, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def written(run_sample, copying_run, tmp_path_factory) -> tuple[Path, str]:
+def written(
+    run_sample: Any, copying_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
     """The folder of neighbours, and what is said."""
     folder = tmp_path_factory.mktemp("written") / "neighbours"
     return folder, run_sample(copying_run, "-n", 16, "--neighbours", 3, "-o", folder)
 
 
-def test_copies_among_training_pictures_are_found(written):
+def test_copies_among_training_pictures_are_found(written: tuple[Path, str]) -> None:
     figures = json.loads((written[0] / "neighbours.json").read_text())
     nearest = [row[0] for row in figures["neighbours"]]
     found = {n: each for n, each in enumerate(nearest) if each["distance"] < 0.5}
@@ -56,7 +59,7 @@ def test_copies_among_training_pictures_are_found(written):
         assert distances == sorted(distances)
 
 
-def test_figures_tell_copying_apart(written):
+def test_figures_tell_copying_apart(written: tuple[Path, str]) -> None:
     folder, said = written
     figures = json.loads((folder / "neighbours.json").read_text())
     assert figures["samples"] == 16
@@ -72,7 +75,7 @@ def test_figures_tell_copying_apart(written):
     assert "last figure is meaningless" not in said
 
 
-def test_the_sheet_begins_with_the_nearest(written, copying_run):
+def test_the_sheet_begins_with_the_nearest(written: tuple[Path, str], copying_run: Path) -> None:
     with Image.open(written[0] / "neighbours.png") as image:
         sheet = np.asarray(image)
     row = CAPTION + SIZE + GUTTER
@@ -89,12 +92,12 @@ def test_the_sheet_begins_with_the_nearest(written, copying_run):
         np.testing.assert_array_equal(cell, pictures[number])
 
 
-def test_without_the_training_pictures(run_sample, make_run, tmp_path):
+def test_without_the_training_pictures(run_sample: Any, make_run: Any, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", **{"data.path": str(tmp_path / "gone")})
     assert "gone" in run_sample(run, "--neighbours", 2, "-o", tmp_path / "out", code=2)
 
 
-def test_pictures_of_which_none_can_be_read(run_sample, make_run, tmp_path):
+def test_pictures_of_which_none_can_be_read(run_sample: Any, make_run: Any, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
     _write(tmp_path / "test", {"a": noise[0], "b": noise[1]})
@@ -113,7 +116,9 @@ def _fresh_shapes(rng: np.random.Generator, count: int, size: int) -> np.ndarray
     return np.stack([draw(Shape(*each), size) for each in zip(*modes, *where, *how, strict=True)])
 
 
-def test_new_pictures_of_the_same_kind_are_no_copies_but_noisy_copies_are(rng):
+def test_new_pictures_of_the_same_kind_are_no_copies_but_noisy_copies_are(
+    rng: np.random.Generator,
+) -> None:
     data = RunImages("shapes", "", "", 32, "squash")
     copied = np.stack([data.train[int(index)].target for index in rng.integers(0, 10_000, 40)])
     noisy = np.clip(copied + rng.normal(0, 2, copied.shape), 0, 255).astype(np.uint8)
@@ -129,7 +134,7 @@ def test_new_pictures_of_the_same_kind_are_no_copies_but_noisy_copies_are(rng):
     assert comparison.figures()["share_of_samples_nearer"] == near.mean()
 
 
-def test_held_out_pictures_that_were_trained_on_are_told(rng):
+def test_held_out_pictures_that_were_trained_on_are_told(rng: np.random.Generator) -> None:
     pictures = rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     distances = np.array([[3.0], [4.0], [5.0], [6.0]])
     places = np.zeros((4, 1), int)

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,7 +20,7 @@ def generator(latent_run: Path) -> LatentGenerator:
     return open_generator(latent_run, seed=7)
 
 
-def test_pictures_are_those_of_the_family_by_the_same_key(generator):
+def test_pictures_are_those_of_the_family_by_the_same_key(generator: Any) -> None:
     networks = generator.networks
     batch = {"target": np.zeros((5, 32, 32, 3), np.uint8)}
     signed = generator.family.generate(networks.params, networks.state, batch, jax.random.key(7))
@@ -30,7 +31,7 @@ def test_pictures_are_those_of_the_family_by_the_same_key(generator):
     assert made.std(axis=0).mean() > 10
 
 
-def test_a_picture_is_the_same_whatever_is_made_with_it(generator):
+def test_a_picture_is_the_same_whatever_is_made_with_it(generator: Any) -> None:
     many = generator.decode(generator.latents(np.arange(150)))
     few = generator.decode(generator.latents(np.arange(3)))
     np.testing.assert_array_equal(few, many[:3])
@@ -40,7 +41,7 @@ def test_a_picture_is_the_same_whatever_is_made_with_it(generator):
     assert np.abs(other.latents(np.arange(3)) - generator.latents(np.arange(3))).min() > 0
 
 
-def test_scores_are_the_discriminators(generator, rng):
+def test_scores_are_the_discriminators(generator: Any, rng: np.random.Generator) -> None:
     pictures = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     discriminators = jax.tree.map(np.asarray, generator.networks.params["discriminator"])
     seen = pictures / 127.5 - 1
@@ -48,7 +49,7 @@ def test_scores_are_the_discriminators(generator, rng):
     np.testing.assert_allclose(generator.judge(pictures), expected, atol=1e-5)
 
 
-def test_truncation_is_the_familys(generator):
+def test_truncation_is_the_familys(generator: Any) -> None:
     truncated = dataclasses.replace(generator, truncation=0.5)
     latents = truncated.latents(np.arange(100))
     assert 0.4 < np.abs(latents).max() <= 0.5
@@ -58,7 +59,7 @@ def test_truncation_is_the_familys(generator):
 
 
 @pytest.mark.parametrize(("which", "step"), [("newest", 6), ("best", 4), (2, 2)])
-def test_the_step_asked_for_and_the_average_of_it(latent_run, which, step):
+def test_the_step_asked_for_and_the_average_of_it(latent_run: Path, which: Any, step: int) -> None:
     found = open_generator(latent_run, which).networks
     assert isinstance(found, WorkdirNetworks)
     assert found.step == step
@@ -70,7 +71,7 @@ def test_the_step_asked_for_and_the_average_of_it(latent_run, which, step):
         jax.tree.map(np.testing.assert_array_equal, found.params[player], variables.params[player])
 
 
-def test_what_is_no_run_of_such_a_family(tmp_path, latent_run):
+def test_what_is_no_run_of_such_a_family(tmp_path: Path, latent_run: Path) -> None:
     with pytest.raises(UserError, match=r"has no config\.json"):
         open_generator(tmp_path)
     with pytest.raises(UserError, match=r"no checkpoint of step 3; it has those of 2, 4, 6\."):
@@ -80,7 +81,7 @@ def test_what_is_no_run_of_such_a_family(tmp_path, latent_run):
         open_generator(tmp_path)
 
 
-def test_pictures_of_dcgan_too_are_the_same_whatever_is_made_with_them():
+def test_pictures_of_dcgan_too_are_the_same_whatever_is_made_with_them() -> None:
     """Its layers normalise by what they remember, not by the batch."""
     settings = {"data.size": 16, "generator.width": 4, "discriminator.width": 4}
     family = build_family(runs.config_of(settings, "dcgan_64"))

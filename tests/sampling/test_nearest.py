@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,7 +21,7 @@ def _reduced(pictures: np.ndarray) -> np.ndarray:
     return np.stack(small).reshape(len(pictures), -1).astype(np.float64)
 
 
-def _brute_force(pictures: np.ndarray, others: np.ndarray, k: int):
+def _brute_force(pictures: np.ndarray, others: np.ndarray, k: int) -> Any:
     distances = [
         np.sqrt(np.mean((_reduced(pictures)[:, None] - _reduced(each)[None]) ** 2, axis=-1))
         for each in (others, others[:, :, ::-1])
@@ -31,7 +33,7 @@ def _brute_force(pictures: np.ndarray, others: np.ndarray, k: int):
 
 
 @pytest.mark.parametrize("size", [50, 80])
-def test_as_by_comparing_all_with_all(rng, size):
+def test_as_by_comparing_all_with_all(rng: np.random.Generator, size: Any) -> None:
     pictures, others = _smooth(rng, 7, size), _smooth(rng, 90, size)
     found = find_nearest(pictures, np.split(others, [32, 64]), k=5)
     distances, mirrored, order = _brute_force(pictures, others, 5)
@@ -41,7 +43,7 @@ def test_as_by_comparing_all_with_all(rng, size):
     assert 0 < mirrored.mean() < 1
 
 
-def test_copies_are_found_though_they_are_changed_a_little(rng):
+def test_copies_are_found_though_they_are_changed_a_little(rng: np.random.Generator) -> None:
     others = _smooth(rng, 200, 64)
     noisy = np.clip(others[17] + rng.normal(0, 8, others[17].shape), 0, 255).astype(np.uint8)
     shifted = np.roll(others[113], 1, axis=1)
@@ -53,13 +55,13 @@ def test_copies_are_found_though_they_are_changed_a_little(rng):
     assert np.all(found.distances[:, 0] < 0.2 * found.distances[:, 1])
 
 
-def test_of_equal_ones_the_first(rng):
+def test_of_equal_ones_the_first(rng: np.random.Generator) -> None:
     picture = _smooth(rng, 1, 16)
     found = find_nearest(picture, [np.repeat(picture, 4, 0), picture], k=3)
     np.testing.assert_array_equal(found.places, [[0, 1, 2]])
 
 
-def test_fewer_pictures_than_are_asked_for(rng):
+def test_fewer_pictures_than_are_asked_for(rng: np.random.Generator) -> None:
     others = _smooth(rng, 3, 16)
     found = find_nearest(others[:2], [others], k=5)
     assert np.all(np.isfinite(found.distances[:, :3]))

@@ -1,6 +1,8 @@
 """A colour table is fitted to the training pairs before the first step."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -28,7 +30,7 @@ def _look(photo: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def pairs_of_curves(tmp_path, rng):
+def pairs_of_curves(tmp_path: Path, rng: np.random.Generator) -> Any:
     folder = runs.write_pairs(tmp_path / "pairs", rng, train=12)
     for path in folder.glob("*/input/*.png"):
         look = _look(np.asarray(Image.open(path)))
@@ -36,11 +38,11 @@ def pairs_of_curves(tmp_path, rng):
     return folder
 
 
-def _run(folder, **settings):
+def _run(folder: Path, **settings: Any) -> Any:
     return Run(runs.config_of({**TABLE, "data.path": str(folder), **settings}))
 
 
-def test_the_table_is_the_look_and_the_average_has_it_too(pairs_of_curves):
+def test_the_table_is_the_look_and_the_average_has_it_too(pairs_of_curves: Any) -> None:
     run = _run(pairs_of_curves)
     fresh = run.init_state()
     fitted = with_fitted_parameters(run.family, run.train_examples, 0, fresh)
@@ -56,14 +58,16 @@ def test_the_table_is_the_look_and_the_average_has_it_too(pairs_of_curves):
     jax.tree.map(np.testing.assert_array_equal, fitted.params, fresh.params)
 
 
-def test_without_a_table_no_pair_is_read(tmp_path, rng):
+def test_without_a_table_no_pair_is_read(tmp_path: Path, rng: np.random.Generator) -> None:
     run = _run(tmp_path, **{"generator.colour_table": 0})
     fresh = run.init_state()
     state = with_fitted_parameters(run.family, None, 0, fresh)
     jax.tree.map(np.testing.assert_array_equal, state.params, fresh.params)
 
 
-def test_a_run_that_learns_nothing_has_the_look_already(pairs_of_curves, tmp_path):
+def test_a_run_that_learns_nothing_has_the_look_already(
+    pairs_of_curves: Any, tmp_path: Path
+) -> None:
     rates = {f"optimizers.{p}.learning_rate": 0.0 for p in ("generator", "discriminator")}
     run = _run(pairs_of_curves, num_steps=2, **rates)
     assert run_training(run, runs.absolute(tmp_path / "run")) == 0

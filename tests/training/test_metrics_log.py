@@ -147,7 +147,9 @@ def test_a_bucket_has_what_was_uploaded_and_another_machine_goes_on(bucket: epat
     assert losses == [0.5, 0.25, 0.125, 3.0]
 
 
-def test_an_event_goes_to_a_bucket_once(bucket: epath.Path, monkeypatch) -> None:
+def test_an_event_goes_to_a_bucket_once(
+    bucket: epath.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The files grow with every picture; copying all of them again each time would never end."""
     written: list[str] = []
     write = type(bucket).write_bytes

@@ -2,6 +2,7 @@
 
 import functools
 from functools import partial
+from typing import Any
 
 import flax.linen
 import jax
@@ -37,7 +38,7 @@ SHAPES = {"input": PICTURES, "target": PICTURES}
 
 
 @pytest.fixture(autouse=True)
-def smooth(monkeypatch):
+def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
     """Curves for kinks: where ReLU and absolute value have theirs, the rounding of one step may
     become a real difference in the gradients of the next, on however many devices.
     """
@@ -66,7 +67,7 @@ def batches(count: int) -> list[dict[str, np.ndarray]]:
     ]
 
 
-def stepped(partitioning) -> TrainState:
+def stepped(partitioning: Any) -> TrainState:
     """The state after five steps from the fresh one."""
     step = partitioning.compile(partial(make_train_step, FAMILY, OPTIMIZERS, SETTINGS), fresh())
     state = partitioning.place_state(fresh())
@@ -102,7 +103,7 @@ OFTEN = ("pmap, 8", "pjit, 8", "pjit, 4 x 2 rows, optimizer spread")
     "name",
     [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in LOWERINGS],
 )
-def test_three_partitionings_one_answer(name):
+def test_three_partitionings_one_answer(name: str) -> None:
     state = stepped(LOWERINGS[name]())
     # With beta1 = 0 Adam's first context is the gradient.
     assert largest_gap(state.optimizers, reference().optimizers) < 1e-5
@@ -128,7 +129,7 @@ EVERYTHING = Adversarial(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["pmap, 2", "pjit, 4 x 2 rows, optimizer spread"])
-def test_all_stabilisers_together_are_the_same_on_all_lowerings(name):
+def test_all_stabilisers_together_are_the_same_on_all_lowerings(name: str) -> None:
     weights = LossWeights(feature_matching=1.0, perceptual=0.0, lab=0.1, histogram=1.0)
     family = CineGan(
         ResUnetGenerator(width=4, num_blocks=1),
@@ -162,12 +163,12 @@ def test_all_stabilisers_together_are_the_same_on_all_lowerings(name):
         assert spread.window.sums[metric] == pytest.approx(float(value), rel=1e-3, abs=1e-4), metric
 
 
-def test_five_steps_go_somewhere():
+def test_five_steps_go_somewhere() -> None:
     """Else any partitioning would agree with any other."""
     assert largest_gap(fresh().params, reference().params) > 1e-4
 
 
-def test_spread_arrays_take_their_share_of_memory():
+def test_spread_arrays_take_their_share_of_memory() -> None:
     partitioning = MeshJit(spatial=2, shard_optimizer=True)
     placed = partitioning.place_state(fresh())
     kernel = placed.optimizers["generator"][0].nu["block1"]["conv"]["kernel"]
@@ -179,7 +180,7 @@ def test_spread_arrays_take_their_share_of_memory():
     assert after.sharding.is_equivalent_to(kernel.sharding, kernel.ndim)
 
 
-def test_rows_of_a_picture_are_split_over_the_spatial_axis():
+def test_rows_of_a_picture_are_split_over_the_spatial_axis() -> None:
     placed = MeshJit(spatial=2).place_batch(batches(1)[0])["input"]
     assert {shard.data.shape for shard in placed.addressable_shards} == {(2, SIZE // 2, SIZE, 3)}
 
@@ -193,12 +194,12 @@ def test_rows_of_a_picture_are_split_over_the_spatial_axis():
         (("pjit", 3, False), "spatial=3 does not divide the 8 devices"),
     ],
 )
-def test_wrong_settings_are_named(arguments, says):
+def test_wrong_settings_are_named(arguments: Any, says: str) -> None:
     with pytest.raises(UserError, match=says):
         make_partitioner(*arguments)
 
 
-def test_batches_must_be_divisible():
+def test_batches_must_be_divisible() -> None:
     assert MeshJit(spatial=2).per_device(16) == 4
     with pytest.raises(UserError, match="batch_size=6 cannot be divided over 4 devices"):
         MeshJit(spatial=2).per_device(6)
