@@ -1,4 +1,4 @@
-"""The recipe of `film.py` learns a film look from the embedded photographs.
+"""The recipe of `film.py` on the embedded photographs.
 
 Command:  python -m cinegan_jax.main --config=configs/cpu_demo.py --workdir=WORKDIR
 Hardware: 2 CPU cores
@@ -12,7 +12,7 @@ from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """A shorter run on photos of the package."""
+    """Return a shorter run on the photos of the package."""
     c = load_config("film")
     c.num_steps = 400
     c.data.path = "samples"

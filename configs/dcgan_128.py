@@ -13,7 +13,7 @@ from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """A generator of 160 feature maps against a discriminator of 40, batch 64."""
+    """Return a generator of width 160, a discriminator of width 40, and batch 64."""
     c = load_config("dcgan_64")
     c.batch_size = 64
     c.data.size = 128

@@ -1,11 +1,11 @@
-"""DCGAN (Radford et al., arXiv 1511.06434) at 64x64 pixels, with PyTorch's example's conventions.
+"""DCGAN (Radford et al., arXiv 1511.06434) at 64x64 pixels, as in the example of PyTorch.
 
 Command:  python -m cinegan_jax.main --config=configs/dcgan_64.py --workdir=WORKDIR
-          other pictures than the drawn shapes: --config.data.path=FOLDER
+          other images than the drawn shapes: --config.data.path=FOLDER
 Hardware: one GPU or TPU; two CPU cores with --config.generator.width=16
           --config.discriminator.width=16 --config.batch_size=32
-Time:     23 minutes of processor time for 2,400 steps so
-Score:    drawn shapes: 15 of 25 modes, feature distance 0.027 (real pictures 0.001)
+Time:     23 minutes of processor time for 2,400 steps with these
+Score:    drawn shapes: 15 of 25 modes, feature distance 0.027 (real images 0.001)
 """
 
 import ml_collections

@@ -1,6 +1,6 @@
-"""The recipe that was measured to beat the published settings, at a size two cores train.
+"""The recipe that scored better than the published settings, at a size that two cores can train.
 
-The looks that ship with the package were made by it:
+It made the looks that ship with the package:
 
 Command:  cinegan prepare PHOTOS PAIRS --look classic_neg --size 320 --variants 4 --no-grain
           python -m cinegan_jax.main --config=configs/film.py --workdir=WORKDIR \\
@@ -17,9 +17,10 @@ from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """A network that learns what a LUT, fitted before the first step, leaves of the look.
+    """Return a network that learns the part of a look that a fitted LUT lacks.
 
-    L1 takes the place of the perceptual term, which needs a file of VGG19.
+    The LUT is fitted before the first step. L1 takes the place of the perceptual term, which needs
+    a file of VGG19.
     """
     c = load_config("default")
     c.precision = "f32"

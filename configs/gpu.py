@@ -12,7 +12,7 @@ from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """Batch 8 of random crops; FilmSet's short side is 480 pixels."""
+    """Return batch 8 and random crops of 480 pixels, the short side of FilmSet's photos."""
     c = load_config("default")
     c.batch_size = 8
     c.data.size = 480

@@ -1,10 +1,10 @@
 """The image GAN that Keras tutorials start from, at 64x64 pixels.
 
 Command:  python -m cinegan_jax.main --config=configs/image_gan_64.py --workdir=WORKDIR
-          other pictures than the drawn shapes: --config.data.path=FOLDER
+          other images than the drawn shapes: --config.data.path=FOLDER
 Hardware: two CPU cores, or one GPU or TPU
 Time:     7 minutes of processor time for 1,600 steps at 32 pixels and capacity 8
-Score:    drawn shapes: 10 of 25 modes, feature distance 0.032 (real pictures 0.001)
+Score:    drawn shapes: 10 of 25 modes, feature distance 0.032 (real images 0.001)
 """
 
 import ml_collections

@@ -1,4 +1,4 @@
-"""1024x1024, for photos prepared with --size 1024. Beyond: --config.spatial=2 splits rows.
+"""1024x1024, for photos prepared with --size 1024. Larger: --config.spatial=2 splits rows.
 
 Command:  python -m cinegan_jax.main --config=configs/tpu_1024.py --workdir=WORKDIR \\
             --config.data.path=PREPARED --config.data.look=LOOK
@@ -13,7 +13,7 @@ from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """Published losses and rates; random crops with aspect kept, EMA, a quarter of the batch."""
+    """Return published losses and rates, random crops, EMA, and a quarter of the batch."""
     c = load_config("default")
     c.parallelism = "pjit"
     c.shard_optimizer = True

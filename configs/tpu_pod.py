@@ -1,4 +1,4 @@
-"""The published system on a pod of 256 chips: a pair a chip, rates raised for the larger batch.
+"""The published system on a pod of 256 chips: one pair per chip, rates raised for the larger batch.
 
 Command:  python -m cinegan_jax.main --config=configs/tpu_pod.py --workdir=gs://BUCKET/RUN
 Hardware: TPU v5e-256; the command runs on each of its hosts. From shapes 2.6 of 15.75 GiB
@@ -10,11 +10,11 @@ import ml_collections
 
 from cinegan_jax.config.load import load_config
 
-BATCHES = 4  # of the published 64 pairs
+BATCHES = 4  # the batch, as a multiple of the published 64 pairs
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """Rates grow with the root of the batch (Adam's rule in arXiv 2205.10287), after a warmup."""
+    """Return rates that grow with the root of the batch (arXiv 2205.10287), after a warm-up."""
     c = load_config("default")
     c.parallelism = "pjit"
     c.shard_optimizer = True

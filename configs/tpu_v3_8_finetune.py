@@ -2,7 +2,7 @@
 
 Command:  python -m cinegan_jax.main --config=configs/tpu_v3_8_finetune.py --workdir=WORKDIR_2 \\
             --config.restore_from=WORKDIR
-Hardware: one TPU v3-8 VM, 8 pairs a core
+Hardware: one TPU v3-8 VM, 8 pairs per core
 Time:     not measured; at a core's peak the arithmetic takes 6 minutes in all
 Score:    not measured
 """
@@ -13,7 +13,7 @@ from cinegan_jax.config.load import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """Half the generator's rate, perceptual 1, total variation 20, 15 epochs."""
+    """Return half the generator's rate, perceptual 1, total variation 20, 15 epochs."""
     c = load_config("tpu_v3_8")
     c.num_epochs = 15.0
     c.optimizers.generator.learning_rate = 2.5e-5

@@ -1,4 +1,4 @@
-"""Every file of configs/ is built and takes one shrunk step; the published figures stand."""
+"""Every file of configs/ takes one shrunk step, and has the published values."""
 
 import math
 import operator
@@ -33,7 +33,7 @@ SIZES = {
 
 @pytest.fixture(scope="session")
 def vgg19_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights in Keras' legacy layout, converted as real ones are."""
+    """Return a file of random weights, converted from Keras' legacy layout as real ones are."""
     folder, rng = tmp_path_factory.mktemp("vgg19"), np.random.default_rng(19)
     with h5py.File(folder / "keras.h5", "w") as file:
         for name, parts in layer_shapes().items():
@@ -84,7 +84,7 @@ def assert_values(config: ml_collections.ConfigDict, values: dict[str, Any]) -> 
     assert {key: operator.attrgetter(key)(config) for key in values} == values
 
 
-def test_the_published_run(published: ml_collections.ConfigDict) -> None:
+def test_the_published_run_has_the_published_values(published: ml_collections.ConfigDict) -> None:
     assert_values(
         published,
         {
@@ -111,7 +111,7 @@ def test_the_published_run(published: ml_collections.ConfigDict) -> None:
         assert_values(adam, {"warmup_steps": 0, "clip_norm": 0.0})
 
 
-def test_the_published_fine_tuning_differs_in_rate_losses_and_length(
+def test_fine_tuning_differs_in_rate_losses_and_length(
     published: ml_collections.ConfigDict,
 ) -> None:
     config = runs.config_of({}, "tpu_v3_8_finetune")
@@ -135,3 +135,21 @@ def test_the_published_networks_have_the_published_sizes(
         for player, tree in params.items()
     }
     assert sizes == {"generator": 51_821_663, "discriminator": 2 * 2_769_601}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("default", {"generator.width": 1, "generator.num_blocks": 0, "discriminator.width": 1}),
+        ("default", {"data.size": 40, "generator.width": 1, "generator.norm": "layer"}),
+        ("film", {"generator.colour_table": 2, "generator.width": 1, "generator.glow_path": 1}),
+        ("dcgan_64", {"generator.width": 1, "discriminator.width": 1, "generator.latent_size": 1}),
+        ("image_gan_64", {"capacity": 1, "generator.latent_size": 1}),
+    ],
+)
+def test_networks_at_the_limits_of_their_keys_can_be_built(
+    name: str, settings: dict[str, Any]
+) -> None:
+    sizes = {"data.size": 32} if "data.size" not in settings else {}
+    params = Run(runs.config_of({**sizes, **settings}, name)).network_shapes().params
+    assert all(0 not in leaf.shape for leaf in jax.tree.leaves(params))

@@ -95,10 +95,15 @@ def test_a_missing_config_file_is_a_line() -> None:
         ({"batch_size": 4096}, "training pairs .* 4096"),
         ({"generator.width": 0}, "generator.width=0"),
         ({"log_every_steps": 0}, "log_every_steps=0"),
+        ({"generator.norm": "batch"}, "generator.norm='batch' is not one of instance, layer"),
+        ({"generator.colour_table": 33}, "colour_table=33 needs config.generator.residual=True"),
+        ({"generator.glow_path": 8}, "glow_path=8 needs config.generator.colour_path"),
+        ({"optimizers.generator.learning_rate": -1.0}, "learning_rate=-1.0 must be 0 or more"),
+        ({"optimizers.discriminator.beta1": 1.0}, "beta1=1.0 must be 0 or more, less than 1"),
         ({"num_steps": -1}, "num_steps=-1"),
         ({"num_steps": 0, "num_epochs": 0.01}, "num_epochs=0.01"),
         ({"best_metric": "fid"}, "best_metric='fid' is not one of psnr"),
-        ({"on_disk_full": "shrug"}, "on_disk_full is 'shrug'"),
+        ({"on_disk_full": "shrug"}, "on_disk_full='shrug' is not one of continue, stop"),
         ({"optimizers.generator.schedule": "step"}, "'step' is not one of constant, linear"),
         ({"optimizers.discriminator.warmup_steps": 9}, "warmup_steps=9 .* 4 steps"),
         ({"losses.perceptual": 1.0}, "vgg19.safetensors.*cinegan convert vgg19 --download"),
@@ -123,7 +128,7 @@ def test_a_workdir_that_is_a_file_is_named(tmp_path: Path) -> None:
 def test_an_error_of_the_user_is_a_line_and_code_2(tmp_path: Path) -> None:
     started = runs.Started(tmp_path / "run", {**runs.TINY, "precision": "f16"})
     assert started.exit_code() == 2
-    assert started.said.splitlines()[-1] == "error: precision='f16' is not one of bf16, f32"
+    assert started.said.splitlines()[-1] == "error: config.precision='f16' is not one of bf16, f32"
     assert "Traceback" not in started.said
 
 

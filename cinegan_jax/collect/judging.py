@@ -7,7 +7,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from cinegan_jax.data.decode import BrokenPhoto, decode
+from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.photo import UnreadablePhoto
 from cinegan_jax.photos.read import probe
 
@@ -59,7 +59,7 @@ def judge(path: Path) -> Judgement:
             size = f"{header.width}x{header.height} pixels"
             return Judgement(*known, broken=f"{size}, more than {_MAX_PIXELS // 10**6} megapixels")
         pixels = decode(path)
-    except (BrokenPhoto, UnreadablePhoto) as error:
+    except UnreadablePhoto as error:
         return Judgement(*known, broken=str(error).removeprefix(f"{path}: "))
     height, width, _ = pixels.shape
     image = Image.fromarray(pixels)

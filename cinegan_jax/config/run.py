@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass
 from typing import Literal
 
 from cinegan_jax.config.health import HealthSettings
-from cinegan_jax.config.schema import Section, key, section, with_default
+from cinegan_jax.config.schema import Section, key, section, sections_of, with_default
 
 Crop = Literal["crop", "short_side", "centre", "squash"]
 OnDiskFull = Literal["continue", "stop"]
@@ -170,6 +170,13 @@ class RunConfig(Section):
                 f"{at}data.size={self.data.size} is too small for {at}spatial={self.spatial}: "
                 f"each device needs {ROWS_PER_SPATIAL_DEVICE} rows or more of an image"
             )
+        for player, adam in sections_of(self.optimizers).items():
+            warmup = getattr(adam, "warmup_steps", 0)
+            if 0 < self.num_steps <= warmup:
+                yield (
+                    f"{at}optimizers.{player}.warmup_steps={warmup} must be less than the run's "
+                    f"{self.num_steps} steps"
+                )
 
 
 @dataclass(frozen=True)

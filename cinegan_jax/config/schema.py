@@ -145,6 +145,12 @@ def with_default(
 
 def keys_of(schema: type[Section]) -> tuple[Key, ...]:
     """Return the keys of a section in their order, those of sections within it left out."""
+    hashable: Any = schema  # mypy takes the hash of instances for that of the class
+    return _keys_of(hashable)
+
+
+@functools.cache
+def _keys_of(schema: Any) -> tuple[Key, ...]:
     types = get_type_hints(schema)
     keys = []
     for field in dataclasses.fields(schema):

@@ -14,7 +14,7 @@ from etils import epath
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.processes import on_first_process
-from cinegan_jax.core.storage import AnyPath, make_folder, open_path
+from cinegan_jax.core.storage import AnyPath, base_name, make_folder, open_path
 from cinegan_jax.core.types import Images
 from cinegan_jax.core.versions import versions
 from cinegan_jax.evaluation.methods import look_method, photo_method, results_method
@@ -94,7 +94,7 @@ def output_folder(
     path = open_path(target)
     if (path / "config.json").exists():
         return path
-    return epath.Path(f"{path.name.removesuffix('.safetensors')}-evaluation")
+    return epath.Path(f"{base_name(target).removesuffix('.safetensors')}-evaluation")
 
 
 def result_files(evaluation: Evaluation) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ import numpy as np
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath
 from cinegan_jax.core.types import Array, Images, Params
-from cinegan_jax.data.decode import BrokenPhoto, decode
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair, PairSource, photos_by_name
 from cinegan_jax.data.selection import sample_pixels
@@ -17,6 +16,8 @@ from cinegan_jax.inference.look import Look, apply_generator
 from cinegan_jax.inference.network import Generate, make_generate
 from cinegan_jax.ops.images import to_signed, to_unit
 from cinegan_jax.ops.lut import apply_lut, fit_lut
+from cinegan_jax.photos.decode import decode
+from cinegan_jax.photos.photo import UnreadablePhoto
 
 PairMethod = Callable[[Pair, Prepare], np.ndarray]
 """Function from a prepared pair, and what prepared it, to the method's image of the pair's input.
@@ -56,7 +57,7 @@ def results_method(folder: AnyPath) -> PairMethod:
             raise BrokenExample(pair.name, f"there is no result of that name in {folder}")
         try:
             result = decode(files[pair.name])
-        except BrokenPhoto as error:
+        except UnreadablePhoto as error:
             raise BrokenExample(pair.name, str(error)) from error
         if result.shape != pair.input.shape:
             result = prepare(result)

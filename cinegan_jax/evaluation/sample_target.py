@@ -4,7 +4,6 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from pathlib import PurePath
 from typing import Any, ClassVar
 
 import ml_collections
@@ -12,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.storage import AnyPath, write_whole
+from cinegan_jax.core.storage import AnyPath, base_name, write_whole
 from cinegan_jax.core.versions import versions
 from cinegan_jax.data.selection import stratified_images
 from cinegan_jax.data.shapes import SHAPE_MODES, SHAPES_PATH
@@ -214,7 +213,7 @@ def samples_page(evaluation: Evaluation, target: SampleTarget) -> str:
     grids = {"Generated": target.sets["generator"], "Held out": target.held_out}
     values: dict[str, Any] = {
         "evaluation": evaluation,
-        "name": PurePath(evaluation.about.target).name,
+        "name": base_name(evaluation.about.target),
         "sets": set_tables(evaluation),
         "notes": list(dict.fromkeys(note for score in evaluation.sets for note in score.notes)),
         "grids": [{"caption": name, "image": _grid_uri(images)} for name, images in grids.items()],

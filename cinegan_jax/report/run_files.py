@@ -11,6 +11,7 @@ from cinegan_jax.checkpointing.step_folder import finished_steps
 from cinegan_jax.config.migration import migrate
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.renamed import current_name, with_current_names
+from cinegan_jax.core.storage import base_name
 from cinegan_jax.evaluation.result import RESULT_FILE, Evaluation, load
 from cinegan_jax.report.history import AlarmRecord, ProcessStart, read_alarm, read_starts
 
@@ -84,7 +85,7 @@ def read_run(workdir: epath.Path) -> RunFiles:
     reader = _Reader(workdir, present)
     health = reader.lines(_HEALTH)
     return RunFiles(
-        name=workdir.name,
+        name=base_name(workdir),
         path=str(workdir),
         config=reader.config(),
         versions={str(k): str(v) for k, v in reader.mapping(_VERSIONS).items()},

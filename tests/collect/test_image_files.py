@@ -4,13 +4,13 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from cinegan_jax.data.decode import PHOTO_SUFFIXES
 from misbehaving_site import image_file
 from PIL import Image
 
 from cinegan_jax.collect.addresses import KEPT_FORMATS, Failure
 from cinegan_jax.collect.download import name_of, require_image_type
 from cinegan_jax.collect.records import Owner, owner_of
+from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
 
 
 def test_kept_formats_are_those_that_prepare_reads() -> None:

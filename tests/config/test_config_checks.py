@@ -137,6 +137,11 @@ BAD_COMBINATIONS = [
         {"spatial": 4, "parallelism": "pjit", "data.size": 64},
         "data.size=64 is too small for config.spatial=4: each device needs 32 rows",
     ),
+    (
+        "film",
+        {"num_steps": 40},
+        "optimizers.generator.warmup_steps=40 must be less than the run's 40 steps",
+    ),
     ("default", {"sample_scores": True}, "sample_scores=True: family 'cinegan' learns from pairs"),
     ("default", {"best_metric": "feature_distance"}, "is not one of psnr, psnr_clean, delta_e"),
     (

@@ -22,7 +22,7 @@ from cinegan_jax.metrics.set_distances import (
 )
 from cinegan_jax.ops.images import to_signed, to_uint8
 from cinegan_jax.pages.image_grid import CAPTION, GUTTER, image_grid, score_captions
-from cinegan_jax.training.held_out import CHUNK, HeldOutPictures, make_held_out
+from cinegan_jax.training.held_out import _CHUNK, HeldOutImages, make_held_out
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import Networks
 from cinegan_jax.training.train import run_training
@@ -39,15 +39,15 @@ def networks(seed: int) -> Networks:
     return Networks({**variables.params, "generator": generator}, variables.state)
 
 
-def make(judged: bool = False, count: int = 100) -> HeldOutPictures:
+def make(judged: bool = False, count: int = 100) -> HeldOutImages:
     test = DrawnShapes("test", SIZE)
-    return HeldOutPictures(ToyLatentFamily(), test, count, SIZE, "crop", judged=judged)
+    return HeldOutImages(ToyLatentFamily(), test, count, SIZE, "crop", judged=judged)
 
 
 def made(nets: Networks, chunk: int) -> np.ndarray:
     """The pictures of a chunk, by the family's own parts."""
     family = ToyLatentFamily()
-    keys = example_keys(jax.random.fold_in(jax.random.key(0), chunk), CHUNK)
+    keys = example_keys(jax.random.fold_in(jax.random.key(0), chunk), _CHUNK)
     return np.asarray(to_uint8(family.decode(*nets, family.latents(keys))))
 
 
@@ -65,7 +65,7 @@ def test_scores_compare_as_many_pictures_as_are_held_out() -> None:
 
 def test_modes_are_counted_of_drawn_shapes_alone() -> None:
     test = ImageFiles({path.stem: path for path in sample_photos("test")})
-    held_out = HeldOutPictures(ToyLatentFamily(), test, 4, SIZE, "centre", judged=False)
+    held_out = HeldOutImages(ToyLatentFamily(), test, 4, SIZE, "centre", judged=False)
     assert {name for name, _ in held_out.scores(networks(1))} == {
         "feature_distance",
         "kernel_distance",
