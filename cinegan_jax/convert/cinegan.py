@@ -31,13 +31,8 @@ _BLOCK = {"first/conv": "conv1", "first/norm": "norm1", "conv": "conv2", "norm":
 _GATE = {"squeeze": "dense1", "excite": "dense2"}
 
 
-<<<<<<< HEAD
 def read_keras_generator(path: Path) -> tuple[ResUnetGenerator, Params]:
-    """The generator that a `.keras` file holds, of whatever width and number of blocks.
-=======
-def read_keras_generator(path: Path) -> tuple[Generator, Params]:
     """Read a generator of any width and number of blocks from a `.keras` file.
->>>>>>> data
 
     Kernels are used as they are stored: those under Keras' spectral normalisation are already
     normalised, and its `vector_u` is for training only.
@@ -104,13 +99,8 @@ def _width(first: h5py.Dataset) -> int:
     return int(first.shape[3])
 
 
-<<<<<<< HEAD
 def _check_shapes(generator: ResUnetGenerator, datasets: Mapping[str, h5py.Dataset]) -> None:
-    """Before any array is read."""
-=======
-def _check_shapes(generator: Generator, datasets: Mapping[str, h5py.Dataset]) -> None:
     """Raise UserError for a wrong shape, before any array is read."""
->>>>>>> data
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
     params = jax.eval_shape(generator.init, jax.random.key(0), image)["params"]
     for name, wanted in flatten_dict(params, sep="/").items():

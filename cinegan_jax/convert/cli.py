@@ -87,11 +87,7 @@ def cinegan_command(
         typer.Option("--output", "-o", help="The look file to write. [default: NAME.safetensors]"),
     ] = None,
     precision: Annotated[
-<<<<<<< HEAD
-        KernelPrecision, typer.Option(help="What kernels are stored in.")
-=======
-        Precision, typer.Option(help="Data type of the stored kernels.")
->>>>>>> data
+        KernelPrecision, typer.Option(help="Data type of the stored kernels.")
     ] = "float32",
 ) -> None:
     """Create a look file from the generator of the TensorFlow CineGAN, for --weights."""

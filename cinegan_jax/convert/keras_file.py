@@ -69,19 +69,10 @@ def _member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 
 def inside(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-<<<<<<< HEAD
-    """Return the member `name` of a group, following hard links only.
-
-    Other links may lead to other files.
-
-    Raises:
-        UserError: the group has no such member.
-=======
     """Return a member of a group, following hard links only; others can point to other files.
 
     Raises:
         UserError: the member does not exist.
->>>>>>> data
     """
     found = group
     for part in name.split("/"):
@@ -93,35 +84,19 @@ def inside(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
 
 
 def numbered(group: h5py.Group, kind: str) -> list[h5py.Group | h5py.Dataset]:
-<<<<<<< HEAD
-    """Return the members `kind`, `kind_1`, `kind_2` ... in order of their numbers.
-
-    The first number may be any.
-    """
-=======
     """Return the members `kind`, `kind_1`, `kind_2` ... in order, starting at any number."""
->>>>>>> data
     matches = [
         match for name in group if (match := re.fullmatch(rf"{kind}(?:_(\d{{1,9}}))?", name))
     ]
     return [inside(group, m[0]) for m in sorted(matches, key=lambda m: int(m[1] or -1))]
 
 
-<<<<<<< HEAD
 def read_keras_arrays(datasets: Mapping[str, h5py.Dataset]) -> dict[str, np.ndarray]:
-    """Return the contents of datasets as float32.
-
-    Raises:
-        UserError: a dataset holds no floats or keeps them outside the file, or all datasets
-            together are larger than the file, which a valid file never is.
-=======
-def read_arrays(datasets: Mapping[str, h5py.Dataset]) -> dict[str, np.ndarray]:
     """Return the contents of datasets as float32.
 
     Raises:
         UserError: a dataset does not hold floats or stores them outside the file, or all of them
             together are larger than the file, which valid files never are.
->>>>>>> data
     """
     for dataset in datasets.values():
         if dataset.dtype.kind != "f" or dataset.external or dataset.is_virtual:

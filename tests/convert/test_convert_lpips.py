@@ -1,14 +1,9 @@
 import hashlib
 import pickle
 import sys
-<<<<<<< HEAD
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-=======
-from pathlib import Path
-from typing import Any
->>>>>>> data
 
 import numpy as np
 import pytest
@@ -22,20 +17,12 @@ from cinegan_jax.metrics.lpips import load_lpips, lpips_weight_shapes
 
 
 @pytest.fixture
-<<<<<<< HEAD
 def torch() -> ModuleType:
-=======
-def torch() -> Any:
->>>>>>> data
     return pytest.importorskip("torch", reason="needs cinegan-jax[torch]")
 
 
 @pytest.fixture
-<<<<<<< HEAD
 def alexnet(torch: ModuleType, tmp_path: Path) -> Path:
-=======
-def alexnet(torch: Any, tmp_path: Path) -> Path:
->>>>>>> data
     """A file as torchvision's AlexNet, with random weights."""
     import lpips_reference
 
@@ -44,13 +31,8 @@ def alexnet(torch: Any, tmp_path: Path) -> Path:
     return path
 
 
-<<<<<<< HEAD
 def test_every_array_comes_from_its_place(torch: ModuleType, alexnet: Path, tmp_path: Path) -> None:
     lpips.convert_lpips(alexnet, tmp_path / "out", "alex", allow_unknown=True)
-=======
-def test_every_array_comes_from_its_place(torch: Any, alexnet: Path, tmp_path: Path) -> None:
-    convert.convert_lpips(alexnet, tmp_path / "out", "alex", allow_unknown=True)
->>>>>>> data
     state = torch.load(alexnet, weights_only=True)
     found = load_lpips(tmp_path / "out")
     for layer, place in {"conv1": 0, "conv2": 3, "conv3": 6, "conv4": 8, "conv5": 10}.items():
@@ -103,11 +85,7 @@ def test_file_of_the_other_net(alexnet: Path, tmp_path: Path) -> None:
     refuse(alexnet, tmp_path, r"features.0.weight is of shape \(64, 3, 11, 11\)", net="vgg")
 
 
-<<<<<<< HEAD
 def test_layer_that_is_missing(torch: ModuleType, alexnet: Path, tmp_path: Path) -> None:
-=======
-def test_layer_that_is_missing(torch: Any, alexnet: Path, tmp_path: Path) -> None:
->>>>>>> data
     state = torch.load(alexnet, weights_only=True)
     del state["features.8.bias"]
     torch.save(state, alexnet)
@@ -115,30 +93,18 @@ def test_layer_that_is_missing(torch: Any, alexnet: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("part", [0, 0.01, 0.999])
-<<<<<<< HEAD
 def test_truncated_file(torch: ModuleType, alexnet: Path, tmp_path: Path, part: float) -> None:
-=======
-def test_truncated_file(torch: Any, alexnet: Path, tmp_path: Path, part: float) -> None:
->>>>>>> data
     content = alexnet.read_bytes()
     alexnet.write_bytes(content[: int(part * len(content))])
     refuse(alexnet, tmp_path, "is damaged, or not torchvision's alexnet-owt-7be5be79.pth")
 
 
 class Exploit:
-<<<<<<< HEAD
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
         return (pytest.fail, ("the pickle was executed",))
 
 
 def test_pickled_code_is_not_executed(torch: ModuleType, tmp_path: Path) -> None:
-=======
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (pytest.fail, ("the pickle was executed",))
-
-
-def test_pickled_code_is_not_executed(torch: Any, tmp_path: Path) -> None:
->>>>>>> data
     path = tmp_path / "evil.pth"
     path.write_bytes(pickle.dumps(Exploit(), protocol=2))
     refuse(path, tmp_path, "is damaged")
@@ -159,17 +125,10 @@ def test_checksum_decides_what_is_known(
 ) -> None:
     sha256 = hashlib.sha256(alexnet.read_bytes()).hexdigest()
     with pytest.raises(UserError, match=rf"{sha256}; .*SHA-256 7be5be79\.\.\. or 4df8aa71\.\.\."):
-<<<<<<< HEAD
         lpips.convert_lpips(alexnet, tmp_path / "out", "alex")
     known = lpips.FILES["alex"]._replace(sha256_prefixes=(sha256[:8],))
     monkeypatch.setitem(lpips.FILES, "alex", known)
     lpips.convert_lpips(alexnet, tmp_path / "out", "alex")
-=======
-        convert.convert_lpips(alexnet, tmp_path / "out", "alex")
-    known = convert.TORCHVISION_FILES["alex"]._replace(sha256_prefixes=(sha256[:8],))
-    monkeypatch.setitem(convert.TORCHVISION_FILES, "alex", known)
-    convert.convert_lpips(alexnet, tmp_path / "out", "alex")
->>>>>>> data
     assert load_lpips(tmp_path / "out").name == "lpips_alex"
 
 

@@ -3,14 +3,10 @@ import hashlib
 import pickle
 import sys
 import threading
-<<<<<<< HEAD
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-=======
-from pathlib import Path
->>>>>>> data
 from typing import Any
 
 import h5py
@@ -36,11 +32,7 @@ Layers = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 @pytest.fixture(scope="module")
-<<<<<<< HEAD
 def layers() -> Layers:
-=======
-def layers() -> Any:
->>>>>>> data
     """Random weights: name -> (kernel, bias)."""
     rng = np.random.default_rng(11)
     return {
@@ -52,11 +44,7 @@ def layers() -> Any:
     }
 
 
-<<<<<<< HEAD
 def write_old_keras(path: Path, layers: Layers) -> None:
-=======
-def write_old_keras(path: Path, layers: Any) -> None:
->>>>>>> data
     """The layout of the official files: groups by layer, byte-string attributes, pools too."""
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [b"input_1", *(name.encode() for name in layers)]
@@ -68,30 +56,18 @@ def write_old_keras(path: Path, layers: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-<<<<<<< HEAD
 def old_keras(tmp_path_factory: pytest.TempPathFactory, layers: Layers) -> Path:
-=======
-def old_keras(tmp_path_factory: pytest.TempPathFactory, layers: Any) -> Path:
->>>>>>> data
     path = tmp_path_factory.mktemp("keras") / "weights.h5"
     write_old_keras(path, layers)
     return path
 
 
 @pytest.fixture
-<<<<<<< HEAD
 def torch() -> ModuleType:
     return pytest.importorskip("torch", reason="needs cinegan-jax[torch]")
 
 
 def torchvision_features(torch: ModuleType) -> Any:
-=======
-def torch() -> Any:
-    return pytest.importorskip("torch", reason="needs cinegan-jax[torch]")
-
-
-def torchvision_features(torch: Any) -> Any:
->>>>>>> data
     """`torchvision.models.vgg19().features`, with random weights."""
     channels, modules = 3, []
     for step in (64, 64, "M", 128, 128, "M", *[256] * 4, "M", *[512] * 4, "M", *[512] * 4, "M"):
@@ -103,11 +79,7 @@ def torchvision_features(torch: Any) -> Any:
     return torch.nn.Sequential(*modules)
 
 
-<<<<<<< HEAD
 def metadata_of(path: Path) -> tuple[dict[str, str], list[str]]:
-=======
-def metadata_of(path: Path) -> dict[str, str]:
->>>>>>> data
     with safetensors.safe_open(path, framework="numpy") as file:
         return file.metadata(), list(file.keys())
 
@@ -126,11 +98,7 @@ def test_layout_that_keras_writes(tmp_path: Path) -> None:
         np.testing.assert_array_equal(weights.layers[name]["bias"], bias)
 
 
-<<<<<<< HEAD
 def test_layout_of_the_official_files(old_keras: Path, layers: Layers, tmp_path: Path) -> None:
-=======
-def test_layout_of_the_official_files(old_keras: Path, layers: Any, tmp_path: Path) -> None:
->>>>>>> data
     output = tmp_path / "new" / "vgg19.safetensors"
     vgg19.convert_vgg19(old_keras, output, allow_unknown=True)
     got = load_vgg19(output).layers
@@ -151,11 +119,7 @@ def test_layout_of_the_official_files(old_keras: Path, layers: Any, tmp_path: Pa
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 def test_torchvision_file_gives_torch_features(
-<<<<<<< HEAD
     torch: ModuleType, tmp_path: Path, rng: np.random.Generator, zipped: bool
-=======
-    torch: Any, tmp_path: Path, rng: np.random.Generator, zipped: bool
->>>>>>> data
 ) -> None:
     torch.manual_seed(0)
     model = torchvision_features(torch)
@@ -229,11 +193,7 @@ def refuse(source: Path, tmp_path: Path, message: str) -> None:
 
 
 @pytest.mark.parametrize("kept", [9, 600, 5000, 1_000_000, 20_000_000])
-<<<<<<< HEAD
 def test_truncated_keras_file(old_keras: Path, tmp_path: Path, kept: int) -> None:
-=======
-def test_truncated_keras_file(old_keras: Path, tmp_path: Path, kept: float) -> None:
->>>>>>> data
     path = tmp_path / "cut.h5"
     path.write_bytes(old_keras.read_bytes()[:kept])
     refuse(path, tmp_path, "is damaged")
@@ -241,11 +201,7 @@ def test_truncated_keras_file(old_keras: Path, tmp_path: Path, kept: float) -> N
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 @pytest.mark.parametrize("part", [0, 0.0001, 0.01, 0.5, 0.999])
-<<<<<<< HEAD
 def test_truncated_torch_file(torch: ModuleType, tmp_path: Path, zipped: bool, part: float) -> None:
-=======
-def test_truncated_torch_file(torch: Any, tmp_path: Path, zipped: bool, part: float) -> None:
->>>>>>> data
     path = tmp_path / "cut.pth"
     state = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
     torch.save(state, path, _use_new_zipfile_serialization=zipped)
@@ -257,30 +213,18 @@ def test_truncated_torch_file(torch: Any, tmp_path: Path, zipped: bool, part: fl
 @pytest.mark.parametrize(
     "content", [b"", b"not weights", bytes(range(256)) * 8, b"PK\x03\x04" + bytes(64)]
 )
-<<<<<<< HEAD
 def test_foreign_file(torch: ModuleType, tmp_path: Path, content: bytes) -> None:
-=======
-def test_foreign_file(torch: Any, tmp_path: Path, content: Any) -> None:
->>>>>>> data
     path = tmp_path / "foreign.pth"
     path.write_bytes(content)
     refuse(path, tmp_path, "is damaged")
 
 
 class Exploit:
-<<<<<<< HEAD
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
         return (pytest.fail, ("the pickle was executed",))
 
 
 def test_pickled_code_is_not_executed(torch: ModuleType, tmp_path: Path) -> None:
-=======
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (pytest.fail, ("the pickle was executed",))
-
-
-def test_pickled_code_is_not_executed(torch: Any, tmp_path: Path) -> None:
->>>>>>> data
     path = tmp_path / "evil.pth"
     for write in (
         lambda: path.write_bytes(pickle.dumps(Exploit(), protocol=2)),
@@ -291,11 +235,7 @@ def test_pickled_code_is_not_executed(torch: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("state", [[1, 2], {"features.0.weight": [0.0]}, {"features": 3}])
-<<<<<<< HEAD
 def test_torch_file_of_something_else(torch: ModuleType, tmp_path: Path, state: object) -> None:
-=======
-def test_torch_file_of_something_else(torch: Any, tmp_path: Path, state: Any) -> None:
->>>>>>> data
     torch.save(state, tmp_path / "other.pth")
     refuse(tmp_path / "other.pth", tmp_path, "is damaged")
 
@@ -307,11 +247,7 @@ def test_keras_file_of_something_else(tmp_path: Path) -> None:
     refuse(path, tmp_path, "legacy layout")
 
 
-<<<<<<< HEAD
 def test_wrong_shape_names_the_array(layers: Layers, tmp_path: Path) -> None:
-=======
-def test_wrong_shape_names_the_array(layers: Any, tmp_path: Path) -> None:
->>>>>>> data
     path = tmp_path / "wrong.h5"
     kernel, bias = layers["block3_conv2"]
     write_old_keras(path, {**layers, "block3_conv2": (kernel[:, :, :128], bias)})
@@ -331,13 +267,9 @@ def test_output_that_cannot_be_written(old_keras: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-<<<<<<< HEAD
 def server(
     old_keras: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ThreadingHTTPServer]:
-=======
-def server(old_keras: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
->>>>>>> data
     """Serve the made-up file from this machine as if it were Keras' own."""
     handler = functools.partial(QuietHandler, directory=old_keras.parent)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -351,44 +283,25 @@ def server(old_keras: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     server.server_close()
 
 
-<<<<<<< HEAD
 class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         pass
 
 
 def run(*arguments: object) -> Result:
-=======
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-def run(*arguments: str | Path) -> Result:
->>>>>>> data
     return CliRunner().invoke(convert_app, ["vgg19", *map(str, arguments)])
 
 
 def test_download_through_the_command(
-<<<<<<< HEAD
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, old_keras: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(vgg19, "KERAS_NOTOP_MD5", file_digests(old_keras).md5)
-=======
-    server: Any, monkeypatch: pytest.MonkeyPatch, old_keras: Path, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(convert, "KERAS_NOTOP_MD5", file_digests(old_keras).md5)
->>>>>>> data
     result = run("--download", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert load_vgg19(tmp_path / "out").preprocessing == "keras"
 
 
-<<<<<<< HEAD
 def test_download_with_another_checksum(server: ThreadingHTTPServer, tmp_path: Path) -> None:
-=======
-def test_download_with_another_checksum(server: Any, tmp_path: Path) -> None:
->>>>>>> data
     result = run("--download", "-o", tmp_path / "out")
     assert isinstance(result.exception, UserError)
     assert "convert vgg19 FILE" in str(result.exception)
@@ -396,15 +309,9 @@ def test_download_with_another_checksum(server: Any, tmp_path: Path) -> None:
 
 
 def test_download_without_a_network(
-<<<<<<< HEAD
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(vgg19, "KERAS_URL", "http://127.0.0.1:9/weights.h5")
-=======
-    server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(convert, "KERAS_URL", "http://127.0.0.1:9/weights.h5")
->>>>>>> data
     result = run("--download", "-o", tmp_path / "out")
     assert isinstance(result.exception, UserError)
     assert "http://127.0.0.1:9/weights.h5" in str(result.exception)

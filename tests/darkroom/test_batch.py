@@ -168,7 +168,7 @@ def test_an_interrupt_drops_photos_that_are_not_developed(
 ) -> None:
     shown = []
 
-    def develop(photo: np.ndarray, look: Look, settings: Settings, progress) -> np.ndarray:
+    def develop(photo: np.ndarray, look: Look, settings: Settings, progress: Any) -> np.ndarray:
         shown.append(photo)
         deadline = time.monotonic() + 30
         while len(shown) > 1 and time.monotonic() < deadline:

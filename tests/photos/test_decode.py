@@ -255,11 +255,7 @@ def test_too_large_images_are_refused_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = _save(tmp_path, Image.new("RGB", (200, 100)))
-<<<<<<< HEAD
     monkeypatch.setattr("cinegan_jax.photos.decode.MAX_PIXELS", 19_999)
-=======
-    monkeypatch.setattr(decoding, "MAX_DECODED_PIXELS", 19_999)
->>>>>>> data
     with pytest.raises(UnreadablePhoto, match=r"a\.png: 200 x 100 pixels"):
         decode(path)
 
