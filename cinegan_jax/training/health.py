@@ -35,7 +35,7 @@ class HealthHook:
       monitor: raises the alarms.
       steps: returns the diagnostics, and scales the learning rates.
       players: the players whose learning rates can be lowered.
-      lower_rate_factor: factor of each lowering.
+      lower_rate_factor: factor of each reduction of the learning rate.
       waited: seconds that this process' devices have waited for data since its start.
       unreplicate: returns arrays of one replica.
       log: destination of the records.

@@ -134,7 +134,7 @@ def test_profile_and_exif_are_kept(look: Look, rng: np.random.Generator) -> None
         ("photo.jpg", "not str; open files with PIL"),
         (jnp.zeros((8, 8, 3)), "convert other arrays with numpy.asarray"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_other_images_are_refused_with_a_hint(look: Look, image: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):

@@ -3,9 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -15,37 +13,11 @@ from orbax.checkpoint._src import asyncio_utils
 import cinegan_jax as cinegan
 from cinegan_jax.api.runs import TrainedRun
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.training.hooks import Progress
-from cinegan_jax.training.preemption import PreemptionGuard
-from cinegan_jax.training.state import TrainState
 
 
 @pytest.fixture
 def settings(small_pairs: dict[str, Any]) -> dict[str, Any]:
     return {**runs.TOY, **small_pairs}
-
-
-@pytest.fixture
-def signal_at_step_2(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Sends the signal that a test puts into the list, once, after step 2 of training."""
-    numbers: list[int] = []
-    handled = threading.Event()
-    call, on_signal = Progress.__call__, PreemptionGuard._on_signal
-
-    def interrupted(self: Progress, step: int, state: TrainState) -> Mapping[str, float]:
-        if step == 2 and numbers:
-            signal.raise_signal(numbers.pop())
-            assert handled.wait(10)
-        return call(self, step, state)
-
-    def handle(self: PreemptionGuard, number: int, frame: FrameType | None) -> None:
-        on_signal(self, number, frame)
-        handled.set()
-
-    monkeypatch.setattr(Progress, "__call__", interrupted)
-    monkeypatch.setattr(PreemptionGuard, "_on_signal", handle)
-    yield numbers
-    assert not numbers
 
 
 def test_it_returns_the_finished_run(tmp_path: Path, settings: dict[str, Any]) -> None:
@@ -77,7 +49,7 @@ def test_in_another_thread(tmp_path: Path, settings: dict[str, Any]) -> None:
 def test_in_a_running_event_loop(
     tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a notebook; Orbax would need uvloop or nest_asyncio there."""
+    """A notebook has a running loop; Orbax would need uvloop or nest_asyncio there."""
     monkeypatch.setattr(asyncio_utils, "uvloop", None)
     monkeypatch.setattr(asyncio_utils, "nest_asyncio", None)
 

@@ -16,15 +16,8 @@ from cinegan_jax.config.run import (
     Parallelism,
     RunConfig,
 )
-from cinegan_jax.config.schema import (
-    Limits,
-    Section,
-    key,
-    keys_of,
-    section,
-    to_config_dict,
-    with_default,
-)
+from cinegan_jax.config.schema import Limits, Section, key, keys_of, section, with_default
+from cinegan_jax.config.check import to_config_dict
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.cinegan_config import PERCEPTUAL_LAYERS, LossWeights
 from cinegan_jax.families.game import LABELLED_LOSSES, AdversarialLoss, Augmentation

@@ -1,6 +1,7 @@
 import shutil
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 import keras
 import numpy as np
 import pytest
+from click.testing import Result
 from keras import layers
 from typer.testing import CliRunner
 
@@ -21,15 +23,22 @@ from cinegan_jax.inference.look_file import read_look
 
 MEMBER = "model.weights.h5"
 
+Saved = tuple[Path, np.ndarray, np.ndarray]
+"""A `.keras` file, photos, and Keras' outputs for them."""
+
 
 class SEBlock(layers.Layer):
-    """As published, with its sublayers made in `build` and themselves built by the first call."""
+    """Published block: `build` makes its sublayers, and the first call builds those."""
 
-    def __init__(self, filters: int, ratio: Any = 16, **kwargs: Any) -> None:
+    def __init__(self, filters: int, ratio: int = 16, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.ratio = filters, ratio
 
+<<<<<<< HEAD
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+=======
     def build(self, input_shape: Any) -> None:
+>>>>>>> data
         self.global_pool = layers.GlobalAveragePooling2D()
         self.dense1 = layers.Dense(self.filters // self.ratio, activation="relu")
         self.dense2 = layers.Dense(self.filters, activation="sigmoid")
@@ -44,7 +53,11 @@ class ResidualBlock(layers.Layer):
         super().__init__(**kwargs)
         self.filters = filters
 
+<<<<<<< HEAD
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+=======
     def build(self, input_shape: Any) -> None:
+>>>>>>> data
         self.conv1 = layers.Conv2D(self.filters, 3, padding="same")
         self.norm1 = layers.GroupNormalization(groups=-1)
         self.conv2 = layers.Conv2D(self.filters, 3, padding="same")
@@ -101,9 +114,17 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
                 weight.assign(0.3 * noise)
 
 
+Saved = tuple[Path, np.ndarray, np.ndarray]
+"""A file, photos, and the images that Keras generates from them."""
+
+
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' pictures of them."""
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
+<<<<<<< HEAD
+    """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' outputs for them."""
+=======
+    """Save a generator of width 16 with 2 blocks; apply it to two photos."""
+>>>>>>> data
     rng = np.random.default_rng(7)
     path = tmp_path_factory.mktemp("keras") / "generator.keras"
     photos = rng.uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
@@ -117,8 +138,13 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
         return path, photos, again.predict_on_batch(photos)
 
 
-def rewritten(source: Path, target: Path, edit: Any) -> Path:
+<<<<<<< HEAD
+def rewritten(source: Path, target: Path, edit: Callable[[h5py.File], object]) -> Path:
     """A copy of a `.keras` file after `edit(HDF5 file)` of its weights."""
+=======
+def rewritten(source: Path, target: Path, edit: Any) -> Path:
+    """Copy a `.keras` file and apply `edit(HDF5 file)` to its weights."""
+>>>>>>> data
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         (target.parent / "weights").write_bytes(old.read(MEMBER))
         with h5py.File(target.parent / "weights", "r+") as file:
@@ -127,8 +153,12 @@ def rewritten(source: Path, target: Path, edit: Any) -> Path:
     return target
 
 
-def renumber(file: Any, first: int) -> None:
+def renumber(file: h5py.File, first: int) -> None:
+<<<<<<< HEAD
     """Layers numbered from another one, as where a process had made layers before."""
+=======
+    """Number layers from another start, as in a process that created layers before."""
+>>>>>>> data
     group = file["layers"]
     for name in list(group):
         stem, _, number = name.rpartition("_")
@@ -139,7 +169,11 @@ def renumber(file: Any, first: int) -> None:
 
 
 @pytest.mark.parametrize("first", [0, 7, 37])
-def test_pictures_are_those_of_keras(saved: Path, tmp_path: Path, first: int) -> None:
+<<<<<<< HEAD
+def test_outputs_equal_those_of_keras(saved: Saved, tmp_path: Path, first: int) -> None:
+=======
+def test_images_are_those_of_keras(saved: Saved, tmp_path: Path, first: int) -> None:
+>>>>>>> data
     """Wherever the numbers of the layers begin; the order of 9 and 10 is not that of texts."""
     path, photos, wanted = saved
     if first:
@@ -154,7 +188,7 @@ def test_pictures_are_those_of_keras(saved: Path, tmp_path: Path, first: int) ->
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("float16", 0.02)])
 def test_the_command_writes_a_look_file(
-    saved: Path, tmp_path: Path, precision: str, tolerance: float
+    saved: Saved, tmp_path: Path, precision: str, tolerance: float
 ) -> None:
     path, photos, wanted = saved
     output = tmp_path / "new" / "cinegan.safetensors"
@@ -167,7 +201,11 @@ def test_the_command_writes_a_look_file(
     np.testing.assert_allclose(got, wanted, atol=tolerance)
 
 
-def run(*arguments: Any) -> Any:
+<<<<<<< HEAD
+def run(*arguments: object) -> Result:
+=======
+def run(*arguments: str | Path) -> Result:
+>>>>>>> data
     return CliRunner().invoke(app, ["convert", "cinegan", *map(str, arguments)])
 
 
@@ -195,20 +233,20 @@ def refuse(path: Path, message: str) -> None:
         "layers/conv2d_3/vars",
     ],
 )
-def test_a_missing_part_is_named(saved: Path, tmp_path: Path, lost: str) -> None:
+def test_a_missing_part_is_named(saved: Saved, tmp_path: Path, lost: str) -> None:
     refuse(
         rewritten(saved[0], tmp_path / "a.keras", lambda f: f.__delitem__(lost)), rf"no .*{lost}"
     )
 
 
 @pytest.mark.parametrize(("kind", "count"), [("conv2d", 8), ("group_normalization", 10)])
-def test_a_missing_layer(saved: Path, tmp_path: Path, kind: str, count: int) -> None:
+def test_a_missing_layer(saved: Saved, tmp_path: Path, kind: str, count: int) -> None:
     path = rewritten(saved[0], tmp_path / "a.keras", lambda f: f.__delitem__(f"layers/{kind}_2"))
-    refuse(path, rf"{count} layers {kind}, found are {count - 1}: .*{kind}_1, .*{kind}_3")
+    refuse(path, rf"{count} layers {kind}, but the file {count - 1}: .*{kind}_1, .*{kind}_3")
 
 
-def test_a_wrong_shape_is_shown_with_the_right_one(saved: Path, tmp_path: Path) -> None:
-    def swap(file: Any) -> None:
+def test_a_wrong_shape_is_shown_with_the_right_one(saved: Saved, tmp_path: Path) -> None:
+    def swap(file: h5py.File) -> None:
         file["layers"].move("conv2d_2", "x")
         file["layers"].move("conv2d_3", "conv2d_2")
         file["layers"].move("x", "conv2d_3")
@@ -217,8 +255,8 @@ def test_a_wrong_shape_is_shown_with_the_right_one(saved: Path, tmp_path: Path) 
     refuse(path, r"conv2d_2/vars/1 has .* \(128,\), but up1/join/conv/bias .*16 needs \(64,\)")
 
 
-def replace(name: str, **dataset: Any) -> Any:
-    def edit(file: Any) -> None:
+def replace(name: str, **dataset: Any) -> Callable[[h5py.File], None]:
+    def edit(file: h5py.File) -> None:
         del file[name]
         file.create_dataset(name, **dataset)
 
@@ -228,22 +266,26 @@ def replace(name: str, **dataset: Any) -> Any:
 FIRST, LAST = "layers/conv2d/vars/0", "layers/conv2d_7/vars/1"
 
 
-def test_hostile_arrays(saved: Path, tmp_path: Path) -> None:
-    """Of huge shapes, of another type, in another file; and links to other files."""
+def test_hostile_arrays(saved: Saved, tmp_path: Path) -> None:
+<<<<<<< HEAD
+    """Arrays of huge shapes, of another type, in another file, and links to other files."""
+=======
+    """Arrays of huge shapes, of another type, in another file; and links to other files."""
+>>>>>>> data
     (tmp_path / "secret").write_bytes(bytes(64))
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["bias"] = np.zeros(3, np.float32)
     edits = {
-        "is no array": lambda f: (f.__delitem__(LAST), f.create_group(LAST)),
-        "no plain array": replace(LAST, data=np.array([1, 2, 3])),
-        "no plain  array": replace(
+        "is not an array": lambda f: (f.__delitem__(LAST), f.create_group(LAST)),
+        "not a plain array": replace(LAST, data=np.array([1, 2, 3])),
+        "not a plain  array": replace(
             LAST, shape=(3,), dtype="f4", external=[(str(tmp_path / "secret"), 0, 12)]
         ),
         "there is no /layers/conv2d_7": lambda f: (
             f.__delitem__(LAST),
             f.__setitem__(LAST, h5py.ExternalLink(str(tmp_path / "other.h5"), "/bias")),
         ),
-        r"shape \(\); needed is \(7, 7, 3, width\)": replace(FIRST, data=np.float32(1)),
+        r"shape \(\), but must have \(7, 7, 3, width\)": replace(FIRST, data=np.float32(1)),
         r"width of at most 1024": replace(FIRST, shape=(7, 7, 3, 9999), dtype="f4"),
         "cannot be read": lambda f: h5py.h5g.create(f["layers"].id, b"\xff"),
         "at most 64": lambda f: [
@@ -254,8 +296,12 @@ def test_hostile_arrays(saved: Path, tmp_path: Path) -> None:
         refuse(rewritten(saved[0], tmp_path / "a.keras", edit), message.replace("  ", " "))
 
 
-def test_arrays_larger_than_the_file(saved: Path, tmp_path: Path) -> None:
-    """As in a file that stores nothing and says that all is zero."""
+def test_arrays_larger_than_the_file(saved: Saved, tmp_path: Path) -> None:
+<<<<<<< HEAD
+    """A file may store no bytes and declare that all values are zero."""
+=======
+    """A file may declare arrays without storing them; they read as zeros."""
+>>>>>>> data
     shapes = {}
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(saved[0]) as archive, h5py.File(archive.open(MEMBER)) as file:
@@ -276,7 +322,7 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("config.json", "../../model.weights.h5"):
             archive.writestr(name, "x")
-    refuse(path, r"no model.weights.h5 .*'config.json', '\.\./\.\./model.weights.h5'")
+    refuse(path, r"no member model.weights.h5, .*'config.json', '\.\./\.\./model.weights.h5'")
 
 
 def test_a_zip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -288,7 +334,7 @@ def test_a_zip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     refuse(path, "1,048,576 bytes; at most 524,288")
 
 
-def test_an_encrypted_member(saved: Path, tmp_path: Path) -> None:
+def test_an_encrypted_member(saved: Saved, tmp_path: Path) -> None:
     """The flag is bit 0 at byte 6 of the local header, and at byte 8 of the central one."""
     content = bytearray(saved[0].read_bytes())
     with zipfile.ZipFile(saved[0]) as archive:
@@ -299,13 +345,21 @@ def test_an_encrypted_member(saved: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04" + bytes(100)])
+<<<<<<< HEAD
+def test_no_zip(tmp_path: Path, content: bytes) -> None:
+=======
 def test_no_zip(tmp_path: Path, content: Any) -> None:
+>>>>>>> data
     (tmp_path / "a.keras").write_bytes(content)
-    refuse(tmp_path / "a.keras", "damaged, or no .keras file")
+    refuse(tmp_path / "a.keras", "damaged, or not a .keras file")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n" + bytes(500)])
+<<<<<<< HEAD
+def test_no_hdf5_inside(tmp_path: Path, content: bytes) -> None:
+=======
 def test_no_hdf5_inside(tmp_path: Path, content: Any) -> None:
+>>>>>>> data
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(MEMBER, content)
@@ -313,20 +367,20 @@ def test_no_hdf5_inside(tmp_path: Path, content: Any) -> None:
 
 
 @pytest.mark.parametrize("part", [0.01, 0.3, 0.7, 0.999])
-def test_a_truncated_file(saved: Path, tmp_path: Path, part: float) -> None:
+def test_a_truncated_file(saved: Saved, tmp_path: Path, part: float) -> None:
     content = saved[0].read_bytes()
     (tmp_path / "a.keras").write_bytes(content[: int(part * len(content))])
     refuse(tmp_path / "a.keras", "damaged")
 
 
-def test_a_flipped_bit_is_found_by_its_checksum(saved: Path, tmp_path: Path) -> None:
+def test_a_flipped_bit_is_found_by_its_checksum(saved: Saved, tmp_path: Path) -> None:
     content = bytearray(saved[0].read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "a.keras").write_bytes(content)
     refuse(tmp_path / "a.keras", "damaged.*CRC")
 
 
-def test_kernels_that_are_not_finite(saved: Path, tmp_path: Path) -> None:
+def test_kernels_that_are_not_finite(saved: Saved, tmp_path: Path) -> None:
     path = rewritten(saved[0], tmp_path / "a.keras", replace(LAST, data=np.float32([1, 2, np.nan])))
     result = run(path, "-o", tmp_path / "look")
     assert result.exit_code == 2

@@ -29,7 +29,7 @@ def _first_kernel(look: Look) -> np.ndarray:
 def test_by_workdir_it_is_the_average_with_sigma_folded_in(
     trained: Path, rng: np.random.Generator
 ) -> None:
-    """As the family itself makes pictures of the run's networks."""
+    """The look gives the images that the family generates from the run's networks."""
     look = choose_look(weights=str(trained))
     config = read_config(trained)
     family = build_family(config)

@@ -1,7 +1,5 @@
 """From pixels to pixels: every size, both depths, strength, dither."""
 
-from typing import Any
-
 import jax
 import numpy as np
 import pytest
@@ -17,8 +15,8 @@ from cinegan_jax.nets.res_unet import ResUnetGenerator
 def look() -> Look:
     """A small generator with random kernels, its output layer too."""
     generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=4)
-    picture = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
-    shapes = jax.eval_shape(generator.init, jax.random.key(0), picture)["params"]
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
+    shapes = jax.eval_shape(generator.init, jax.random.key(0), image)["params"]
     rng = np.random.default_rng(5)
     kernels = jax.tree.map(lambda s: 0.2 * rng.normal(size=s.shape).astype(np.float32), shapes)
     return Look("random", generator, kernels)
@@ -28,14 +26,18 @@ def look() -> Look:
 @pytest.mark.parametrize("shape", [(1, 1, 3), (5, 900, 3), (70, 50, 3)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_any_photo_keeps_its_size_and_depth(
-    rng: np.random.Generator, look: Look, method: str, shape: tuple[int, ...], dtype: Any
+    rng: np.random.Generator,
+    look: Look,
+    method: str,
+    shape: tuple[int, int, int],
+    dtype: type[np.unsignedinteger],
 ) -> None:
     photo = rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
     shares = []
-    picture = develop(photo, look, Settings(method), shares.append)
-    assert picture.shape == shape
-    assert picture.dtype == dtype
-    assert (picture != photo).any()
+    image = develop(photo, look, Settings(method), shares.append)
+    assert image.shape == shape
+    assert image.dtype == dtype
+    assert (image != photo).any()
     assert shares == sorted(shares)
     assert shares[-1] == 1
 
@@ -45,9 +47,9 @@ def test_no_strength_and_no_grain_is_the_photo(
     rng: np.random.Generator, look: Look, method: str
 ) -> None:
     photo = rng.integers(0, 256, (40, 30, 3), np.uint8)
-    picture = develop(photo, look, Settings(method, strength=0))
-    np.testing.assert_array_equal(picture, photo)
-    assert not np.shares_memory(picture, photo)
+    image = develop(photo, look, Settings(method, strength=0))
+    np.testing.assert_array_equal(image, photo)
+    assert not np.shares_memory(image, photo)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_no_strength_and_no_grain_is_the_photo(
         (Settings(seed=-1), "seed -1"),
     ],
 )
-def test_settings_out_of_range_are_named(settings: Any, text: str) -> None:
+def test_settings_out_of_range_are_named(settings: Settings, text: str) -> None:
     with pytest.raises(UserError, match=text):
         settings.check()
 

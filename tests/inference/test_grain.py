@@ -1,5 +1,4 @@
 import itertools
-from typing import Any
 
 import numpy as np
 import pytest
@@ -8,12 +7,12 @@ from cinegan_jax.film.grain import GrainNoise, add_grain, lay_grain
 
 
 def in_bands(
-    picture: np.ndarray, size: Any, bands: Any, sigma: float = 0.02, seed: int = 3
+    image: np.ndarray, size: float, bands: tuple[int, ...], sigma: float = 0.02, seed: int = 3
 ) -> np.ndarray:
-    noise = GrainNoise(*picture.shape[:2], size, seed)
+    noise = GrainNoise(*image.shape[:2], size, seed)
     edges = np.cumsum([0, *bands])
     pairs = itertools.pairwise(edges)
-    return np.concatenate([lay_grain(picture[a:b], noise.take(b - a), sigma) for a, b in pairs])
+    return np.concatenate([lay_grain(image[a:b], noise.take(b - a), sigma) for a, b in pairs])
 
 
 @pytest.mark.parametrize(
@@ -27,12 +26,12 @@ def in_bands(
     ],
 )
 def test_bands_have_the_grain_of_the_film_renderer(
-    rng: np.random.Generator, shape: tuple[int, ...], size: Any, bands: Any
+    rng: np.random.Generator, shape: tuple[int, int, int], size: float, bands: tuple[int, ...]
 ) -> None:
-    """The deviation is measured there and expected here, hence a percent; more in thin pictures."""
-    picture = rng.random(shape, np.float32)
-    wanted = add_grain(picture, 0.02, size, 3) - picture
-    found = in_bands(picture, size, bands) - picture
+    """The renderer scales by the measured deviation, bands by the expected one."""
+    image = rng.random(shape, np.float32)
+    wanted = add_grain(image, 0.02, size, 3) - image
+    found = in_bands(image, size, bands) - image
     scale = np.sum(found * wanted) / np.sum(wanted**2)
     assert scale == pytest.approx(1, abs=0.03 if min(shape[:2]) > 5 else 0.25)
     np.testing.assert_allclose(found, scale * wanted, atol=1e-6)

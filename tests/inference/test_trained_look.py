@@ -14,13 +14,13 @@ from cinegan_jax.inference.look import Grain, Look, apply_generator, installed_l
 from cinegan_jax.inference.look_file import read_look, write_look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
-PICTURE = jax.ShapeDtypeStruct((1, 16, 16, 3), np.float32)
+IMAGE = jax.ShapeDtypeStruct((1, 16, 16, 3), np.float32)
 
 
 @pytest.fixture
 def look(random_params: Callable[..., Any]) -> Look:
     generator = ResUnetGenerator(4, 1, residual=True, colour_path=8)
-    kernels = jax.tree.map(np.float32, random_params(generator, PICTURE))
+    kernels = jax.tree.map(np.float32, random_params(generator, IMAGE))
     return Look("mine", generator, kernels, Grain(0.02, 0.003))
 
 
@@ -30,7 +30,7 @@ def file(look: Look, tmp_path: Path) -> Path:
     return tmp_path / "mine.safetensors"
 
 
-def _rewrite(file: Any, *, arrays: Any = None, **metadata: Any) -> Any:
+def _rewrite(file: Path, *, arrays: dict[str, np.ndarray] | None = None, **metadata: str) -> None:
     """The same file with other arrays or metadata."""
     with safetensors.safe_open(file, "numpy") as opened:
         known = opened.metadata()
@@ -40,7 +40,7 @@ def _rewrite(file: Any, *, arrays: Any = None, **metadata: Any) -> Any:
 
 @pytest.mark.parametrize(("dtype", "error"), [(np.float32, 0), (np.float16, 2**-11)])
 def test_a_look_comes_back_from_its_file(
-    look: Look, tmp_path: Path, dtype: Any, error: float
+    look: Look, tmp_path: Path, dtype: type[np.floating], error: float
 ) -> None:
     path = tmp_path / "look.safetensors"
     write_look(look, path, dtype=dtype)
@@ -66,7 +66,7 @@ def test_installed_looks_change_a_photo_and_are_small(rng: np.random.Generator) 
         assert look.name == name
         made[name] = np.asarray(apply_generator(look.generator, look.kernels, photo))
         assert 0.02 < np.abs(made[name] - photo).mean() < 0.5
-    assert len({picture.tobytes() for picture in made.values()}) == len(made)
+    assert len({image.tobytes() for image in made.values()}) == len(made)
 
 
 def test_an_unknown_look_lists_those_there_are() -> None:
@@ -74,7 +74,7 @@ def test_an_unknown_look_lists_those_there_are() -> None:
         load_look("sepia")
 
 
-def test_other_files_are_refused(file: Any, tmp_path: Path) -> None:
+def test_other_files_are_refused(file: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no look file .*none\.safetensors"):
         read_look(tmp_path / "none.safetensors")
     foreign = tmp_path / "vgg.safetensors"
@@ -87,20 +87,20 @@ def test_other_files_are_refused(file: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 4, 200, -1])
-def test_a_truncated_file_is_refused(file: Any, kept: int) -> None:
+def test_a_truncated_file_is_refused(file: Path, kept: int) -> None:
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(UserError, match=r"mine\.safetensors is damaged"):
         read_look(file)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"width": 4, "depth": 2}'])
-def test_a_file_that_does_not_say_its_network_is_refused(file: Any, text: str) -> None:
+def test_a_file_that_does_not_say_its_network_is_refused(file: Path, text: str) -> None:
     _rewrite(file, generator=text)
     with pytest.raises(UserError, match="does not say what its network is"):
         read_look(file)
 
 
-def test_kernels_of_another_architecture_are_refused(file: Any) -> None:
+def test_kernels_of_another_architecture_are_refused(file: Path) -> None:
     fields = {"width": 6, "num_blocks": 1, "residual": True, "colour_path": 8}
     _rewrite(file, generator=json.dumps(fields))
     with pytest.raises(UserError, match=r"has the shape \(\d.*\), but {'width': 6.*needs \(\d"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from colour import RGB_COLOURSPACES
-from pictures import exif_of, reread, rgb_profile, saved
+from image_files import exif_of, reread, rgb_profile, saved
 from PIL import Image
 
 from cinegan_jax.core.errors import UserError

@@ -61,7 +61,7 @@ def test_schedules_go_by_steps_however_often_a_player_moves() -> None:
 
 
 def test_lazy_updates_shrink_rate_and_betas() -> None:
-    """As StyleGAN2 has it for R1 at every 16th step: c = 16 / 17."""
+    """The factor is StyleGAN2's for R1 at every 16th step: c = 16 / 17."""
     c, gradient = 16 / 17, np.float32(3.0)
     adam = make_adam(AdamSettings(1e-2, beta1=0.5), STEPS, Cadence(plain=1.0, lazy=1 / 16))
     _, state = adam.update(gradient, adam.init(gradient))
@@ -107,7 +107,7 @@ def test_players_have_rates_and_decays_of_their_own(small_pairs: dict[str, Any])
 
 
 def test_clipping_limits_the_global_norm() -> None:
-    """The first context after one step, with beta1 = 0, is the clipped gradient."""
+    """The first moment after one step, with beta1 = 0, is the clipped gradient."""
     adam = make_adam(AdamSettings(learning_rate=1.0, clip_norm=1.0), STEPS)
     params = {"a": np.zeros(2, np.float32), "b": np.zeros(1, np.float32)}
     gradients = {"a": np.float32([3.0, 0.0]), "b": np.float32([4.0])}

@@ -1,6 +1,7 @@
 """The train step: gradients, replicas, accumulation, non-finite steps, learning."""
 
 import functools
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,8 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from toy_family import ToyFamily
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.families.api import step_context
+from cinegan_jax.core.types import Batch, Params, Scalar
+from cinegan_jax.families.api import Aux, step_context
 from cinegan_jax.families.cinegan import CineGan, LossWeights
 from cinegan_jax.nets.patchgan import PatchDiscriminator
 from cinegan_jax.nets.res_unet import ResUnetGenerator
@@ -32,7 +34,7 @@ FAMILY = CineGan(ResUnetGenerator(width=4, num_blocks=1), PatchDiscriminator(wid
 SETTINGS = StepSettings(ema_decay=0.75)
 SHAPES = dict.fromkeys(("input", "target"), jax.ShapeDtypeStruct((8, SIZE, SIZE, 3), np.uint8))
 
-MOMENT = step_context(0, jax.random.key(0), 8)
+CONTEXT = step_context(0, jax.random.key(0), 8)
 
 
 def small_batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -50,16 +52,16 @@ def fresh(ema: bool = True) -> TrainState:
 
 
 @functools.cache
-def jitted(settings: StepSettings = SETTINGS, rate: float = 5e-5) -> Any:
+def jitted(settings: StepSettings = SETTINGS, rate: float = 5e-5) -> Callable[..., TrainState]:
     return jax.jit(make_train_step(FAMILY, adam(rate), settings))
 
 
 @functools.cache
-def gradients(slices: int = 1) -> Any:
+def gradients(slices: int = 1) -> Callable[..., Any]:
     return jax.jit(accumulate(FAMILY.updates[0], slices))
 
 
-def steps_on(devices: int, state: TrainState, batch: Any, count: int = 1) -> TrainState:
+def steps_on(devices: int, state: TrainState, batch: Batch, count: int = 1) -> TrainState:
     parallel = Pmap(jax.devices()[:devices])
     step = _replicated(devices)
     replicated = parallel.replicate(state)
@@ -69,13 +71,13 @@ def steps_on(devices: int, state: TrainState, batch: Any, count: int = 1) -> Tra
 
 
 @functools.cache
-def _replicated(devices: int) -> Any:
+def _replicated(devices: int) -> Callable[..., TrainState]:
     settings = StepSettings(ema_decay=0.9)
     parallel = Pmap(jax.devices()[:devices])
     return parallel.compile(partial(make_train_step, FAMILY, adam(), settings), fresh())
 
 
-def first(replicated: Any) -> Any:
+def first(replicated: TrainState) -> TrainState:
     return jax.device_get(Pmap().unreplicate(replicated))
 
 
@@ -87,7 +89,7 @@ def test_eight_devices_give_the_step_of_one(rng: np.random.Generator) -> None:
     assert largest_gap(one.ema, eight.ema) < 1e-5
     assert largest_gap(one.model_state, eight.model_state) < 1e-5
     assert largest_gap(one.window, eight.window) < 1e-5
-    # With beta1 = 0 Adam's first context is the gradient itself.
+    # With beta1 = 0 Adam's first moment is the gradient itself.
     assert largest_gap(one.optimizers, eight.optimizers) < 1e-5
     # And the step did move: by about the learning rate.
     assert 1e-5 < largest_gap(one.params, jax.device_get(fresh().params)) < 1e-3
@@ -103,19 +105,19 @@ def test_replicas_stay_alike_and_a_step_is_repeated_bit_for_bit(rng: np.random.G
 
 def test_accumulated_gradients_equal_the_whole_batch(rng: np.random.Generator) -> None:
     state, batch = fresh(), small_batch(rng)
-    arguments = (state.params, state.model_state, None, batch, MOMENT)
+    arguments = (state.params, state.model_state, None, batch, CONTEXT)
     assert largest_gap(gradients(1)(*arguments), gradients(4)(*arguments)) < 1e-5
 
 
-def test_pullbacks_are_each_players_own_gradient(rng: np.random.Generator) -> None:
+def test_gradients_are_those_of_each_players_own_loss(rng: np.random.Generator) -> None:
     """Against jax.grad of each loss alone, in separate passes."""
     state, batch = fresh(), small_batch(rng)
-    found, _, _ = gradients()(state.params, state.model_state, None, batch, MOMENT)
+    found, _, _ = gradients()(state.params, state.model_state, None, batch, CONTEXT)
     for player, gradient in found.items():
 
-        def loss(own: Any, player: str = player) -> Any:
+        def loss(own: Params, player: str = player) -> jax.Array:
             params = {**state.params, player: own}
-            return FAMILY.objective(params, state.model_state, None, batch, MOMENT)[0][player]
+            return FAMILY.objective(params, state.model_state, None, batch, CONTEXT)[0][player]
 
         assert largest_gap(gradient, jax.jit(jax.grad(loss))(state.params[player])) < 1e-5
 
@@ -123,7 +125,7 @@ def test_pullbacks_are_each_players_own_gradient(rng: np.random.Generator) -> No
 def test_first_adam_step_in_closed_form(rng: np.random.Generator) -> None:
     """With beta1 = 0 the first update is -rate * g / (|g| + epsilon)."""
     state, batch = fresh(), small_batch(rng)
-    found, _, _ = gradients()(state.params, state.model_state, None, batch, MOMENT)
+    found, _, _ = gradients()(state.params, state.model_state, None, batch, CONTEXT)
     moved = jitted()(state, None, batch)
     expected = jax.tree.map(
         lambda p, g: p - 5e-5 * g / (jnp.abs(g) + 1e-7), state.params, dict(found)
@@ -154,7 +156,7 @@ def test_warm_ema_in_closed_form(rng: np.random.Generator) -> None:
     assert largest_gap(state.ema["generator"], wanted) < 1e-6
 
 
-def with_first_kernel(params: Any, change: Any) -> Any:
+def with_first_kernel(params: Params, change: float) -> Params:
     """The same parameters but for one number of the full-size discriminator."""
     flat = flatten_dict(params)
     path = ("discriminator", "full", "conv1", "kernel")
@@ -235,7 +237,7 @@ def test_a_batch_that_cannot_be_divided_is_refused() -> None:
 class RemembersInfinity(ToyFamily):
     """Its losses are finite and its state is not."""
 
-    def objective(self, *args: Any) -> Any:
+    def objective(self, *args: Any) -> tuple[Mapping[str, Scalar], Aux]:
         losses, aux = super().objective(*args)
         return losses, aux._replace(state=aux.state.at[0].set(jnp.inf))
 
