@@ -21,8 +21,6 @@ COMMON_NAMES = {"build", "get_config", "main"}
 PHOTO_FORMAT_NAMES = {"open_file", "encode"}
 """Functions of the protocol of `photos.formats.registry`, which each of its modules defines."""
 VAGUE_WORDS = ("Of", "In", "As", "By", "What", "Whether")
-SHOWN_IN_DOCS = {"tests/third_family.py"}
-"""Examples that docs/design.md shows, without annotations to keep them short."""
 PRIVATE_JAX_IS_USED_BY = {"cinegan_jax/training/multihost.py", "tests/launch/test_jobset.py"}
 
 
@@ -132,7 +130,6 @@ def test_functions_of_tests_and_benchmarks_are_annotated() -> None:
     found = [
         f"{place(path, function)}: {function.name}"
         for path in TESTS + BENCHMARKS
-        if place(path) not in SHOWN_IN_DOCS
         for function in functions(path)
         if not is_annotated(function)
     ]

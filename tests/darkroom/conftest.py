@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +33,7 @@ def tiny_look(random_params, tmp_path: Path) -> Path:
 def write_photo(rng: np.random.Generator) -> Callable[..., Path]:
     """Return a function that writes a photo of noise in the format of its name."""
 
-    def write(path: Path, width: int = 40, height: int = 28, mode: str = "RGB", **how: Any) -> Path:
+    def write(path: Path, width: int = 40, height: int = 28, mode: str = "RGB", **how) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         noise = rng.integers(0, 256, (height, width, 3), np.uint8)
         Image.fromarray(noise).convert(mode).save(path, **how)

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -28,7 +27,7 @@ SUMMARY = re.compile(
 
 
 @pytest.fixture(autouse=True)
-def _small_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def _small_fit(monkeypatch):
     small = {"FIT_SIZE": 9, "PIXELS": 20_000, "LONG_SIDE": 96, "SHORT_SIDE": 64}
     for name, value in small.items():
         monkeypatch.setattr(colour_table, name, value)
@@ -55,12 +54,12 @@ def photos(tmp_path, rng) -> Path:
     return folder
 
 
-def run(*arguments: Any) -> tuple[int, str, str]:
+def run(*arguments) -> tuple[int, str, str]:
     result = CliRunner().invoke(app, ["lut", *map(str, arguments)])
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_the_command(tmp_path: Path, look: Look, photos: Path) -> None:
+def test_the_command(tmp_path, look, photos):
     write_look(look, tmp_path / "tiny.safetensors")
     output = tmp_path / "look.cube"
     code, said, _ = run(

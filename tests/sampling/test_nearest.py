@@ -1,5 +1,3 @@
-from typing import Any
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,7 +19,7 @@ def _reduced(pictures: np.ndarray) -> np.ndarray:
     return np.stack(small).reshape(len(pictures), -1).astype(np.float64)
 
 
-def _brute_force(pictures: np.ndarray, others: np.ndarray, k: int) -> Any:
+def _brute_force(pictures: np.ndarray, others: np.ndarray, k: int):
     distances = [
         np.sqrt(np.mean((_reduced(pictures)[:, None] - _reduced(each)[None]) ** 2, axis=-1))
         for each in (others, others[:, :, ::-1])

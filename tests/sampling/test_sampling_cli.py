@@ -1,13 +1,10 @@
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import runs
-from etils import epath
 from PIL import Image
 from scipy.special import expit
 
@@ -24,9 +21,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _expected(
-    run: Path, count: int, seed: int = 0, **options: Any
-) -> tuple[np.ndarray, np.ndarray]:
+def _expected(run: Path, count: int, seed: int = 0, **options) -> tuple[np.ndarray, np.ndarray]:
     generator = open_generator(run, seed=seed, **options)
     pictures = generator.decode(generator.latents(np.arange(count)))
     return pictures, generator.judge(pictures)
@@ -68,7 +63,7 @@ def test_seeds_share_a_folder_and_nothing_is_overwritten(run_sample, latent_run,
 
 
 @pytest.mark.parametrize("scores", [False, True])
-def test_a_grid(run_sample: Any, latent_run: Path, here: Path, scores: bool) -> None:
+def test_a_grid(run_sample, latent_run, here, scores):
     said = run_sample(latent_run, "--grid", "3x2", *["--scores"] * scores)
     assert said == "run-grid.png: 6 images from step 6\n"
     grid = _read(here / "run-grid.png")
@@ -80,7 +75,7 @@ def test_a_grid(run_sample: Any, latent_run: Path, here: Path, scores: bool) -> 
         np.testing.assert_array_equal(grid[top : top + SIZE, left : left + SIZE], picture)
 
 
-def test_a_walk_as_webp(run_sample: Any, latent_run: Path, here: Path) -> None:
+def test_a_walk_as_webp(run_sample, latent_run, here):
     said = run_sample(latent_run, "--walk", 3, "--frames", 12, "--fps", 6)
     assert said == "run-walk.webp: 12 frames, 2.0 s, from step 6\n"
     with Image.open(here / "run-walk.webp") as walk:
@@ -136,9 +131,7 @@ def test_a_folder_that_cannot_be_written_is_named(run_sample, latent_run, here):
     )
 
 
-def test_a_full_disk(
-    run_sample: Any, latent_run: Path, here: Path, mount_disk: Callable[[str], Path]
-) -> None:
+def test_a_full_disk(run_sample, latent_run, here, mount_disk):
     disk = mount_disk("16k")
     said = run_sample(latent_run, "-n", 20, "-o", disk, code=2)
     assert "cannot be written: No space left on device" in said
@@ -153,7 +146,7 @@ def test_runs_without_latents_are_refused(run_sample, here):
     assert "use `cinegan apply --weights" in run_sample(here, code=2)
 
 
-def test_in_a_bucket(run_sample: Any, latent_run: Path, bucket: epath.Path, here: Path) -> None:
+def test_in_a_bucket(run_sample, latent_run, bucket, here):
     run_sample(latent_run, "--grid", "2x1", "-o", f"{bucket}/grid.png")
     (here / "grid.png").write_bytes((bucket / "grid.png").read_bytes())
     assert _read(here / "grid.png").shape[1] == 2 * (SIZE + GUTTER) + GUTTER

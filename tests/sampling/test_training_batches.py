@@ -12,7 +12,7 @@ class _Listed:
 
     kind = "images"
 
-    def __init__(self, pictures: Sequence[np.ndarray]) -> None:
+    def __init__(self, pictures: Sequence[np.ndarray]):
         self._pictures = pictures
         self.names = [str(number) for number in range(len(pictures))]
 
