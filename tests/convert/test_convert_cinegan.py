@@ -35,7 +35,6 @@ class SEBlock(layers.Layer):
         self.filters, self.ratio = filters, ratio
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
->>>>>>> core
         self.global_pool = layers.GlobalAveragePooling2D()
         self.dense1 = layers.Dense(self.filters // self.ratio, activation="relu")
         self.dense2 = layers.Dense(self.filters, activation="sigmoid")
@@ -51,7 +50,6 @@ class ResidualBlock(layers.Layer):
         self.filters = filters
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
->>>>>>> core
         self.conv1 = layers.Conv2D(self.filters, 3, padding="same")
         self.norm1 = layers.GroupNormalization(groups=-1)
         self.conv2 = layers.Conv2D(self.filters, 3, padding="same")
@@ -96,7 +94,7 @@ def published_generator(width: int, num_blocks: int, size: int) -> keras.Model:
 
 
 def randomize(model: keras.Model, rng: np.random.Generator) -> None:
-    """Every weight random, the vectors of spectral normalisation too."""
+    """Make every weight random, also the vectors of spectral normalisation."""
     for weight in model.weights:
         noise = rng.normal(size=weight.shape)
         match weight.name:
@@ -111,7 +109,6 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
     """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' outputs for them."""
->>>>>>> core
     rng = np.random.default_rng(7)
     path = tmp_path_factory.mktemp("keras") / "generator.keras"
     photos = rng.uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
@@ -126,7 +123,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
 
 
 def rewritten(source: Path, target: Path, edit: Callable[[h5py.File], object]) -> Path:
-    """A copy of a `.keras` file after `edit(HDF5 file)` of its weights."""
+    """Return a copy of a `.keras` file after `edit(HDF5 file)` of its weights."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         (target.parent / "weights").write_bytes(old.read(MEMBER))
         with h5py.File(target.parent / "weights", "r+") as file:
@@ -136,7 +133,7 @@ def rewritten(source: Path, target: Path, edit: Callable[[h5py.File], object]) -
 
 
 def renumber(file: h5py.File, first: int) -> None:
-    """Layers numbered from another one, as where a process had made layers before."""
+    """Number layers from `first`, as in a process that had made other layers before."""
     group = file["layers"]
     for name in list(group):
         stem, _, number = name.rpartition("_")
@@ -148,8 +145,7 @@ def renumber(file: h5py.File, first: int) -> None:
 
 @pytest.mark.parametrize("first", [0, 7, 37])
 def test_outputs_equal_those_of_keras(saved: Saved, tmp_path: Path, first: int) -> None:
->>>>>>> core
-    """Wherever the numbers of the layers begin; the order of 9 and 10 is not that of texts."""
+    """Layer numbers may begin anywhere; 9 comes before 10, unlike in the order of strings."""
     path, photos, wanted = saved
     if first:
         path = rewritten(path, tmp_path / "generator.keras", lambda file: renumber(file, first))
@@ -177,7 +173,6 @@ def test_the_command_writes_a_look_file(
 
 
 def run(*arguments: object) -> Result:
->>>>>>> core
     return CliRunner().invoke(app, ["convert", "cinegan", *map(str, arguments)])
 
 
@@ -240,7 +235,6 @@ FIRST, LAST = "layers/conv2d/vars/0", "layers/conv2d_7/vars/1"
 
 def test_hostile_arrays(saved: Saved, tmp_path: Path) -> None:
     """Arrays of huge shapes, of another type, in another file, and links to other files."""
->>>>>>> core
     (tmp_path / "secret").write_bytes(bytes(64))
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["bias"] = np.zeros(3, np.float32)
@@ -267,7 +261,6 @@ def test_hostile_arrays(saved: Saved, tmp_path: Path) -> None:
 
 def test_arrays_larger_than_the_file(saved: Saved, tmp_path: Path) -> None:
     """A file may store no bytes and declare that all values are zero."""
->>>>>>> core
     shapes = {}
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(saved[0]) as archive, h5py.File(archive.open(MEMBER)) as file:
@@ -312,14 +305,12 @@ def test_an_encrypted_member(saved: Saved, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04" + bytes(100)])
 def test_no_zip(tmp_path: Path, content: bytes) -> None:
->>>>>>> core
     (tmp_path / "a.keras").write_bytes(content)
     refuse(tmp_path / "a.keras", "damaged, or no .keras file")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n" + bytes(500)])
 def test_no_hdf5_inside(tmp_path: Path, content: bytes) -> None:
->>>>>>> core
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(MEMBER, content)

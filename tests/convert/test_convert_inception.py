@@ -5,7 +5,6 @@ import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
->>>>>>> core
 
 import jax
 import numpy as np
@@ -27,13 +26,11 @@ State = dict[str, torch.Tensor]
 
 @pytest.fixture(scope="module")
 def state() -> State:
->>>>>>> core
     return inception_in_torch.random_state(seed=5)
 
 
 @pytest.fixture(scope="module")
 def pth(tmp_path_factory: pytest.TempPathFactory, state: State) -> Path:
->>>>>>> core
     path = tmp_path_factory.mktemp("torch") / "pt_inception.pth"
     torch.save(state, path)
     return path
@@ -51,7 +48,6 @@ def converted(tmp_path_factory: pytest.TempPathFactory, pth: Path) -> Path:
 
 def test_converted_file_gives_the_features_of_pytorch(
     state: State, converted: Path, rng: np.random.Generator
->>>>>>> core
 ) -> None:
     levels = rng.integers(0, 256, (2, 299, 299, 3)).astype(np.float32)
     levels[1] = np.mgrid[:299, :299].sum(0)[..., None] * [0.4, 0.2, 0.1]  # smooth, too
@@ -77,7 +73,7 @@ def test_metadata_name_the_source(pth: Path, converted: Path) -> None:
 
 
 def refuse(source: Path, tmp_path: Path, message: str) -> None:
-    """The text names the file, and an output that was there stays."""
+    """Assert that a conversion fails, names the file and keeps an existing output."""
     output = tmp_path / "out"
     output.write_text("as it was")
     with pytest.raises(UserError, match=message) as error:
@@ -87,7 +83,6 @@ def refuse(source: Path, tmp_path: Path, message: str) -> None:
 
 
 def saved(content: object, tmp_path: Path) -> Path:
->>>>>>> core
     torch.save(content, tmp_path / "weights.pth")
     return tmp_path / "weights.pth"
 
@@ -117,7 +112,6 @@ def test_inception_of_torchvision_is_refused(tmp_path: Path) -> None:
 
 
 def test_other_layers_are_refused(state: State, tmp_path: Path) -> None:
->>>>>>> core
     short = {**state, "Mixed_7c.branch_pool.bn.bias": torch.zeros(3)}
     for other, message in [
         (short, r"Mixed_7c.branch_pool.bn.bias is of shape \(3,\); Inception has \(192,\)"),
@@ -129,7 +123,6 @@ def test_other_layers_are_refused(state: State, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04"])
 def test_foreign_file(tmp_path: Path, content: object) -> None:
->>>>>>> core
     path = tmp_path / "foreign.pth"
     path.write_bytes(content)
     refuse(path, tmp_path, "is damaged, or not pytorch-fid's")
@@ -137,7 +130,6 @@ def test_foreign_file(tmp_path: Path, content: object) -> None:
 
 class Exploit:
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
->>>>>>> core
         return (pytest.fail, ("the pickle was executed",))
 
 
@@ -149,7 +141,6 @@ def test_pickled_code_is_not_executed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [[1, 2], {"fc.weight": [0.0]}])
 def test_torch_file_of_something_else(tmp_path: Path, content: object) -> None:
->>>>>>> core
     refuse(saved(content, tmp_path), tmp_path, "is damaged")
 
 

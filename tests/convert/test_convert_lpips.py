@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
->>>>>>> core
 
 import numpy as np
 import pytest
@@ -19,13 +18,11 @@ from cinegan_jax.metrics.lpips import load_lpips, lpips_weight_shapes
 
 @pytest.fixture
 def torch() -> ModuleType:
->>>>>>> core
     return pytest.importorskip("torch", reason="needs cinegan-jax[torch]")
 
 
 @pytest.fixture
 def alexnet(torch: ModuleType, tmp_path: Path) -> Path:
->>>>>>> core
     """A file as torchvision's AlexNet, with random weights."""
     import lpips_reference
 
@@ -36,7 +33,6 @@ def alexnet(torch: ModuleType, tmp_path: Path) -> Path:
 
 def test_every_array_comes_from_its_place(torch: ModuleType, alexnet: Path, tmp_path: Path) -> None:
     lpips.convert_lpips(alexnet, tmp_path / "out", "alex", allow_unknown=True)
->>>>>>> core
     state = torch.load(alexnet, weights_only=True)
     found = load_lpips(tmp_path / "out")
     for layer, place in {"conv1": 0, "conv2": 3, "conv3": 6, "conv4": 8, "conv5": 10}.items():
@@ -76,7 +72,7 @@ def test_heads_are_those_of_the_attribution() -> None:
 
 
 def refuse(source: Path, tmp_path: Path, message: str, net: str = "alex") -> None:
-    """The text names the file, and an output that was there stays."""
+    """Assert that a conversion fails, names the file and keeps an existing output."""
     output = tmp_path / "out"
     output.write_text("as it was")
     with pytest.raises(UserError, match=message) as error:
@@ -90,7 +86,6 @@ def test_file_of_the_other_net(alexnet: Path, tmp_path: Path) -> None:
 
 
 def test_layer_that_is_missing(torch: ModuleType, alexnet: Path, tmp_path: Path) -> None:
->>>>>>> core
     state = torch.load(alexnet, weights_only=True)
     del state["features.8.bias"]
     torch.save(state, alexnet)
@@ -99,7 +94,6 @@ def test_layer_that_is_missing(torch: ModuleType, alexnet: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("part", [0, 0.01, 0.999])
 def test_truncated_file(torch: ModuleType, alexnet: Path, tmp_path: Path, part: float) -> None:
->>>>>>> core
     content = alexnet.read_bytes()
     alexnet.write_bytes(content[: int(part * len(content))])
     refuse(alexnet, tmp_path, "is damaged, or not torchvision's alexnet-owt-7be5be79.pth")
@@ -111,7 +105,6 @@ class Exploit:
 
 
 def test_pickled_code_is_not_executed(torch: ModuleType, tmp_path: Path) -> None:
->>>>>>> core
     path = tmp_path / "evil.pth"
     path.write_bytes(pickle.dumps(Exploit(), protocol=2))
     refuse(path, tmp_path, "is damaged")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
->>>>>>> core
 from typing import Any
 
 import h5py
@@ -34,7 +33,6 @@ Layers = dict[str, tuple[np.ndarray, np.ndarray]]
 
 @pytest.fixture(scope="module")
 def layers() -> Layers:
->>>>>>> core
     """Random weights: name -> (kernel, bias)."""
     rng = np.random.default_rng(11)
     return {
@@ -47,7 +45,6 @@ def layers() -> Layers:
 
 
 def write_old_keras(path: Path, layers: Layers) -> None:
->>>>>>> core
     """The layout of the official files: groups by layer, byte-string attributes, pools too."""
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [b"input_1", *(name.encode() for name in layers)]
@@ -60,7 +57,6 @@ def write_old_keras(path: Path, layers: Layers) -> None:
 
 @pytest.fixture(scope="module")
 def old_keras(tmp_path_factory: pytest.TempPathFactory, layers: Layers) -> Path:
->>>>>>> core
     path = tmp_path_factory.mktemp("keras") / "weights.h5"
     write_old_keras(path, layers)
     return path
@@ -72,7 +68,6 @@ def torch() -> ModuleType:
 
 
 def torchvision_features(torch: ModuleType) -> Any:
->>>>>>> core
     """`torchvision.models.vgg19().features`, with random weights."""
     channels, modules = 3, []
     for step in (64, 64, "M", 128, 128, "M", *[256] * 4, "M", *[512] * 4, "M", *[512] * 4, "M"):
@@ -85,7 +80,6 @@ def torchvision_features(torch: ModuleType) -> Any:
 
 
 def metadata_of(path: Path) -> tuple[dict[str, str], list[str]]:
->>>>>>> core
     with safetensors.safe_open(path, framework="numpy") as file:
         return file.metadata(), list(file.keys())
 
@@ -105,7 +99,6 @@ def test_layout_that_keras_writes(tmp_path: Path) -> None:
 
 
 def test_layout_of_the_official_files(old_keras: Path, layers: Layers, tmp_path: Path) -> None:
->>>>>>> core
     output = tmp_path / "new" / "vgg19.safetensors"
     vgg19.convert_vgg19(old_keras, output, allow_unknown=True)
     got = load_vgg19(output).layers
@@ -127,7 +120,6 @@ def test_layout_of_the_official_files(old_keras: Path, layers: Layers, tmp_path:
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 def test_torchvision_file_gives_torch_features(
     torch: ModuleType, tmp_path: Path, rng: np.random.Generator, zipped: bool
->>>>>>> core
 ) -> None:
     torch.manual_seed(0)
     model = torchvision_features(torch)
@@ -191,7 +183,7 @@ def test_known_checksum_is_taken(
 
 
 def refuse(source: Path, tmp_path: Path, message: str) -> None:
-    """The text names the file, and an output that was there stays."""
+    """Assert that a conversion fails, names the file and keeps an existing output."""
     output = tmp_path / "out"
     output.write_text("as it was")
     with pytest.raises(UserError, match=message) as error:
@@ -202,7 +194,6 @@ def refuse(source: Path, tmp_path: Path, message: str) -> None:
 
 @pytest.mark.parametrize("kept", [9, 600, 5000, 1_000_000, 20_000_000])
 def test_truncated_keras_file(old_keras: Path, tmp_path: Path, kept: int) -> None:
->>>>>>> core
     path = tmp_path / "cut.h5"
     path.write_bytes(old_keras.read_bytes()[:kept])
     refuse(path, tmp_path, "is damaged")
@@ -211,7 +202,6 @@ def test_truncated_keras_file(old_keras: Path, tmp_path: Path, kept: int) -> Non
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 @pytest.mark.parametrize("part", [0, 0.0001, 0.01, 0.5, 0.999])
 def test_truncated_torch_file(torch: ModuleType, tmp_path: Path, zipped: bool, part: float) -> None:
->>>>>>> core
     path = tmp_path / "cut.pth"
     state = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
     torch.save(state, path, _use_new_zipfile_serialization=zipped)
@@ -224,7 +214,6 @@ def test_truncated_torch_file(torch: ModuleType, tmp_path: Path, zipped: bool, p
     "content", [b"", b"not weights", bytes(range(256)) * 8, b"PK\x03\x04" + bytes(64)]
 )
 def test_foreign_file(torch: ModuleType, tmp_path: Path, content: bytes) -> None:
->>>>>>> core
     path = tmp_path / "foreign.pth"
     path.write_bytes(content)
     refuse(path, tmp_path, "is damaged")
@@ -236,7 +225,6 @@ class Exploit:
 
 
 def test_pickled_code_is_not_executed(torch: ModuleType, tmp_path: Path) -> None:
->>>>>>> core
     path = tmp_path / "evil.pth"
     for write in (
         lambda: path.write_bytes(pickle.dumps(Exploit(), protocol=2)),
@@ -248,7 +236,6 @@ def test_pickled_code_is_not_executed(torch: ModuleType, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("state", [[1, 2], {"features.0.weight": [0.0]}, {"features": 3}])
 def test_torch_file_of_something_else(torch: ModuleType, tmp_path: Path, state: object) -> None:
->>>>>>> core
     torch.save(state, tmp_path / "other.pth")
     refuse(tmp_path / "other.pth", tmp_path, "is damaged")
 
@@ -261,7 +248,6 @@ def test_keras_file_of_something_else(tmp_path: Path) -> None:
 
 
 def test_wrong_shape_names_the_array(layers: Layers, tmp_path: Path) -> None:
->>>>>>> core
     path = tmp_path / "wrong.h5"
     kernel, bias = layers["block3_conv2"]
     write_old_keras(path, {**layers, "block3_conv2": (kernel[:, :, :128], bias)})
@@ -284,7 +270,6 @@ def test_output_that_cannot_be_written(old_keras: Path, tmp_path: Path) -> None:
 def server(
     old_keras: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ThreadingHTTPServer]:
->>>>>>> core
     """Serve the made-up file from this machine as if it were Keras' own."""
     handler = functools.partial(QuietHandler, directory=old_keras.parent)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -304,7 +289,6 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 def run(*arguments: object) -> Result:
->>>>>>> core
     return CliRunner().invoke(convert_app, ["vgg19", *map(str, arguments)])
 
 
@@ -312,14 +296,12 @@ def test_download_through_the_command(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, old_keras: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(vgg19, "KERAS_NOTOP_MD5", file_digests(old_keras).md5)
->>>>>>> core
     result = run("--download", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert load_vgg19(tmp_path / "out").preprocessing == "keras"
 
 
 def test_download_with_another_checksum(server: ThreadingHTTPServer, tmp_path: Path) -> None:
->>>>>>> core
     result = run("--download", "-o", tmp_path / "out")
     assert isinstance(result.exception, UserError)
     assert "convert vgg19 FILE" in str(result.exception)
@@ -330,7 +312,6 @@ def test_download_without_a_network(
     server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(vgg19, "KERAS_URL", "http://127.0.0.1:9/weights.h5")
->>>>>>> core
     result = run("--download", "-o", tmp_path / "out")
     assert isinstance(result.exception, UserError)
     assert "http://127.0.0.1:9/weights.h5" in str(result.exception)
