@@ -15,10 +15,10 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import open_path
 from cinegan_jax.families.registry import family_entry, read_settings
 
-Source: TypeAlias = str | os.PathLike[str] | ml_collections.ConfigDict
+ConfigSource: TypeAlias = str | os.PathLike[str] | ml_collections.ConfigDict
 
 
-def load_config(source: Source, overrides: Sequence[str] = ()) -> ml_collections.ConfigDict:
+def load_config(source: ConfigSource, overrides: Sequence[str] = ()) -> ml_collections.ConfigDict:
     """Return a new, checked config: that of a source, with overrides.
 
     Keys of the result can be changed, but not added.
@@ -56,7 +56,7 @@ def check_config(config: ml_collections.ConfigDict | Mapping[str, Any]) -> None:
     read_settings(config)
 
 
-def _read(source: Source) -> ml_collections.ConfigDict:
+def _read(source: ConfigSource) -> ml_collections.ConfigDict:
     if isinstance(source, ml_collections.ConfigDict):
         return source.copy_and_resolve_references()
     name = os.fspath(source)
