@@ -8,7 +8,7 @@ from cinegan_jax.config.health import HealthSettings
 from cinegan_jax.config.schema import Section, key, section, sections_of, with_default
 
 Crop = Literal["crop", "short_side", "centre", "squash"]
-DiskFullAction = Literal["continue", "stop"]
+OnDiskFull = Literal["continue", "stop"]
 Parallelism = Literal["jit", "pmap", "pjit"]
 ActivationPrecision = Literal["bf16", "f32"]
 ScheduleName = Literal["constant", "linear", "cosine"]
@@ -147,7 +147,7 @@ class RunConfig(Section):
         "known.",
         choices=METRICS_OF_PAIRS + METRICS_OF_IMAGES,
     )
-    on_disk_full: DiskFullAction = key(
+    on_disk_full: OnDiskFull = key(
         "continue",
         "`continue`: train on without that checkpoint; `stop`: end the run, as several processes "
         "always do.",
