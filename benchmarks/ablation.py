@@ -1,4 +1,4 @@
-"""Which settings make a better look: variants of the published settings, trained for equal steps.
+"""Ablation of settings: variants of the published settings, trained for equally many steps.
 
     for look in classic_neg cinema velvia; do
       cinegan prepare PHOTOS PAIRS/$look --look $look --size 192 --test-fraction 0.2
@@ -7,14 +7,13 @@
     python -m benchmarks.ablation --pairs=PAIRS --runs=RUNS --variants=published,film --seeds=1,2
     python -m benchmarks.ablation --runs=RUNS --table
 
-Every variant has the same width, and its generator the best of the learning rates, by the PSNR of
-the held-out pairs at the last step; the discriminators' rate is twice that, as published.
-`published` has
-no perceptual term, as no VGG19 file is at hand here; nor has any other. Runs that are finished are
-not run again.
+Every variant has the same width and is trained at several learning rates of the generator; the
+table shows the rate with the best PSNR on held-out pairs at the last step. The discriminators' rate
+is twice the generator's, as published. No variant has a perceptual term, so that no VGG19 file is
+needed. Finished runs are not repeated.
 
-The table is made of `cinegan evaluate` at native size: means over the held-out photos and over the
-seeds of the best rate. Differences from the fitted LUT are paired, photo by photo.
+The table has scores of `cinegan evaluate` at native size: means over the held-out photos and over
+the seeds of the best rate. Differences from the fitted LUT are paired by photo.
 """
 
 import json
@@ -29,13 +28,13 @@ from typing import NamedTuple
 import numpy as np
 from absl import app, flags
 
-PAIRS = flags.DEFINE_string("pairs", None, "Folder with a folder of prepared pairs a look.")
-RUNS = flags.DEFINE_string("runs", None, "Folder of the runs.")
+PAIRS = flags.DEFINE_string("pairs", None, "Folder with one folder of prepared pairs per look.")
+RUNS = flags.DEFINE_string("runs", None, "Folder for the runs.")
 LOOKS = flags.DEFINE_list("looks", ["classic_neg"], "Looks, as folders of --pairs.")
-VARIANTS = flags.DEFINE_list("variants", [], "Names of variants; all when not given.")
-RATES = flags.DEFINE_list("rates", ["3e-4", "1e-3", "4e-3"], "Of the generator.")
-SEEDS = flags.DEFINE_list("seeds", ["0"], "Of networks and shuffle.")
-TABLE = flags.DEFINE_bool("table", False, "Evaluate what is trained, and print it.")
+VARIANTS = flags.DEFINE_list("variants", [], "Names of variants; default: all.")
+RATES = flags.DEFINE_list("rates", ["3e-4", "1e-3", "4e-3"], "Learning rates of the generator.")
+SEEDS = flags.DEFINE_list("seeds", ["0"], "Seeds of the networks and the shuffle.")
+TABLE = flags.DEFINE_bool("table", False, "Evaluate the finished runs and print the table.")
 
 Settings = Mapping[str, object]
 
@@ -56,7 +55,7 @@ PUBLISHED: Settings = {
     "evaluate_pairs": 20,
     "checkpoint_every_steps": STEPS,
 }
-"""The published settings at a size that two cores train in a minute or two."""
+"""The published settings at a size that two cores train in one or two minutes."""
 
 EMA: Settings = {"ema_decay": 0.98}
 SCHEDULE: Settings = {
@@ -95,15 +94,15 @@ BY_NAME: Mapping[str, Settings] = {
     "all + layer norm + glow path + colour table": {**BOTH, **LAYER_NORM},
     "film": {**BOTH, "discriminator_rate_factor": 0.25},
 }
-"""`all` has every key of the rows above it but two time scales; `film` is configs/film.py."""
+"""Variants by name. `all` combines the rows above it except TTUR; `film` is configs/film.py."""
 
 METRICS = ("psnr", "delta_e_76", "random_features")
 CLEAN_METRICS = ("psnr", "psnr_highlights")
-"""Against the target without grain, which hides what becomes of highlights."""
+"""Metrics against the target without grain, because grain hides differences in highlights."""
 
 
 class Case(NamedTuple):
-    """One run."""
+    """One training run."""
 
     look: str
     variant: str
@@ -116,7 +115,7 @@ class Case(NamedTuple):
         return Path(str(RUNS.value)) / self.look / name / f"rate_{self.rate}" / f"seed_{self.seed}"
 
     def command(self) -> list[str]:
-        """That trains it."""
+        """Return the command that trains the run."""
         settings = {**PUBLISHED, **BY_NAME[self.variant]}
         factor = float(str(settings.pop("discriminator_rate_factor", 2.0)))
         settings |= {
@@ -132,7 +131,7 @@ class Case(NamedTuple):
 
 
 def train(case: Case) -> float:
-    """The case's held-out PSNR at its last step; trains it where it is not trained yet."""
+    """Train a case unless it is finished, and return its held-out PSNR at the last step."""
     if (score := last_score(case.workdir)) is None:
         run_quietly(case.command())
         score = last_score(case.workdir)
@@ -142,14 +141,14 @@ def train(case: Case) -> float:
 
 
 def run_quietly(command: Sequence[str]) -> None:
-    """A program of its own; all share what they compile."""
+    """Run a command in a process with the shared compilation cache, without its output."""
     cache = {"JAX_COMPILATION_CACHE_DIR": str(Path(str(RUNS.value)).absolute() / "compiled")}
     quiet = subprocess.DEVNULL
     subprocess.run(command, check=True, stdout=quiet, stderr=quiet, env=os.environ | cache)
 
 
 def last_score(workdir: Path) -> float | None:
-    """PSNR on the held-out pairs at the last step; None before that."""
+    """Return the PSNR on held-out pairs at the last step, None if the run is not finished."""
     records = workdir / "metrics.jsonl"
     if not records.exists():
         return None
@@ -158,6 +157,7 @@ def last_score(workdir: Path) -> float | None:
 
 
 def cases() -> Iterator[Case]:
+    """Yield the runs that the flags ask for."""
     for look in LOOKS.value:
         for variant in VARIANTS.value or BY_NAME:
             for rate in RATES.value:
@@ -166,7 +166,7 @@ def cases() -> Iterator[Case]:
 
 
 def print_table() -> None:
-    """A Markdown table of every look and variant that has been trained."""
+    """Print a Markdown table of all trained looks and variants."""
     clean = [f"{name}, clean" for name in CLEAN_METRICS]
     heading = ("look", "variant", "rate (of)", "seeds", *METRICS, *clean, "less LUT's")
     print("|", " | ".join(heading), "|\n|", " | ".join("---" for _ in heading), "|")
@@ -177,7 +177,7 @@ def print_table() -> None:
 
 
 def finished_rates(look: str, variant: str) -> dict[str, float]:
-    """The score of each learning rate whose run of seed 0 is finished."""
+    """Return the score of each learning rate whose run with seed 0 is finished."""
     folder = Case(look, variant, "", "").workdir.parents[1]
     rates = [path.name.removeprefix("rate_") for path in folder.glob("rate_*")]
     scores = {rate: last_score(Case(look, variant, rate, "0").workdir) for rate in rates}
@@ -185,8 +185,8 @@ def finished_rates(look: str, variant: str) -> dict[str, float]:
 
 
 def row(look: str, variant: str, rates: Mapping[str, float]) -> Iterator[str]:
-    """The cells of one variant at its best rate."""
-    from cinegan_jax.evaluation.paired_difference import paired_difference
+    """Yield the cells of one variant at its best rate."""
+    from cinegan_jax.evaluation.intervals import paired_difference
 
     best = max(rates, key=lambda rate: rates[rate])
     folder = Case(look, variant, best, "0").workdir.parent
@@ -194,9 +194,9 @@ def row(look: str, variant: str, rates: Mapping[str, float]) -> Iterator[str]:
     found = [photo_scores(workdir) for workdir in workdirs]
     yield from (look, variant, f"{best} ({len(rates)})", str(len(found)))
     for metric in METRICS:
-        yield spread([np.nanmean(scores["target", "generator", metric]) for scores in found])
+        yield mean_of_seeds([np.nanmean(scores["target", "generator", metric]) for scores in found])
     for metric in CLEAN_METRICS:
-        yield spread([np.nanmean(scores["clean", "generator", metric]) for scores in found])
+        yield mean_of_seeds([np.nanmean(scores["clean", "generator", metric]) for scores in found])
     generator, lut = (
         np.mean([scores["target", method, "psnr"] for scores in found], axis=0)
         for method in ("generator", "lut")
@@ -205,8 +205,8 @@ def row(look: str, variant: str, rates: Mapping[str, float]) -> Iterator[str]:
     yield f"{gap.mean:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}]"
 
 
-def spread(means: list[float]) -> str:
-    """The mean over seeds and, of several, the half width of Student's 95 % interval."""
+def mean_of_seeds(means: list[float]) -> str:
+    """Format the mean over seeds and, with several, half of Student's 95 % interval."""
     from scipy import stats
 
     mean = statistics.fmean(means)
@@ -217,8 +217,8 @@ def spread(means: list[float]) -> str:
 
 
 def photo_scores(workdir: Path) -> dict[tuple[str, str, str], np.ndarray]:
-    """By reference, method and metric, every held-out photo's score at native size."""
-    from cinegan_jax.evaluation.result_file import load
+    """Return the held-out photos' scores at native size by reference, method and metric."""
+    from cinegan_jax.evaluation.result import load
 
     file = workdir / "evaluation.json"
     if not file.exists():

@@ -1,12 +1,12 @@
-"""`cinegan apply` from file to file: seconds and peak memory, each run in a process of its own.
+"""Time and peak memory of `cinegan apply` from file to file, each run in a separate process.
 
     python benchmarks/apply.py [--megapixels=24] [--photos=4] [--jobs=2] [--format=jpeg]
                                [--method=transfer]
 
-Photos are sample photos enlarged, with noise, so that JPEGs have a camera's size. `one more photo`
-is a batch less a batch of one, divided: what a photo costs once the command is warm. `core` is
-processor time, which holds on a busy machine too; `clock` holds on an idle one alone. The start is
-that of a sample photo at its own size, first with no program compiled, then with all of them kept.
+Photos are enlarged sample photos with noise, so that JPEGs are as large as a camera's. `one more
+photo` is the cost of each further photo of a batch, once the command has started. `core` is
+processor time, which is valid on a busy machine too; `clock` is only valid on an idle one. `start`
+is the cost of a sample photo at its own size, with an empty and with a filled compilation cache.
 """
 
 import os
@@ -23,20 +23,20 @@ from PIL import Image
 
 from cinegan_jax.data.samples import sample_photos
 
-MEGAPIXELS = flags.DEFINE_float("megapixels", 24, "Of each photo.")
-PHOTOS = flags.DEFINE_integer("photos", 4, "Of a batch.", lower_bound=2)
-JOBS = flags.DEFINE_integer("jobs", 2, "Photos under way at a time.")
-FORMAT = flags.DEFINE_enum("format", "jpeg", ["jpeg", "png", "tiff"], "Of the files.")
-METHOD = flags.DEFINE_string("method", "transfer", "How they are developed.")
+MEGAPIXELS = flags.DEFINE_float("megapixels", 24, "Megapixels of each photo.")
+PHOTOS = flags.DEFINE_integer("photos", 4, "Photos of a batch.", lower_bound=2)
+JOBS = flags.DEFINE_integer("jobs", 2, "Photos in progress at a time.")
+FORMAT = flags.DEFINE_enum("format", "jpeg", ["jpeg", "png", "tiff"], "Format of the files.")
+METHOD = flags.DEFINE_string("method", "transfer", "Method of `cinegan apply`.")
 
 ENDINGS = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif"}
 ASPECT = 3 / 2
 NOISE = 2.5
-"""Standard deviation, in levels of 255."""
+"""Standard deviation of the noise, in levels of 255."""
 
 
 class Cost(NamedTuple):
-    """Of one process."""
+    """Cost of one process: seconds and GB."""
 
     clock: float
     core: float
@@ -44,7 +44,7 @@ class Cost(NamedTuple):
 
 
 def write_photo(path: Path, sample: Path, seed: int) -> None:
-    """A photo of --megapixels, with noise as a camera has."""
+    """Write a photo of --megapixels with the noise of a camera."""
     height = round((MEGAPIXELS.value * 1e6 / ASPECT) ** 0.5)
     size = round(height * ASPECT), height
     with Image.open(sample) as image:
@@ -57,7 +57,7 @@ def write_photo(path: Path, sample: Path, seed: int) -> None:
 
 
 def cost_of_apply(*arguments: object) -> Cost:
-    """Runs `cinegan apply` to its end."""
+    """Run `cinegan apply` and return its cost."""
     command = [sys.executable, "-m", "cinegan_jax.cli", "apply", *map(str, arguments)]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -1,14 +1,14 @@
-"""Developing photos: closeness to the whole network, seams, time, memory and start-up.
+"""Methods of developing photos: error against `whole`, seams, time, memory and start-up.
 
     python -m benchmarks.develop                        # closeness and start-up, minutes
     python -m benchmarks.develop --cost=transfer:24,transfer:100,tiles:24 --closeness=False
 
-Closeness is PSNR against method `whole` on a mosaic of four sample photos (3.1 megapixels, the hard
-case: four scenes in one picture) and on one sample photo enlarged to 2.8 megapixels with seeded
-noise for the detail that enlarging does not give. A step is the mean absolute difference across the
-borders of tiles over that of all neighbours; that of `whole` at the same places says what the photo
-itself has there. Cost is a JPEG file in to a JPEG file out, each in a process of its own whose
-compilation cache is warm. Processor time is that of all threads.
+Closeness is the PSNR against method `whole` on a mosaic of four sample photos (3.1 megapixels; the
+hard case, four scenes in one image) and on one sample photo enlarged to 2.8 megapixels, with seeded
+noise for the detail that enlarging lacks. A step is the mean absolute difference across the borders
+of tiles, relative to that of all neighbouring pixels; the step of `whole` at the same places is
+that of the photo itself. Cost is measured from JPEG file to JPEG file, each in a separate process
+with a warm compilation cache. Processor time is that of all threads.
 """
 
 import json
@@ -25,14 +25,14 @@ from absl import app, flags
 
 LOOK = flags.DEFINE_string("look", "classic_neg", "The look.")
 CLOSENESS = flags.DEFINE_bool("closeness", True, "Compare the methods with `whole`.")
-START_UP = flags.DEFINE_bool("start_up", True, "Measure import to first pixels.")
-COST = flags.DEFINE_list("cost", [], "METHOD:MEGAPIXELS, each measured in a process of its own.")
-GRAIN = flags.DEFINE_float("grain", 0.0, "Of the photos whose cost is measured.")
+START_UP = flags.DEFINE_bool("start_up", True, "Measure the time from import to the first pixels.")
+COST = flags.DEFINE_list("cost", [], "METHOD:MEGAPIXELS, each measured in a separate process.")
+GRAIN = flags.DEFINE_float("grain", 0.0, "Grain of the photos whose cost is measured.")
 CASE = flags.DEFINE_string("case", None, "METHOD:FILE to develop in this process.")
 
 
 def mosaic() -> np.ndarray:
-    """Four sample photos in one: uint8 [1536, 2048, 3]."""
+    """Return four sample photos in one image, uint8 [1536, 2048, 3]."""
     from PIL import ImageOps
 
     parts = [np.asarray(ImageOps.fit(_sample(index), (1024, 768))) for index in range(4)]
@@ -40,7 +40,7 @@ def mosaic() -> np.ndarray:
 
 
 def enlarged() -> np.ndarray:
-    """A sample photo with noise: uint8 [1440, 1920, 3]."""
+    """Return an enlarged sample photo with noise, uint8 [1440, 1920, 3]."""
     from PIL import ImageOps
 
     photo = np.asarray(ImageOps.fit(_sample(4), (1920, 1440)), np.float32)
@@ -51,56 +51,56 @@ def enlarged() -> np.ndarray:
 def _sample(index: int) -> Any:
     from PIL import Image
 
-    from cinegan_jax.data.sources import sample_photos
+    from cinegan_jax.data.samples import sample_photos
 
     return Image.open(sample_photos("test")[index]).convert("RGB")
 
 
 def closeness() -> None:
-    """Prints a row for each photo and method."""
+    """Print a row for each photo and method."""
     from cinegan_jax.inference.develop import METHODS
     from cinegan_jax.inference.look import load_look
 
     look = load_look(LOOK.value)
-    print("| photo | method | PSNR to whole | step at tile borders | of whole there |")
+    print("| photo | method | PSNR to whole | step at tile borders | step of whole |")
     print("| --- | --- | --- | --- | --- |")
     for name, photo in (("mosaic", mosaic()), ("enlarged", enlarged())):
-        pictures = {
+        images = {
             method: np.clip(np.concatenate(list(make(photo, look, 1.0, lambda share: None))), 0, 1)
             for method, make in METHODS.items()
         }
-        whole = pictures.pop("whole")
-        for method, picture in pictures.items():
-            psnr = -10 * np.log10(np.mean(np.square(picture - whole)))
-            steps = f"{border_step(picture):.3f} | {border_step(whole):.3f}"
+        whole = images.pop("whole")
+        for method, image in images.items():
+            psnr = -10 * np.log10(np.mean(np.square(image - whole)))
+            steps = f"{border_step(image):.3f} | {border_step(whole):.3f}"
             print(f"| {name} | {method} | {psnr:.1f} dB | {steps} |", flush=True)
 
 
-def border_step(picture: np.ndarray) -> float:
-    """Mean difference across where tiles begin and end to count, over that of all neighbours."""
-    from cinegan_jax.inference.methods import spans
+def border_step(image: np.ndarray) -> float:
+    """Return the mean difference across tile borders relative to that of all neighbours."""
+    from cinegan_jax.inference.methods import tile_spans
 
     ratios = []
     for axis in (0, 1):
-        tiles = spans(picture.shape[axis])
+        tiles = tile_spans(image.shape[axis])
         borders = [tile.start + int(np.argmax(tile.weights > 0)) for tile in tiles[1:]]
         borders += [tile.start + int(np.flatnonzero(tile.weights)[-1]) + 1 for tile in tiles[:-1]]
-        steps = np.abs(np.diff(picture, axis=axis)).mean(axis=(1 - axis, 2))
+        steps = np.abs(np.diff(image, axis=axis)).mean(axis=(1 - axis, 2))
         ratios.append(steps[np.array(borders) - 1].mean() / steps.mean())
     return float(np.mean(ratios))
 
 
 def start_up() -> None:
-    """Prints import to first pixels of a 0.4 megapixel photo, with a cold and a warm cache."""
+    """Print the time from import to the pixels of a 0.4 megapixel photo, cold and warm cache."""
     with tempfile.TemporaryDirectory() as folder:
         photo = _write_photo(Path(folder), 0.4)
         for state in ("cold", "warm"):
             found = _in_process(f"transfer:{photo}", folder)
-            print(f"start-up, {state} compilation cache: {_told(found, 'start')}", flush=True)
+            print(f"start-up, {state} compilation cache: {_times(found, 'start')}", flush=True)
 
 
 def cost(case: str) -> None:
-    """Prints what a file costs, after a run that compiles."""
+    """Print the cost of a file, after a run that compiles."""
     method, megapixels = case.split(":")
     with tempfile.TemporaryDirectory() as folder:
         photo = _write_photo(Path(folder), float(megapixels))
@@ -108,15 +108,15 @@ def cost(case: str) -> None:
             _in_process(f"{method}:{photo}", folder)
         found = _in_process(f"{method}:{photo}", folder)
     peak = f"{found['peak'] / 1e9:.2f} GB"
-    print(f"{method}, {megapixels} MP: {_told(found, 'file')}, peak {peak}", flush=True)
+    print(f"{method}, {megapixels} MP: {_times(found, 'file')}, peak {peak}", flush=True)
 
 
-def _told(found: dict, part: str) -> str:
+def _times(found: dict, part: str) -> str:
     return f"{found[part + '_wall']:.1f} s, processor {found[part + '_processor']:.1f} s"
 
 
 def _write_photo(folder: Path, megapixels: float) -> Path:
-    """A JPEG of 3:2, of the mosaic enlarged."""
+    """Write the enlarged mosaic as a JPEG of aspect ratio 3:2."""
     from PIL import Image
 
     width = round((megapixels * 1e6 * 1.5) ** 0.5)
@@ -135,7 +135,7 @@ def _in_process(case: str, cache: str) -> dict:
 
 
 def measure(case: str) -> dict:
-    """Develops 0.4 megapixels, and then the file; times since this was called."""
+    """Develop 0.4 megapixels, then the file, and return the times of both."""
     clocks = [(time.perf_counter(), time.process_time())]
     method, path = case.split(":", 1)
     from cinegan_jax.inference.develop import Settings, develop
@@ -157,7 +157,7 @@ def measure(case: str) -> dict:
 
 
 def _peak() -> int:
-    """Most resident bytes of this process; `ru_maxrss` would count those of its parent, too."""
+    """Return the peak resident bytes of this process; `ru_maxrss` would include the parent's."""
     status = Path("/proc/self/status").read_text()
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 

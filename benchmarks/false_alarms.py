@@ -1,11 +1,11 @@
-"""Health's false alarms: healthy runs of the demo, cut short, and the alarms that they raise.
+"""False alarms of the health rules in shortened, healthy runs of the demo.
 
     python -m benchmarks.false_alarms                                  # 5 seeds, 100 steps
     python -m benchmarks.false_alarms --seeds=0 --steps=400 --every=10 --grace=100
 
-Prints each run's alarms and, over all runs, how near the diagnostics that rules read came to their
-limits. A short grace makes it harder than the run that it stands for. The runs share one
-compilation cache, and so compile once.
+Prints each run's alarms and, over all runs, the range of the diagnostics that rules read. The short
+grace period makes false alarms more likely than in the full run. The runs share one compilation
+cache, and so compile once.
 """
 
 import contextlib
@@ -21,14 +21,18 @@ from absl import app, flags, logging
 from etils import epath
 
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 from configs import cpu_demo
 
-SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Of the runs.")
-STEPS = flags.DEFINE_integer("steps", 100, "Of each run.")
+SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds of the runs.")
+STEPS = flags.DEFINE_integer("steps", 100, "Steps of each run.")
 EVERY = flags.DEFINE_integer("every", 5, "Steps between two checks.")
-GRACE = flags.DEFINE_integer("grace", 20, "Steps at the start without most rules.")
-FOLDER = flags.DEFINE_string("folder", None, "To keep the runs in; by default they are deleted.")
+GRACE = flags.DEFINE_integer(
+    "grace", 20, "Steps at the start during which most rules do not apply."
+)
+FOLDER = flags.DEFINE_string(
+    "folder", None, "Folder to keep the runs in; default: they are deleted."
+)
 
 READ = (
     "discriminator/accuracy_full",
@@ -62,8 +66,8 @@ def main(argv: list[str]) -> None:
             alarms = [record for record in records if record["kind"] == "alarm"]
             checks += [record["diagnostics"] for record in records if record["kind"] == "check"]
             total += len(alarms)
-            told = ", ".join(f"{a['rule']} at {a['step']} {a['evidence']}" for a in alarms)
-            print(f"seed {seed}: {len(alarms)} alarms {told}", flush=True)
+            listed = ", ".join(f"{a['rule']} at {a['step']} {a['evidence']}" for a in alarms)
+            print(f"seed {seed}: {len(alarms)} alarms {listed}", flush=True)
     print(f"{total} false alarms in {len(SEEDS.value)} runs of {STEPS.value} steps")
     for name in READ:
         values = [diagnostics[name] for diagnostics in checks if diagnostics.get(name) is not None]
@@ -72,12 +76,12 @@ def main(argv: list[str]) -> None:
 
 
 def run(seed: int, workdir: Path) -> Iterator[Mapping[str, Any]]:
-    """Trains, and gives the records of the run's health."""
+    """Train, and yield the records of `health.jsonl`."""
     config = cpu_demo.get_config()
     config.seed, config.num_steps = seed, STEPS.value
     config.health.every_steps, config.health.grace_steps = EVERY.value, GRACE.value
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        assert train(Run(config), epath.Path(workdir)) == 0
+        assert run_training(Run(config), epath.Path(workdir)) == 0
     for line in (workdir / "health.jsonl").read_text().splitlines():
         yield json.loads(line)
 

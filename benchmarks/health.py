@@ -1,10 +1,10 @@
-"""What checks of health cost: steps that measure against steps that do not, in turn.
+"""Cost of health checks: measured steps compared with plain ones, in turn.
 
     python -m benchmarks.health                             # the demo's size
-    python -m benchmarks.health --size=256 --width=16       # one larger
+    python -m benchmarks.health --size=256 --width=16       # larger networks
 
-Prints the ratio of processor time, which other work on the machine disturbs less than the clock,
-and the share that checks add where one of `health.every_steps` measures.
+Prints the ratio of processor times, which other work on the machine disturbs less than wall clock
+times, and the overhead with one check in `health.every_steps` steps.
 """
 
 import statistics
@@ -19,10 +19,10 @@ from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState
 from configs import cpu_demo
 
-SIZE = flags.DEFINE_integer("size", 128, "Height and width of the pictures.")
+SIZE = flags.DEFINE_integer("size", 128, "Height and width of the images.")
 WIDTH = flags.DEFINE_integer("width", 8, "Channels of both networks at full size.")
-BATCH = flags.DEFINE_integer("batch", 4, "Pairs a step.")
-ROUNDS = flags.DEFINE_integer("rounds", 30, "Steps of either kind.")
+BATCH = flags.DEFINE_integer("batch", 4, "Pairs per step.")
+ROUNDS = flags.DEFINE_integer("rounds", 30, "Steps of each kind.")
 
 
 def main(argv: list[str]) -> None:
@@ -50,9 +50,9 @@ def main(argv: list[str]) -> None:
             seconds[name].append(time.process_time() - before)
     plain_time, measured_time = (statistics.median(seconds[name][1:]) for name in kinds)
     ratio, every = measured_time / plain_time, config.health.every_steps
-    print(f"{SIZE.value} px, width {WIDTH.value}, batch {BATCH.value}: {plain_time:.3f} s a step")
-    print(f"a step that measures takes {ratio:.3f} times as much processor time")
-    print(f"one of {every} steps measures: {100 * (ratio - 1) / every:.2f} % more")
+    print(f"{SIZE.value} px, width {WIDTH.value}, batch {BATCH.value}: {plain_time:.3f} s per step")
+    print(f"a measured step takes {ratio:.3f} times the processor time of a plain one")
+    print(f"with one measured step in {every}: {100 * (ratio - 1) / every:.2f} % more")
 
 
 if __name__ == "__main__":

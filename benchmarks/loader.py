@@ -1,12 +1,12 @@
-"""Loader speed: examples a second and peak memory, at 512x512: pairs from PNG folders and from
-shards, and drawn shapes.
+"""Loader speed and peak memory at 512x512: pairs from PNG folders and shards, and drawn shapes.
 
     python benchmarks/loader.py [--seconds=10] [--threads=4] [--batch_size=8]
 
 Photos are synthetic: smooth shapes with noise, 720x480, so that a PNG has about 500 kB, like
-FilmSet's. Only 64 pairs are unique; 5,000 names link to them, so the files stay in the page cache
-and the disk's speed is not measured. Each case runs in a process of its own, 8 warm-up batches
-first. `a core` is examples per second of processor time: it holds on a busy machine too.
+FilmSet's. Only 64 pairs are unique; 5,000 names link to them, so that the files stay in the page
+cache and the speed of the disk is not measured. Each case runs in a separate process, after 8
+warm-up batches. `a core` is examples per second of processor time, which is valid on a busy machine
+too.
 """
 
 import functools
@@ -28,20 +28,20 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
 from scipy import ndimage
 
-from cinegan_jax.data import manifest
 from cinegan_jax.data.examples import ExampleSource
+from cinegan_jax.data.manifest import Manifest, Shard, write_shard_manifest
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.pipeline import train_batches
-from cinegan_jax.data.shapes import DRAWN
+from cinegan_jax.data.shapes import SHAPES_PATH
 from cinegan_jax.data.shards import encode_record
-from cinegan_jax.data.sources import open_pictures
+from cinegan_jax.data.sources import open_images
 from cinegan_jax.data.transforms import CROPS, random_flip
 
-SECONDS = flags.DEFINE_float("seconds", 10.0, "How long each case is measured.")
-BATCH = flags.DEFINE_integer("batch_size", 8, "Pairs a batch.")
+SECONDS = flags.DEFINE_float("seconds", 10.0, "Seconds of measuring each case.")
+BATCH = flags.DEFINE_integer("batch_size", 8, "Pairs per batch.")
 THREADS = flags.DEFINE_integer("threads", 4, "Threads of the loader.")
-CASE = flags.DEFINE_string("case", None, "Measure this case alone and print it as JSON.")
-ROOT = flags.DEFINE_string("root", None, "The folder of the synthetic photos.")
+CASE = flags.DEFINE_string("case", None, "Measure only this case and print it as JSON.")
+ROOT = flags.DEFINE_string("root", None, "Folder of the synthetic photos.")
 
 SIZE, UNIQUE, PAIRS = 512, 64, 4992
 WORKERS = 2
@@ -52,9 +52,9 @@ CASES = {
     "shards squash": ("squash", "squash", False),
     "shards crop": ("crop", "crop", False),
     "shards crop, processes": ("crop", "crop", True),
-    "shapes": (DRAWN, "squash", False),
+    "shapes": (SHAPES_PATH, "squash", False),
 }
-"""Folder, `crop` of the loader, and whether worker processes read instead of threads."""
+"""Cases by name: folder, `crop` of the loader, and whether processes read instead of threads."""
 
 
 def _photo(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -64,7 +64,7 @@ def _photo(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def _write_png(root: Path) -> float:
-    """Writes a FilmSet-like folder; returns the mean size of a file in kB."""
+    """Write a FilmSet-like folder and return the mean file size in kB."""
     rng = np.random.default_rng(0)
     sizes = []
     for side in ("input", "look"):
@@ -90,13 +90,13 @@ def _write_shards(root: Path, height: int, width: int, resize: str) -> None:
         writer.write(encode_record(f"{index:04d}", input=before, target=after))
     writer.close()
     names = [f"{index:04d}" for index in range(UNIQUE)]
-    shard = manifest.Shard(path.name, path.stat().st_size, "", names, [(height, width)])
+    shard = Shard(path.name, path.stat().st_size, "", names, [(height, width)])
     splits = {"train": [shard] * (PAIRS // UNIQUE)}
-    manifest.Manifest("look", resize, SIZE, "", splits).write(root)
+    write_shard_manifest(Manifest("look", resize, SIZE, "", splits), root)
 
 
 def _worker_batches(source: ExampleSource[Any], crop: str) -> Iterator[object]:
-    """The same work done by worker processes."""
+    """Return batches of the same work in worker processes."""
 
     def read(index: int) -> Mapping[str, np.ndarray]:
         return source[index].arrays
@@ -113,8 +113,8 @@ def _worker_batches(source: ExampleSource[Any], crop: str) -> Iterator[object]:
 def _measure(root: Path, case: str) -> dict[str, float]:
     folder, crop, processes = CASES[case]
     source: ExampleSource[Any] = (
-        open_pictures(DRAWN, "train", size=SIZE)
-        if folder == DRAWN
+        open_images(SHAPES_PATH, "train", size=SIZE)
+        if folder == SHAPES_PATH
         else open_pairs(str(root / folder), "train", "look")
     )
     if processes:
@@ -142,7 +142,7 @@ def _run_case(root: str, case: str) -> dict[str, float]:
 
 
 def main(_: list[str]) -> None:
-    """Measures every case, or the one asked for."""
+    """Measure all cases, or the one of --case."""
     if CASE.value:
         print(json.dumps(_measure(Path(ROOT.value), CASE.value)), flush=True)
         return

@@ -1,11 +1,11 @@
-"""Paired metrics against independent implementations, and what the feature distance sees.
+"""Paired metrics against independent implementations; sensitivity of the feature distance.
 
     python -m benchmarks.metrics
 
-The first table has the largest difference of each metric from its reference, as a share of the
-reference's value, over crops of sample photos of random sizes, as floats and in 8 bits. The second
-has the random feature distance of disturbances by which the PSNR falls to the same level, over that
-of noise.
+The first table has the largest difference of each metric from its reference implementation,
+relative to the reference's value, over crops of sample photos of random sizes, as floats and in 8
+bits. The second has the random feature distance of several disturbances of equal PSNR, relative to
+that of noise.
 """
 
 import warnings
@@ -20,16 +20,16 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.metrics.feature_distance import random_feature_distance
-from cinegan_jax.metrics.highlights import round_highlights
+from cinegan_jax.metrics.highlights import near_highlights
 from cinegan_jax.metrics.histogram import DIRECTIONS
-from cinegan_jax.metrics.paired import PAIRED_METRICS
+from cinegan_jax.metrics.registry import PAIRED_METRICS
 
 LEVELS = (25.0, 30.0, 35.0)
 """PSNR of the disturbed photos in decibels."""
 
 
 def main(_: list[str]) -> None:
-    """Prints both tables."""
+    """Print both tables."""
     worst: dict[str, float] = {}
     for image, reference in _pairs(5):
         for name, wanted in _references(image, reference).items():
@@ -54,7 +54,7 @@ def _photo(index: int) -> np.ndarray:
 
 
 def _pairs(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Photos with another gamma and noise, and the photos: unit float64 [h, w, 3]."""
+    """Yield photos with another gamma and noise, and the photos, unit float64 [h, w, 3]."""
     rng = np.random.default_rng(0)
     for index in range(count):
         height, width = rng.integers(60, 300, 2)
@@ -66,14 +66,14 @@ def _pairs(count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _references(image: np.ndarray, reference: np.ndarray) -> dict[str, float]:
-    """Scores by scikit-image, colour-science, scipy and numpy in float64."""
+    """Return the scores of scikit-image, colour-science, scipy and numpy in float64."""
     with warnings.catch_warnings(action="ignore"):  # it cannot plot without Matplotlib
         import colour
     labs = rgb2lab(image), rgb2lab(reference)
     one, other = (colour.XYZ_to_Lab(colour.sRGB_to_XYZ(x)) for x in (image, reference))
     flat = [lab.reshape(-1, 3) for lab in labs]
     along = [stats.wasserstein_distance(flat[0] @ axis, flat[1] @ axis) for axis in DIRECTIONS]
-    near = np.asarray(round_highlights(reference[None]))[0]
+    near = np.asarray(near_highlights(reference[None]))[0]
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     scores = {
         "psnr": peak_signal_noise_ratio(reference, image, data_range=1),
@@ -90,7 +90,7 @@ def _references(image: np.ndarray, reference: np.ndarray) -> dict[str, float]:
 
 
 def _jpeg(photo: np.ndarray, loss: float) -> np.ndarray:
-    """Quantised like JPEG: 8x8 cosine coefficients in steps of `loss`."""
+    """Quantise 8x8 cosine coefficients in steps of `loss`, as JPEG does."""
     from scipy.fft import dctn, idctn
 
     blocks = photo.reshape(20, 8, 20, 8, 3)
@@ -114,13 +114,13 @@ DISTURBANCES: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "brightness": lambda photo, shift: photo + shift,
     "contrast": lambda photo, gain: photo.mean() + (1 + gain) * (photo - photo.mean()),
 }
-"""Each grows with its strength."""
+"""Disturbances by name; each grows with its strength."""
 
 
 def _at(
     level: float, disturb: Callable[[np.ndarray, float], np.ndarray], photo: np.ndarray
 ) -> float:
-    """The feature distance where the disturbance leaves a PSNR of `level`."""
+    """Return the feature distance of a disturbance with a PSNR of `level`."""
 
     def excess(log_strength: float) -> float:
         error = np.square(disturb(photo, np.exp(log_strength)) - photo).mean()

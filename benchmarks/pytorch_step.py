@@ -1,8 +1,8 @@
 """The CineGAN step in PyTorch: networks, losses, spectral normalisation and Adam of this project.
 
-Paddings are TensorFlow's 'same', as published; pixel shuffle has PyTorch's order of channels. One
-forward pass serves both players, as here. VGG19 has random weights: a benchmark reads no meaning
-from its features.
+Paddings are TensorFlow's 'same', as published; pixel shuffle has PyTorch's order of channels. As in
+this project, one forward pass gives the gradients of both players. VGG19 has random weights, which
+cost the same.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ BGR_MEANS = (103.939, 116.779, 123.68)
 
 
 class Conv(nn.Conv2d):
-    """A 'same' convolution with bias; under spectral normalisation, `advance` comes before use."""
+    """'Same' convolution with bias; with spectral normalisation, call `advance` before use."""
 
     def __init__(
         self, inputs: int, outputs: int, size: int = 3, stride: int = 1, spectral: bool = False
-    ):
+    ) -> None:
         super().__init__(inputs, outputs, size, stride)
         nn.init.xavier_uniform_(self.weight)
         nn.init.zeros_(self.bias)
@@ -39,7 +39,7 @@ class Conv(nn.Conv2d):
         return self.u.clone(), F.normalize(self.u @ matrix, dim=0)
 
     def advance(self) -> None:
-        """One power iteration; the kernel of this step is the weight over its sigma."""
+        """Run one power iteration and set the kernel of this step to the weight over its sigma."""
         u, v = self._power_iteration()
         self.kernel = self.weight / torch.dot(u, self.weight.flatten(1) @ v)
 
@@ -53,9 +53,9 @@ class Conv(nn.Conv2d):
 
 
 class Block(nn.Module):
-    """Convolution, instance normalisation, ReLU."""
+    """Convolution, instance normalisation and ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, *, activate: bool = True, **conv: int):
+    def __init__(self, inputs: int, outputs: int, *, activate: bool = True, **conv: int) -> None:
         super().__init__()
         self.conv, self.norm, self.activate = Conv(inputs, outputs, **conv), norm(outputs), activate
 
@@ -65,9 +65,9 @@ class Block(nn.Module):
 
 
 class Up(nn.Module):
-    """Pixel shuffle, then the gated skip."""
+    """Pixel shuffle, then the gated skip connection."""
 
-    def __init__(self, inputs: int, features: int):
+    def __init__(self, inputs: int, features: int) -> None:
         super().__init__()
         self.conv, self.norm = Conv(inputs, 4 * features), norm(features)
         self.squeeze = nn.Linear(features, max(1, features // 16))
@@ -83,7 +83,7 @@ class Up(nn.Module):
 class Generator(nn.Module):
     """The published generator."""
 
-    def __init__(self, width: int, blocks: int):
+    def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
         w = width
         self.e1 = Block(3, w, size=7)
@@ -109,9 +109,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """One published discriminator: logits and the features for matching."""
+    """The published discriminator: logits and the features for feature matching."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int) -> None:
         super().__init__()
         w = width
         shapes = ((6, w, 2), (w, 2 * w, 2), (2 * w, 4 * w, 2), (4 * w, 8 * w, 1))
@@ -129,7 +129,7 @@ class Discriminator(nn.Module):
 
 
 class Vgg19(nn.Module):
-    """VGG19 to block4_conv2's ReLU, with Keras' input formula."""
+    """VGG19 up to the ReLU of block4_conv2, with Keras' preprocessing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class Vgg19(nn.Module):
 
 
 def norm(channels: int) -> nn.Module:
-    """Instance normalisation."""
+    """Apply instance normalisation."""
     return nn.InstanceNorm2d(channels, eps=1e-3, affine=True)
 
 
@@ -159,7 +159,7 @@ class CineGan:
     Attributes:
       perceptual: weight of the perceptual term; 0: no VGG19.
       precision: `f32`, or `bf16` by autocast with float32 weights.
-      channels_last: the layout of convolutions' tensors.
+      channels_last: whether tensors have the layout channels last.
     """
 
     width: int
@@ -184,20 +184,20 @@ class CineGan:
         ]
 
     def compile(self) -> None:
-        """Compiles each network; the players' gradients still come from one forward pass."""
+        """Compile each network; the players' gradients still come from one forward pass."""
         import torch._functorch.config
 
-        torch._functorch.config.donated_buffer = False  # each backward pass is run more than once
+        torch._functorch.config.donated_buffer = False  # each backward pass runs more than once
         for network in (self.generator, *self.discriminators, self.vgg):
             network.compile()
 
     def losses(self, photo: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Generator's and discriminators' loss on signed float32 pictures [n, 3, h, w]."""
+        """Return the generator's and the discriminators' loss on signed float32 [n, 3, h, w]."""
         for conv in self.spectral:
             conv.advance()
         with self._autocast():
             fake = self.generator(photo)
-            verdicts = [
+            outputs = [
                 self._judge(
                     discriminator, *(F.avg_pool2d(x, factor) for x in (photo, target, fake))
                 )
@@ -205,18 +205,18 @@ class CineGan:
                 else self._judge(discriminator, photo, target, fake)
                 for factor, discriminator in zip((1, 2), self.discriminators, strict=True)
             ]
-            generator_loss = torch.stack([made for made, _ in verdicts]).mean()
+            generator_loss = torch.stack([made for made, _ in outputs]).mean()
             if self.perceptual:
                 with torch.no_grad():
                     wanted = self.vgg(target)
                 generator_loss = generator_loss + self.perceptual * gap(wanted, self.vgg(fake))
-        return generator_loss, torch.stack([loss for _, loss in verdicts]).sum()
+        return generator_loss, torch.stack([loss for _, loss in outputs]).sum()
 
     @staticmethod
     def _judge(
         discriminator: nn.Module, photo: Tensor, target: Tensor, fake: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Adversarial and matching terms for the generator, the hinge for the discriminator."""
+        """Return the generator's adversarial and matching terms and the discriminator's hinge."""
         (real, wanted), (made, found) = discriminator(photo, target), discriminator(photo, fake)
         real, made = real.float(), made.float()
         matching = torch.stack([gap(*pair) for pair in zip(wanted, found, strict=True)]).sum()
@@ -229,20 +229,20 @@ class CineGan:
 
 
 def gap(a: Tensor, b: Tensor) -> Tensor:
-    """Mean absolute difference."""
+    """Return the mean absolute difference."""
     return (a.float() - b.float()).abs().mean()
 
 
 def gradients(
     loss: Tensor, network: nn.Module, retain_graph: bool = False
 ) -> tuple[list[nn.Parameter], list[Tensor]]:
-    """A network's parameters and the gradients of a loss in them."""
+    """Return a network's parameters and the gradients of a loss."""
     parameters = list(network.parameters())
     return parameters, list(torch.autograd.grad(loss, parameters, retain_graph=retain_graph))
 
 
 def make_step(gan: CineGan) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """`step(photo, target)`: both players move; returns the losses."""
+    """Return `step(photo, target)`, which updates both players and returns the losses."""
     on_gpu = gan.device == "cuda"
     adams = [
         torch.optim.Adam(network.parameters(), rate, betas=(0.0, 0.9), eps=1e-7, fused=on_gpu)

@@ -1,12 +1,12 @@
-"""How a step's time grows and shrinks with the slice, from two preflights of one chip.
+"""Step time on TPU slices of other sizes, estimated from two preflights of one chip.
 
     cinegan preflight --config=CONFIG --topology=v5e:2x4 --pairs=4657 --json > 8.json
     cinegan preflight --config=CONFIG --topology=v5e:2x4 --pairs=4657 --json \\
         --config.batch_size=8 > 1.json
     python -m benchmarks.scaling 1.json 8.json v5e:2x4=8 v5e:4x4=4 v5e:16x16=1
 
-Each CHIP:SHAPE=N is a slice and its pairs a device. FLOPs and bytes are taken to lie on the line
-through the two files. docs/scaling.md says what the columns mean.
+Each CHIP:SHAPE=N is a slice and its number of pairs per device. FLOPs and bytes are extrapolated
+linearly from the two files. docs/scaling.md explains the columns.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cinegan_jax.preflight.chips import Topology, topology
+from cinegan_jax.preflight.chips import Topology, parse_topology
 
 HOSTS: Mapping[str, tuple[int, int]] = {
     "v3": (4, 96),
@@ -25,55 +25,55 @@ HOSTS: Mapping[str, tuple[int, int]] = {
     "v5p": (4, 208),
     "v6e": (4, 180),
 }
-"""Chips and virtual CPUs of a host in a slice of several; https://cloud.google.com/tpu/docs."""
+"""Chips and virtual CPUs per host of a multi-host slice; https://cloud.google.com/tpu/docs."""
 
 LOADER_RATE = 453.0
-"""Pairs a second that a core reads from squashed shards; measured in docs/data.md."""
+"""Pairs per second that a core reads from squashed shards, as measured in docs/data.md."""
 
 COLUMNS = (
     "slice",
     "devices",
-    "pairs a device",
-    "pairs a step",
+    "pairs per device",
+    "pairs per step",
     "floor, ms",
     "all-reduce, ms",
     "pairs/s",
-    "of the chips' floor",
-    "cores a host reads with",
-    "steps an epoch",
+    "share of the floor",
+    "cores per host for reading",
+    "steps per epoch",
     "epoch, s",
 )
 
 
 @dataclass(frozen=True)
 class Line:
-    """A figure of a step against the pairs a device."""
+    """A linear cost of a step in the number of pairs per device."""
 
-    at_none: float
-    a_pair: float
+    intercept: float
+    slope: float
 
     def __call__(self, pairs: int) -> float:
-        return self.at_none + self.a_pair * pairs
+        return self.intercept + self.slope * pairs
 
 
 def line(preflights: Sequence[Mapping[str, Any]], name: str) -> Line:
-    """The line through two preflights' costs of this name."""
-    (x0, y0), (x1, y1) = ((told["device_batch"], told["cost"][name]) for told in preflights)
+    """Return the line through the costs of this name in two preflights."""
+    (x0, y0), (x1, y1) = ((result["device_batch"], result["cost"][name]) for result in preflights)
     slope = (y1 - y0) / (x1 - x0)
     return Line(y0 - slope * x0, slope)
 
 
 def all_reduce_seconds(slice_: Topology, nbytes: float) -> float:
-    """Each chip sends and receives all of it twice but for its own share (ring or torus)."""
+    """Return the time in which a ring or torus of chips sums `nbytes`, in seconds."""
     return 2 * (slice_.chips - 1) / slice_.chips * nbytes / slice_.chip.interconnect
 
 
-def row(slice_: Topology, pairs: int, told: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The figures of one slice, in the order of `COLUMNS`."""
-    chip, data = slice_.chip, told[0]["pairs"]
-    compute = line(told, "flops")(pairs) * chip.devices / chip.flops
-    memory = line(told, "accessed")(pairs) * chip.devices / chip.bandwidth
-    reduce = all_reduce_seconds(slice_, told[0]["cost"]["exchanged"])
+def row(slice_: Topology, pairs: int, preflights: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the cells of one slice, in the order of `COLUMNS`."""
+    chip, data = slice_.chip, preflights[0]["pairs"]
+    compute = line(preflights, "flops")(pairs) * chip.devices / chip.flops
+    memory = line(preflights, "accessed")(pairs) * chip.devices / chip.bandwidth
+    reduce = all_reduce_seconds(slice_, preflights[0]["cost"]["exchanged"])
     floor, batch = max(compute, memory), pairs * slice_.devices
     step = floor + reduce
     chips_a_host, processors = HOSTS[slice_.name.partition(":")[0]]
@@ -97,14 +97,16 @@ def row(slice_: Topology, pairs: int, told: Sequence[Mapping[str, Any]]) -> list
 def main() -> None:
     """Print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("preflights", nargs=2, type=Path, help="of two batch sizes of one chip")
+    parser.add_argument(
+        "preflights", nargs=2, type=Path, help="JSON of two batch sizes of one chip"
+    )
     parser.add_argument("slices", nargs="+", metavar="CHIP:SHAPE=PAIRS")
     arguments = parser.parse_args()
-    told = [json.loads(path.read_text()) for path in arguments.preflights]
+    preflights = [json.loads(path.read_text()) for path in arguments.preflights]
     print("| " + " | ".join(COLUMNS) + " |\n|" + " ---: |" * len(COLUMNS))
     for wanted in arguments.slices:
         name, _, pairs = wanted.partition("=")
-        print("| " + " | ".join(row(topology(name), int(pairs), told)) + " |")
+        print("| " + " | ".join(row(parse_topology(name), int(pairs), preflights)) + " |")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Training step: time, FLOP/s and ratios to the same step in PyTorch and in Keras on TensorFlow.
+"""Training step: time and FLOP/s, compared with PyTorch and with Keras on TensorFlow.
 
     pip install -e .[benchmark]
     python -m benchmarks.step                                              # CPU, float32, 128x128
     python -m benchmarks.step --device=gpu --precision=bf16 --sizes=512 --batches=8,16 --steps=20
 
-The published networks and losses with a VGG19 of random weights. Whoever is not installed, or finds
-no GPU, is named and left out. Each measurement is a process of its own and the frameworks take
-turns, so that a busy machine slows all of them alike; figures are medians over the turns. Processor
-time (all threads) says what a step costs where other work disturbs the wall clock.
+The networks and losses are the published ones, with a VGG19 of random weights. Frameworks that are
+not installed or find no GPU are named and skipped. Each measurement runs in a separate process and
+the frameworks take turns, so that other work slows all of them alike; figures are medians over the
+turns. Processor time (of all threads) is less disturbed by other work than wall clock time.
 """
 
 import importlib.util
@@ -23,33 +23,35 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import app, flags
 
-SIZES = flags.DEFINE_list("sizes", ["128"], "Heights and widths of the pictures.")
-BATCHES = flags.DEFINE_list("batches", ["4"], "Pairs a step.")
+SIZES = flags.DEFINE_list("sizes", ["128"], "Heights and widths of the images.")
+BATCHES = flags.DEFINE_list("batches", ["4"], "Pairs per step.")
 WIDTH = flags.DEFINE_integer("width", 64, "Channels of both networks at full size.")
 BLOCKS = flags.DEFINE_integer("blocks", 9, "Residual blocks.")
 PERCEPTUAL = flags.DEFINE_float("perceptual", 2.0, "Weight of the perceptual term; 0: no VGG19.")
 DEVICE = flags.DEFINE_enum("device", "cpu", ["cpu", "gpu"], "Where to run.")
-PRECISION = flags.DEFINE_enum("precision", "f32", ["f32", "bf16"], "Of the networks.")
-CHANNELS_LAST = flags.DEFINE_bool("channels_last", None, "PyTorch's layout; as is: on a GPU.")
-COMPILE = flags.DEFINE_bool("compile", None, "torch.compile for PyTorch; as is: on a GPU.")
+PRECISION = flags.DEFINE_enum("precision", "f32", ["f32", "bf16"], "Precision of the networks.")
+CHANNELS_LAST = flags.DEFINE_bool("channels_last", None, "Layout in PyTorch; default: on a GPU.")
+COMPILE = flags.DEFINE_bool("compile", None, "torch.compile for PyTorch; default: on a GPU.")
 XLA = flags.DEFINE_string("xla_flags", "", "XLA_FLAGS for JAX.")
-ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns that each framework gets.")
-STEPS = flags.DEFINE_integer("steps", 3, "Timed steps a turn, after two that are not.")
-FRAMEWORKS = flags.DEFINE_list("frameworks", ["jax", "pytorch", "tensorflow"], "Who takes part.")
-CASE = flags.DEFINE_string("case", None, "FRAMEWORK:SIZE:BATCH to measure alone, or `peak`.")
+ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each framework.")
+STEPS = flags.DEFINE_integer("steps", 3, "Timed steps per turn, after two warm-up steps.")
+FRAMEWORKS = flags.DEFINE_list(
+    "frameworks", ["jax", "pytorch", "tensorflow"], "Frameworks to measure."
+)
+CASE = flags.DEFINE_string("case", None, "Measure only FRAMEWORK:SIZE:BATCH, or `peak`.")
 
 PASSED_ON = (WIDTH, BLOCKS, PERCEPTUAL, DEVICE, PRECISION, CHANNELS_LAST, COMPILE, STEPS)
 PACKAGES = {"jax": "jax", "pytorch": "torch", "tensorflow": "tensorflow"}
 
 
 class Ready(NamedTuple):
-    """A step ready to be timed.
+    """A compiled step to be timed.
 
     Attributes:
-      run: starts a step; it may still run when this returns.
-      wait: returns when all steps are done.
-      parameters: of all networks that move.
-      flops: of a step, as traced; None where they are not counted.
+      run: starts a step, which may continue after the call.
+      wait: waits until all steps are done.
+      parameters: number of parameters of all trained networks.
+      flops: FLOPs of a traced step; None if not counted.
     """
 
     run: Callable[[], object]
@@ -59,30 +61,30 @@ class Ready(NamedTuple):
 
 
 class NoDevice(Exception):
-    """A framework finds no GPU."""
+    """Raised where a framework finds no GPU."""
 
 
-def pictures(size: int, batch: int) -> dict[str, np.ndarray]:
-    """Random pairs, uint8 [n, h, w, 3]."""
+def random_pairs(size: int, batch: int) -> dict[str, np.ndarray]:
+    """Return random pairs, uint8 [n, h, w, 3]."""
     rng, shape = np.random.default_rng(0), (batch, size, size, 3)
     return {name: rng.integers(0, 256, shape, np.uint8) for name in ("input", "target")}
 
 
 def signed(size: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same as float32 in [-1, 1]."""
-    pairs = pictures(size, batch)
+    """Return the pairs as float32 in signed range."""
+    pairs = random_pairs(size, batch)
     return tuple(pairs[name] / np.float32(127.5) - 1 for name in ("input", "target"))  # type: ignore[return-value]
 
 
 def jax_step(size: int, batch: int) -> Ready:
-    """This project's step."""
+    """Return this project's step."""
     import jax
 
     from benchmarks import jax_step
 
     if DEVICE.value == "gpu" and jax.default_backend() != "gpu":
         raise NoDevice
-    pairs = jax.device_put(pictures(size, batch))
+    pairs = jax.device_put(random_pairs(size, batch))
     state, vgg, step = jax_step.build(
         WIDTH.value, BLOCKS.value, PERCEPTUAL.value, PRECISION.value, pairs
     )
@@ -98,7 +100,7 @@ def jax_step(size: int, batch: int) -> Ready:
 
 
 def pytorch_step(size: int, batch: int) -> Ready:
-    """The same step in PyTorch."""
+    """Return the same step in PyTorch."""
     import torch
 
     from benchmarks import pytorch_step
@@ -130,8 +132,8 @@ def pytorch_step(size: int, batch: int) -> Ready:
 
 
 def tensorflow_step(size: int, batch: int) -> Ready:
-    """The same step in Keras on TensorFlow."""
-    from benchmarks import tensorflow_step  # before TensorFlow, which it keeps quiet
+    """Return the same step in Keras on TensorFlow."""
+    from benchmarks import tensorflow_step  # before TensorFlow, whose messages it turns off
 
     tf = tensorflow_step.tf
     if DEVICE.value == "gpu" and not tf.config.list_physical_devices("GPU"):
@@ -151,13 +153,13 @@ MAKERS = {"jax": jax_step, "pytorch": pytorch_step, "tensorflow": tensorflow_ste
 
 
 def measure(case: str) -> dict[str, Any]:
-    """Seconds, processor seconds and FLOPs of a step, and seconds before the second one."""
+    """Return seconds, processor seconds and FLOPs of a step, and seconds until the first."""
     framework, size, batch = case.split(":")
     start = time.perf_counter()
     try:
         ready = MAKERS[framework](int(size), int(batch))
     except NoDevice:
-        return {"absent": "finds no GPU"}
+        return {"absent": "found no GPU"}
     ready.run()
     ready.wait()
     first = time.perf_counter() - start
@@ -177,7 +179,7 @@ def measure(case: str) -> dict[str, Any]:
 
 
 def matmul_peak() -> dict[str, Any]:
-    """FLOP/s of a large matrix product in the networks' precision, the best of ten."""
+    """Return the best FLOP/s of ten large matrix products in the networks' precision."""
     import jax
     import jax.numpy as jnp
 
@@ -193,7 +195,7 @@ def matmul_peak() -> dict[str, Any]:
 
 
 def alone(case: str) -> dict[str, Any]:
-    """What a process of its own finds for the case."""
+    """Measure a case in a separate process."""
     command = [sys.executable, "-m", "benchmarks.step", f"--case={case}"]
     command += [f"--{f.name}={f.value}" for f in PASSED_ON if f.value is not None]
     platform = {"cpu": "cpu", "gpu": "cuda"}[DEVICE.value]
@@ -203,7 +205,7 @@ def alone(case: str) -> dict[str, Any]:
 
 
 def compare(size: str, batch: str, names: Sequence[str], peak: float) -> None:
-    """Lets the frameworks take turns, and prints what they need."""
+    """Measure the frameworks in turn and print their figures."""
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for _ in range(ROUNDS.value):
         for name in names:
@@ -225,7 +227,7 @@ def compare(size: str, batch: str, names: Sequence[str], peak: float) -> None:
 
 def _line(name: str, rounds: Sequence[dict[str, Any]], flops: float | None, peak: float) -> str:
     seconds, every = _median(rounds, "seconds"), [r["seconds"] for r in rounds]
-    line = f"  {name:10s} {seconds:.3f} s a step ({min(every):.3f} to {max(every):.3f})"
+    line = f"  {name:10s} {seconds:.3f} s per step ({min(every):.3f} to {max(every):.3f})"
     line += f", {_median(rounds, 'processor'):.3f} s of processors"
     line += f", first after {_median(rounds, 'first'):.0f} s"
     if flops:

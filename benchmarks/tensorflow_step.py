@@ -1,10 +1,11 @@
-"""The CineGAN step in Keras on TensorFlow, as the published notebook has it.
+"""The CineGAN step in Keras on TensorFlow, as in the published notebook.
 
 Same networks, losses and optimizers; Keras' own spectral normalisation; no tf.data. VGG19 has
 random weights: a benchmark reads no meaning from its features.
 """
 
 import os
+from typing import Any
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -15,14 +16,14 @@ from keras import layers
 
 
 def build_generator(width: int, blocks: int) -> keras.Model:
-    """The published generator."""
+    """Return the published generator."""
 
-    def block(x, channels, size=3, stride=1, spectral=False):
+    def block(x: Any, channels: int, size: int = 3, stride: int = 1, spectral: bool = False) -> Any:
         conv = layers.Conv2D(channels, size, stride, padding="same")
         x = (layers.SpectralNormalization(conv) if spectral else conv)(x)
         return layers.ReLU()(norm(x))
 
-    def up(x, skip, channels):
+    def up(x: Any, skip: Any, channels: int) -> Any:
         x = layers.Conv2D(4 * channels, 3, padding="same")(x)
         x = layers.Lambda(lambda t: tf.nn.depth_to_space(t, 2))(x)
         x = layers.ReLU()(norm(x))
@@ -47,7 +48,7 @@ def build_generator(width: int, blocks: int) -> keras.Model:
 
 
 def build_discriminator(width: int) -> keras.Model:
-    """One published discriminator, with its features."""
+    """Return the published discriminator, with its features."""
     pair = layers.Input((None, None, 6))
     x, features = pair, []
     for i, (channels, stride) in enumerate(((1, 2), (2, 2), (4, 2), (8, 1))):
@@ -60,18 +61,18 @@ def build_discriminator(width: int) -> keras.Model:
 
 
 def build_vgg() -> keras.Model:
-    """VGG19 to block4_conv2."""
+    """Return VGG19 up to block4_conv2."""
     whole = keras.applications.VGG19(include_top=False, weights=None, input_shape=(None, None, 3))
     return keras.Model(whole.input, whole.get_layer("block4_conv2").output)
 
 
-def norm(x):
-    """Instance normalisation."""
+def norm(x: Any) -> Any:
+    """Apply instance normalisation."""
     return layers.GroupNormalization(groups=-1, epsilon=1e-3)(x)
 
 
-def make_step(width: int, blocks: int, perceptual: float, precision: str):
-    """`step(photo, target)` on signed float32 [n, h, w, 3], which moves both; parameters."""
+def make_step(width: int, blocks: int, perceptual: float, precision: str) -> Any:
+    """Return `step(photo, target)` on signed float32 [n, h, w, 3] and the parameter count."""
     keras.config.set_dtype_policy({"f32": "float32", "bf16": "mixed_bfloat16"}[precision])
     generator, vgg = build_generator(width, blocks), build_vgg() if perceptual else None
     discriminators = {1: build_discriminator(width), 2: build_discriminator(width)}
@@ -81,11 +82,11 @@ def make_step(width: int, blocks: int, perceptual: float, precision: str):
     generator_adam = keras.optimizers.Adam(5e-5, beta_1=0.0, beta_2=0.9)
     discriminator_adam = keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9)
 
-    def features(images):
+    def features(images: Any) -> Any:
         return vgg((images[..., ::-1] + 1) * 127.5 - [103.939, 116.779, 123.68], training=False)
 
     @tf.function
-    def step(photo, target):
+    def step(photo: Any, target: Any) -> Any:
         with tf.GradientTape(persistent=True) as tape:
             fake = generator(photo, training=True)
             generator_loss = 0.0
@@ -118,6 +119,6 @@ def make_step(width: int, blocks: int, perceptual: float, precision: str):
     return step, sum(int(tf.size(variable)) for variable in moved)
 
 
-def mean_gap(a, b):
-    """Mean absolute difference."""
+def mean_gap(a: Any, b: Any) -> Any:
+    """Return the mean absolute difference."""
     return tf.reduce_mean(tf.abs(tf.cast(a, tf.float32) - tf.cast(b, tf.float32)))

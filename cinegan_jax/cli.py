@@ -1,33 +1,40 @@
 """The `cinegan` command. Heavy imports wait inside the subcommands."""
 
+import os
 from typing import Any
 
 import typer
 
 from cinegan_jax.collect.cli import collect_app
 from cinegan_jax.convert.cli import convert_app
-from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE, UserError
 from cinegan_jax.darkroom.cli import apply, looks, lut
-from cinegan_jax.evaluation.cli import compare, evaluate
+from cinegan_jax.evaluation.cli import compare_command, evaluate_command
 from cinegan_jax.inference.export_cli import export
-from cinegan_jax.preflight.cli import PASS_CONFIG_KEYS_ON, preflight
+from cinegan_jax.preflight.cli import preflight
 from cinegan_jax.prepare.cli import prepare
 from cinegan_jax.report.cli import report
 from cinegan_jax.sampling.cli import sample
+from cinegan_jax.training.cli import train_command
 from cinegan_jax.web.cli import serve
 
 USE, TRAIN = "Use a look", "Train one"
 
 
 class _Commands(typer.core.TyperGroup):
-    """Prints a UserError as its text alone and exits with code 2."""
+    """Group of commands that prints errors of the user and of the file system as one line."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except UserError as error:
             typer.echo(f"cinegan: {error}", err=True)
-            raise typer.Exit(2) from error
+            raise typer.Exit(error.exit_code) from error
+        except OSError as error:
+            if error.filename is None or not error.strerror:
+                raise
+            typer.echo(f"cinegan: {os.fspath(error.filename)!r}: {error.strerror}", err=True)
+            raise typer.Exit(USER_ERROR_EXIT_CODE) from error
 
 
 app = typer.Typer(
@@ -38,9 +45,10 @@ for command in (apply, serve, looks, lut, export):
 app.add_typer(collect_app, name="collect", rich_help_panel=TRAIN)
 app.command(rich_help_panel=TRAIN)(prepare)
 app.add_typer(convert_app, name="convert", rich_help_panel=TRAIN)
-app.command(rich_help_panel=TRAIN, context_settings=PASS_CONFIG_KEYS_ON)(preflight)
-app.command(rich_help_panel=TRAIN)(evaluate)
-app.command(rich_help_panel=TRAIN)(compare)
+app.command("train", rich_help_panel=TRAIN)(train_command)
+app.command(rich_help_panel=TRAIN)(preflight)
+app.command("evaluate", rich_help_panel=TRAIN)(evaluate_command)
+app.command("compare", rich_help_panel=TRAIN)(compare_command)
 app.command(rich_help_panel=TRAIN)(report)
 app.command(rich_help_panel=TRAIN)(sample)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train a small CineGAN on the embedded photographs and show what it learnt.
+# Train a small CineGAN on the embedded photographs and show the result.
 # Usage: bash launch/demo.sh [WORKDIR]     (default: demo)
 set -euo pipefail
 workdir=$(realpath -m "${1:-demo}")
@@ -9,4 +9,4 @@ make_environment
 run=(.venv/bin/python -m cinegan_jax.main --config=configs/cpu_demo.py "--workdir=$workdir")
 "${run[@]}"
 "${run[@]}" --mode=evaluate
-echo "The pictures: $workdir/before_after.png"
+echo "Before and after: $workdir/before_after.png"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by the other scripts: makes .venv beside the project and installs it there.
+# Sourced by the other scripts: create .venv in the project and install the project in it.
 # Usage: make_environment [EXTRA]     e.g. make_environment test
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -7,14 +7,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 find_python() {
   local candidate
   for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3; do
-    # Debian and Ubuntu ship ensurepip, which venv needs, apart.
+    # Debian and Ubuntu package ensurepip, which venv needs, separately.
     if [ -n "$candidate" ] && "$candidate" -c \
       'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       echo "$candidate"
       return
     fi
   done
-  echo "Python 3.11 or newer is needed, with its venv package; name it: PYTHON=/path/to/python" >&2
+  echo "error: no Python 3.11 or newer with its venv package; set PYTHON=/path/to/python" >&2
   return 1
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pass the tests. Usage: bash launch/test.sh [PYTEST ARGUMENTS]
+# Run the tests. Usage: bash launch/test.sh [PYTEST ARGUMENTS]
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 make_environment test

@@ -14,7 +14,7 @@ while true; do
   case $state in
     READY) exit 0 ;;
     FAILED | SUSPENDING | SUSPENDED | DELETING | PREEMPTED | TERMINATED | ABSENT)
-      echo "error: no machine came of the request; its state is $state" >&2
+      echo "error: the request gave no machine; its state is $state" >&2
       exit 1
       ;;
   esac

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Delete the machine and its queued resource; nothing costs afterwards.
+# Delete the machine and its queued resource; it costs nothing afterwards.
 # Usage: bash launch/tpu_delete.sh     (settings: launch/tpu_settings.sh)
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/tpu_settings.sh"

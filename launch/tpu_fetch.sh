@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Copy the run (checkpoints, metrics, pictures) to this computer.
+# Copy the run (checkpoints, metrics, images) to this computer.
 # Usage: bash launch/tpu_fetch.sh [FOLDER]     (default: the run's name under runs/)
 #        (settings: launch/tpu_settings.sh)
 set -euo pipefail

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Bring the project to all workers, as ~/cinegan, and install it there with the TPU extra.
-# A checkout on this computer travels as one commit with its history; an address is cloned.
+# Copy the project to ~/cinegan on all workers, and install it there with the TPU extra.
+# From a checkout on this computer, one commit with its history is copied; a URL is cloned.
 # Usage: bash launch/tpu_install.sh     (settings: launch/tpu_settings.sh)
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/tpu_settings.sh"
 need TPU_NAME ZONE REVISION
 
-# A bundle carries exactly what is committed, so the run knows the revision that made it.
+# A bundle has exactly what is committed, so the run can record its revision.
 pack_checkout() { # pack_checkout FILE
   local scratch
   [ -z "$(git -C "$REPOSITORY" status --porcelain --untracked-files=no)" ] ||
-    echo "warning: uncommitted changes in $REPOSITORY stay here" >&2
+    echo "warning: uncommitted changes in $REPOSITORY are not copied" >&2
   scratch=$(mktemp -d)
   git clone --quiet --shared --no-checkout "$REPOSITORY" "$scratch"
   git -C "$scratch" update-ref --no-deref HEAD "$(git -C "$REPOSITORY" rev-parse "$REVISION^{commit}")"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Follow what training prints. Ctrl-C ends the following, not the training. The first of several
-# workers prints progress; all print warnings and errors.
+# Follow the log of training. Ctrl-C stops following, not training. Of several workers, the first
+# logs progress; all log warnings and errors.
 # Usage: bash launch/tpu_logs.sh [WORKER]     a number (default 0) or all
 #        (settings: launch/tpu_settings.sh)
 set -euo pipefail

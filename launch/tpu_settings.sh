@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Sourced by the tpu_*.sh scripts: the settings of a run on a Cloud TPU VM, their checks, and the
-# gcloud commands that several scripts need. Written for bash 3.2 (macOS) too.
-# Settings are environment variables; the Google Cloud project is the one gcloud is set to.
+# gcloud commands that several scripts need. Runs in bash 3.2 (macOS) too.
+# Settings are environment variables; the Google Cloud project is the one that gcloud is set to.
 
-# The machine's TPU software fits its chip: https://cloud.google.com/tpu/docs/runtimes
+# Version of the TPU software for the chip: https://cloud.google.com/tpu/docs/runtimes
 default_runtime() {
   case $ACCELERATOR_TYPE in
     v6e-*) echo v2-alpha-tpuv6e ;;
@@ -14,15 +14,15 @@ default_runtime() {
 }
 
 PROJECT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-TPU_NAME=${TPU_NAME:-cinegan}                      # of the machine and of its queued resource
-ZONE=${ZONE:-}                                     # such as us-west4-a
-ACCELERATOR_TYPE=${ACCELERATOR_TYPE:-}             # such as v5litepod-8
+TPU_NAME=${TPU_NAME:-cinegan}                      # name of the machine and its queued resource
+ZONE=${ZONE:-}                                     # for example us-west4-a
+ACCELERATOR_TYPE=${ACCELERATOR_TYPE:-}             # for example v5litepod-8
 RUNTIME_VERSION=${RUNTIME_VERSION:-$(default_runtime)}
-CONFIG=${CONFIG:-}                                 # such as configs/tpu_v3_8.py
-WORKDIR=${WORKDIR:-}                               # gs://BUCKET/FOLDER, or a folder of the machine
-REPOSITORY=${REPOSITORY:-$PROJECT_ROOT}            # a checkout here, or an address to clone
-REVISION=${REVISION:-HEAD}                         # commit, branch or tag of it
-POLL_SECONDS=${POLL_SECONDS:-60}                   # between two looks at the machine
+CONFIG=${CONFIG:-}                                 # for example configs/tpu_v3_8.py
+WORKDIR=${WORKDIR:-}                               # gs://BUCKET/FOLDER, or a folder on the machine
+REPOSITORY=${REPOSITORY:-$PROJECT_ROOT}            # a local checkout, or a URL to clone
+REVISION=${REVISION:-HEAD}                         # its commit, branch or tag
+POLL_SECONDS=${POLL_SECONDS:-60}                   # between two checks of the machine
 
 export CLOUDSDK_CORE_DISABLE_PROMPTS=1
 
@@ -39,14 +39,14 @@ IN_A_BUCKET='gs://[a-z0-9][-._a-z0-9]+(/[^/[:space:]]+)+'
 
 check_workdir() {
   if [[ $ACCELERATOR_TYPE =~ ^(v[234]-8|v5p-8|(v5litepod|v6e)-[148])?$ ]]; then
-    check WORKDIR "$IN_A_BUCKET|[^:[:space:]]+" 'gs://BUCKET/FOLDER, or a folder of the machine'
+    check WORKDIR "$IN_A_BUCKET|[^:[:space:]]+" 'gs://BUCKET/FOLDER, or a folder on the machine'
   else
     check WORKDIR "$IN_A_BUCKET" \
       "gs://BUCKET/FOLDER, since the hosts of a $ACCELERATOR_TYPE share no disk"
   fi
 }
 
-find_revision() { # what a clone brings is found out on the worker
+find_revision() { # a URL is checked on the worker
   [ ! -d "$REPOSITORY" ] || git -C "$REPOSITORY" rev-parse --quiet --verify "$REVISION^{commit}" \
     >/dev/null || stop "REVISION is '$REVISION', but $REPOSITORY has no such commit"
 }
@@ -58,7 +58,7 @@ find_config() {
       "$(git -C "$REPOSITORY" ls-tree --name-only "$REVISION" configs/ | tr '\n' ' ')"
 }
 
-need() { # need NAME...: stop unless these settings are right
+need() { # need NAME...: exit with an error unless these settings are valid
   local name
   for name in "$@"; do
     case $name in
@@ -82,7 +82,7 @@ need() { # need NAME...: stop unless these settings are right
 
 say() { echo "$(date +%H:%M:%S) $*" >&2; }
 
-resource() { # resource VERB FLAG...: a command on the queued resource
+resource() { # resource VERB FLAG...: run a command on the queued resource
   gcloud compute tpus queued-resources "$1" "$TPU_NAME" "--zone=$ZONE" "${@:2}"
 }
 
@@ -90,8 +90,8 @@ on_workers() { # on_workers all|NUMBER COMMAND
   gcloud compute tpus tpu-vm ssh "$TPU_NAME" "--zone=$ZONE" "--worker=$1" "--command=$2"
 }
 
-# READY, ABSENT, or the state that the queued resource or, once ACTIVE, the machine is in; UNKNOWN
-# when gcloud cannot tell. A list is asked for, since an empty one is not an error.
+# Prints READY, ABSENT, or the state of the queued resource or, once that is ACTIVE, of the machine;
+# UNKNOWN if gcloud fails. It requests a list, since an empty list is not an error.
 machine_state() {
   local state
   state=$(gcloud compute tpus queued-resources list "--zone=$ZONE" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Start, or go on with, training on all workers; it keeps running when this computer leaves.
+# Start or continue training on all workers. It runs on when this computer disconnects.
 # Usage: bash launch/tpu_train.sh [FLAG...]     e.g. --config.data.path=gs://BUCKET/shards
 #        (settings: launch/tpu_settings.sh)
 set -euo pipefail
@@ -8,4 +8,4 @@ need TPU_NAME ZONE ACCELERATOR_TYPE CONFIG WORKDIR
 
 flags=$(printf ' %q' "--config=$CONFIG" "$@")
 on_workers all "env $(printf '%q' "WORKDIR=$WORKDIR") bash cinegan/launch/worker_start.sh$flags"
-echo "Training is started on $TPU_NAME. Follow it with: bash launch/tpu_logs.sh"
+echo "Training has started on $TPU_NAME. Follow it with: bash launch/tpu_logs.sh"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Run on a worker: install the project with the TPU extra, bringing Python where it is too old.
+# Run on a worker: install the project with the TPU extra, and a newer Python if needed.
 # Usage: bash launch/worker_install.sh
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-# TPU VM images may bring only Python 3.10. uv brings a newer one into the home folder,
-# without root and beside the system's own: https://docs.astral.sh/uv/reference/installer
-bring_python() {
+# TPU VM images may have only Python 3.10. uv installs a newer one in the home folder, without root
+# and separate from the system's: https://docs.astral.sh/uv/reference/installer
+install_python() {
   local uv=$HOME/.local/bin/uv
   if [ ! -x "$uv" ]; then
     curl --location --silent --show-error --fail https://astral.sh/uv/install.sh |
@@ -18,8 +18,8 @@ bring_python() {
 
 rm -f .venv/installed
 if [ ! -x .venv/bin/python ] && ! find_python >/dev/null 2>&1; then
-  PYTHON=$(bring_python)
+  PYTHON=$(install_python)
   export PYTHON # find_python tries it first
 fi
 make_environment tpu
-touch .venv/installed # tells worker_state.sh that nothing was cut short
+touch .venv/installed # worker_state.sh reads it: the installation is complete

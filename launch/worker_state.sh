@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run on a worker: print one line, "training: " and one of
-#   absent (not installed) | running | stopped (killed, or never started) | its exit code
+# Run on a worker: print one line, "training: " followed by
+#   absent (not installed) | running | stopped (killed or never started) | its exit code
 # Usage: bash launch/worker_state.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,4 +1,4 @@
-"""How far two trees of arrays are apart."""
+"""Differences between two trees of arrays."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 
-def largest_gap(one: Any, other: Any) -> float:
-    """The largest absolute difference over all leaves."""
-    gaps = jax.tree.map(lambda a, b: float(np.abs(np.float64(a) - b).max()), one, other)
+def largest_gap(first: Any, second: Any) -> float:
+    """Return the largest absolute difference over all leaves."""
+    gaps = jax.tree.map(lambda a, b: float(np.abs(np.float64(a) - b).max()), first, second)
     return max(jax.tree.leaves(gaps))

@@ -21,7 +21,7 @@ def saved_state(step: int) -> dict[str, Any]:
     params, state = ToyLatentFamily().init(jax.random.key(step), shapes)
     averaged, _ = ToyLatentFamily().init(jax.random.key(1000 + step), shapes)
     ema = {"generator": averaged["generator"]}
-    return {"step": jnp.int32(step), "params": dict(params), "family": state, "ema": ema}
+    return {"step": jnp.int32(step), "params": dict(params), "model_state": state, "ema": ema}
 
 
 def write_run(workdir: Path, **settings: Any) -> Path:

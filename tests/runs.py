@@ -81,7 +81,7 @@ TINY_OF_LATENTS: Mapping[str, Mapping[str, Any]] = {
     },
     "image_gan": {**_OF_LATENTS, FILE: "image_gan_64", "capacity": 2},
 }
-"""By family."""
+"""Settings of a tiny run of unconditional samples, by family."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,12 @@ FAMILIES.update(_TOYS)  # type: ignore[attr-defined]
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
-    ["cinegan_jax.main", *(f"cinegan_jax.training.{m}" for m in ("train", "evaluate", "dry_run"))]
+    [
+        "cinegan_jax.main",
+        "cinegan_jax.training.train",
+        "cinegan_jax.evaluation.evaluate",
+        "cinegan_jax.preflight.dry_run",
+    ]
 )
 
 
@@ -117,8 +122,8 @@ def write_pairs(folder: Path, rng: np.random.Generator, train: int = 40, test: i
         for side in ("input", "Look"):
             (folder / split / side).mkdir(parents=True)
             for number in range(count):
-                picture = Image.fromarray(rng.integers(0, 256, (36, 40, 3), np.uint8))
-                picture.save(folder / split / side / f"{number:03}.png")
+                image = Image.fromarray(rng.integers(0, 256, (36, 40, 3), np.uint8))
+                image.save(folder / split / side / f"{number:03}.png")
     return folder
 
 
@@ -154,7 +159,7 @@ class Started:
         flags: Sequence[str] = (),
         devices: int | None = None,
         environment: Mapping[str, str] | None = None,
-    ):
+    ) -> None:
         self._log = log or workdir.with_name(f"{workdir.name}.log")
         self._process = _forks.Process(
             target=_enter,
@@ -211,7 +216,7 @@ class Hosts:
         mode: str = "train",
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
-    ):
+    ) -> None:
         address, log = free_address(), log or workdir
         self.each = [
             Started(
@@ -286,7 +291,7 @@ def run_hosts_to_end(
     mode: str = "train",
     seconds: float = 120,
 ) -> str:
-    """What `Hosts` say that end well."""
+    """Run `Hosts` to a successful end and return their output."""
     hosts = Hosts(workdir, settings, count, devices, mode=mode)
     codes = hosts.exit_codes(seconds)
     assert codes == [0] * count, f"exit codes {codes}:\n{hosts.said()}"
@@ -294,7 +299,7 @@ def run_hosts_to_end(
 
 
 def run_to_end(workdir: Path, settings: Mapping[str, Any], *args: Any, **kwargs: Any) -> str:
-    """What a process (see `Started`) says that ends well."""
+    """Run a process (see `Started`) to a successful end and return its output."""
     started = Started(workdir, settings, *args, **kwargs)
     code = started.exit_code()
     assert code == 0, f"exit code {code}:\n{started.said}"

@@ -11,7 +11,7 @@ import runs
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 CONFIG = "--config=configs/cpu_demo.py"
 WORKDIR = "--workdir=nowhere"
@@ -114,7 +114,7 @@ def test_impossible_settings_stop_at_once(
     settings: dict[str, Any], named: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=named):
-        train(Run(runs.config_of({**runs.TINY, **settings})), tmp_path)
+        run_training(Run(runs.config_of({**runs.TINY, **settings})), tmp_path)
     assert runs.saved_steps(tmp_path) == []
 
 
@@ -122,7 +122,7 @@ def test_a_workdir_that_is_a_file_is_named(tmp_path: Path) -> None:
     taken = tmp_path / "notes.txt"
     taken.write_text("taken")
     with pytest.raises(UserError, match=r"notes\.txt"):
-        train(Run(runs.config_of(runs.TOY)), taken)
+        run_training(Run(runs.config_of(runs.TOY)), taken)
 
 
 def test_an_error_of_the_user_is_a_line_and_code_2(tmp_path: Path) -> None:

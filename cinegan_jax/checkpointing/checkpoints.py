@@ -17,21 +17,32 @@ import jax
 import orbax.checkpoint as ocp
 from absl import logging
 
+from cinegan_jax.checkpointing.arrays import (
+    abstract_arrays,
+    check_arrays,
+    describe_arrays,
+    read_arrays,
+    with_current_paths,
+)
 from cinegan_jax.checkpointing.recovery import recover, remove_unfinished
 from cinegan_jax.checkpointing.step_folder import (
-    abstract_arrays,
-    check_architecture,
-    describe_arrays,
     finished_steps,
     read_header,
+    seal_step,
     unfinished_folders,
-    write_manifest,
 )
+from cinegan_jax.config.run import OnDiskFull
 from cinegan_jax.core.errors import UserError, is_disk_full
+from cinegan_jax.core.renamed import with_current_names
 from cinegan_jax.core.storage import absolute
 
 BestMode = Literal["max", "min"]
-OnDiskFull = Literal["continue", "stop"]
+
+
+class LastSaveFailed(UserError):
+    """The state at the end of a run is not saved; a supervisor must keep the machine."""
+
+    exit_code = 4
 
 
 class DataIterator(Protocol):
@@ -45,7 +56,7 @@ class DataIterator(Protocol):
 
 
 class Restored(NamedTuple):
-    """What `Checkpoints.restore` found: the step, the state placed as asked, and its `meta`."""
+    """Result of `Checkpoints.restore`: the step, the state placed as asked, and its `meta`."""
 
     step: int
     state: Any
@@ -169,6 +180,27 @@ class Checkpoints:
                 self._manager.wait_until_finished()
             self._saving = None
 
+    def require_saved(self, step: int) -> None:
+        """Wait for the last save of a run and check that it is on disk.
+
+        Raises:
+          LastSaveFailed: it is not, whatever the reason; the cause is chained.
+        """
+        try:
+            self.wait()
+        except Exception as error:
+            raise self._last_save_failed(step) from error
+        if self._last_finished_step() != step:
+            raise self._last_save_failed(step)
+
+    def _last_save_failed(self, step: int) -> LastSaveFailed:
+        return LastSaveFailed(
+            f"the last checkpoint, of step {step}, could not be written to {self._folder}; the "
+            f"newest one there is of step {self._last_finished_step()}. Make the folder writable, "
+            "with free space, then start again to continue from there; if the folder is on this "
+            "machine, keep the machine until then"
+        )
+
     def restore(self, template: Any, data_iterator: DataIterator | None) -> Restored | None:
         """Restores the newest step, bit for bit, into fresh buffers; None in a new run.
 
@@ -186,14 +218,19 @@ class Checkpoints:
             return None
         folder = self._folder / str(step)
         header = read_header(folder)
-        check_architecture(header["arrays"], describe_arrays(template), folder)
-        items = {"state": ocp.args.StandardRestore(abstract_arrays(template))}
+        saved = header["arrays"]
+        present = with_current_paths(saved)
+        check_arrays(present, describe_arrays(template), folder)
+        items: dict[str, Any] = {}
+        if present == saved:
+            items["state"] = ocp.args.StandardRestore(abstract_arrays(template))
         if data_iterator is not None:
             items["data"] = ocp.args.JsonRestore()
-        restored = self._manager.restore(step, args=ocp.args.Composite(**items))
+        restored = self._manager.restore(step, args=ocp.args.Composite(**items)) if items else {}
         if data_iterator is not None:
             data_iterator.set_state(restored["data"]["position"])
-        return Restored(step, restored["state"], header["meta"])
+        state = restored["state"] if present == saved else read_arrays(folder, template)
+        return Restored(step, state, with_current_names(header["meta"]))
 
     def newest_where(self, accepts: Callable[[Mapping[str, Any]], bool]) -> int | None:
         """The newest step whose `meta` is accepted; None if there is none."""
@@ -288,7 +325,7 @@ class Checkpoints:
         """Writes the manifest, when every item is complete and before the folder's final name."""
         name = str(self._saving)
         unfinished = [f for f in unfinished_folders(self._folder) if f.name.startswith(name + ".")]
-        write_manifest(unfinished[0] if unfinished else self._folder / name)
+        seal_step(unfinished[0] if unfinished else self._folder / name)
 
 
 def _is_news(record: std_logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""Takes networks, without their optimizers, from the checkpoints of another run."""
+"""Restore the networks of another run, without its optimizers."""
 
 import operator
 import os
@@ -8,14 +8,14 @@ from typing import Any, Literal
 import orbax.checkpoint as ocp
 from etils import epath
 
-from cinegan_jax.checkpointing.recovery import newest_good_step
-from cinegan_jax.checkpointing.step_folder import (
-    abstract_arrays,
-    check_architecture,
+from cinegan_jax.checkpointing.arrays import (
+    check_arrays,
     describe_arrays,
-    finished_steps,
-    read_header,
+    read_arrays,
+    with_current_paths,
 )
+from cinegan_jax.checkpointing.recovery import newest_good_step
+from cinegan_jax.checkpointing.step_folder import finished_steps, read_header
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import absolute
 
@@ -30,7 +30,7 @@ def restore_networks(
     which: Which = "newest",
     optional: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Restores some top-level parts of a run's state, such as `params` and `ema`.
+    """Restore some top-level parts of a run's state, such as `params` and `ema`.
 
     The run's folder is only read: a damaged newest step is passed over with a warning.
 
@@ -51,23 +51,15 @@ def restore_networks(
         steps = [_chosen_step(checkpoints, steps, which)]
     folder = checkpoints / str(newest_good_step(checkpoints, steps))
     saved = read_header(folder)["arrays"]
-    wanted = _present(templates, saved, optional, folder)
+    present = with_current_paths(saved)
+    wanted = _present(templates, present, optional, folder)
     names = tuple(f"{name}/" for name in wanted)
-    check_architecture(
-        {path: array for path, array in saved.items() if f"{path}/".startswith(names)},
+    check_arrays(
+        {path: array for path, array in present.items() if f"{path}/".startswith(names)},
         describe_arrays(wanted),
         folder,
     )
-    item = abstract_arrays(wanted)
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        return checkpointer.restore(
-            folder / "state",
-            args=ocp.args.PyTreeRestore(
-                item=item,
-                restore_args=ocp.checkpoint_utils.construct_restore_args(item),
-                partial_restore=True,
-            ),
-        )
+    return read_arrays(folder, wanted)
 
 
 def _steps(checkpoints: epath.Path) -> list[int]:

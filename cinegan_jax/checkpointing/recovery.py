@@ -1,16 +1,13 @@
 """Finds the newest good checkpoint after a crash, and sets aside what is not good."""
 
 import time
-from collections.abc import Callable
 
-import jax
-import numpy as np
 from absl import logging
 from etils import epath
-from jax.experimental import multihost_utils
 
 from cinegan_jax.checkpointing.step_folder import find_damage, finished_steps, unfinished_folders
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.processes import on_first_process
 from cinegan_jax.core.storage import make_folder
 
 
@@ -33,7 +30,7 @@ def recover(checkpoints: epath.Path) -> None:
             good = newest_good_step(checkpoints, steps)
             _set_aside_damaged(checkpoints, [step for step in steps if step > good])
 
-    _on_first_process(make_and_set_aside)
+    on_first_process(make_and_set_aside)
 
 
 def newest_good_step(checkpoints: epath.Path, steps: list[int]) -> int:
@@ -81,19 +78,3 @@ def _set_aside_damaged(checkpoints: epath.Path, steps: list[int]) -> None:
             aside.rmtree()
         (checkpoints / str(step)).rename(aside)
         logging.warning("The damaged checkpoint of step %d is now %s.", step, aside)
-
-
-def _on_first_process(work: Callable[[], None]) -> None:
-    """Runs `work` on process 0; its UserError stops every process, so that none waits for ever."""
-    error = None
-    if jax.process_index() == 0:
-        try:
-            work()
-        except UserError as raised:
-            error = raised
-    if jax.process_count() > 1:
-        failed = multihost_utils.broadcast_one_to_all(np.bool_(error is not None))
-        if failed and error is None:
-            error = UserError("Process 0 could not open the checkpoints; its message says why.")
-    if error is not None:
-        raise error

@@ -1,1 +1,1 @@
-"""Small collections of pictures from the web: listed, downloaded and cleaned."""
+"""Small image collections from the web: list, download, clean."""

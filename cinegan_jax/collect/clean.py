@@ -1,12 +1,12 @@
-"""`cinegan collect clean`: sorts out pictures that would teach a network nothing good.
+"""`cinegan collect clean`: move images that are bad training data out of `pictures/`.
 
-Nothing is deleted: what is left out is moved from `pictures/` to `rejected/`, with the reason in
-`rejected.jsonl`, and comes back when other limits let it. May be left at any moment; pictures are
-looked at once, as `judged.jsonl` keeps what was seen.
+Nothing is deleted: a rejected image is moved to `rejected/`, `rejected.jsonl` gives the reason,
+and other limits bring it back. Cleaning may be stopped at any moment. Each image is judged once;
+`judged.jsonl` keeps the judgements.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,24 +14,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cinegan_jax.collect.collection import Collection, as_line, records
-from cinegan_jax.collect.duplicates import bits_between, repeated
-from cinegan_jax.collect.judgement import Judgement, judge
-from cinegan_jax.collect.progress import Show
+from cinegan_jax.collect.judging import Judgement, bits_between, judge, nearest_kept
+from cinegan_jax.collect.records import Collection, as_line, records
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.json_lines import JsonLines, read_json_lines
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.data.decode import is_photo
+from cinegan_jax.photos.kinds import is_photo
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a picture must be like to stay.
+class ImageLimits:
+    """Conditions for an image to stay.
 
     Attributes:
-      least_side: pixels of its shorter side.
-      least_chroma: see Judgement; below it a picture is grey.
-      distance: bits of the perceptual hash; pictures that differ in no more are near-duplicates.
+      least_side: minimum length of the shorter side, in pixels.
+      least_chroma: minimum chroma; see Judgement. Below it an image is grey.
+      distance: maximum number of differing bits in the perceptual hashes of near-duplicates.
     """
 
     least_side: int = 128
@@ -47,37 +45,39 @@ class Rejection(NamedTuple):
     reason: str
 
 
-class Cleaned(NamedTuple):
-    """The outcome: names of the pictures that stay, and what was left out."""
+class CleaningResult(NamedTuple):
+    """Names of the images that stay, and the rejections."""
 
     kept: Sequence[str]
     rejected: Sequence[Rejection]
 
 
-def clean(collection: Collection, limits: Limits, jobs: int, show: Show) -> Cleaned:
-    """Looks at all pictures, `jobs` at a time, and moves those that are left out, or let in again.
+def clean(
+    collection: Collection, limits: ImageLimits, jobs: int, show: Callable[[int, int], None]
+) -> CleaningResult:
+    """Judge all images in `jobs` threads, then move them between `pictures/` and `rejected/`.
 
-    What someone else put into `rejected/` stays there.
+    Images that someone else put into `rejected/` stay there.
 
     Raises:
-      UserError: there are no pictures, or two of one name.
+      UserError: there are no images, or two with the same name.
     """
-    places = _places(collection)
-    judgements = _judged(collection, places, jobs, show)
+    paths = _paths(collection)
+    judgements = _judgements(collection, paths, jobs, show)
     rejected = sorted(rejections(judgements, limits))
-    left_out = {rejection.file for rejection in rejected}
+    names = {rejection.file for rejection in rejected}
     collection.rejected.mkdir(exist_ok=True)
-    kept = sorted(places.keys() - left_out)
-    # In this order, what a kill leaves is among the pictures, or in the list of the rejected.
-    _move(kept, places, collection.pictures)
+    kept = sorted(paths.keys() - names)
+    # This order leaves each image in `pictures/` or in the list of rejections after a kill.
+    _move(kept, paths, collection.pictures)
     lines = (json.dumps(rejection._asdict()) + "\n" for rejection in rejected)
     write_whole(collection.rejections, "".join(lines))
-    _move(sorted(left_out), places, collection.rejected)
-    return Cleaned(kept, rejected)
+    _move(sorted(names), paths, collection.rejected)
+    return CleaningResult(kept, rejected)
 
 
-def rejections(judgements: Sequence[Judgement], limits: Limits) -> Iterator[Rejection]:
-    """What is left out and why. Of pictures that look alike the one with most pixels stays."""
+def rejections(judgements: Sequence[Judgement], limits: ImageLimits) -> Iterator[Rejection]:
+    """Yield the rejected images. Of near-duplicates the one with most pixels stays."""
     good = []
     for judgement in judgements:
         if rejection := _rejection(judgement, limits):
@@ -86,7 +86,7 @@ def rejections(judgements: Sequence[Judgement], limits: Limits) -> Iterator[Reje
             good.append(judgement)
     good.sort(key=lambda j: (-j.width * j.height, -j.bytes, j.file))
     hashes = np.array([int(j.likeness, 16) for j in good], np.uint64)
-    for one, index in zip(good, repeated(hashes, limits.distance), strict=True):
+    for one, index in zip(good, nearest_kept(hashes, limits.distance), strict=True):
         other = good[index]
         if other is not one:
             bits = bits_between(one.likeness, other.likeness)
@@ -94,7 +94,7 @@ def rejections(judgements: Sequence[Judgement], limits: Limits) -> Iterator[Reje
             yield Rejection(one.file, "near-duplicate", reason)
 
 
-def _rejection(judgement: Judgement, limits: Limits) -> Rejection | None:
+def _rejection(judgement: Judgement, limits: ImageLimits) -> Rejection | None:
     file, size = judgement.file, f"{judgement.width}x{judgement.height} pixels"
     if judgement.broken:
         return Rejection(file, "broken", judgement.broken)
@@ -106,51 +106,51 @@ def _rejection(judgement: Judgement, limits: Limits) -> Rejection | None:
     return None
 
 
-def _places(collection: Collection) -> dict[str, Path]:
-    """By name, the pictures, and those that were left out by an earlier cleaning."""
-    pictures = _pictures_in(collection.pictures)
+def _paths(collection: Collection) -> dict[str, Path]:
+    """Return by name the images of `pictures/`, and those that an earlier cleaning rejected."""
+    kept = _images_in(collection.pictures)
     ours = {line.get("file") for line in read_json_lines(collection.rejections)}
-    rejected = {n: path for n, path in _pictures_in(collection.rejected).items() if n in ours}
-    if both := sorted(pictures.keys() & rejected.keys()):
+    rejected = {n: path for n, path in _images_in(collection.rejected).items() if n in ours}
+    if both := sorted(kept.keys() & rejected.keys()):
         raise UserError(
-            f"{both[0]} lies in {collection.pictures} and in {collection.rejected}: remove one"
+            f"{both[0]} is in {collection.pictures} and in {collection.rejected}: remove one"
         )
-    if not pictures and not rejected:
+    if not kept and not rejected:
         raise UserError(
-            f"no pictures in {collection.pictures}: "
+            f"{collection.pictures} holds no images: run "
             f"`cinegan collect download {collection.folder}` first"
         )
-    return pictures | rejected
+    return kept | rejected
 
 
-def _pictures_in(folder: Path) -> dict[str, Path]:
+def _images_in(folder: Path) -> dict[str, Path]:
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     return {path.name: path for path in paths if is_photo(path) and path.is_file()}
 
 
-def _judged(
-    collection: Collection, places: dict[str, Path], jobs: int, show: Show
+def _judgements(
+    collection: Collection, paths: dict[str, Path], jobs: int, show: Callable[[int, int], None]
 ) -> list[Judgement]:
-    """Looks at the pictures that `judged.jsonl` has nothing on, and has it there."""
+    """Judge the images without a valid line in `judged.jsonl`, and record the judgements."""
     known = {judgement.file: judgement for judgement in records(collection.judged, Judgement)}
-    both = known.keys() & places.keys()
-    done = {name: known[name] for name in both if known[name].is_of(places[name])}
+    both = known.keys() & paths.keys()
+    done = {name: known[name] for name in both if known[name].is_of(paths[name])}
     lines = JsonLines(collection.judged)
     pool = ThreadPoolExecutor(jobs)
-    futures = [pool.submit(judge, path) for name, path in places.items() if name not in done]
+    futures = [pool.submit(judge, path) for name, path in paths.items() if name not in done]
     try:
         for future in as_completed(futures):
             judgement = future.result()
             lines.append(as_line(judgement))
             done[judgement.file] = judgement
-            show(len(done), len(places))
+            show(len(done), len(paths))
     finally:
         pool.shutdown(cancel_futures=True)
         lines.close()
     return list(done.values())
 
 
-def _move(names: Sequence[str], places: dict[str, Path], folder: Path) -> None:
+def _move(names: Sequence[str], paths: dict[str, Path], folder: Path) -> None:
     for name in names:
-        if places[name].parent != folder:
-            places[name].rename(folder / name)
+        if paths[name].parent != folder:
+            paths[name].rename(folder / name)

@@ -1,4 +1,4 @@
-"""Requests to servers: as robots.txt and rates allow, and never further than they may lead."""
+"""HTTP requests within robots.txt and the rate limits, with retries and guarded redirections."""
 
 import contextlib
 import email.utils
@@ -11,119 +11,138 @@ from typing import TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import (
-    HTTPError,
-    IncompleteRead,
-    ProtocolError,
-    ReadTimeoutError,
+from urllib3.exceptions import HTTPError, IncompleteRead, ProtocolError, ReadTimeoutError
+
+from cinegan_jax.collect.addresses import (
+    Failure,
+    RangeRefused,
+    TransientFailure,
+    host_of,
+    normalised,
+    refuse_private_target,
 )
+from cinegan_jax.collect.politeness import MAX_ROBOTS_BYTES, Politeness, RateLimit, Robots
 
-from cinegan_jax.collect import robots
-from cinegan_jax.collect.addresses import host_of, normalised
-from cinegan_jax.collect.failure import Failure, PartRefused, Passing
-from cinegan_jax.collect.gate import Gate
-from cinegan_jax.collect.manners import Manners
-from cinegan_jax.collect.neighbourhood import require_no_trespass
-
-REDIRECTS = 5
-"""That are followed for one address, as RFC 9309 has it for robots.txt."""
+MAX_REDIRECTS = 5
+"""Redirections followed per address; RFC 9309 asks for five for robots.txt."""
 _CHUNK = 2**16
-_PASSING_STATUSES = (408, 425, 429, 500, 502, 503, 504)
+_TRANSIENT_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 
 T = TypeVar("T")
 
 
 class Client:
-    """Sends requests with manners; for many threads."""
+    """Sends polite requests. Thread-safe."""
 
-    def __init__(self, manners: Manners, gate: Gate | None = None) -> None:
-        manners.check()
-        self.manners = manners
-        self._gate = gate or Gate(manners.delay)
-        self._robots = robots.Robots(self._read_robots, self._slow_down, manners.attempts)
+    def __init__(self, politeness: Politeness, rate_limit: RateLimit | None = None) -> None:
+        politeness.check()
+        self.politeness = politeness
+        self._rate_limit = rate_limit or RateLimit(politeness.delay)
+        self._robots = Robots(self._robots_txt, self._slow_down, politeness.attempts)
         self._session = requests.Session()
-        self._session.headers["User-Agent"] = manners.user_agent
+        self._session.headers["User-Agent"] = politeness.user_agent
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(manners.jobs, manners.jobs))
+            self._session.mount(scheme, HTTPAdapter(politeness.jobs, politeness.jobs))
         self._open: set[requests.Response] = set()
         self._lock = threading.Lock()
 
     def stop(self) -> None:
-        """Ends all requests and all waiting: what is under way raises Stopped or Passing."""
-        self._gate.stop()
+        """End all requests and waits: they raise Stopped or TransientFailure."""
+        self._rate_limit.stop()
         with self._lock:
             for response in self._open:
                 with contextlib.suppress(OSError, ValueError, RuntimeError):  # it has ended
                     response.raw.shutdown()
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._session.close()
 
-    def tried(self, work: Callable[[], T]) -> T:
-        """What `work` returns, tried again after passing failures.
+    def retried(self, work: Callable[[], T]) -> T:
+        """Return the result of `work`, repeated after transient failures.
 
-        In between the host that failed is left alone by all threads: for as long as it asks, or
-        else for the back-off.
+        Between attempts no thread asks the host that failed: for its Retry-After or the back-off.
 
         Raises:
-          Failure: the last one, or the host asks for more patience than there is.
-          Stopped: by `stop`.
+          Failure: the last attempt failed, or the host asks for a longer wait than `patience`.
+          Stopped: after `stop`.
         """
-        manners = self.manners
-        for attempt in range(1, manners.attempts):
+        for attempt in range(1, self.politeness.attempts):
             try:
                 return work()
-            except Passing as failure:
-                self._gate.require_open()
-                jitter = random.uniform(0.5, 1.5)  # so that many clients do not come back at once
-                pause = manners.back_off * 2 ** (attempt - 1) * jitter
+            except TransientFailure as failure:
+                self._rate_limit.require_running()
+                jitter = random.uniform(0.5, 1.5)  # many clients must not return together
+                pause = self.politeness.back_off * 2 ** (attempt - 1) * jitter
                 if failure.retry_after is not None:
                     pause = failure.retry_after
-                if pause > manners.patience:
+                if pause > self.politeness.patience:
                     raise Failure(
-                        f"{failure}; {failure.host} asks to be left alone for {pause:.0f} s, more "
-                        f"than --patience {manners.patience:.0f}"
+                        f"{failure}; {failure.host} asks for a wait of {pause:.0f} s, more than "
+                        f"--patience {self.politeness.patience:.0f}"
                     ) from failure
-                self._gate.pause(failure.host, pause)
+                self._rate_limit.pause(failure.host, pause)
         return work()
 
     @contextlib.contextmanager
     def get(
         self, address: str, origin: str, headers: Mapping[str, str]
     ) -> Iterator[requests.Response]:
-        """The response to a request, redirections followed and every step of them allowed.
+        """Yield the successful response to a GET request, after redirections.
+
+        The private-network guard, robots.txt and the rate limit hold for each redirection too.
 
         Args:
           address: in normal form.
-          origin: where the address comes from; see `require_no_trespass`.
-          headers: for the request.
+          origin: the address that led here; see `refuse_private_target`.
+          headers: extra request headers.
 
         Raises:
-          Failure: it is not allowed, not there, or leads nowhere. Passing, if that may pass;
-            PartRefused if there is no such part.
-          Stopped: by `stop`.
+          Failure: it is forbidden, missing or redirects too often; TransientFailure if that may
+            pass; RangeRefused if the server does not have the requested range.
+          Stopped: after `stop`.
         """
         with self._followed(address, origin, headers, self._robots.require_allowed) as response:
             _require_success(response)
             yield response
 
     def chunks(self, response: requests.Response) -> Iterator[bytes]:
-        """The body as it comes in, content codings undone.
+        """Yield the body as it arrives, with content encodings such as gzip decoded.
 
         Raises:
-          Passing: it breaks off, stalls, or takes longer than an attempt may.
-          Stopped: by `stop`.
+          TransientFailure: it breaks off, stalls, or exceeds `attempt_timeout`.
+          Stopped: after `stop`.
         """
-        end = time.monotonic() + self.manners.attempt_timeout
+        end = time.monotonic() + self.politeness.attempt_timeout
         host = host_of(response.url)
-        with self._told_of(host):
+        with self._network_errors(host):
             while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 yield chunk
-                self._gate.require_open()
+                self._rate_limit.require_running()
                 if time.monotonic() > end:
-                    raise Passing(f"not done within {self.manners.attempt_timeout:.0f} s", host)
-        self._gate.require_open()  # what `stop` cuts short can look like an end
+                    limit = self.politeness.attempt_timeout
+                    raise TransientFailure(f"unfinished after {limit:.0f} s", host)
+        self._rate_limit.require_running()  # `stop` may have cut it short, which looks like an end
+
+    def _robots_txt(self, address: str) -> bytes | None:
+        with self._followed(address, address, {}, lambda _: None) as response:
+            if 400 <= response.status_code < 500 and response.status_code != 429:
+                return None
+            _require_success(response)
+            content = bytearray()
+            for chunk in self.chunks(response):
+                content += chunk
+                if len(content) >= MAX_ROBOTS_BYTES:
+                    break
+            return bytes(content[:MAX_ROBOTS_BYTES])
+
+    def _slow_down(self, host: str, delay: float) -> None:
+        if delay > self.politeness.patience:
+            raise Failure(
+                f"robots.txt of the host asks for {delay:.0f} s between requests, more than "
+                f"--patience {self.politeness.patience:.0f}"
+            )
+        self._rate_limit.slow_down(host, delay)
 
     @contextlib.contextmanager
     def _followed(
@@ -133,34 +152,30 @@ class Client:
         headers: Mapping[str, str],
         require_allowed: Callable[[str], None],
     ) -> Iterator[requests.Response]:
-        for _ in range(REDIRECTS + 1):
-            require_no_trespass(origin, address)
+        for _ in range(MAX_REDIRECTS + 1):
+            refuse_private_target(origin, address)
             require_allowed(address)
             with self._sent(address, headers) as response:
-                target = self._target(response)
+                try:
+                    target = self._session.get_redirect_target(response)
+                except UnicodeError as error:
+                    raise Failure("redirected to what is not an address") from error
                 if target is None:
                     yield response
                     return
                 address = normalised(target, address)
-        raise Failure(f"redirected more than {REDIRECTS} times")
-
-    def _target(self, response: requests.Response) -> str | None:
-        """Where a response redirects to, if it does."""
-        try:
-            return self._session.get_redirect_target(response)
-        except UnicodeError as error:
-            raise Failure("redirected to what is no address") from error
+        raise Failure(f"redirected more than {MAX_REDIRECTS} times")
 
     @contextlib.contextmanager
     def _sent(self, address: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
         host = host_of(address)
-        self._gate.enter(host)
-        timeout = (self.manners.connect_timeout, self.manners.read_timeout)
+        self._rate_limit.enter(host)
+        timeout = (self.politeness.connect_timeout, self.politeness.read_timeout)
         session = self._session
-        with self._told_of(host):
+        with self._network_errors(host):
             request = session.prepare_request(requests.Request("GET", address, headers))
             settings = session.merge_environment_settings(address, {}, True, None, None)
-            # Session.send would read the bodies of redirections, however long they are.
+            # Session.send would keep cookies and read whole bodies of redirections.
             response = session.get_adapter(address).send(request, timeout=timeout, **settings)
         with self._lock:
             self._open.add(response)
@@ -172,50 +187,30 @@ class Client:
             response.close()
 
     @contextlib.contextmanager
-    def _told_of(self, host: str) -> Iterator[None]:
-        """Makes a Passing of what the network does, or Stopped if that was `stop`."""
+    def _network_errors(self, host: str) -> Iterator[None]:
+        """Turn network errors into TransientFailure, or into Stopped after `stop`."""
         try:
             yield
         except (requests.RequestException, HTTPError) as error:
-            self._gate.require_open()
-            raise Passing(f"{host}: {_reason(error)}", host) from error
-
-    def _read_robots(self, file: str) -> bytes | None:
-        with self._followed(file, file, {}, lambda address: None) as response:
-            if 400 <= response.status_code < 500 and response.status_code != 429:
-                return None
-            _require_success(response)
-            content = bytearray()
-            for chunk in self.chunks(response):
-                content += chunk
-                if len(content) >= robots.LARGEST:
-                    break
-            return bytes(content[: robots.LARGEST])
-
-    def _slow_down(self, address: str, delay: float) -> None:
-        if delay > self.manners.patience:
-            raise Failure(
-                f"robots.txt of the host asks for {delay:.0f} s between requests, more than "
-                f"--patience {self.manners.patience:.0f}"
-            )
-        self._gate.slow_down(host_of(address), delay)
+            self._rate_limit.require_running()
+            raise TransientFailure(f"{host}: {_reason(error)}", host) from error
 
 
 def _require_success(response: requests.Response) -> None:
-    status = response.status_code
+    status, host = response.status_code, host_of(response.url)
     if status in (200, 206):
         return
     phrase = http.HTTPStatus(status).phrase if status in set(http.HTTPStatus) else ""
     reason = f"HTTP status {status} {phrase}".rstrip()
     if status == requests.codes.requested_range_not_satisfiable:
-        raise PartRefused(reason, host_of(response.url))
-    if status in _PASSING_STATUSES:
-        raise Passing(reason, host_of(response.url), _retry_after(response))
+        raise RangeRefused(reason, host)
+    if status in _TRANSIENT_STATUSES:
+        raise TransientFailure(reason, host, _retry_after(response))
     raise Failure(reason)
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Seconds that the server asks to wait, from a number or a date (RFC 9110, 10.2.3)."""
+    """Return the Retry-After seconds, from a number or a date (RFC 9110, 10.2.3)."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)
@@ -232,7 +227,7 @@ def _reason(error: Exception) -> str:
         case requests.Timeout() | ReadTimeoutError():
             return "no answer in time"
         case requests.exceptions.SSLError():
-            return f"no safe connection: {error}"
+            return f"no secure connection: {error}"
         case ProtocolError() | IncompleteRead():
             return "the connection broke off"
     return f"no connection: {error}"

@@ -1,38 +1,58 @@
-"""Check a command line's `--config=FILE --config.KEY=VALUE` before Absl parses it."""
+"""The command line's `--config=SOURCE --config.KEY=VALUE`, before Absl parses it.
+
+Absl reads configs from Python files alone, and passes what follows a colon to their `get_config`:
+so `--config=film` becomes `--config=FILE:film` with the file of this module.
+"""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+import ml_collections
+
+from cinegan_jax.config.load import load_config
 from cinegan_jax.config.nearest import unknown_key
 from cinegan_jax.config.overrides import flat_keys
 from cinegan_jax.config.schema import ROOT
-from cinegan_jax.config.sources import read_config_file, shipped_folder
 from cinegan_jax.core.errors import UserError
 
 
-def explain(argv: Sequence[str]) -> str:
-    """Return what is wrong with the config file and keys that a command line names.
+def get_config(source: str) -> ml_collections.ConfigDict:
+    """Return the config of a shipped name, a Python file or a config.json, for Absl."""
+    return load_config(source)
 
-    Returns:
-      one line for the file or for each unknown key; empty if all exist or no file is named.
+
+def with_config_file(argv: Sequence[str]) -> list[str]:
+    """Return a command line whose `--config` Absl can read, once its config and keys are known.
+
+    Raises:
+      UserError: there is no such config or key; one line for each key.
     """
     given = list(_flags(argv[1:]))
-    files = [value for name, value in given if name == "config"]
-    if not files:
-        return ""
-    if not Path(files[-1]).is_file():
-        return f"no config file {files[-1]!r}; those of the package are in {shipped_folder()}"
-    try:
-        config = read_config_file(Path(files[-1]))
-    except UserError as error:
-        return str(error)
-    valid = [key for key, _ in flat_keys(config.to_dict())]
+    sources = [value for name, value in given if name == "config" and value]
+    if not sources:
+        return list(argv)
+    valid = [key for key, _ in flat_keys(load_config(sources[-1]).to_dict())]
     keys = [name.removeprefix(ROOT) for name, _ in given if name.startswith(ROOT)]
-    return "\n".join(unknown_key(key, valid) for key in keys if key not in valid)
+    wrong = [unknown_key(key, valid) for key in keys if key not in valid]
+    if wrong:
+        raise UserError("\n".join(wrong))
+    return [argv[0], *_read_by_absl(argv[1:])]
+
+
+def _read_by_absl(arguments: Sequence[str]) -> Iterator[str]:
+    previous = ""
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if name in ("--config", "-config") and equals:
+            yield f"{name}={__file__}:{value}"
+        elif previous in ("--config", "-config"):
+            yield f"{__file__}:{argument}"
+        else:
+            yield argument
+        previous = argument
 
 
 def _flags(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(name, value) of each flag: `--name=value`, `--name value`, `--noname`, with - or --."""
+    """Yield (name, value) of each flag: `--name=value`, `--name value`, `--noname`, - or --."""
     for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if argument.startswith("-"):
             name, equals, value = argument.lstrip("-").partition("=")

@@ -11,8 +11,6 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-import ml_collections
-
 ROOT = "config."
 """The prefix of keys in messages, as on the command line."""
 
@@ -72,7 +70,7 @@ class Key(NamedTuple):
 
 
 class _Description(NamedTuple):
-    """What a field's metadata holds."""
+    """Metadata of a field: its meaning and the limits of its value."""
 
     meaning: str
     limits: KeyLimits
@@ -168,19 +166,6 @@ def sections_of(values: Section) -> dict[str, Section]:
     names = [field.name for field in dataclasses.fields(values)]
     found = {name: getattr(values, name) for name in names}
     return {name: value for name, value in found.items() if isinstance(value, Section)}
-
-
-def to_config_dict(values: Section) -> ml_collections.ConfigDict:
-    """Return a section, and those within it, as a ConfigDict."""
-    config = ml_collections.ConfigDict()
-    for each in keys_of(type(values)):
-        value = getattr(values, each.name)
-        config[each.name] = (
-            ml_collections.ConfigDict(dict(value)) if isinstance(value, Mapping) else value
-        )
-    for name, inner in sections_of(values).items():
-        config[name] = to_config_dict(inner)
-    return config
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
-"""The weights of FID's Inception from pytorch-fid's file, as a safetensors file.
+"""Convert pytorch-fid's weights of the Inception network for FID to a safetensors file.
 
 Batch norm is folded into the convolutions, in float64. The classifier is left out. The metadata
-name the source and its SHA-256.
+record the source and its SHA-256.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import numpy as np
 
 from cinegan_jax.convert.source_files import digests_of_known, read_state_dict
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.nets.inception import FORMAT, FORMAT_VERSION, NETWORK, weight_shapes
+from cinegan_jax.nets.inception import INCEPTION_FORMAT, inception_shapes
 from cinegan_jax.nets.weights_file import check_shapes, write_weights
 
 SHA256_PREFIX = "6726825d"
@@ -26,12 +26,12 @@ def convert_inception(source: Path, output: Path, *, allow_unknown: bool = False
 
     Args:
         source: `pt_inception-2015-12-05-6726825d.pth`.
-        output: replaced whole, or left as it was if anything fails.
-        allow_unknown: also take a file of the same layout with another checksum.
+        output: written atomically; not changed if anything fails.
+        allow_unknown: also accept a file of the same layout with another checksum.
 
     Raises:
-        UserError: no such file, another checksum, a damaged or foreign file, or torch is needed
-            and not installed.
+        UserError: the file is missing, damaged, of another kind or with another checksum, or torch
+            is not installed.
     """
     sha256 = digests_of_known(
         source,
@@ -41,24 +41,24 @@ def convert_inception(source: Path, output: Path, *, allow_unknown: bool = False
     ).sha256
     state = read_state_dict(source, _SOURCE)
     _check_classes(state, source)
-    check_shapes(state, _torch_shapes(), NETWORK, source)
+    check_shapes(state, _torch_shapes(), "Inception", source)
     metadata = {"source": source.name, "source_sha256": sha256}
-    write_weights(output, _fold_batch_norm(state), (FORMAT, FORMAT_VERSION), metadata)
+    write_weights(output, _fold_batch_norm(state), INCEPTION_FORMAT, metadata)
 
 
 def _check_classes(state: Mapping[str, np.ndarray], source: Path) -> None:
-    """Torchvision's Inception has the same convolutions, but other weights and 1000 classes."""
+    """Refuse torchvision's Inception, which has the same layers, but 1000 classes."""
     classifier = state.get("fc.weight")
     found = "no classifier" if classifier is None else f"a classifier of shape {classifier.shape}"
     if classifier is None or classifier.shape != CLASSIFIER:
         raise UserError(
-            f"{source} has {found}, and the Inception of FID one of {CLASSIFIER}. Scores by "
-            f"another network, such as torchvision's with 1000 classes, are no FID; take {_SOURCE}."
+            f"{source} has {found}, but the Inception of FID has one of {CLASSIFIER}. Scores of "
+            f"another network, such as torchvision's with 1000 classes, are not FID; use {_SOURCE}."
         )
 
 
 def _fold_batch_norm(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Kernels [h, w, in, out] and biases [out] in float64, by the network's paths."""
+    """Return kernels [h, w, in, out] and biases [out] in float64, by the network's paths."""
     arrays = {}
     for path in _layers():
         kernel, scale, bias, mean, variance = (
@@ -79,16 +79,16 @@ def _torch_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def _layers() -> dict[str, tuple[int, ...]]:
-    """The shape of each convolution's kernel, by the convolution's path."""
+    """Return the shape of each convolution's kernel, by the convolution's path."""
     return {
         path.removesuffix("/kernel"): shape
-        for path, shape in weight_shapes().items()
+        for path, shape in inception_shapes().items()
         if path.endswith("/kernel")
     }
 
 
 def _names(path: str) -> list[str]:
-    """What PyTorch calls the kernel of a convolution, and its batch norm's four arrays."""
+    """Return PyTorch's names of a convolution's kernel and of its batch norm's four arrays."""
     layer = path.replace("/", ".")
     norms = ("weight", "bias", "running_mean", "running_var")
     return [f"{layer}.conv.weight", *(f"{layer}.bn.{norm}" for norm in norms)]

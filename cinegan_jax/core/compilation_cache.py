@@ -1,4 +1,4 @@
-"""Compiled programs are kept on disk, so that a process that starts again does not compile."""
+"""Caches of compiled programs on disk, so that a restarted process need not compile again."""
 
 import os
 from pathlib import Path
@@ -7,27 +7,28 @@ import jax
 
 from cinegan_jax.core.storage import is_remote
 
-FOLDER = "compilation_cache"
-"""Of a run's programs, in its workdir."""
+_FOLDER = "compilation_cache"
+"""Folder of a run's programs in its workdir."""
 RUN_BYTES = 2 * 2**30
-"""Of a run's local cache; what was used longest ago is deleted first."""
+"""Maximum size of a run's local cache; the least recently used programs are deleted."""
 USER_BYTES = 2**28
-"""Of the user's cache."""
+"""Maximum size of the user's cache."""
 
 
 def keep_compilations(workdir: os.PathLike[str]) -> None:
-    """Makes processes look programs up in `WORKDIR/compilation_cache`, and the first one add to it.
+    """Use the compilation cache `WORKDIR/compilation_cache`; only the first process adds to it.
 
-    A cache that is already set, by JAX_COMPILATION_CACHE_DIR say, is left as it is;
-    JAX_ENABLE_COMPILATION_CACHE=0 keeps none. Only programs that took a second or more to compile
-    are kept (JAX's default). In a bucket the cache has no bound: JAX's needs locks on files.
+    A cache that is already set, for example by JAX_COMPILATION_CACHE_DIR, is kept;
+    JAX_ENABLE_COMPILATION_CACHE=0 disables caching. Only programs that took a second or more to
+    compile are stored (JAX's default). A cache in a bucket has no maximum size, because JAX would
+    need file locks for it.
     """
     if _is_set():
         return
-    folder = os.path.join(workdir, FOLDER)
+    folder = os.path.join(workdir, _FOLDER)
     if is_remote(folder):
         jax.config.update("jax_compilation_cache_dir", folder)
-        # XLA writes this cache of GPU kernels itself, and only to local folders.
+        # XLA itself writes this cache of GPU kernels, and only to local folders.
         jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
         return
     _use(Path(folder), RUN_BYTES)
@@ -36,19 +37,19 @@ def keep_compilations(workdir: os.PathLike[str]) -> None:
 
 
 def keep_compilations_for_user() -> None:
-    """Keeps programs in `~/.cache/cinegan/compilations`, for commands that are started often.
+    """Use the compilation cache `~/.cache/cinegan/compilations`, for commands that start often.
 
-    Every program is kept, however short its compilation was. XDG_CACHE_HOME moves the folder. As in
-    `keep_compilations`, a cache that is already set is left as it is. Where the folder cannot be
-    written, as in a read-only home, there is no cache.
+    Every program is stored, however fast it compiles. XDG_CACHE_HOME moves the folder. A cache that
+    is already set is kept. If the folder cannot be written, as in a read-only home, nothing is
+    cached.
     """
     if _is_set():
         return
     try:
         folder = user_folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # programs in it are trusted
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # its programs are trusted
         _drop_unfinished(folder)
-    except (OSError, RuntimeError):  # RuntimeError: no home
+    except (OSError, RuntimeError):  # RuntimeError: no home folder
         return
     if os.access(folder, os.W_OK):
         _use(folder, USER_BYTES)
@@ -56,10 +57,10 @@ def keep_compilations_for_user() -> None:
 
 
 def user_folder() -> Path:
-    """Where `keep_compilations_for_user` keeps programs.
+    """Return the folder of `keep_compilations_for_user`.
 
     Raises:
-      RuntimeError: the user has no home.
+      RuntimeError: the user has no home folder.
     """
     caches = os.environ.get("XDG_CACHE_HOME", "")
     root = Path(caches) if os.path.isabs(caches) else Path.home() / ".cache"
@@ -77,9 +78,9 @@ def _use(folder: Path, most_bytes: int) -> None:
 
 
 def _drop_unfinished(folder: Path) -> None:
-    """Deletes programs whose writing was killed; JAX would neither read nor replace them.
+    """Delete partly written programs, which JAX would neither read nor replace.
 
-    JAX writes a program's time of use after the program itself.
+    JAX writes the file of a program's last use after the program itself.
     """
     for program in folder.glob("*-cache"):
         if not program.with_name(program.name.removesuffix("-cache") + "-atime").exists():

@@ -1,4 +1,4 @@
-"""Errors that a user reads, and the recognition of a full disk in errors of any library."""
+"""Errors for the user, and recognition of a full disk in errors of any library."""
 
 import errno
 from collections.abc import Iterator
@@ -8,18 +8,17 @@ USER_ERROR_EXIT_CODE = 2
 
 
 class UserError(Exception):
-    """Something the user can mend.
+    """A mistake that the user can fix.
 
-    The text names the file or key, shows both values and says what to do.
-
-    Entry points print the text alone, without a traceback, and exit with `exit_code`.
+    The message names the file or key, shows both values and says what to do. Entry points print the
+    message alone, without a traceback, and exit with `exit_code`.
     """
 
     exit_code: ClassVar[int] = USER_ERROR_EXIT_CODE
 
 
 def how_to_install(extra: str) -> str:
-    """What to do where a package of one of the project's extras is missing."""
+    """Return the advice for a missing package of one of the project's extras."""
     return f"pip install '.[{extra}]' in the project's folder"
 
 
@@ -29,7 +28,7 @@ _FULL_TEXTS = ("ENOSPC", "EDQUOT", "No space left on device", "Disk quota exceed
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """True if `error`, or any error it wraps or was raised from, says that no space is left."""
+    """Return whether `error`, or an error in its chain or group, reports a full disk."""
     return any(
         (isinstance(e, OSError) and e.errno in _FULL) or any(t in str(e) for t in _FULL_TEXTS)
         for e in _chain(error, set())

@@ -1,4 +1,7 @@
-"""Files of one JSON object a line that grow by appending, and may end in a line cut short."""
+"""Files of JSON objects, one per line, that grow by appending and survive killed writers.
+
+The last line of such a file may be cut short; readers skip it, and the next writer removes it.
+"""
 
 import errno
 import json
@@ -8,12 +11,19 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from absl import logging
+
+from cinegan_jax.core.storage import write_whole
+
 
 class JsonLines:
-    """Appends records to a local file.
+    """Append records to a local file.
 
-    A record is with the operating system before `append` returns, so that a killed process loses
-    none; a line that was cut short before is removed at the first append.
+    A record has been passed to the operating system when `append` returns, so that a killed process
+    loses none. The first append removes a last line that was cut short.
+
+    Args:
+      path: of the file; the first append makes it if needed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -21,14 +31,14 @@ class JsonLines:
         self._file: FileIO | None = None
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Writes the whole line, or nothing.
+        """Append a record as one whole line, or nothing.
 
         Raises:
-          OSError: it cannot be written, as on a full disk; the file is as it was before.
+          OSError: the line cannot be written, for example on a full disk; the file is unchanged.
         """
         if self._file is None:
             self._file = self.path.open("a+b", buffering=0)
-            _cut_torn_line(self._file)
+            _remove_partial_line(self._file)
         line = (json.dumps(record) + "\n").encode()
         end = self._file.seek(0, os.SEEK_END)
         try:
@@ -39,16 +49,16 @@ class JsonLines:
             raise
 
     def close(self) -> None:
-        """Closes the file; another record opens it again."""
+        """Close the file; the next `append` opens it again."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of a file, none if it is missing.
+    """Yield the records of a file, none if it is missing.
 
-    Lines that are no record, and a last one that was cut short, are passed over.
+    Lines that are not JSON objects, and a last line without an end, are skipped.
     """
     if not path.exists():
         return
@@ -62,8 +72,39 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
                 yield record
 
 
-def _cut_torn_line(file: FileIO) -> None:
-    """Removes what follows the last line's end."""
+def drop_after(path: Path, step: int) -> None:
+    """Remove the records of later steps from a file whose records have the key `step`.
+
+    Lines without a step, such as one that was cut short, are removed with a warning. Other lines
+    are kept byte for byte. The file is replaced atomically; a missing file stays missing. Close a
+    `JsonLines` of this path before.
+
+    Args:
+      path: of the file.
+      step: the last step to keep.
+
+    Raises:
+      OSError: the file cannot be replaced; it is unchanged.
+    """
+    if not path.exists():
+        return
+    before = path.read_bytes()
+    kept = [line for line in before.splitlines() if _is_within(line, step, path)]
+    after = b"".join(line + b"\n" for line in kept)
+    if after != before:
+        write_whole(path, after)
+
+
+def _is_within(line: bytes, step: int, path: Path) -> bool:
+    try:
+        return bool(json.loads(line)["step"] <= step)
+    except (ValueError, KeyError, TypeError):
+        logging.warning("Dropped a broken line from %s: %r.", path, line[:80])
+        return False
+
+
+def _remove_partial_line(file: FileIO) -> None:
+    """Truncate a file after the end of its last whole line."""
     size = end = file.seek(0, os.SEEK_END)
     while end:
         start = max(0, end - 2**16)

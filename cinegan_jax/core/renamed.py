@@ -1,4 +1,4 @@
-"""Names that versions before 0.2 wrote into workdirs, and their present ones.
+"""Names in workdirs of versions before 0.2, and their present names.
 
 Records, configs and checkpoints of older runs are read through this table, so that no other code
 knows the old names.
@@ -12,7 +12,7 @@ _NAMES: Mapping[str, str] = {
     r"critics?_(overpowers|misled|updates|full|half)": r"discriminator_\1",
     r"(loss|gradient_norm)_critics(_\w+)?": r"\1_discriminator\2",
     r"critics(/.*)?": r"discriminator\1",
-    r"pictures(_per_second\w*)": r"images\1",
+    r"pictures(_per_second(?:_per_device)?)?": r"images\1",
 }
 _ARRAYS: Mapping[str, str] = {"family": "model_state"}
 

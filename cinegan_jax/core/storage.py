@@ -1,8 +1,8 @@
-"""Paths that may lie in a Google Cloud Storage bucket: `gs://BUCKET/FOLDER` beside local ones.
+"""Local paths and paths in Google Cloud Storage buckets, `gs://BUCKET/FOLDER`.
 
-An object there is written whole or not at all and cannot be appended to; there are no folders but
-in names, and renaming one copies every object. Paths go through etils.epath, which reaches buckets
-with gcsfs; nothing of that is imported for local paths.
+An object in a bucket is written whole or not at all and cannot be appended to. Folders exist only
+as parts of names, and renaming one copies every object. Paths go through etils.epath, which uses
+gcsfs for buckets; nothing of that is imported for local paths.
 """
 
 import contextlib
@@ -18,27 +18,30 @@ from etils import epath
 
 from cinegan_jax.core.errors import UserError, how_to_install
 
-# One way to a bucket, whatever else is installed: no TensorFlow, no gRPC of kinds of buckets.
+# Always use plain gcsfs: not TensorFlow if installed, and no gRPC for hierarchical buckets.
 os.environ.setdefault("EPATH_USE_TF", "false")
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
 
 AnyPath: TypeAlias = epath.Path | Path
 
 _SCHEME = "gs://"
-_NEEDED = ("gcsfs", "google.cloud.storage")  # of epath, of Orbax
+_NEEDED = ("gcsfs", "google.cloud.storage")  # for epath, for Orbax
 _REFUSALS = (401, 403)
+_NO_NAMES = ("", ".", "..")
 
 
 def open_path(path: str | os.PathLike[str]) -> epath.Path:
-    """A path as the user gave it, local or in a bucket.
+    """Return a user's path, local or in a bucket, after checking that it can be used.
 
     Raises:
-      UserError: it lies in another kind of storage, or in a bucket and the packages for that are
-        missing, or this machine's account may not read there.
+      UserError: the path is in another kind of storage, or in a bucket for which packages are
+        missing or which this machine's account may not read.
     """
     scheme, separator, _ = os.fspath(path).partition(":/")
     if separator and not is_remote(path):
         raise UserError(f"{path}: {scheme}:/ cannot be read; give a local path or gs://BUCKET/...")
+    if os.fspath(path).rstrip("/") + "//" == _SCHEME:
+        raise UserError(f"{path} names no bucket: give gs://BUCKET/FOLDER")
     opened = epath.Path(path)
     if is_remote(opened):
         _require_packages(opened)
@@ -47,20 +50,31 @@ def open_path(path: str | os.PathLike[str]) -> epath.Path:
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
-    """Whether the path lies in a bucket."""
+    """Return whether a path is in a bucket."""
     return os.fspath(path).startswith(_SCHEME)
 
 
 def absolute(path: str | os.PathLike[str]) -> epath.Path:
-    """The path from its root; one in a bucket always is."""
+    """Return the absolute path; paths in buckets are absolute already."""
     return epath.Path(path) if is_remote(path) else epath.Path(path).resolve()
 
 
+def base_name(path: str | os.PathLike[str], fallback: str = "run") -> str:
+    """Return the last part of a path as a file name, never empty, `.` or `..`.
+
+    `.` and `..` are resolved; a path without a name, such as `/`, gives `fallback`.
+    """
+    name = epath.Path(path).name
+    if name in _NO_NAMES:
+        name = absolute(path).name
+    return fallback if name in _NO_NAMES else name
+
+
 def make_folder(path: epath.Path) -> None:
-    """Makes a folder to write into, with its parents; in a bucket, sees that it can be written.
+    """Make a folder with its parents; in a bucket, check that it can be written.
 
     Raises:
-      UserError: it cannot be made or written, or there is no such bucket.
+      UserError: the folder cannot be made or written, or the bucket does not exist.
     """
     if not is_remote(path):
         try:
@@ -69,7 +83,7 @@ def make_folder(path: epath.Path) -> None:
             raise UserError(f"the folder {path} cannot be made: {error.strerror}") from error
         return
     probe = path / ".writable"
-    with _refusals_told(path):
+    with _refusals_as_user_errors(path):
         try:
             probe.write_text("")
         except FileNotFoundError as error:
@@ -79,10 +93,10 @@ def make_folder(path: epath.Path) -> None:
 
 
 def write_whole(path: AnyPath, content: str | bytes) -> None:
-    """Writes a file so that it is either whole or as it was before.
+    """Write a file atomically: it is either whole or unchanged.
 
     Raises:
-      OSError: it cannot be written.
+      OSError: the file cannot be written.
     """
     content = content.encode() if isinstance(content, str) else content
     if is_remote(path):
@@ -99,14 +113,14 @@ def write_whole(path: AnyPath, content: str | bytes) -> None:
 
 
 def sync(file: IO[Any]) -> None:
-    """Brings a local file's bytes to the disk."""
+    """Flush a local file to the disk."""
     file.flush()
     os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
 def local_copy(path: epath.Path) -> Iterator[Path]:
-    """A file that libraries can open by name: `path` itself, or a copy for as long as needed."""
+    """Give the path of a local file: `path` itself, or a temporary copy of a file in a bucket."""
     if not is_remote(path):
         yield Path(path)
         return
@@ -121,7 +135,7 @@ def _require_packages(path: epath.Path) -> None:
     for package in _NEEDED:
         try:
             found = importlib.util.find_spec(package)
-        except ModuleNotFoundError:  # a parent of it
+        except ModuleNotFoundError:  # a parent package is missing
             found = None
         if not found:
             raise UserError(
@@ -129,21 +143,21 @@ def _require_packages(path: epath.Path) -> None:
             )
     import fsspec
 
-    # Orbax writes past gcsfs, which would not see what it remembers to be absent.
+    # Orbax does not write through gcsfs, whose cached listings would miss its files.
     fsspec.config.conf.setdefault("gcs", {}).setdefault("use_listings_cache", False)
 
 
 def _require_access(path: epath.Path) -> None:
-    with _refusals_told(path), contextlib.suppress(FileNotFoundError):
+    with _refusals_as_user_errors(path), contextlib.suppress(FileNotFoundError):
         next(path.iterdir(), None)
 
 
 @contextlib.contextmanager
-def _refusals_told(path: epath.Path) -> Iterator[None]:
-    """Turns a refusal into a UserError; what may pass, such as a network that is down, stays."""
+def _refusals_as_user_errors(path: epath.Path) -> Iterator[None]:
+    """Turn refused access into a UserError; leave temporary errors, such as a lost network."""
     try:
         yield
-    except Exception as error:  # gcsfs has no type of its own for them
+    except Exception as error:  # gcsfs has no error type for refusals
         if getattr(error, "code", None) in _REFUSALS or str(error).startswith("Forbidden"):
             raise UserError(
                 f"{path} cannot be used by this machine's account: {error}. Give it the roles "

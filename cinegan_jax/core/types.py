@@ -1,9 +1,9 @@
-"""Names for the arrays that cross module borders, and the image-range convention, said once.
+"""Types of arrays that modules exchange, and the convention for image ranges.
 
-Pictures are NHWC with three channels, sRGB-encoded, in one of three ranges:
+Images are NHWC with three channels, sRGB-encoded, in one of three ranges:
 
-- *uint8*: integers 0..255, on disk and over the wire to the device;
-- *signed*: floats -1..1, in and out of the networks and in the losses;
+- *uint8*: integers 0..255, on disk and in transfers to the device;
+- *signed*: floats -1..1, at the inputs and outputs of networks and in losses;
 - *unit*: floats 0..1, in colour science, LUTs and metrics.
 """
 
@@ -14,13 +14,16 @@ import jax
 import numpy as np
 
 Array = jax.Array | np.ndarray
+"""A JAX or numpy array."""
+
 Images = Array
-"""Pictures [n, h, w, 3]; the range stands in the docstring of whatever takes them."""
+"""Images [n, h, w, 3]; the docstring of each function states the range."""
 
 Batch = Mapping[str, Array]
-"""One minibatch: `target`, the real pictures, uint8 [n, h, w, 3]; of pairs also `input`, alike."""
+"""One minibatch: `target`, real images, uint8 [n, h, w, 3]; for pairs also `input`, the same."""
 
 Params = Mapping[str, Any]
-"""A nested mapping of float arrays."""
+"""Parameters of a network: a nested mapping of float arrays."""
 
 Scalar = jax.Array
+"""An array of shape []."""

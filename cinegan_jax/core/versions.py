@@ -1,11 +1,11 @@
-"""Which software this is."""
+"""Versions of the software that runs."""
 
 import importlib.metadata
 import platform
 import subprocess
 from pathlib import Path
 
-PACKAGES = (
+_PACKAGES = (
     "cinegan-jax",
     "jax",
     "jaxlib",
@@ -18,13 +18,13 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that matter, and this checkout's git revision."""
-    found = {name: _version(name) for name in PACKAGES}
+    """Return the versions of Python and of the main packages, and the git revision."""
+    found = {name: _version(name) for name in _PACKAGES}
     return {"python": platform.python_version(), **found, "git": git_revision()}
 
 
 def git_revision() -> str:
-    """The commit that this package's files lie in, `-dirty` when changed; `unknown` outside git."""
+    """Return the git commit of this package, `-dirty` if changed, `unknown` outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         answer = subprocess.run(

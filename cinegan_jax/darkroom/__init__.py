@@ -1,1 +1,1 @@
-"""The look on files and folders of photographs."""
+"""`cinegan apply`, `looks` and `lut`: looks on files and folders of photos."""

@@ -1,4 +1,4 @@
-"""`cinegan apply` from paths to exit code."""
+"""`cinegan apply` from the given paths to the exit code."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,35 +6,40 @@ from pathlib import Path
 import typer
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.darkroom.batch import Batch, Recipe
+from cinegan_jax.darkroom.batch import BatchOptions, PhotoBatch
 from cinegan_jax.darkroom.destination import require_writable
-from cinegan_jax.darkroom.find import Found, Search, results_beside_photos
-from cinegan_jax.darkroom.outcome import Outcome, printable
-from cinegan_jax.darkroom.report import Report, summary
+from cinegan_jax.darkroom.find import FoundPhoto, PhotoSearch, results_beside_photos
+from cinegan_jax.darkroom.outcomes import BatchReport, Outcome, printable, summary
 from cinegan_jax.inference.look import installed_looks
 
-STOPPED = 130
-"""The exit code after Ctrl-C, as shells have it."""
+_STOPPED_EXIT_CODE = 130
+"""Exit code after Ctrl-C: the shell's 128 + SIGINT."""
 
 
-def apply_look(given: Sequence[Path], recipe: Recipe, *, recursive: bool, jobs: int) -> int:
-    """Develops the photos that files and folders name, and tells how it went.
+def apply_look(given: Sequence[Path], options: BatchOptions, *, recursive: bool, jobs: int) -> int:
+    """Develop the photos in the given files and folders, and print a summary.
+
+    Args:
+      given: files and folders from the command line.
+      options: how to develop the photos, and where to write the results.
+      recursive: whether to enter subfolders.
+      jobs: maximum number of photos in progress.
 
     Returns:
       The exit code: 0, 1 if any photo failed, 130 after Ctrl-C.
 
     Raises:
-      UserError: there are no photos, or the folder of the results cannot be written.
+      UserError: there are no photos, or the output folder cannot be written.
     """
-    entries = find(given, recipe, recursive)
-    if recipe.destination.folder is not None:
-        require_writable(recipe.destination.folder)
-    found = [entry for entry in entries if isinstance(entry, Found)]
-    with Report(len(entries)) as report:
+    entries = _find(given, options, recursive)
+    if options.destination.folder is not None:
+        require_writable(options.destination.folder)
+    found = [entry for entry in entries if isinstance(entry, FoundPhoto)]
+    with BatchReport(len(entries)) as report:
         for entry in entries:
             if isinstance(entry, Outcome):
                 report.ended(entry)
-        batch = Batch(found, recipe, report)
+        batch = PhotoBatch(found, options, report)
         try:
             batch.run(jobs)
             stopped = False
@@ -43,17 +48,19 @@ def apply_look(given: Sequence[Path], recipe: Recipe, *, recursive: bool, jobs: 
     for line in summary(report.outcomes, batch.not_tried):
         typer.echo(line)
     if stopped:
-        typer.echo("Stopped. The same command goes on from here.", err=True)
-        return STOPPED
+        typer.echo("Stopped. Run the same command again to continue.", err=True)
+        return _STOPPED_EXIT_CODE
     return int(any(outcome.status == "failed" for outcome in report.outcomes))
 
 
-def find(given: Sequence[Path], recipe: Recipe, recursive: bool) -> list[Found | Outcome]:
-    """The photos, and what else was named and why it is left out; raises UserError if nothing."""
-    endings = (recipe.destination.suffix, *(f"_{name}" for name in installed_looks()))
-    search = Search(recursive, recipe.destination.folder, results_beside_photos(endings))
+def _find(
+    given: Sequence[Path], options: BatchOptions, recursive: bool
+) -> list[FoundPhoto | Outcome]:
+    """Return the photos to develop, and outcomes for the files that are left out."""
+    endings = (options.destination.suffix, *(f"_{name}" for name in installed_looks()))
+    search = PhotoSearch(recursive, options.destination.folder, results_beside_photos(endings))
     entries = list(search.photos(given))
     if not entries:
-        hint = "" if recursive else "; --recursive enters the folders in it"
+        hint = "" if recursive else "; --recursive enters subfolders"
         raise UserError(f"no photos in {', '.join(map(printable, given))}{hint}")
     return entries

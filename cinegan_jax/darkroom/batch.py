@@ -1,8 +1,8 @@
-"""Photos through the look: read, developed and written, several at once, whatever some of them do.
+"""Batch development: read, develop and write several photos at once, and survive bad files.
 
-A few photos are under way at a time. One is developed while others are decoded or encoded, since
-developing uses all cores and codecs use one. How many there may be is bounded by their number and
-by their pixels, so memory does not grow with the batch.
+Developing uses all cores and codecs use one, so one photo is developed while others are decoded or
+encoded. The number of photos in progress and the sum of their pixels are bounded, so memory does
+not grow with the batch.
 """
 
 import dataclasses
@@ -18,101 +18,95 @@ from typing import Protocol, TypeVar
 from cinegan_jax.core.errors import UserError, is_disk_full
 from cinegan_jax.core.storage import write_whole
 from cinegan_jax.darkroom.destination import Destination, require_writable
-from cinegan_jax.darkroom.find import Found
-from cinegan_jax.darkroom.outcome import Outcome, printable
+from cinegan_jax.darkroom.find import FoundPhoto
+from cinegan_jax.darkroom.outcomes import Outcome, printable
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo
 from cinegan_jax.photos.formats.registry import WRITTEN_INSTEAD, WRITTEN_SUFFIXES
 from cinegan_jax.photos.read import probe, read_photo
 
-MAX_PIXELS = 250_000_000
-"""Of one photo."""
-PIXELS_AT_ONCE = 150_000_000
-"""Of all photos under way, unless one alone has more."""
+_MAX_PIXELS = 250_000_000
+"""Maximum number of pixels of one photo."""
+_MAX_PIXELS_IN_PROGRESS = 150_000_000
+"""Maximum sum of the pixels of all photos in progress, unless a single photo has more."""
 
-
-T = TypeVar("T")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What is done with every photo."""
+class BatchOptions:
+    """Look, settings and destination that all photos of a batch share."""
 
-    look: TrainedLook
+    look: Look
     settings: Settings
-    options: EncodeOptions
+    encoding: EncodeOptions
     destination: Destination
     overwrite: bool = False
 
 
-class Watch(Protocol):
-    """Who follows a batch."""
+class BatchObserver(Protocol):
+    """Receiver of a batch's progress."""
 
     def share(self, photo: Path, done: float) -> None:
-        """0 to 1 of a photo is developed; called from any thread."""
+        """Receive the completed fraction of a photo, 0 to 1; called from any thread."""
 
     def ended(self, outcome: Outcome) -> None:
-        """A photo came to its end."""
+        """Receive the outcome of a photo."""
 
 
-class Stopped(Exception):
-    """The batch ends before this photo is done."""
+class PhotoBatch:
+    """The photos of one command.
 
+    Attributes:
+      not_tried: number of photos without an outcome.
+    """
 
-@dataclass(frozen=True)
-class _Task:
-    photo: Found
-    result: Path
-    pixels: int
-
-
-class Batch:
-    """The photos of one command. `not_tried` are those that nothing became of."""
-
-    def __init__(self, photos: Sequence[Found], recipe: Recipe, watch: Watch) -> None:
+    def __init__(
+        self, photos: Sequence[FoundPhoto], options: BatchOptions, observer: BatchObserver
+    ) -> None:
         self.not_tried = len(photos)
-        self._photos, self._recipe, self._watch = photos, recipe, watch
+        self._photos, self._options, self._observer = photos, options, observer
         self._sources = {os.path.realpath(photo.path): photo.path for photo in photos}
-        self._taken: dict[Path, Path] = {}
+        self._planned: dict[Path, Path] = {}
         self._running: dict[Future[Outcome], _Task] = {}
-        self._one_at_a_time = threading.Lock()
+        self._developing = threading.Lock()
         self._stop = threading.Event()
 
     def run(self, jobs: int) -> None:
-        """Develops the photos, `jobs` under way at a time.
+        """Develop the photos with at most `jobs` in progress.
 
-        On a full disk the batch ends. On KeyboardInterrupt, which passes through, photos that are
-        being written are finished and others dropped.
+        A full disk ends the batch. After KeyboardInterrupt, which is raised again, photos that are
+        being written are finished and all others are dropped.
         """
         pool = ThreadPoolExecutor(jobs)
         try:
             for photo in self._photos:
-                planned = _told(photo, self._plan)
+                planned = _outcome_of(photo, self._plan)
                 if isinstance(planned, Outcome):
                     self._end(planned)
                     continue
-                self._make_room(jobs - 1, PIXELS_AT_ONCE - planned.pixels)
+                self._wait_for_room(jobs - 1, _MAX_PIXELS_IN_PROGRESS - planned.pixels)
                 if self._stop.is_set():
                     break
                 self._running[pool.submit(self._try, planned)] = planned
-            self._make_room(0, 0)
+            self._wait_for_room(0, 0)
         finally:
             self._stop.set()
             pool.shutdown(cancel_futures=True)
             self._collect()
 
-    def _plan(self, photo: Found) -> _Task | Outcome:
-        """Where a photo's result goes, or why there will be none."""
+    def _plan(self, photo: FoundPhoto) -> "_Task | Outcome":
+        """Return where a photo's result goes, or the outcome if there is to be none."""
         header = probe(photo.path, name=printable(photo.path))
-        kind = self._recipe.options.format or WRITTEN_INSTEAD.get(header.format, header.format)
-        result = self._recipe.destination.of(photo, WRITTEN_SUFFIXES[kind])
-        other = self._taken.setdefault(result, photo.path)
-        if other is not photo.path:
+        form = self._options.encoding.format or WRITTEN_INSTEAD.get(header.format, header.format)
+        result = self._options.destination.of(photo, WRITTEN_SUFFIXES[form])
+        first = self._planned.setdefault(result, photo.path)
+        if first is not photo.path:
             return Outcome(
                 photo.path,
                 "failed",
-                f"its result would be {printable(result)}, as that of {printable(other)}: "
+                f"its result would be {printable(result)}, like that of {printable(first)}: "
                 "give another folder with -o, or rename it",
             )
         if result.exists() and (source := self._sources.get(os.path.realpath(result))):
@@ -122,15 +116,15 @@ class Batch:
                 f"its result would replace the photo {printable(source)}: "
                 "give a --suffix, or another folder with -o",
             )
-        if os.path.lexists(result) and not self._recipe.overwrite:
+        if os.path.lexists(result) and not self._options.overwrite:
             return Outcome(photo.path, "skipped", "its result exists (--overwrite replaces it)")
         require_writable(result.parent)
         return _Task(photo, result, header.width * header.height)
 
-    def _make_room(self, most: int, most_pixels: int) -> None:
-        """Waits until so few are under way, or none."""
-        while len(self._running) > most or (
-            self._running and sum(task.pixels for task in self._running.values()) > most_pixels
+    def _wait_for_room(self, max_photos: int, max_pixels: int) -> None:
+        """Wait until at most this many photos and pixels are in progress, or no photo at all."""
+        while len(self._running) > max_photos or (
+            self._running and sum(task.pixels for task in self._running.values()) > max_pixels
         ):
             wait(self._running, return_when=FIRST_COMPLETED)
             self._collect()
@@ -138,45 +132,59 @@ class Batch:
     def _collect(self) -> None:
         for future in [future for future in self._running if future.done()]:
             del self._running[future]
-            if not future.cancelled() and not isinstance(future.exception(), Stopped):
+            if not future.cancelled() and not isinstance(future.exception(), _BatchStopped):
                 self._end(future.result())
 
     def _end(self, outcome: Outcome) -> None:
         self.not_tried -= 1
-        self._watch.ended(outcome)
+        self._observer.ended(outcome)
         if outcome.ends_batch:
             self._stop.set()
 
-    def _try(self, task: _Task) -> Outcome:
-        return _told(task.photo, lambda photo: self._develop(photo, task.result))
+    def _try(self, task: "_Task") -> Outcome:
+        return _outcome_of(task.photo, lambda photo: self._develop(photo, task.result))
 
-    def _develop(self, found: Found, result: Path) -> Outcome:
-        """One photo from file to file."""
+    def _develop(self, found: FoundPhoto, result: Path) -> Outcome:
+        """Read, develop and write one photo."""
         path = found.path
         seed = zlib.crc32(os.fsencode(path.name))
-        settings = dataclasses.replace(self._recipe.settings, seed=seed)
-        options = dataclasses.replace(self._recipe.options, seed=seed)
-        self._go_on(path, 0.0)
-        photo = read_photo(path, name=printable(path), max_pixels=MAX_PIXELS)
-        with self._one_at_a_time:
-            self._go_on(path, 0.0)
+        settings = dataclasses.replace(self._options.settings, seed=seed)
+        encoding = dataclasses.replace(self._options.encoding, seed=seed)
+        self._report(path, 0.0)
+        photo = read_photo(path, name=printable(path), max_pixels=_MAX_PIXELS)
+        with self._developing:
+            self._report(path, 0.0)
             pixels = develop(
-                photo.pixels, self._recipe.look, settings, lambda share: self._go_on(path, share)
+                photo.pixels, self._options.look, settings, lambda share: self._report(path, share)
             )
-        write_whole(result, encode_photo(photo, pixels, options))
+        write_whole(result, encode_photo(photo, pixels, encoding))
         return Outcome(path, "done", result=result, notes=photo.source.notes)
 
-    def _go_on(self, path: Path, share: float) -> None:
+    def _report(self, path: Path, share: float) -> None:
+        """Pass on the completed fraction of a photo; raise if the batch has been stopped."""
         if self._stop.is_set():
-            raise Stopped
-        self._watch.share(path, share)
+            raise _BatchStopped
+        self._observer.share(path, share)
 
 
-def _told(photo: Found, work: Callable[[Found], T | Outcome]) -> T | Outcome:
-    """What `work` makes of a photo, or the outcome that says why it could not."""
+@dataclass(frozen=True)
+class _Task:
+    photo: FoundPhoto
+    result: Path
+    pixels: int
+
+
+class _BatchStopped(Exception):
+    """The batch was stopped before this photo was done."""
+
+
+def _outcome_of(
+    photo: FoundPhoto, work: Callable[[FoundPhoto], _Result | Outcome]
+) -> _Result | Outcome:
+    """Return what `work` returns for a photo, or a failed outcome if it raises."""
     try:
         return work(photo)
-    except Stopped:
+    except _BatchStopped:
         raise
     except Exception as error:
         reason = _reason(photo.path, error)
@@ -185,11 +193,11 @@ def _told(photo: Found, work: Callable[[Found], T | Outcome]) -> T | Outcome:
 
 def _reason(path: Path, error: Exception) -> str:
     if is_disk_full(error):
-        return "no space is left where its result goes"
+        return "no space left on the disk of its result"
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-        return "the memory does not suffice: try --jobs 1 and another --method"
+        return "out of memory: try --jobs 1 and another --method"
     if isinstance(error, UserError):
         return str(error).removeprefix(f"{printable(path)}: ")
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return f"unforeseen, please report it: {type(error).__name__}: {error}"
+    return f"unexpected error, please report it: {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Where a photo's result goes."""
+"""Destination of results: the meaning of `-o`, file names and formats."""
 
 import functools
 import os
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.darkroom.find import Found
-from cinegan_jax.darkroom.outcome import printable
+from cinegan_jax.darkroom.find import FoundPhoto
+from cinegan_jax.darkroom.outcomes import printable
 from cinegan_jax.photos.formats.registry import WRITTEN_SUFFIXES
 from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
 
@@ -23,17 +23,18 @@ class Destination:
     """Where results go: beside their photos, into a folder, or to one file.
 
     Attributes:
-      folder: of the results, with the subfolders of the photos; None: beside each photo.
-      suffix: what is added to the photo's name, before the file's ending.
-      file: of the only photo's result, instead.
+      folder: folder of the results, which keeps the subfolders of the photos; None: beside each
+        photo.
+      suffix: text added to the photo's name before the file suffix.
+      file: exact path of the result, if there is only one photo.
     """
 
     folder: Path | None
     suffix: str
     file: Path | None = None
 
-    def of(self, photo: Found, ending: str) -> Path:
-        """The path of a photo's result, whose format has this ending (`.jpg`)."""
+    def of(self, photo: FoundPhoto, ending: str) -> Path:
+        """Return the path of a photo's result; `ending` is the file suffix, such as `.jpg`."""
         if self.file:
             return self.file
         folder = photo.path.parent if self.folder is None else self.folder / photo.below
@@ -41,16 +42,24 @@ class Destination:
 
 
 def choose_destination(output: str | None, given: list[Path], suffix: str) -> Destination:
-    """What `-o OUTPUT` means for the files and folders that are given.
+    """Interpret `-o OUTPUT`.
 
-    For one file OUTPUT is a file if it ends like a picture and is no folder; else a folder, which
-    need not exist.
+    For one given file, OUTPUT is a file if it has the suffix of a photo and is not a folder.
+    Otherwise it is a folder, which need not exist.
+
+    Args:
+      output: value of `-o`; None: write beside each photo.
+      given: files and folders from the command line.
+      suffix: text added to names.
 
     Raises:
-      UserError: `suffix` is no part of a name, or OUTPUT is a file and more than one is given.
+      UserError: `suffix` cannot be part of a file name, or OUTPUT is a file and there may be
+        several photos.
     """
     if "/" in suffix or os.sep in suffix or "\0" in suffix:
-        raise UserError(f"suffix {printable(suffix)!r} is no part of a file name: leave / out")
+        raise UserError(
+            f"--suffix {printable(suffix)!r} cannot be part of a file name: leave out /"
+        )
     if output is None:
         return Destination(None, suffix)
     path = Path(output)
@@ -60,33 +69,33 @@ def choose_destination(output: str | None, given: list[Path], suffix: str) -> De
     if len(given) > 1 or given[0].is_dir():
         raise UserError(f"{printable(path)} is one file; for several photos give a folder")
     if not names_file:
-        raise UserError(f"{printable(path)} is a file that does not end like a picture")
+        raise UserError(f"{printable(path)} exists and is not a photo: give another name or folder")
     return Destination(path.parent, suffix, path)
 
 
-def choose_format(destination: Destination, asked: str | None) -> str | None:
-    """The format that is asked for, or else that of the file which the destination names.
+def choose_format(destination: Destination, requested: str | None) -> str | None:
+    """Return the requested format, or else that of the file which the destination names.
 
     Raises:
-      UserError: they differ, or such files are not written.
+      UserError: the two differ, or the file's format cannot be written.
     """
     if destination.file is None:
-        return asked
+        return requested
     named = _FORMATS.get(destination.file.suffix.lower())
-    if named is None or asked not in (None, named):
+    if named is None or requested not in (None, named):
         raise UserError(
-            f"{printable(destination.file)} would be {asked or 'of a format that is only read'}: "
-            f"end its name with {WRITTEN_SUFFIXES.get(asked or 'jpeg', '.jpg')}"
+            f"{printable(destination.file)} would be {requested or 'in a read-only format'}: "
+            f"use a name that ends with {WRITTEN_SUFFIXES.get(requested or 'jpeg', '.jpg')}"
         )
     return named
 
 
 @functools.lru_cache(maxsize=64)
 def require_writable(folder: Path) -> None:
-    """Makes a folder where there is none, and sees that files can be made in it.
+    """Create a folder if it is missing, and check that files can be created in it.
 
     Raises:
-      UserError: it cannot be made or written.
+      UserError: it cannot be created or written.
     """
     probe = folder / ".cinegan.tmp"
     try:

@@ -1,4 +1,4 @@
-"""The photos that files and folders on a command line name, each once."""
+"""Search for the photos in the files and folders of a command line, each once."""
 
 import functools
 import os
@@ -6,32 +6,31 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cinegan_jax.darkroom.outcome import Outcome, printable
+from cinegan_jax.darkroom.outcomes import Outcome, printable
 from cinegan_jax.photos.kinds import is_photo
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPhoto:
     """A photo to develop."""
 
     path: Path
     below: Path = Path()
-    """Its folder, seen from the folder that was given; empty for a file that was given."""
+    """Its folder relative to the given folder; empty for a given file."""
 
 
 @dataclass
-class Search:
-    """Looks through files and folders.
+class PhotoSearch:
+    """Search through files and folders.
 
-    Files that are given are taken whatever their names; from folders those that end like a photo
-    and are not hidden. A photo that has been found is not found again, be it given twice or linked
-    to; folders that links lead back to are entered once. Results that lie beside their photos are
-    left out.
+    Given files are taken whatever their names. In folders, files with the suffix of a photo are
+    taken unless they are hidden. A file that is given twice or linked to is taken once, and a
+    folder is entered once, even if links lead back to it. Earlier results are left out.
 
     Attributes:
-      recursive: whether folders in folders are entered.
-      output: the folder of the results, which is not entered unless it is given.
-      is_result: whether a file is an earlier result.
+      recursive: whether to enter subfolders.
+      output: folder of the results, which is not entered unless it is given.
+      is_result: returns whether a file is an earlier result.
     """
 
     recursive: bool = False
@@ -40,16 +39,16 @@ class Search:
     _seen: dict[str, Path] = field(default_factory=dict)
     _entered: set[str] = field(default_factory=set)
 
-    def photos(self, given: Sequence[Path]) -> Iterator[Found | Outcome]:
-        """What is to be developed, in the order given and by name, and what is not, and why."""
+    def photos(self, given: Sequence[Path]) -> Iterator[FoundPhoto | Outcome]:
+        """Yield photos to develop, and outcomes of other files, as given and then by name."""
         for path in given:
-            if path.is_dir():
+            if _is_folder(path):
                 self._entered.discard(os.path.realpath(path))
                 yield from self._folder(path, Path())
             else:
                 yield self._file(path, Path())
 
-    def _folder(self, folder: Path, below: Path) -> Iterator[Found | Outcome]:
+    def _folder(self, folder: Path, below: Path) -> Iterator[FoundPhoto | Outcome]:
         self._entered.add(os.path.realpath(folder))
         try:
             with os.scandir(folder) as entries:
@@ -58,9 +57,9 @@ class Search:
             yield Outcome(folder, "failed", f"the folder cannot be read: {error.strerror}")
             return
         paths = [folder / name for name in names]
-        yield from (self._file(p, below) for p in paths if is_photo(p) and not p.is_dir())
+        yield from (self._file(p, below) for p in paths if is_photo(p) and not _is_folder(p))
         for path in paths:
-            if self.recursive and path.is_dir() and self._is_new(path):
+            if self.recursive and _is_folder(path) and self._is_new(path):
                 yield from self._folder(path, below / path.name)
 
     def _is_new(self, folder: Path) -> bool:
@@ -69,24 +68,35 @@ class Search:
             self.output is None or place != os.path.realpath(self.output)
         )
 
-    def _file(self, path: Path, below: Path) -> Found | Outcome:
-        if not path.exists():
-            return Outcome(path, "failed", "no such file")
-        if not path.is_file():
-            return Outcome(path, "failed", "neither a file nor a folder")
+    def _file(self, path: Path, below: Path) -> FoundPhoto | Outcome:
+        try:
+            if not path.exists():
+                return Outcome(path, "failed", "no such file")
+            if not path.is_file():
+                return Outcome(path, "failed", "neither a file nor a folder")
+        except OSError as error:
+            return Outcome(path, "failed", f"cannot be read: {error.strerror}")
         first = self._seen.setdefault(os.path.realpath(path), path)
         if first is not path:
             return Outcome(path, "skipped", f"the same file as {printable(first)}")
         if self.is_result(path):
-            return Outcome(path, "skipped", "an earlier result: its photo lies beside it")
-        return Found(path, below)
+            return Outcome(path, "skipped", "an earlier result: its photo is in the same folder")
+        return FoundPhoto(path, below)
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether a path is a folder; False if the system cannot look it up."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def results_beside_photos(endings: Sequence[str]) -> Callable[[Path], bool]:
-    """Tells whether a file is named like the result of a photo that lies beside it.
+    """Return a function that recognises results by the name of a photo in the same folder.
 
     Args:
-      endings: what results' names end with, before the file's own ending.
+      endings: endings of results' names, before the file suffix, such as `_velvia`.
     """
     endings = tuple(ending for ending in endings if ending)
 
@@ -102,7 +112,7 @@ def results_beside_photos(endings: Sequence[str]) -> Callable[[Path], bool]:
 
 @functools.lru_cache(maxsize=16)
 def _photo_stems(folder: Path) -> frozenset[str]:
-    """Names of a folder's photos without their endings."""
+    """Return the names of a folder's photos without their suffixes."""
     try:
         return frozenset(Path(name).stem for name in os.listdir(folder) if is_photo(Path(name)))
     except OSError:

@@ -1,1 +1,1 @@
-"""Pairs of photographs, film looks, and the Grain pipeline."""
+"""Training data: image pairs and single images, prepared shards, and the Grain loader."""

@@ -1,4 +1,4 @@
-"""Batches placed on the device ahead of the step that uses them."""
+"""Prefetch of batches onto the devices, ahead of the training step."""
 
 import time
 from collections import deque
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
-_LOOK_AGAIN = 0.001
-"""Seconds between two looks at whether the devices are at work still."""
+_POLL_SECONDS = 0.001
+"""Interval at which `next_while` checks whether the devices are still busy."""
 
 
 class StatefulIterator(Protocol):
@@ -23,15 +23,15 @@ class StatefulIterator(Protocol):
 
 
 class DevicePrefetch(Iterator[Any]):
-    """Keeps `depth` batches placed ahead, by one background thread.
+    """Keep `depth` batches on the devices ahead of use, by one background thread.
 
     Args:
       batches: the iterator to draw from; nothing else may draw from it.
-      place: puts a batch on the device.
-      depth: how many placed batches wait for the step, at most.
+      place: function that puts a batch on the devices.
+      depth: maximum number of placed batches.
 
     Attributes:
-      waited: seconds so far in which the devices had nothing to do for want of data.
+      waited: total seconds in which the devices were idle because data was missing.
     """
 
     def __init__(self, batches: StatefulIterator, place: Callable[[Any], Any], depth: int = 2):
@@ -45,15 +45,15 @@ class DevicePrefetch(Iterator[Any]):
         return self.next_while(lambda: False)
 
     def next_while(self, busy: Callable[[], bool]) -> Any:
-        """The next batch, for devices that may be at work still: no waiting counts while they are.
+        """Return the next batch; time spent waiting for it while `busy()` is True does not count.
 
-        Steps run on after they are launched, so a late batch costs nothing before they are done.
+        Steps are asynchronous, so a late batch costs nothing until the devices are idle.
         """
         while len(self._ahead) < self._depth:
             self._ahead.append(self._thread.submit(self._draw))
         drawn = self._ahead.popleft()
         while not drawn.done() and busy():
-            wait([drawn], timeout=_LOOK_AGAIN)
+            wait([drawn], timeout=_POLL_SECONDS)
         start = time.perf_counter()
         batch, self._state = drawn.result()
         self.waited += time.perf_counter() - start
@@ -65,25 +65,25 @@ class DevicePrefetch(Iterator[Any]):
         return self._place(batch), self._batches.get_state()
 
     def get_state(self) -> Any:
-        """The position after the last batch handed out, however many wait ahead of it."""
+        """Return the position after the last returned batch, regardless of prefetched ones."""
         return self._state
 
     def set_state(self, state: Any) -> None:
-        """Goes to a position that `get_state` gave; what was placed ahead is dropped."""
-        self._drop_ahead()
+        """Go to a position returned by `get_state`; prefetched batches are dropped."""
+        self._drop_prefetched()
         self._batches.set_state(state)
         self._state = state
 
     def close(self) -> None:
-        """Stops drawing and closes the iterator."""
-        self._drop_ahead()
+        """Stop prefetching and close the iterator."""
+        self._drop_prefetched()
         self._thread.shutdown()
         self._batches.close()
 
-    def _drop_ahead(self) -> None:
+    def _drop_prefetched(self) -> None:
         for future in self._ahead:
             future.cancel()
         for future in self._ahead:
             if not future.cancelled():
-                future.exception()  # waits for the draw under way
+                future.exception()  # waits for the draw in progress
         self._ahead.clear()

@@ -1,7 +1,7 @@
-"""Training examples: one image or several that belong together, and the sources they come from.
+"""Training examples: one image, or several that belong together, and sources of them.
 
 An example is a pair of photographs (`data.pairs`) or a single image (`data.images`). The loader
-treats all images of an example alike. Sources have the splits of `SPLITS`.
+treats all images of an example alike. Every source serves one of the splits `SPLITS`.
 """
 
 import hashlib
@@ -12,40 +12,28 @@ import numpy as np
 
 SPLITS = ("train", "test")
 TEST_FRACTION = 0.1
-"""Share held out, where nothing says which examples are."""
-
-
-def held_out(names: Iterable[str], fraction: float = TEST_FRACTION) -> set[str]:
-    """The names that belong to the test split: by their hash, so that each stays when others come.
-
-    Of two names or more, one at least is held out unless `fraction` is zero.
-    """
-    chances = {name: _chance(name) for name in names}
-    test = {name for name, chance in chances.items() if chance < fraction}
-    if not test and fraction and len(chances) > 1:
-        test = {min(chances, key=chances.__getitem__)}
-    return test
-
-
-def _chance(name: str) -> float:
-    """A number in [0, 1) that depends on the name alone."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+"""Share of examples held out where the source does not define the splits."""
 
 
 class Example(Protocol):
-    """Pictures that belong together, under one name."""
+    """Images that belong together, under one name."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """The pictures as a batch names them, uint8 of one shape [h, w, 3]."""
+        """The images by their key in a batch, uint8 of one shape [h, w, 3]."""
         ...
 
 
 class BrokenExample(Exception):
-    """An example that cannot be used: `name` says which, `reason` why."""
+    """An example that cannot be used.
+
+    Attributes:
+      name: name of the example.
+      reason: why it cannot be used.
+    """
 
     def __init__(self, name: str, reason: str):
         super().__init__(name, reason)
@@ -64,7 +52,7 @@ class ExampleSource(Protocol[AnExample]):
 
     @property
     def kind(self) -> str:
-        """What messages call its examples: `pairs` or `pictures`."""
+        """Kind of the examples: `pairs` or `images`."""
         ...
 
     @property
@@ -73,3 +61,21 @@ class ExampleSource(Protocol[AnExample]):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> AnExample: ...
+
+
+def held_out(names: Iterable[str], fraction: float = TEST_FRACTION) -> set[str]:
+    """Choose the names of the test split by their hash.
+
+    A name therefore keeps its split when others are added or removed. At least one of two or more
+    names is held out unless `fraction` is zero.
+    """
+    positions = {name: _hash_position(name) for name in names}
+    test = {name for name, position in positions.items() if position < fraction}
+    if not test and fraction and len(positions) > 1:
+        test = {min(positions, key=positions.__getitem__)}
+    return test
+
+
+def _hash_position(name: str) -> float:
+    """Return a number in [0, 1) that depends on the name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64

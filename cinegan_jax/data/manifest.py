@@ -1,4 +1,4 @@
-"""The manifest of a prepared folder: what its shards hold and how they were made."""
+"""The manifest of a prepared folder: the contents of its shards, and how they were made."""
 
 import dataclasses
 import hashlib
@@ -7,16 +7,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.renamed import current_name
 from cinegan_jax.core.storage import AnyPath, write_whole
 
-FORMAT = 1
+MANIFEST_FILE = "manifest.json"
+MANIFEST_FORMAT = 1
 SEED_RULE = "a rendered look's grain is seeded by film.photo_seed(name)"
-FILE = "manifest.json"
+"""Recorded in each manifest, so that targets can be rendered again."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """One ArrayRecord file: its examples' names in order, and the sizes [h, w] that occur in it."""
+    """One ArrayRecord file.
+
+    Attributes:
+      file: its name.
+      bytes: its length.
+      sha256: its checksum, in hexadecimal.
+      names: names of its examples, in order.
+      shapes: image sizes [h, w] that occur in it.
+    """
 
     file: str
     bytes: int
@@ -27,15 +37,15 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """A prepared folder.
+    """Contents of a prepared folder.
 
     Attributes:
-      look: the name of the look, or the file name of a LUT; empty of pictures.
+      look: name of the look, or file name of a LUT; empty for single images.
       resize: one of `RESIZES`.
       size: pixels of the short side (`crop`) or of both sides.
-      plan: a hash of the photos and settings it was made from.
-      splits: the shards of `train` and of `test`.
-      kind: what it holds, `pairs` or `pictures`.
+      plan: hash of the photos and settings the folder was made from.
+      splits: shards of `train` and `test`.
+      kind: kind of the examples, `pairs` or `images`.
     """
 
     look: str
@@ -46,21 +56,14 @@ class Manifest:
     kind: str = "pairs"
 
     def count(self, split: str) -> int:
-        """The number of examples in a split."""
+        """Return the number of examples in a split."""
         return sum(len(shard.names) for shard in self.splits[split])
 
-    def write(self, root: Path) -> None:
-        """Writes `manifest.json` into `root`, in one step."""
-        counts = {split: self.count(split) for split in self.splits}
-        facts = {"format": FORMAT, self.kind: counts, "seed_rule": SEED_RULE}
-        content = facts | dataclasses.asdict(self)
-        write_whole(root / FILE, json.dumps(content, indent=1))
-
     def shards(self, root: AnyPath, split: str) -> Sequence[Shard]:
-        """The shards of a split of this manifest's folder.
+        """Return the shards of a split; `root` is the folder, for messages.
 
         Raises:
-          UserError: there is no such split, or it is empty.
+          UserError: the split does not exist or is empty.
         """
         if split not in self.splits:
             raise UserError(f"no split {split!r} in {root}; it holds {', '.join(self.splits)}")
@@ -69,54 +72,62 @@ class Manifest:
         return self.splits[split]
 
     def check_shards(self, root: Path, split: str) -> Sequence[Shard]:
-        """The shards of a split, after a look at their lengths.
+        """Return the shards of a split in the folder `root`, after checking their lengths.
 
         Raises:
-          UserError: there is no such split, it is empty, or a shard is missing or cut short.
+          UserError: the split does not exist or is empty, or a shard is missing or has another
+            length.
         """
         for shard in self.shards(root, split):
             path = root / shard.file
             found = path.stat().st_size if path.exists() else 0
             if found != shard.bytes:
                 raise UserError(
-                    f"{path} has {found} bytes, its manifest says {shard.bytes}: "
-                    "copy it again, or prepare the photos again into an empty folder"
+                    f"{path} has {found} bytes, but {shard.bytes} in its manifest: "
+                    "restore the file, or prepare the photos again into an empty folder"
                 )
         return self.splits[split]
 
 
 def is_prepared(root: AnyPath) -> bool:
-    """Whether `root` holds a manifest."""
-    return (root / FILE).is_file()
+    """Return True if the folder `root` holds a manifest."""
+    return (root / MANIFEST_FILE).is_file()
 
 
-def read(root: AnyPath) -> Manifest:
-    """Reads the manifest of a prepared folder.
+def write_shard_manifest(manifest: Manifest, root: Path) -> None:
+    """Write `manifest.json` into the folder `root`, atomically."""
+    counts = {split: manifest.count(split) for split in manifest.splits}
+    facts = {"format": MANIFEST_FORMAT, manifest.kind: counts, "seed_rule": SEED_RULE}
+    content = facts | dataclasses.asdict(manifest)
+    write_whole(root / MANIFEST_FILE, json.dumps(content, indent=1))
+
+
+def read_shard_manifest(root: AnyPath) -> Manifest:
+    """Read the manifest of a prepared folder, also those of versions before 0.2.
 
     Raises:
-      UserError: it is damaged or of another format version.
+      UserError: the manifest is damaged or of another format version.
     """
+    path = root / MANIFEST_FILE
     try:
-        content = json.loads((root / FILE).read_text())
-        if content["format"] != FORMAT:
+        content = json.loads(path.read_text())
+        if content["format"] != MANIFEST_FORMAT:
             raise UserError(
-                f"{root / FILE} has format {content['format']}, this version reads {FORMAT}: "
-                "prepare the photos again"
+                f"{path} has format {content['format']}, but this version reads "
+                f"{MANIFEST_FORMAT}: prepare the photos again"
             )
         splits = {
             split: [Shard(**shard) for shard in shards]
             for split, shards in content["splits"].items()
         }
         settings = {key: content[key] for key in ("look", "resize", "size", "plan")}
-        kind = content.get("kind", "pairs")  # which older manifests do not say
+        kind = current_name(content.get("kind", "pairs"))  # the first manifests have no kind
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{root / FILE} is damaged ({error!r}): prepare the photos again"
-        ) from error
+        raise UserError(f"{path} is damaged ({error!r}): prepare the photos again") from error
     return Manifest(splits=splits, kind=kind, **settings)
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

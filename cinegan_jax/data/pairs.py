@@ -1,4 +1,4 @@
-"""Pairs of photographs, plain and with the look: folders, shards, photos rendered on the fly."""
+"""Image pairs, without and with the look: from folders, shards, or rendered on the fly."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,19 +9,22 @@ from absl import logging
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath, open_path
-from cinegan_jax.data import manifest as manifests
-from cinegan_jax.data.decode import BrokenPhoto, decode, is_photo
 from cinegan_jax.data.examples import BrokenExample, ExampleSource
+from cinegan_jax.data.manifest import Manifest, is_prepared, read_shard_manifest
+from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shard_cache import CACHE
 from cinegan_jax.data.shards import Shards
-from cinegan_jax.film.render import FilmLook, load_look, photo_seed, render
+from cinegan_jax.film.render import FilmLook, load_recipe, photo_seed, render_film
+from cinegan_jax.photos.decode import decode
+from cinegan_jax.photos.kinds import is_photo, without_developed_raw
+from cinegan_jax.photos.photo import UnreadablePhoto
 
 
 class Pair(NamedTuple):
     """One photo before and after, uint8 [h, w, 3] each.
 
-    `clean` is the target without grain where it is known: grain is noise, which no deterministic
-    generator can predict, so scores are given against both.
+    `clean` is the target without grain, where it is known. No deterministic generator can predict
+    grain, so scores are given against both targets.
     """
 
     name: str
@@ -31,7 +34,7 @@ class Pair(NamedTuple):
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """What a batch holds of it."""
+        """The images by their key in a batch."""
         return {"input": self.input, "target": self.target}
 
 
@@ -39,25 +42,23 @@ PairSource: TypeAlias = ExampleSource[Pair]
 
 
 def open_pairs(path: str, split: str, look: str, cache: str = CACHE) -> PairSource:
-    """Opens one split of a set of pairs.
+    """Open one split of a set of pairs.
 
     Args:
-      path: `samples` (the embedded photos, rendered with the look), a folder that `cinegan prepare`
-        made, or a folder laid out like FilmSet: `{train,test}/{input,LOOK}/NAME.png`. Folders may
-        lie in a bucket.
+      path: `samples` (the embedded photos, rendered with the look), a folder made by
+        `cinegan prepare`, or a folder with the layout `{train,test}/{input,LOOK}/NAME.png`. Folders
+        may be in a bucket.
       split: `train` or `test`.
-      look: the name of the look; for `samples` a .cube or HaldCLUT file as well.
-      cache: local folder to copy the shards of a bucket into.
+      look: name of the look; for `samples` also a .cube or HaldCLUT file.
+      cache: local folder for copies of shards in buckets.
 
     Raises:
-      UserError: the folder, split or look is missing or holds no pairs.
+      UserError: the folder, split or look is missing or has no pairs.
     """
     if path == "samples":
-        from cinegan_jax.data.sources import sample_photos  # it imports this module
-
         return RenderedPhotos(sample_photos(split), look)
     root = open_path(path)
-    if manifests.is_prepared(root):
+    if is_prepared(root):
         return ShardPairs(root, split, look, cache)
     if not root.is_dir():
         raise UserError(f"no folder {path!r}: give a folder of pairs, or 'samples'")
@@ -65,41 +66,41 @@ def open_pairs(path: str, split: str, look: str, cache: str = CACHE) -> PairSour
 
 
 class FolderPairs:
-    """Two folders of pictures, paired by file name without its ending.
+    """Images of two folders, paired by file name without its ending.
 
     Args:
-      inputs: the folder of plain photos.
-      targets: the folder of the same photos with the look.
+      inputs: folder of the images without the look.
+      targets: folder of the same images with the look.
 
     Raises:
-      UserError: no name occurs in both, or one name occurs twice in one folder.
+      UserError: a folder has no images or two of one name, or no name is in both folders.
     """
 
     kind = "pairs"
 
     def __init__(self, inputs: AnyPath, targets: AnyPath):
-        self._inputs, self._targets = photos_by_name(inputs), photos_by_name(targets)
+        self._inputs, self._targets = (_require_images(folder) for folder in (inputs, targets))
         self.names: Sequence[str] = sorted(self._inputs.keys() & self._targets.keys())
         if not self.names:
             raise UserError(
-                f"no common names in {inputs} ({_some(self._inputs)}) and {targets} "
-                f"({_some(self._targets)}): the two pictures of a pair must have the same name"
+                f"no common names in {inputs} ({_listed(self._inputs)}) and {targets} "
+                f"({_listed(self._targets)}): the two images of a pair must have the same name"
             )
         unmatched = self.unmatched()
         if unmatched:
             logging.warning(
-                "%d pictures have no partner and are left out: %s", len(unmatched), _some(unmatched)
+                "%d images have no partner and are left out: %s", len(unmatched), _listed(unmatched)
             )
 
     def unmatched(self) -> list[AnyPath]:
-        """The pictures whose name occurs on one side only."""
+        """Return the images whose name is in one folder only."""
         lone = self._inputs.keys() ^ self._targets.keys()
         return sorted(
             p for side in (self._inputs, self._targets) for n, p in side.items() if n in lone
         )
 
     def paths(self, index: int) -> tuple[AnyPath, AnyPath]:
-        """The files of input and target."""
+        """Return the files of input and target."""
         name = self.names[index]
         return self._inputs[name], self._targets[name]
 
@@ -111,20 +112,20 @@ class FolderPairs:
 
 
 class ShardPairs:
-    """The shards of a folder that `cinegan prepare` made; of one in a bucket, the local copies.
+    """Pairs of a folder made by `cinegan prepare`; for one in a bucket, of its local copy.
 
     Raises:
-      UserError: it holds pictures instead of pairs, was made with another look, or see `Shards`.
+      UserError: the folder holds single images or another look, or see `Shards`.
     """
 
     kind = "pairs"
 
     def __init__(self, root: AnyPath, split: str, look: str, cache: str = CACHE):
-        manifest = manifests.read(root)
-        if manifest.kind != "pairs":
+        manifest = read_shard_manifest(root)
+        if manifest.kind != self.kind:
             raise UserError(
-                f"{root} holds {manifest.kind}, prepared without partners, and pairs are needed: "
-                "prepare it without --pictures, or choose a family that learns from pictures"
+                f"{root} holds {manifest.kind}, but this family learns from {self.kind}: "
+                "prepare the folder without --images, or choose a family that learns from images"
             )
         require_look(root, manifest, look)
         self._shards = Shards(root, manifest, split, cache)
@@ -138,18 +139,18 @@ class ShardPairs:
 
 
 class RenderedPhotos:
-    """Photos whose targets are rendered with a film look, held in memory: for small sets.
+    """Photos whose targets are rendered with a film look and kept in memory, for small sets.
 
     Args:
-      photos: the picture files; a pair is named after its file.
-      look: the name of a look or a .cube / HaldCLUT file.
+      photos: image files; a pair is named after its file.
+      look: name of a film look, or a .cube or HaldCLUT file.
     """
 
     kind = "pairs"
 
     def __init__(self, photos: Sequence[Path], look: str):
         self._photos = list(photos)
-        self._look = load_look(look)
+        self._recipe = load_recipe(look)
         self._rendered: dict[int, Pair] = {}
         self.names: Sequence[str] = [photo.stem for photo in self._photos]
 
@@ -157,7 +158,7 @@ class RenderedPhotos:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Pair:
-        if index not in self._rendered:  # two threads may both render it: the same bytes
+        if index not in self._rendered:  # two threads may both render it, to the same bytes
             self._rendered[index] = self._render(index)
         return self._rendered[index]
 
@@ -165,64 +166,66 @@ class RenderedPhotos:
         name = self.names[index]
         try:
             photo = decode(self._photos[index])
-        except BrokenPhoto as error:
+        except UnreadablePhoto as error:
             raise BrokenExample(name, str(error)) from error
-        return rendered_pair(name, photo, self._look)
+        return rendered_pair(name, photo, self._recipe)
 
 
 def read_pair(name: str, before: AnyPath, after: AnyPath) -> Pair:
-    """Reads the two pictures of a pair.
+    """Read the two images of a pair.
 
     Raises:
       BrokenExample: one of them cannot be read, or they differ in size.
     """
     try:
         pair = Pair(name, decode(before), decode(after))
-    except BrokenPhoto as error:
+    except UnreadablePhoto as error:
         raise BrokenExample(name, str(error)) from error
     if pair.input.shape != pair.target.shape:
-        sizes = [f"{photo.shape[1]}x{photo.shape[0]}" for photo in (pair.input, pair.target)]
+        sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (pair.input, pair.target)]
         raise BrokenExample(
-            name, f"the pictures differ in size: {before} is {sizes[0]}, {after} is {sizes[1]}"
+            name, f"the images differ in size: {before} is {sizes[0]}, {after} is {sizes[1]}"
         )
     return pair
 
 
 def rendered_pair(name: str, photo: np.ndarray, look: FilmLook, keep_clean: bool = True) -> Pair:
-    """The pair of a photo, uint8 [h, w, 3], and its rendering, seeded by the photo's name."""
+    """Render the target of a photo, uint8 [h, w, 3]; its name seeds the grain."""
     seed = photo_seed(name)
-    clean = render(photo, look, seed, grain=False) if keep_clean else None
-    return Pair(name, photo, render(photo, look, seed), clean)
+    clean = render_film(photo, look, seed, grain=False) if keep_clean else None
+    return Pair(name, photo, render_film(photo, look, seed), clean)
 
 
-def require_look(root: AnyPath, manifest: manifests.Manifest, look: str) -> None:
-    """Raises UserError where a prepared folder has another look."""
+def require_look(root: AnyPath, manifest: Manifest, look: str) -> None:
+    """Raise UserError if the prepared folder `root` has another look."""
     if Path(look).name != manifest.look:
         raise UserError(
             f"{root} was prepared with the look {manifest.look!r}, not {look!r}: "
-            f"ask for {manifest.look!r}, or prepare another folder"
+            f"use {manifest.look!r}, or prepare another folder"
         )
 
 
 def subfolder(root: AnyPath, *parts: str) -> AnyPath:
-    """`root/parts`; a part that is missing is a UserError that lists what is there."""
+    """Return `root/parts`; raise a UserError that lists what is there if a part is missing."""
     folder = root
     for part in parts:
         if not (folder / part).is_dir():
             present = [child.name for child in folder.iterdir() if child.is_dir()]
-            raise UserError(f"no folder {part!r} in {folder}; it holds {_some(present)}")
+            raise UserError(f"no folder {part!r} in {folder}; it holds {_listed(present)}")
         folder = folder / part
     return folder
 
 
 def photos_by_name(folder: AnyPath) -> dict[str, AnyPath]:
-    """The pictures directly in `folder`, by file name without its ending.
+    """Return the images directly in `folder` by file name without its ending.
+
+    RAW files with a developed image of the same name are left out.
 
     Raises:
-      UserError: two pictures have the same name.
+      UserError: two images have the same name.
     """
     photos: dict[str, AnyPath] = {}
-    for path in sorted(filter(is_photo, folder.iterdir())):
+    for path in without_developed_raw(sorted(filter(is_photo, folder.iterdir()))):
         if path.stem in photos:
             raise UserError(
                 f"{folder} holds both {photos[path.stem].name} and {path.name}: keep one"
@@ -231,7 +234,14 @@ def photos_by_name(folder: AnyPath) -> dict[str, AnyPath]:
     return photos
 
 
-def _some(names: Iterable[str | AnyPath], limit: int = 5) -> str:
-    listed = sorted(map(str, names))
-    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
-    return (", ".join(map(repr, listed[:limit])) or "nothing") + more
+def _require_images(folder: AnyPath) -> dict[str, AnyPath]:
+    photos = photos_by_name(folder)
+    if not photos:
+        raise UserError(f"no images in {folder}: add the images of the pairs")
+    return photos
+
+
+def _listed(names: Iterable[str | AnyPath], limit: int = 5) -> str:
+    ordered = sorted(map(str, names))
+    more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
+    return (", ".join(map(repr, ordered[:limit])) or "nothing") + more

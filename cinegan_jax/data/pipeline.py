@@ -1,12 +1,12 @@
 """Training batches: the Grain pipeline from a source of examples to uint8 minibatches.
 
 Every epoch is a new global permutation of the examples, cut to whole global batches. Global batch k
-is the k-th run of that permutation, and each process' share of it is the part at its place, so that
-the pictures, their order, crops and flips do not depend on a run's number of hosts, and neither
-does its saved state.
+is the k-th contiguous part of the permutation, and each process takes its own part of the batch.
+The images, their order, crops and flips, and the saved position therefore do not depend on the
+number of hosts.
 
-Examples are read by threads: decoders release the interpreter lock, and from shards worker
-processes were several times slower (see benchmarks/loader.py).
+Examples are read by threads, since decoders release the interpreter lock. Worker processes were
+several times slower for shards (see benchmarks/loader.py).
 """
 
 import math
@@ -19,6 +19,7 @@ import numpy as np
 from absl import logging
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.renamed import current_name
 from cinegan_jax.data.examples import BrokenExample, Example, ExampleSource
 from cinegan_jax.data.transforms import CROPS, random_flip, require_crop
 
@@ -35,22 +36,22 @@ def train_batches(
     threads: int = 4,
     corrupt_ceiling: float = 0.01,
 ) -> "TrainBatches":
-    """An endless iterator over one process' share of the shuffled training batches.
+    """Return an endless iterator over one process' share of the shuffled training batches.
 
     Args:
       source: the training examples.
-      size: height and width of the pictures in a batch, in pixels.
-      crop: how examples are brought to it, one of `CROPS`.
-      batch_size: examples in a batch of this process; a global batch has process_count times that.
-      seed: of the order, the crops and the flips.
-      process_index: which share, 0 to process_count - 1; shares never overlap.
-      process_count: the number of processes that share the examples.
-      threads: threads that read and decode.
-      corrupt_ceiling: share of broken examples, rounded up to whole ones, past which the run stops.
+      size: height and width of the images in a batch, in pixels.
+      crop: how examples are brought to that size, one of `CROPS`.
+      batch_size: examples per batch and process; a global batch has process_count times as many.
+      seed: random seed of order, crops and flips.
+      process_index: this process, 0 to process_count - 1; shares never overlap.
+      process_count: number of processes that share the examples.
+      threads: number of threads that read and decode.
+      corrupt_ceiling: maximum share of broken examples, rounded up to whole examples.
 
     Raises:
-      UserError: a setting is out of range, or the examples are fewer than one global batch. Later,
-        from the iterator: too many examples are broken.
+      UserError: a setting is out of range, or there are fewer examples than one global batch. The
+        iterator raises it if too many examples are broken.
     """
     _check(size, crop, batch_size, threads)
     global_batch = batch_size * process_count
@@ -69,11 +70,11 @@ def train_batches(
 
 
 class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
-    """Yields the arrays of examples by name, each uint8 [batch_size, size, size, 3].
+    """Iterator over batches: arrays by key, each uint8 [batch_size, size, size, 3].
 
     Attributes:
-      batches_per_epoch: batches in a pass over the examples, the same on every process.
-      broken: the reason of each broken example met so far by this process, by name.
+      batches_per_epoch: batches in one pass over the examples, the same on every process.
+      broken: reasons of the broken examples this process has read so far, by name.
     """
 
     def __init__(
@@ -105,41 +106,40 @@ class TrainBatches(Iterator[Mapping[str, np.ndarray]]):
         return iter(rest.to_iter_dataset(options).batch(self._batch_size, drop_remainder=True))
 
     def get_state(self) -> dict[str, int]:
-        """The position, as numbers that JSON keeps; the same on every process."""
+        """Return the position as integers that fit into JSON; the same on every process."""
         return {"batches": self._batches, **self._identity}
 
     def set_state(self, state: Mapping[str, int]) -> None:
-        """Goes to a position that `get_state` gave, here or on another number of processes.
+        """Go to a position returned by `get_state`, also on another number of processes.
 
         Raises:
-          UserError: the seed, the number of examples, their kind or the global batch has changed
-            since.
+          UserError: the seed, the number or kind of examples, or the global batch has changed.
         """
+        state = {current_name(key): value for key, value in state.items()}
         for key, now in self._identity.items():
             if (before := state.get(key)) != now:
                 raise UserError(
-                    f"the run was saved with {key}={before} and goes on with {key}={now}: "
-                    "its data order cannot be continued; restore the old value or start a new run"
+                    f"the run was saved with {key}={before}, but now has {key}={now}: its data "
+                    "order cannot be continued; restore the old value or start a new run"
                 )
         self.close()
         self._batches = state["batches"]
 
     def close(self) -> None:
-        """Stops reading ahead; the next batch starts it again."""
+        """Stop reading ahead; the next batch starts it again."""
         if self._iterator is not None:
             self._iterator.close()
             self._iterator = None
 
 
 class GoodExamples:
-    """The shuffled, endless sequence of training examples of all processes, broken ones replaced.
+    """Shuffled, endless sequence of the training examples of all processes, without broken ones.
 
-    A broken one's place is taken by the next good one of the same epoch, so that no batch and no
-    epoch gets shorter on one process than on another. What replaces it depends on the seed alone,
-    never on what was read before or by whom.
+    A broken example is replaced by the next good one of the same epoch, so that batches and epochs
+    have the same length on all processes. The replacement depends on the seed alone.
 
     Attributes:
-      broken: the reason of each broken example met so far, by name.
+      broken: reasons of the broken examples read so far, by name.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class GoodExamples:
         self._order = grain.MapDataset.range(len(source)).seed(seed).shuffle()[:usable]
 
     def dataset(self) -> grain.MapDataset:
-        """The arrays of an example by global position, uint8 [size, size, 3] each."""
+        """Return the arrays of each example by global position, uint8 [size, size, 3] each."""
         return self._order.repeat().map_with_index(self._read).random_map(self._augment)
 
     def _read(self, position: int, index: int) -> Example:
@@ -182,7 +182,7 @@ class GoodExamples:
     def _note(self, error: BrokenExample) -> None:
         with self._lock:
             if error.name not in self.broken:
-                logging.warning("Broken, replaced by the next: %s", error)
+                logging.warning("A broken example is replaced by the next one: %s", error)
                 self.broken[error.name] = error.reason
             if len(self.broken) > self._allowed:
                 raise UserError(
@@ -193,14 +193,14 @@ class GoodExamples:
 
     def _augment(self, example: Example, rng: np.random.Generator) -> dict[str, np.ndarray]:
         arrays = random_flip(CROPS[self._crop](example.arrays, self._size, rng), rng)
-        # Copies, so that the whole photos can be freed before the batch is full.
+        # Copies, so that the whole images can be freed before the batch is full.
         return {name: np.array(array) for name, array in arrays.items()}
 
 
 def _share(
     stream: grain.MapDataset, usable: int, batch_size: int, process_index: int, process_count: int
 ) -> grain.MapDataset:
-    """Of every global batch the `process_index`-th part, `batch_size` long."""
+    """Select the `process_index`-th part of every global batch, `batch_size` long."""
 
     def read(place: int, _: int) -> Any:
         batch, row = divmod(place, batch_size)

@@ -1,4 +1,4 @@
-"""The embedded sample photographs, with their licences in `sample_photos/LICENSES.csv`."""
+"""The embedded sample photographs; `sample_photos/LICENSES.csv` lists splits and licences."""
 
 import csv
 from importlib import resources
@@ -9,10 +9,10 @@ from cinegan_jax.data.examples import SPLITS
 
 
 def sample_photos(split: str) -> list[Path]:
-    """The photos of a split in alphabetical order; no subject is on both sides.
+    """Return the photos of a split in alphabetical order; the splits share no subject.
 
     Raises:
-      UserError: there is no such split.
+      UserError: the split does not exist.
     """
     if split not in SPLITS:
         raise UserError(f"the sample photos have no split {split!r}; choose {' or '.join(SPLITS)}")

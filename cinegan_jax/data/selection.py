@@ -1,4 +1,4 @@
-"""Fixed selections of a source: evenly spaced examples, and random pixels of pairs."""
+"""Deterministic selections from a source: evenly spaced examples, and random pixels of pairs."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import AnExample, BrokenExample, ExampleSource
-from cinegan_jax.data.images import PictureSource
+from cinegan_jax.data.images import ImageSource
 from cinegan_jax.data.pairs import PairSource
 from cinegan_jax.data.transforms import centre_crop, centre_square, require_crop, squash
 
@@ -16,32 +16,41 @@ FITS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "centre": centre_square,
     "squash": squash,
 }
-"""How held-out pictures are brought to the training size, by `config.data.crop`."""
+"""Functions that bring held-out images to the training size, by `config.data.crop`."""
 
 
-def spread_examples(
+def evenly_spaced(
     source: ExampleSource[AnExample], count: int, size: int, crop: str
 ) -> Iterator[AnExample]:
-    """`count` examples, spread evenly over the source; those that cannot serve are left out.
+    """Yield `count` evenly spaced examples; leave out broken and too small ones.
 
     Args:
-      source: of examples.
-      count: how many; all where there are no more.
-      size: height and width that each must have room for.
-      crop: as `config.data.crop`.
+      source: the examples.
+      count: number of examples to try, at most all.
+      size: minimum height and width, except for `squash`.
+      crop: `config.data.crop`.
     """
     indices = np.linspace(0, len(source) - 1, min(count, len(source))).astype(int)
     return _usable(source, indices, size, crop)
 
 
-def spread_pictures(source: PictureSource, count: int, size: int, crop: str) -> np.ndarray:
-    """`count` pictures, fitted: uint8 [n, size, size, 3], n of 2 or more.
+def stratified_images(source: ImageSource, count: int, size: int, crop: str) -> np.ndarray:
+    """Select one image from each of `count` equal stretches of the source.
 
-    One is drawn from each of `count` equal stretches of the source, always the same one: at equal
-    distances a source that repeats itself would be seen through a few of its kinds.
+    The place in a stretch is drawn with a fixed seed. Evenly spaced images of a source that repeats
+    itself would show only a few of its modes.
+
+    Args:
+      source: the images.
+      count: number of stretches, at most one per image.
+      size: height and width of the result.
+      crop: `config.data.crop`, which chooses one of `FITS`.
+
+    Returns:
+      uint8 [n, size, size, 3], where n is 2 or more; broken and too small images are left out.
 
     Raises:
-      UserError: there are fewer than two that can serve.
+      UserError: fewer than two images can be used.
     """
     drawn = min(count, len(source))
     places = np.arange(drawn) + np.random.default_rng(0).random(drawn)
@@ -49,38 +58,28 @@ def spread_pictures(source: PictureSource, count: int, size: int, crop: str) -> 
     found = [FITS[crop](each.target, size) for each in _usable(source, indices, size, crop)]
     if len(found) < 2:
         raise UserError(
-            f"of {len(source)} pictures {len(found)} can be read at {size}x{size}, and scores "
-            "of sets need two or more: look at config.data"
+            f"{len(found)} of {len(source)} images can be read at {size}x{size}, but set-level "
+            "metrics need two or more: check config.data"
         )
     return np.stack(found)
-
-
-def _usable(
-    source: ExampleSource[AnExample], indices: Iterable[int], size: int, crop: str
-) -> Iterator[AnExample]:
-    for index in indices:
-        try:
-            example = source[int(index)]
-            if crop != "squash":
-                require_crop(example, size)
-            yield example
-        except BrokenExample:
-            continue
 
 
 def sample_pixels(
     pairs: PairSource, *, seed: int = 0, max_pairs: int = 200, pixels: int = 400_000
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Random pixels of random pairs before and after: unit float32 [p, 3] both.
+    """Draw random pixels of random pairs.
 
     Args:
-        pairs: the training split; broken ones are passed over.
-        seed: for the choice of pairs and pixels.
-        max_pairs: how many pairs are looked at.
-        pixels: how many pixels are taken in all, spread evenly over those pairs.
+      pairs: the training split; broken pairs are skipped.
+      seed: random seed of pairs and pixels.
+      max_pairs: maximum number of pairs.
+      pixels: total number of pixels, divided evenly among the pairs.
+
+    Returns:
+      The pixels before and after: unit float32 [p, 3] each.
 
     Raises:
-        UserError: no pair could be read.
+      UserError: no pair can be read.
     """
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(pairs))[:max_pairs]
@@ -95,10 +94,23 @@ def sample_pixels(
         targets.append(pair.target.reshape(-1, 3)[picks])
     if not inputs:
         raise UserError(
-            f"no LUT can be fitted: none of {len(chosen)} training pairs could be read; "
+            f"no LUT can be fitted: none of {len(chosen)} training pairs can be read; "
             "check config.data.path"
         )
     return _unit(inputs), _unit(targets)
+
+
+def _usable(
+    source: ExampleSource[AnExample], indices: Iterable[int], size: int, crop: str
+) -> Iterator[AnExample]:
+    for index in indices:
+        try:
+            example = source[int(index)]
+            if crop != "squash":
+                require_crop(example, size)
+            yield example
+        except BrokenExample:
+            continue
 
 
 def _unit(pixels: list[np.ndarray]) -> np.ndarray:

@@ -1,14 +1,14 @@
-"""A drawn set of pictures whose statistics are known: one shape of one colour on a plain ground.
+"""A synthetic set of images with known statistics: one coloured shape on a plain background.
 
-A kind of shape in a colour is a mode; there are as many pictures of each, so that what a generator
-covers, and how evenly, can be counted (see `metrics.modes`). All kinds have the same area at the
-same size. Everything else is drawn from uniform distributions:
+Each kind of shape in each colour is a mode. All modes have the same number of images, so the modes
+that a generator covers can be counted (see `metrics.modes`). At equal size, all kinds have the same
+area. The other properties have uniform distributions:
 
-- size: the radius of the disc with the shape's area, `RADIUS`;
-- position: each coordinate of the centre of gravity lies within `SHIFT` of the middle;
-- rotation: within `TURN` either way.
+- size: the radius of the disc with the shape's area is in `RADIUS`;
+- position: each coordinate of the centroid is within `CENTRE_SHIFT` of the image centre;
+- rotation: at most `TURN` in either direction.
 
-Lengths are shares of the picture's side, so a set is the same at every size.
+Lengths are fractions of the image side, so a set is the same at every size.
 """
 
 import functools
@@ -20,32 +20,33 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import SPLITS
-from cinegan_jax.data.images import Picture
+from cinegan_jax.data.images import SingleImage
 
-DRAWN = "shapes"
-"""The `data.path` of this set."""
+SHAPES_PATH = "shapes"
+"""Value of `config.data.path` for this set."""
 
 COUNTS: Mapping[str, int] = {"train": 10_000, "test": 1_000}
-"""Pictures of each split."""
+"""Number of images in each split."""
 
 BACKGROUND = (244, 240, 231)
-COLOURS: Mapping[str, tuple[int, int, int]] = {
+SHAPE_COLOURS: Mapping[str, tuple[int, int, int]] = {
     "red": (214, 64, 53),
     "yellow": (240, 178, 35),
     "green": (62, 148, 92),
     "blue": (44, 104, 176),
     "violet": (130, 74, 148),
 }
-"""sRGB, 0..255."""
+"""sRGB values, 0..255."""
 
 RADIUS = (0.18, 0.25)
-SHIFT = 0.08
+CENTRE_SHIFT = 0.08
 TURN = math.radians(20)
 
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Signed distance from a shape's outline, negative inside, of points right of and below its
-centre; in units of the radius of the disc with its area. Corners stay sharp: it is the distance to
-the nearest of the lines that bound the shape."""
+"""Signed distance of points (right of, below the centre) from a shape's outline, negative inside.
+
+The unit is the radius of the disc with the shape's area. Corners stay sharp: the distance is that
+to the nearest of the lines that bound the shape."""
 
 
 def _disc(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -80,71 +81,74 @@ KINDS: Mapping[str, Distance] = {
     "cross": _cross,
 }
 
-MODES: Sequence[str] = [f"{colour} {kind}" for kind in KINDS for colour in COLOURS]
-"""Every kind in every colour; picture i of a split has mode i modulo their number."""
+SHAPE_MODES: Sequence[str] = [f"{colour} {kind}" for kind in KINDS for colour in SHAPE_COLOURS]
+"""Every kind in every colour; image i of a split has mode i modulo their number."""
 
 
 class Shape(NamedTuple):
-    """What a picture shows."""
+    """Parameters of one drawn image; lengths are fractions of the image side."""
 
     kind: str
     colour: str
     right: float
-    """Of the centre of gravity, from the left edge, as a share of the side."""
+    """Distance of the centroid from the left edge."""
     down: float
+    """Distance of the centroid from the upper edge."""
     radius: float
-    """Of the disc with the shape's area."""
+    """Radius of the disc with the shape's area."""
     turn: float
-    """Radians, clockwise."""
+    """Rotation in radians, clockwise."""
 
 
 class DrawnShapes:
-    """The drawn pictures of a split; each depends on its index and its split alone.
+    """Drawn images of a split; each depends on its index and split alone.
 
     Args:
       split: `train` or `test`.
-      size: pixels, height and width.
+      size: height and width in pixels.
 
     Raises:
-      UserError: there is no such split.
+      UserError: the split does not exist.
     """
 
-    kind = "pictures"
+    kind = "images"
 
     def __init__(self, split: str, size: int):
         if split not in COUNTS:
             raise UserError(f"the shapes have no split {split!r}; choose {' or '.join(COUNTS)}")
         self._stream, self._size = SPLITS.index(split), size
         self.names: Sequence[str] = [
-            f"{index:05d} {MODES[index % len(MODES)]}" for index in range(COUNTS[split])
+            f"{index:05d} {SHAPE_MODES[index % len(SHAPE_MODES)]}" for index in range(COUNTS[split])
         ]
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> Picture:
-        return Picture(self.names[index], draw(self.shape(index), self._size))
+    def __getitem__(self, index: int) -> SingleImage:
+        return SingleImage(self.names[index], draw(self.shape(index), self._size))
 
     def shape(self, index: int) -> Shape:
-        """What picture `index` shows."""
-        colour, kind = MODES[index % len(MODES)].split()
+        """Return the parameters of image `index`."""
+        colour, kind = SHAPE_MODES[index % len(SHAPE_MODES)].split()
         rng = np.random.default_rng([self._stream, index])
-        right, down = rng.uniform(0.5 - SHIFT, 0.5 + SHIFT, 2)
+        right, down = rng.uniform(0.5 - CENTRE_SHIFT, 0.5 + CENTRE_SHIFT, 2)
         return Shape(kind, colour, right, down, rng.uniform(*RADIUS), rng.uniform(-TURN, TURN))
 
 
 def draw(shape: Shape, size: int) -> np.ndarray:
-    """The picture of a shape, uint8 [size, size, 3]; its edge is blended in sRGB values."""
+    """Draw a shape, uint8 [size, size, 3]; edges are blended in sRGB values."""
     share = coverage(shape, size)[..., None]
-    background, colour = (np.array(rgb, np.float32) for rgb in (BACKGROUND, COLOURS[shape.colour]))
+    background, colour = (
+        np.array(rgb, np.float32) for rgb in (BACKGROUND, SHAPE_COLOURS[shape.colour])
+    )
     return np.rint(background + share * (colour - background)).astype(np.uint8)
 
 
 def coverage(shape: Shape, size: int) -> np.ndarray:
-    """The share of each pixel that the shape covers, float32 [size, size].
+    """Compute the share of each pixel that the shape covers, float32 [size, size].
 
-    It falls from 1 to 0 within a pixel across the outline: exact for straight edges that run along
-    the rows or columns of pixels, within 0.08 elsewhere but at corners.
+    It falls from 1 to 0 within one pixel across the outline. This is exact for straight edges along
+    rows or columns of pixels, and within 0.08 elsewhere except at corners.
     """
     right, down = _centres(size)
     right, down = right - np.float32(shape.right), down - np.float32(shape.down)
@@ -155,6 +159,6 @@ def coverage(shape: Shape, size: int) -> np.ndarray:
 
 @functools.cache
 def _centres(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the middles of a picture's pixels lie, [1, size] and [size, 1]."""
+    """Return the coordinates of pixel centres, [1, size] and [size, 1]."""
     middles = (np.arange(size, dtype=np.float32) + 0.5) / size
     return middles[None, :], middles[:, None]

@@ -1,7 +1,7 @@
-"""Shards of a prepared folder: the format of a record, and the reader.
+"""Records of prepared shards: their format, and random access to one split.
 
-A record is a msgpack header followed by the raw bytes of its images, which stand outside msgpack so
-that a reader gets views instead of copies.
+A record is a msgpack header followed by the raw bytes of its images. They are not part of the
+header, so that a reader gets views instead of copies.
 """
 
 import math
@@ -19,58 +19,25 @@ from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.manifest import Manifest
 from cinegan_jax.data.shard_cache import CACHE, fetch_shards
 
-_PICTURES = ("input", "target", "clean")
+_IMAGES = ("input", "target", "clean")
+_HEADER_KEY = "pictures"
+"""Key in the header for the names of the images; kept, so that older shards stay readable."""
 _PREFIX = struct.Struct("<4sI")
-_MAGIC = b"pair"  # of single pictures too
-
-
-def encode_record(name: str, **pictures: np.ndarray | None) -> bytes:
-    """One pair, or one picture, as bytes.
-
-    Args:
-      name: unique within its split.
-      **pictures: `input`, `target` and maybe `clean`, or `target` alone; uint8 of one shape
-        [h, w, 3].
-
-    Raises:
-      ValueError: the pictures differ in shape or are not uint8.
-    """
-    present = {key: picture for key in _PICTURES if (picture := pictures.get(key)) is not None}
-    shape = next(iter(present.values())).shape
-    for key, picture in present.items():
-        if picture.dtype != np.uint8 or picture.shape != shape:
-            raise ValueError(f"{name}: {key} is {picture.dtype} {picture.shape}, not uint8 {shape}")
-    header = msgpack.packb({"name": name, "shape": shape, "pictures": list(present)})
-    parts = [_PREFIX.pack(_MAGIC, len(header)), header]
-    return b"".join([*parts, *(picture.tobytes() for picture in present.values())])
-
-
-def decode_record(record: bytes) -> dict[str, Any]:
-    """The arguments of `encode_record`; the pictures are read-only views of `record`.
-
-    Raises:
-      ValueError: `record` is truncated or was not written by `encode_record`.
-    """
-    try:
-        magic, header_length = _PREFIX.unpack_from(record)
-        start = _PREFIX.size + header_length
-        header = msgpack.unpackb(record[_PREFIX.size : start])
-        name, shape, keys = header["name"], tuple(header["shape"]), header["pictures"]
-        expected = start + len(keys) * math.prod(shape)
-    except (struct.error, msgpack.UnpackException, ValueError, TypeError, KeyError) as error:
-        raise ValueError("not a whole record") from error
-    if magic != _MAGIC or len(record) != expected:
-        raise ValueError("not a whole record")
-    pixels = np.frombuffer(record, np.uint8, offset=start).reshape(-1, *shape)
-    return {"name": name, **dict(zip(keys, pixels, strict=True))}
+_MAGIC = b"pair"  # also in records of single images
 
 
 class Shards:
-    """The records of one split; of a folder in a bucket, those of its local copies.
+    """Records of one split; for a folder in a bucket, of its local copy.
+
+    Args:
+      root: the prepared folder.
+      manifest: its manifest.
+      split: `train` or `test`.
+      cache: local folder for copies of shards in buckets.
 
     Raises:
-      UserError: the folder has no such split, or a shard is missing or not as long as the manifest
-        says.
+      UserError: the split does not exist or is empty, or a shard is missing or has another length
+        than in the manifest.
     """
 
     def __init__(self, root: AnyPath, manifest: Manifest, split: str, cache: str = CACHE):
@@ -82,8 +49,49 @@ class Shards:
         self._records = ArrayRecordDataSource([str(local / shard.file) for shard in shards])
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The name and the pictures of a record (see `decode_record`); raises BrokenExample."""
+        """Return name and images of a record (see `decode_record`); may raise BrokenExample."""
         try:
             return decode_record(self._records[index])
         except (ValueError, RuntimeError) as error:
             raise BrokenExample(self.names[index], f"{self._files[index]}: {error}") from error
+
+
+def encode_record(name: str, **images: np.ndarray | None) -> bytes:
+    """Encode one pair or one image as bytes.
+
+    Args:
+      name: unique within its split.
+      **images: `input`, `target` and optionally `clean`, or `target` alone; uint8 of one shape
+        [h, w, 3].
+
+    Raises:
+      ValueError: the images differ in shape or are not uint8.
+    """
+    present = {key: image for key in _IMAGES if (image := images.get(key)) is not None}
+    shape = next(iter(present.values())).shape
+    for key, image in present.items():
+        if image.dtype != np.uint8 or image.shape != shape:
+            raise ValueError(f"{name}: {key} is {image.dtype} {image.shape}, not uint8 {shape}")
+    header = msgpack.packb({"name": name, "shape": shape, _HEADER_KEY: list(present)})
+    parts = [_PREFIX.pack(_MAGIC, len(header)), header]
+    return b"".join([*parts, *(image.tobytes() for image in present.values())])
+
+
+def decode_record(record: bytes) -> dict[str, Any]:
+    """Return the arguments of `encode_record`; the images are read-only views of `record`.
+
+    Raises:
+      ValueError: `record` is truncated or was not written by `encode_record`.
+    """
+    try:
+        magic, header_length = _PREFIX.unpack_from(record)
+        start = _PREFIX.size + header_length
+        header = msgpack.unpackb(record[_PREFIX.size : start])
+        name, shape, keys = header["name"], tuple(header["shape"]), header[_HEADER_KEY]
+        expected = start + len(keys) * math.prod(shape)
+    except (struct.error, msgpack.UnpackException, ValueError, TypeError, KeyError) as error:
+        raise ValueError("not a whole record") from error
+    if magic != _MAGIC or len(record) != expected:
+        raise ValueError("not a whole record")
+    pixels = np.frombuffer(record, np.uint8, offset=start).reshape(-1, *shape)
+    return {"name": name, **dict(zip(keys, pixels, strict=True))}

@@ -1,1 +1,1 @@
-"""Scores of generators on held-out pairs, beside baselines; knows no trainer and no network."""
+"""Evaluation of generators on held-out data, beside baselines; independent of the trainer."""

@@ -1,4 +1,4 @@
-"""Evaluations held against each other, photo by photo."""
+"""Comparison of evaluated runs, photo by photo."""
 
 import dataclasses
 import math
@@ -10,44 +10,41 @@ from etils import epath
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import absolute, open_path
-from cinegan_jax.evaluation.methods import LABELS
-from cinegan_jax.evaluation.metric_facts import METRICS, facts
-from cinegan_jax.evaluation.paired_difference import PairedDifference, paired_difference
-from cinegan_jax.evaluation.result import Evaluation
-from cinegan_jax.evaluation.result_file import RESULT_FILE, load
+from cinegan_jax.evaluation.intervals import PairedDifference, paired_difference
+from cinegan_jax.evaluation.result import METHOD_LABELS, RESULT_FILE, Evaluation, load
+from cinegan_jax.metrics.registry import METRICS, facts
 
-ALL_PAIRS = 4
-"""Up to so many contenders every pair is compared; of more, each with the first."""
-SAME_SCORE = 1e-3
-"""By how much the score of one photo's input may differ between devices, relative."""
-
-Scores = Mapping[str, Mapping[str, float]]
-"""By photo, by metric."""
+_ALL_PAIRS = 4
+"""Above this number of runs, compare each run with the first only."""
+_SAME_SCORE = 1e-3
+"""Relative difference between devices that the score of one photo's input may have."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """What one method made, as one evaluation scored it.
+    """One method of one evaluation, to be compared with others.
 
     Attributes:
         label: for people.
-        evaluation: with its scores.
-        method: in it.
+        evaluation: the scores.
+        method: a method of the evaluation.
     """
 
     label: str
     evaluation: Evaluation
     method: str = "generator"
 
-    def scores(self, protocol: str, reference: str, method: str = "") -> Scores:
-        """Its scores, or those of another method in the same evaluation."""
+    def scores(
+        self, protocol: str, reference: str, method: str = ""
+    ) -> Mapping[str, Mapping[str, float]]:
+        """Return scores by photo and metric, of this or of another method of the evaluation."""
         fields = {"protocol": protocol, "reference": reference, "method": method or self.method}
         return {photo.name: photo.scores for photo in self.evaluation.select(**fields)}
 
 
 @dataclasses.dataclass(frozen=True)
-class Difference:
-    """The scores of `second` less those of `first`, by one metric on the photos of both."""
+class MetricDifference:
+    """Scores of `second` minus those of `first`, by one metric on the photos of both."""
 
     protocol: str
     reference: str
@@ -58,8 +55,8 @@ class Difference:
 
     @property
     def better(self) -> str | None:
-        """The label of the better one; None where they cannot be told apart."""
-        if not self.found.told_apart:
+        """Label of the better one; None where the difference is not significant."""
+        if not self.found.significant:
             return None
         return self.second if (self.found.mean > 0) == self._higher_is_better else self.first
 
@@ -79,32 +76,32 @@ class Difference:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
-    """All differences, and the photos that not all contenders have."""
+class RunComparison:
+    """All differences, and the photos that some contenders lack."""
 
-    differences: tuple[Difference, ...]
+    differences: tuple[MetricDifference, ...]
     left_out: Mapping[str, tuple[str, ...]]
     """Name of a photo -> labels of the contenders that lack it."""
 
 
 def read_contenders(runs: Sequence[str]) -> list[Contender]:
-    """The generators of runs or, of a single run, its fitted LUT and its generator.
+    """Return the generators of runs or, for a single run, its fitted LUT and its generator.
 
     Args:
         runs: workdirs or folders of evaluations, or their evaluation.json.
 
     Raises:
-        UserError: one has no evaluation, or one of sets alone, or is named twice.
+        UserError: a run has no evaluation, has one of whole sets only, or is named twice.
     """
     evaluations = [load(_file(run)) for run in runs]
     for run, evaluation in zip(runs, evaluations, strict=True):
         if not evaluation.photos:
             raise UserError(
-                f"{run} makes pictures of chance: its evaluation scores whole sets, and nothing "
-                "can be compared photo by photo. Hold the tables of evaluation.md side by side"
+                f"{run} generates images from latents: its evaluation scores whole sets, and "
+                "nothing can be compared photo by photo. Compare the tables in evaluation.md"
             )
     if len(runs) == 1:
-        return [Contender(LABELS[m], evaluations[0], m) for m in ("lut", "generator")]
+        return [Contender(METHOD_LABELS[m], evaluations[0], m) for m in ("lut", "generator")]
     paths = [_file(run).parent for run in runs]
     names = [path.name for path in paths]
     labels = names if len(set(names)) == len(names) else [str(run) for run in runs]
@@ -122,29 +119,31 @@ def _file(run: str) -> epath.Path:
     return path / RESULT_FILE
 
 
-def compare(contenders: Sequence[Contender], metric: str | None = None) -> Comparison:
-    """Compares each contender with the first, and few of them all with all.
+def compare_runs(contenders: Sequence[Contender], metric: str | None = None) -> RunComparison:
+    """Compare each contender with the first, and up to four of them all with each other.
 
     Args:
         contenders: two or more, with labels that differ.
-        metric: this one alone; None: all that both were scored by.
+        metric: compare by this metric alone; None: by all that both were scored by.
 
     Raises:
-        UserError: they were scored on other photos, targets or sizes, or not by that metric.
+        UserError: they were scored on different photos, targets or sizes, or not by that metric.
     """
     for other in contenders[1:]:
         _check_comparable(contenders[0], other)
     if metric is not None:
         facts(metric)
-    few = len(contenders) <= ALL_PAIRS
+    few = len(contenders) <= _ALL_PAIRS
     pairs = combinations(contenders, 2) if few else ((contenders[0], c) for c in contenders[1:])
     found = tuple(d for pair in pairs for d in _differences(*pair, metric))
     if not found:
         raise UserError(f"the contenders have no scores in common by {metric or 'any metric'}")
-    return Comparison(found, _left_out(contenders))
+    return RunComparison(found, _left_out(contenders))
 
 
-def _differences(first: Contender, second: Contender, metric: str | None) -> Iterator[Difference]:
+def _differences(
+    first: Contender, second: Contender, metric: str | None
+) -> Iterator[MetricDifference]:
     for protocol, reference in _groups(first):
         mine, theirs = (c.scores(protocol, reference) for c in (first, second))
         names = sorted(mine.keys() & theirs.keys())
@@ -158,7 +157,9 @@ def _differences(first: Contender, second: Contender, metric: str | None) -> Ite
             )
             difference = paired_difference(scores, others)
             if difference.photos:
-                yield Difference(protocol, reference, name, first.label, second.label, difference)
+                yield MetricDifference(
+                    protocol, reference, name, first.label, second.label, difference
+                )
 
 
 def _groups(contender: Contender) -> list[tuple[str, str]]:
@@ -167,7 +168,7 @@ def _groups(contender: Contender) -> list[tuple[str, str]]:
 
 
 def _check_comparable(first: Contender, other: Contender) -> None:
-    """The plain photo's score tells whether photo and target are the same in both."""
+    """Check by the plain photos' scores that photos and targets are the same in both."""
     sizes = first.evaluation.size, other.evaluation.size
     if sizes[0] != sizes[1]:
         raise UserError(
@@ -180,11 +181,12 @@ def _check_comparable(first: Contender, other: Contender) -> None:
         for name in mine.keys() & theirs.keys():
             shared += 1
             values = mine[name]["psnr"], theirs[name]["psnr"]
-            if not math.isclose(*values, rel_tol=SAME_SCORE):
+            if not math.isclose(*values, rel_tol=_SAME_SCORE):
                 raise UserError(
-                    f"{first.label} and {other.label} were scored on other pairs: the plain photo "
-                    f"{name!r} has {values[0]:.2f} dB in one and {values[1]:.2f} dB in the other "
-                    f"({' and '.join(_data(c) for c in (first, other))}); evaluate both on the same"
+                    f"{first.label} and {other.label} were scored on different pairs: the plain "
+                    f"photo {name!r} has {values[0]:.2f} dB in one and {values[1]:.2f} dB in the "
+                    f"other ({' and '.join(_data(c) for c in (first, other))}); evaluate both on "
+                    "the same pairs"
                 )
     if not shared:
         raise UserError(

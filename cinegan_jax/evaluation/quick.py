@@ -1,4 +1,4 @@
-"""A light evaluation, for use while training goes on."""
+"""Quick evaluation on a few held-out pairs, for periodic use during training."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -11,15 +11,15 @@ from cinegan_jax.core.types import Images
 from cinegan_jax.data.pairs import Pair
 from cinegan_jax.data.transforms import squash
 from cinegan_jax.metrics.delta_e import delta_e_76
-from cinegan_jax.metrics.psnr import psnr
+from cinegan_jax.metrics.psnr_ssim import psnr
 from cinegan_jax.ops.images import to_unit
 
 Fit = Callable[[np.ndarray, int], np.ndarray]
-"""A picture, uint8 [h, w, 3], and a size to uint8 [size, size, 3]."""
+"""Function from an image, uint8 [h, w, 3], and a size to uint8 [size, size, 3]."""
 
 
 class QuickEvaluator:
-    """Scores a generator on a few held-out pairs, brought to one size and kept on the device.
+    """Evaluator of a generator on held-out pairs, brought to one size and kept on the device.
 
     Attributes:
         inputs: uint8 [n, size, size, 3].
@@ -28,7 +28,11 @@ class QuickEvaluator:
     """
 
     def __init__(self, pairs: Iterable[Pair], size: int, fit: Fit = squash):
-        """`fit` brings pictures to size x size; raises UserError where there is no pair."""
+        """Fit all images of the pairs to size x size.
+
+        Raises:
+            UserError: there is no pair.
+        """
         pairs = list(pairs)
         if not pairs:
             raise UserError("no held-out pair could be read: check the test split of config.data")
@@ -38,31 +42,31 @@ class QuickEvaluator:
         self.clean = _stack(clean, size, fit) if len(clean) == len(pairs) else None
 
     def __call__(self, generate: Callable[[Images], Images]) -> Iterator[tuple[str, float]]:
-        """Yields (name, mean over the pairs): `psnr`, `delta_e`, then both with `_clean`.
+        """Yield (name, mean over the pairs): `psnr`, `delta_e`, then both with `_clean`.
 
         Args:
             generate: uint8 [n, size, size, 3] to the same, on the device; called once.
         """
-        pictures = generate(self.inputs)
-        yield from _means(pictures, self.targets, "")
+        images = generate(self.inputs)
+        yield from _means(images, self.targets, "")
         if self.clean is not None:
-            yield from _means(pictures, self.clean, "_clean")
+            yield from _means(images, self.clean, "_clean")
 
 
-def _stack(pictures: list[np.ndarray], size: int, fit: Fit) -> jax.Array:
-    return jnp.asarray(np.stack([fit(picture, size) for picture in pictures]))
+def _stack(images: list[np.ndarray], size: int, fit: Fit) -> jax.Array:
+    return jnp.asarray(np.stack([fit(image, size) for image in images]))
 
 
-def _means(pictures: Images, references: Images, suffix: str) -> Iterator[tuple[str, float]]:
-    yield f"psnr{suffix}", float(_psnr(pictures, references))
-    yield f"delta_e{suffix}", float(_delta_e(pictures, references))
-
-
-@jax.jit
-def _psnr(pictures: jax.Array, references: jax.Array) -> jax.Array:
-    return jnp.mean(psnr(to_unit(pictures), to_unit(references)))
+def _means(images: Images, references: Images, suffix: str) -> Iterator[tuple[str, float]]:
+    yield f"psnr{suffix}", float(_psnr(images, references))
+    yield f"delta_e{suffix}", float(_delta_e(images, references))
 
 
 @jax.jit
-def _delta_e(pictures: jax.Array, references: jax.Array) -> jax.Array:
-    return jnp.mean(delta_e_76(to_unit(pictures), to_unit(references)))
+def _psnr(images: jax.Array, references: jax.Array) -> jax.Array:
+    return jnp.mean(psnr(to_unit(images), to_unit(references)))
+
+
+@jax.jit
+def _delta_e(images: jax.Array, references: jax.Array) -> jax.Array:
+    return jnp.mean(delta_e_76(to_unit(images), to_unit(references)))

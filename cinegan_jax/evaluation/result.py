@@ -1,52 +1,75 @@
-"""What an evaluation found: the scores of every photo, and what follows from them."""
+"""Results of an evaluation: every score, their summaries, and the file that holds them."""
 
 import dataclasses
+import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from cinegan_jax.evaluation.bootstrap import mean_interval
-from cinegan_jax.evaluation.metric_facts import facts
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import AnyPath, write_whole
+from cinegan_jax.evaluation.intervals import mean_interval
+from cinegan_jax.metrics.registry import facts
+
+METHOD_LABELS: Mapping[str, str] = {
+    "input": "input",
+    "lut": "fitted LUT",
+    "affine": "per-photo affine",
+    "training": "training images",
+    "generator": "generator",
+}
+"""Methods by their names in files, in the order of tables."""
+HELD_OUT_IMAGES = "held-out images"
+"""The reference of sets of unconditional samples."""
+
+RESULT_FILE = "evaluation.json"
+_FORMAT = "cinegan-evaluation"
+_VERSION = 3
+_READABLE = (2, 3)
+"""Version 1 had means only; version 2 said "pictures" for images."""
+_REFERENCES_OF_VERSION_2 = {"held-out pictures": HELD_OUT_IMAGES}
 
 
 @dataclasses.dataclass(frozen=True)
 class PhotoScore:
-    """The scores of what one method made of one photo."""
+    """Scores of one method's image of one photo."""
 
     name: str
-    """The photo's name in its split."""
+    """Name of the photo in its split."""
     protocol: str
-    """How pictures were prepared: a name in `protocols`."""
+    """How images were prepared: a name in `PROTOCOLS`."""
     reference: str
-    """What they were compared with: `target`, or `clean`, the target without its grain."""
+    """Name of the compared image: `target`, or `clean`, the target without its grain."""
     method: str
-    """What made the picture: a name in `methods.LABELS`."""
+    """A name in `METHOD_LABELS`."""
     scores: Mapping[str, float]
-    """By metric, a name in `metric_facts.METRICS`; NaN where a photo has none, and an infinite PSNR
-    where the picture is its reference."""
+    """Score by metric, a name in `METRICS`.
+
+    NaN where a photo has no score; PSNR is infinite where the image equals its reference."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SetScore:
-    """The scores of all pictures of one method together, such as FID."""
+    """Scores of all images of one method together, such as FID."""
 
     protocol: str
     reference: str
     method: str
     photos: int
-    """How many there were."""
+    """Number of images."""
     scores: Mapping[str, float]
-    """By metric, a name in `SET_METRICS`."""
+    """Score by metric, a name in `SET_METRICS`."""
     notes: tuple[str, ...] = ()
-    """What is to be said beside the scores, of sets that are too small."""
+    """Remarks on the scores, such as that the sets are too small."""
 
 
 @dataclasses.dataclass(frozen=True)
 class About:
-    """What was evaluated, for people."""
+    """Description of an evaluation, for people."""
 
     target: str
     """The workdir, look or folder of results."""
@@ -54,11 +77,11 @@ class About:
     look: str
     split: str = "test"
     step: int | None = None
-    """Of the checkpoint, where there was one."""
+    """Step of the checkpoint, where there was one."""
     weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Files of networks that metrics used, by metric."""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Of packages."""
+    """Versions of packages."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,41 +93,41 @@ class Summary:
     method: str
     metric: str
     photos: int
-    """That have a score; the others are left out of everything below."""
+    """Photos that have a score; the others are left out of everything below."""
     mean: float
     """Infinite if any photo's score is."""
     median: float
     std: float
-    """Of photos about the mean; NaN where the mean is infinite."""
+    """Standard deviation over photos; NaN where the mean is infinite."""
     low: float
-    """Lower end of the 95 % interval of the mean (`bootstrap.mean_interval`)."""
+    """Lower end of the 95 % interval of the mean; see `mean_interval`."""
     high: float
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """Every score of one evaluation, and the pairs that it had to leave out."""
+    """Every score of one evaluation, and the pairs that it left out."""
 
     photos: tuple[PhotoScore, ...]
     sets: tuple[SetScore, ...]
     skipped: Mapping[str, str]
-    """Name of a pair left out -> why."""
+    """Name of a pair left out -> reason."""
     size: int
-    """Side of the squashed pictures of the `filmnet` protocol, in pixels."""
+    """Side of the squashed images of the `filmnet` protocol, in pixels."""
     about: About
 
     def select(self, **fields: str) -> tuple[PhotoScore, ...]:
-        """The photos' scores whose fields have these values, such as `protocol="native"`."""
+        """Return the photos' scores whose fields have these values, such as `protocol="native"`."""
         return tuple(score for score in self.photos if _has(score, fields))
 
     def summaries(self, **fields: str) -> tuple[Summary, ...]:
-        """Summaries whose fields have these values, such as `metric="psnr"`; all without any."""
+        """Return the summaries whose fields have these values, such as `metric="psnr"`."""
         return tuple(summary for summary in self._summaries if _has(summary, fields))
 
     def worst(
         self, protocol: str, reference: str, method: str, metric: str, count: int = 10
     ) -> tuple[PhotoScore, ...]:
-        """The photos on which a method scores worst, the worst first.
+        """Return the photos on which a method scores worst, the worst first.
 
         Raises:
             UserError: there is no metric of that name.
@@ -150,3 +173,75 @@ def _summary(
         low=float(low),
         high=float(high),
     )
+
+
+def save(evaluation: Evaluation, path: AnyPath) -> None:
+    """Write an evaluation as JSON; numbers that JSON lacks become "inf", "-inf" and "nan".
+
+    `summaries` are for other readers: they follow from `photos`, and `load` ignores them.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    content = {"format": _FORMAT, "version": _VERSION, **dataclasses.asdict(evaluation)}
+    content["summaries"] = [dataclasses.asdict(summary) for summary in evaluation.summaries()]
+    write_whole(path, json.dumps(_spelled(content), indent=1, allow_nan=False) + "\n")
+
+
+def load(path: AnyPath) -> Evaluation:
+    """Read an evaluation that `save` of this or an earlier version wrote.
+
+    Raises:
+        UserError: the file is missing, damaged, or of another kind or version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}); run the evaluation again") from error
+    _check_version(content, path)
+    try:
+        return Evaluation(
+            tuple(_scored(PhotoScore, row) for row in content["photos"]),
+            tuple(
+                _scored(SetScore, {**row, "notes": tuple(row["notes"])}) for row in content["sets"]
+            ),
+            content["skipped"],
+            content["size"],
+            About(**content["about"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error!r}); run the evaluation again") from error
+
+
+def _check_version(content: Any, path: AnyPath) -> None:
+    found = content if isinstance(content, dict) else {}
+    if "scores" in found and "format" not in found:
+        raise UserError(
+            f"{path} has means only, from an earlier version of this program, and no photo's "
+            "scores; run the evaluation again"
+        )
+    if found.get("format") != _FORMAT or found.get("version") not in _READABLE:
+        raise UserError(
+            f"{path} is no evaluation that can be read: it has format {found.get('format')!r} "
+            f"version {found.get('version')!r}, needed is {_FORMAT!r} version {_VERSION}; run the "
+            "evaluation again"
+        )
+
+
+def _scored(kind: type, row: Mapping[str, Any]) -> Any:
+    scores = {metric: float(value) for metric, value in row["scores"].items()}
+    reference = _REFERENCES_OF_VERSION_2.get(row["reference"], row["reference"])
+    return kind(**{**row, "reference": reference, "scores": scores})
+
+
+def _spelled(content: Any) -> Any:
+    """Return the content with infinite numbers and NaN as words, which `float` reads."""
+    if isinstance(content, Mapping):
+        return {key: _spelled(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_spelled(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return str(content)
+    return content

@@ -20,7 +20,7 @@ from cinegan_jax.families.adversarial import (
 from cinegan_jax.families.alternating_config import BatchNormScope
 from cinegan_jax.families.api import Aux, LatentFamily, StepContext, Update, Variables
 from cinegan_jax.families.game import Adversarial
-from cinegan_jax.nets.batch_norm import ALONE, Replicas
+from cinegan_jax.nets.norms import ALONE, Replicas
 from cinegan_jax.ops.images import to_signed
 
 

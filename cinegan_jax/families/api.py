@@ -125,7 +125,7 @@ class Update(NamedTuple):
     """Carried out only at steps divisible by this. At the others its metrics are zero and it costs
     nothing (lazy regularisation, arXiv 1912.04958)."""
     name: str = ""
-    """Suffix of its losses and gradient norms; tells updates of the same player apart."""
+    """Suffix of its losses and gradient norms; distinguishes updates of the same player."""
 
 
 class GanFamily(Protocol):

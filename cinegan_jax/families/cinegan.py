@@ -30,7 +30,7 @@ from cinegan_jax.families.game import Adversarial
 from cinegan_jax.nets import spectral
 from cinegan_jax.nets.patchgan import PatchDiscriminator
 from cinegan_jax.nets.res_unet import ResUnetGenerator
-from cinegan_jax.nets.vgg19 import Features, load_vgg19, weight_shapes
+from cinegan_jax.nets.vgg19 import Features, load_vgg19, vgg19_shapes
 from cinegan_jax.ops.images import to_signed
 from cinegan_jax.ops.lut import fit_lut
 
@@ -128,7 +128,7 @@ class CineGan:
 
     def frozen_shapes(self) -> Any:
         """Return the shapes of VGG19's weights, or None if no term needs them."""
-        return weight_shapes() if self.weights.perceptual else None
+        return vgg19_shapes() if self.weights.perceptual else None
 
     def objective(
         self,

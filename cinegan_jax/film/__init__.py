@@ -1,1 +1,1 @@
-"""The film renderer: LUTs, grain and halation, in NumPy."""
+"""The film renderer: looks as recipes of a LUT, grain and halation; LUT files."""

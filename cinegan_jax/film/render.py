@@ -1,16 +1,13 @@
-"""The film renderer: the picture that a photo would be on film, the same for the same seed.
+"""The film renderer: give a photo the look of a film, reproducibly for a given seed.
 
-Light first scatters in the film (halation), is then recorded as colour (the LUT), and is seen
-through grain:
+A look is simulated in three steps:
 
-- halation: light of highlights comes back from the film's base as a red glow round them. Linear
-  luminance above a half, blurred by a Gaussian, less what was there before, is added to red.
-- the LUT: any colour look, trilinearly interpolated.
-- grain: Gaussian noise on the sRGB-encoded picture, strongest at mid-grey and none at black and
-  white, as the density of a developed film varies most where half of its crystals are exposed. Most
-  of it is shared by the channels. A grain's size grows with the picture's.
+- halation: light of highlights is reflected by the film base and adds a red glow around them. The
+  linear luminance above one half is blurred by a Gaussian, and the increase is added to red.
+- the LUT: any colour look, interpolated trilinearly.
+- grain: Gaussian noise on the sRGB-encoded image (see `film.grain`).
 
-numpy and scipy only, so that it runs in worker processes without JAX.
+NumPy and SciPy only, so that worker processes can use it without JAX.
 """
 
 import dataclasses
@@ -22,26 +19,27 @@ import numpy as np
 from scipy import ndimage
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.film.grain import lay_grain
-from cinegan_jax.film.lut_files import read_lut
+from cinegan_jax.film.grain import add_grain
+from cinegan_jax.film.lut_files import LUT_SUFFIXES, read_lut
 from cinegan_jax.ops.colour import linear_to_srgb, luminance, srgb_to_linear
 from cinegan_jax.ops.lut import apply_lut
 
 HALATION_THRESHOLD = 0.5
-"""Linear luminance from which light counts as a highlight."""
+"""Linear luminance above which light counts as a highlight."""
 
 
 @dataclasses.dataclass(frozen=True)
 class FilmLook:
-    """A look: its colours, its grain, its halation.
+    """Recipe of a film look.
 
     Attributes:
-      name: for people and manifests.
-      lut: unit [n, n, n, 3] indexed [r, g, b], sRGB-encoded in and out.
-      grain_sigma: standard deviation at mid-grey, in unit range.
-      grain_size: of the Gaussian that softens the grain, as a share of the long side.
-      halation_radius: of the glow, as a share of the long side.
-      halation_strength: share of the highlights' light that goes into red.
+      name: name for messages and manifests.
+      lut: unit [n, n, n, 3] indexed [r, g, b], sRGB-encoded input and output.
+      grain_sigma: standard deviation of the grain at mid-grey, in unit range.
+      grain_size: standard deviation of the Gaussian that softens the grain, as a share of the long
+        side, so that grains grow with the image.
+      halation_radius: standard deviation of the glow, as a share of the long side.
+      halation_strength: share of the highlights' light that is added to red.
     """
 
     name: str
@@ -52,82 +50,75 @@ class FilmLook:
     halation_strength: float = 0.12
 
 
-def looks() -> tuple[str, ...]:
-    """Names of the looks that ship with the package."""
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of the film looks that are part of the package."""
     folder = resources.files("cinegan_jax.film") / "recipes"
     return tuple(sorted(f.name[:-4] for f in folder.iterdir() if f.name.endswith(".npz")))
 
 
-def load_look(name: str) -> FilmLook:
-    """A shipped look by name, or the user's own from a `.cube` or HaldCLUT PNG file.
+def load_recipe(name: str) -> FilmLook:
+    """Load a film look of the package by name, or the user's own from a LUT file.
 
     Raises:
-      UserError: there is no such look or file, or the file is damaged.
+      UserError: the look or file does not exist, or the file is damaged.
     """
-    if name in looks():
+    if name in recipe_names():
         file = resources.files("cinegan_jax.film") / "recipes" / f"{name}.npz"
         with file.open("rb") as opened, np.load(opened) as arrays:
             return FilmLook(name, arrays["table"].astype(np.float32) / 65535)
     path = Path(name)
-    if path.suffix.lower() not in (".cube", ".png"):
+    if path.suffix.lower() not in LUT_SUFFIXES:
         raise UserError(
-            f"look {name!r} is not one of {', '.join(looks())}, nor a .cube or HaldCLUT .png file"
+            f"look {name!r} is not one of {', '.join(recipe_names())}, nor a .cube or HaldCLUT "
+            ".png file"
         )
     return FilmLook(path.stem, read_lut(path))
 
 
 def photo_seed(name: str) -> int:
-    """A photo's own seed: the CRC-32 of its name."""
+    """Return the random seed of a photo: the CRC-32 of its name."""
     return zlib.crc32(name.encode("utf-8"))
 
 
-def render(
+def render_film(
     photo: np.ndarray, look: FilmLook, seed: int, grain: bool = True, halation: bool = True
 ) -> np.ndarray:
-    """The photo with the look.
+    """Render a photo with a film look.
 
     Args:
       photo: uint8 [h, w, 3].
-      look: what film to emulate.
-      seed: of the grain.
-      grain: whether to add grain.
-      halation: whether to add the glow.
+      look: recipe of the look.
+      seed: random seed of the grain.
+      grain: if False, leave out the grain.
+      halation: if False, leave out the glow.
 
     Returns:
       uint8 [h, w, 3], rounded.
     """
-    picture: np.ndarray = photo.astype(np.float32) / 255
+    image: np.ndarray = photo.astype(np.float32) / 255
     if halation and look.halation_strength:
-        picture = add_halation(picture, look.halation_radius, look.halation_strength)
-    picture = np.asarray(apply_lut(look.lut, picture))
+        image = add_halation(image, look.halation_radius, look.halation_strength)
+    image = np.asarray(apply_lut(look.lut, image))
     if grain:
-        picture = add_grain(picture, look.grain_sigma, look.grain_size, seed)
-    return np.rint(np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
+        image = add_grain(image, look.grain_sigma, look.grain_size, seed)
+    return np.rint(np.clip(image, 0.0, 1.0) * 255).astype(np.uint8)
 
 
-def add_halation(picture: np.ndarray, radius: float, strength: float) -> np.ndarray:
-    """A red glow round highlights: unit float32 [h, w, 3] to the same, clipped.
+def add_halation(image: np.ndarray, radius: float, strength: float) -> np.ndarray:
+    """Add a red glow around highlights.
 
-    `radius` is the Gaussian's standard deviation as a share of the long side.
+    Args:
+      image: unit float32 [h, w, 3].
+      radius: standard deviation of the glow, as a share of the long side.
+      strength: share of the highlights' light that is added to red.
+
+    Returns:
+      unit float32 [h, w, 3], clipped.
     """
-    linear = srgb_to_linear(picture)
+    linear = srgb_to_linear(image)
     light = luminance(linear)
     highlights = np.clip((light - HALATION_THRESHOLD) / (1 - HALATION_THRESHOLD), 0, 1) * light
-    spread = ndimage.gaussian_filter(highlights, radius * max(picture.shape[:2]))
-    glow = strength * np.maximum(spread - highlights, 0.0)
+    blurred = ndimage.gaussian_filter(highlights, radius * max(image.shape[:2]))
+    glow = strength * np.maximum(blurred - highlights, 0.0)
     red = np.minimum(linear[..., 0] + glow, 1.0)
-    return np.stack([linear_to_srgb(red), picture[..., 1], picture[..., 2]], axis=-1)
-
-
-def add_grain(picture: np.ndarray, sigma: float, size: float, seed: int) -> np.ndarray:
-    """Density-dependent grain: unit float32 [h, w, 3] to the same, not clipped.
-
-    `sigma` is its standard deviation at mid-grey; `size` softens it, as a share of the long side.
-    """
-    height, width = picture.shape[:2]
-    rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((height, width, 4), np.float32)
-    softness = size * max(height, width)
-    noise = ndimage.gaussian_filter(noise, (softness, softness, 0))
-    noise /= np.maximum(noise.std(), 1e-6)
-    return lay_grain(picture, noise, sigma)
+    return np.stack([linear_to_srgb(red), image[..., 1], image[..., 2]], axis=-1)

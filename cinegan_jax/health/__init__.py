@@ -1,1 +1,1 @@
-"""Signs of a GAN that fails: from signals to alarms, and what an alarm asks for."""
+"""Health of a run: diagnostics, rules that detect failures, and alarms."""

@@ -1,7 +1,7 @@
-"""The rules: each sees one way in which a GAN fails, in the diagnostics of one check.
+"""The rules: each detects one kind of GAN failure in the diagnostics of one check.
 
-A rule's fields are its keys in the config, `config.health.NAME.*`; what they should be stands in
-configs/default.py. That one noisy check raises no alarm is the monitor's business (`patience`).
+A rule's fields are its keys in the config, `config.health.NAME.*`. Rules judge single checks; the
+monitor requires several in a row (`patience`) before it raises an alarm.
 """
 
 import re
@@ -12,20 +12,20 @@ from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.health.diagnostics import Diagnostics
+from cinegan_jax.health.diagnostics import CheckDiagnostics
 
 ACTIONS = ("off", "warn", "lower_rate", "rollback", "stop")
-"""From the weakest to the strongest."""
+"""Names of actions, from the weakest to the strongest."""
 
-CRITIC_ACCURACY = re.compile(r"discriminator/accuracy(?!_real|_fake)\w*")
-"""Each discriminator's share of right answers, real and generated pictures counted alike."""
+_ACCURACY = re.compile(r"discriminator/accuracy(?!_real|_fake)\w*")
+"""Accuracy of each discriminator, with real and generated images weighted equally."""
 
-LEVEL_TO_START = re.compile(r"level/\w+_to_start|output/target_distance_to_start")
-GRADIENT_TO_START = re.compile(r"\w+/gradient_norm_to_start")
+_LEVEL_TO_START = re.compile(r"level/\w+_to_start|output/target_distance_to_start")
+_GRADIENT_TO_START = re.compile(r"\w+/gradient_norm_to_start")
 
 
 class Crossing(NamedTuple):
-    """A diagnostic beyond its limit."""
+    """A diagnostic that has reached its limit."""
 
     diagnostic: str
     value: float
@@ -34,16 +34,16 @@ class Crossing(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule(ABC):
-    """One kind of failure.
+    """A rule that detects one kind of failure.
 
     Attributes:
-      action: what its alarm does; one of `ACTIONS`.
-      patience: checks in a row that must show it before there is an alarm, and none of which may
-        show it before there can be another.
-      meaning: what it means, in plain words.
-      remedy: what usually helps, with the config's keys.
-      player: whose learning rate is lowered where that is the action.
-      from_start: whether it is looked for while a run's first steps are given grace.
+      action: of its alarm; one of `ACTIONS`.
+      patience: number of checks in a row that must show the failure before an alarm, and that must
+        not show it before the alarm is over.
+      meaning: what the failure means, as a sentence.
+      remedy: what to do about it, as sentences with keys of the config.
+      player: whose learning rate the action `lower_rate` lowers.
+      from_start: whether the rule also applies during the grace steps of a run.
     """
 
     action: str
@@ -55,66 +55,80 @@ class Rule(ABC):
     from_start: ClassVar[bool] = False
 
     @abstractmethod
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
-        """The diagnostics that show the failure; empty where it is not seen.
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
+        """Return the diagnostics that show the failure, none if there is none.
 
         Args:
           diagnostics: of this check.
-          past: what is remembered of the checks before, oldest first (see `remembered`).
+          past: the `remembered` diagnostics of earlier checks, oldest first.
         """
 
 
 @dataclass(frozen=True)
 class DiscriminatorOverpowers(Rule):
-    """A discriminator is hardly ever wrong."""
+    """Detects a discriminator that is nearly always right."""
 
     accuracy: float
 
-    meaning = "a discriminator tells generated pictures from real ones nearly every time"
+    meaning = (
+        "The discriminator classifies nearly all real and generated images correctly, so the "
+        "generator learns little"
+    )
     remedy = (
-        "lower config.optimizers.discriminator.learning_rate, raise the generator's, or make the "
-        "discriminators "
-        "smaller (config.discriminator.width, config.capacity)"
+        "Lower config.optimizers.discriminator.learning_rate, raise "
+        "config.optimizers.generator.learning_rate, or use a smaller discriminator "
+        "(config.discriminator.width, config.capacity)"
     )
     player = "discriminator"
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
-        return _above(_matching(diagnostics, CRITIC_ACCURACY), self.accuracy)
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
+        return _above(_matching(diagnostics, _ACCURACY), self.accuracy)
 
 
 @dataclass(frozen=True)
 class DiscriminatorMisled(Rule):
-    """A discriminator is wrong more often than a guess."""
+    """Detects a discriminator that is wrong more often than a guess."""
 
     accuracy: float
 
-    meaning = "a discriminator takes generated pictures for real ones, and real ones for generated"
+    meaning = (
+        "The discriminator classifies most real images as generated and most generated images as "
+        "real"
+    )
     remedy = (
-        "look for labels that are swapped or flipped too often; where there are none, raise "
-        "config.optimizers.discriminator.learning_rate"
+        "Check for swapped labels and lower config.adversarial.label_flips. If there are none, "
+        "raise config.optimizers.discriminator.learning_rate"
     )
     player = "discriminator"
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
-        return _below(_matching(diagnostics, CRITIC_ACCURACY), self.accuracy)
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
+        return _below(_matching(diagnostics, _ACCURACY), self.accuracy)
 
 
 @dataclass(frozen=True)
 class GeneratorGradientVanishes(Rule):
-    """Nothing moves the generator any more."""
+    """Detects a generator that no longer moves."""
 
     gradient_to_start: float
     update_ratio: float
 
-    meaning = "the generator hardly learns: its gradient vanishes, or no update moves it"
+    meaning = "The generator hardly learns: its gradient or its updates are close to zero"
     remedy = (
-        "raise config.optimizers.generator.learning_rate (or see why it is 0), lower that of the "
-        "discriminators, "
-        "and look for saturated outputs"
+        "Raise config.optimizers.generator.learning_rate, lower "
+        "config.optimizers.discriminator.learning_rate, and check the samples for saturated "
+        "images"
     )
     player = "discriminator"
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
         return [
             *_below(
                 _named(diagnostics, "generator/gradient_norm_to_start"), self.gradient_to_start
@@ -125,38 +139,48 @@ class GeneratorGradientVanishes(Rule):
 
 @dataclass(frozen=True)
 class Collapse(Rule):
-    """Outputs are alike, though what they should be is not."""
+    """Detects outputs that are alike although real images are not."""
 
     distance_to_targets: float
 
-    meaning = "the generator makes nearly the same picture of different inputs or latents"
+    meaning = (
+        "The generator has collapsed: it gives nearly the same image for different inputs or "
+        "latents"
+    )
     remedy = (
-        "go back to an earlier checkpoint with lower learning rates; for pairs raise "
-        "config.losses.l1 or feature_matching against adversarial, for latents lower the rate of "
-        "the player that is ahead, or set config.adversarial.noise or r1"
+        "Restart from an earlier checkpoint with lower learning rates. For pairs, raise "
+        "config.losses.l1 or config.losses.feature_matching relative to config.losses.adversarial. "
+        "For latents, set config.adversarial.noise or config.adversarial.r1"
     )
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
         return _below(_named(diagnostics, "output/distance_to_targets"), self.distance_to_targets)
 
 
 @dataclass(frozen=True)
 class Oscillation(Rule):
-    """The players take turns at winning, instead of getting better together."""
+    """Detects players that take turns at being ahead instead of improving together."""
 
     ahead: float
     behind: float
     turns: int
 
-    meaning = "the players take turns at winning, and neither gets better"
+    meaning = (
+        "Training oscillates: generator and discriminator take turns at being ahead, and neither "
+        "improves"
+    )
     remedy = (
-        "lower both learning rates, raise beta2 of config.optimizers.*, or keep an average "
+        "Lower both learning rates, raise config.optimizers.*.beta2, or average the generator "
         "(config.ema_decay)"
     )
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
         found = []
-        for name, value in _matching(diagnostics, CRITIC_ACCURACY):
+        for name, value in _matching(diagnostics, _ACCURACY):
             series = [known for check in past if (known := check.get(name)) is not None]
             turns = self._turns([*series, value])
             if turns >= self.turns:
@@ -164,107 +188,134 @@ class Oscillation(Rule):
         return found
 
     def _turns(self, accuracies: Sequence[float]) -> int:
-        """How often a discriminator fell behind after it was ahead, or the other way round."""
+        """Count how often a discriminator changed between ahead and behind."""
         sides = [a >= self.ahead for a in accuracies if a >= self.ahead or a <= self.behind]
-        return sum(one != other for one, other in pairwise(sides))
+        return sum(before != after for before, after in pairwise(sides))
 
 
 @dataclass(frozen=True)
 class Saturation(Rule):
-    """Outputs stick to the ends of their range."""
+    """Detects outputs at the ends of their range."""
 
     excess: float
 
-    meaning = "too much of the generated pictures is at the ends of the range, where tanh is flat"
-    remedy = "lower config.optimizers.generator.learning_rate, or set its clip_norm"
+    meaning = (
+        "The generated images are saturated: more of their values than of the targets' are at the "
+        "ends of the range, where tanh has no gradient"
+    )
+    remedy = (
+        "Lower config.optimizers.generator.learning_rate, or set "
+        "config.optimizers.generator.clip_norm"
+    )
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
         return _above(_named(diagnostics, "output/saturated_excess"), self.excess)
 
 
 @dataclass(frozen=True)
 class Blooming(Rule):
-    """Highlights spread."""
+    """Detects highlights that spread."""
 
     excess: float
 
-    meaning = "highlights bloom: more of the generated pictures is burnt out than of the targets"
+    meaning = "Highlights bloom: more pixels of the generated images than of the targets are white"
     remedy = (
-        "for pairs raise config.losses.l1 or total_variation, or use generator.residual; for "
-        "latents lower the learning rates"
+        "For pairs, raise config.losses.l1 or config.losses.total_variation, or set "
+        "config.generator.residual=True. For latents, lower the learning rates"
     )
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
         return _above(_named(diagnostics, "output/burnt_excess"), self.excess)
 
 
 @dataclass(frozen=True)
 class ColourCast(Rule):
-    """Pictures have a tint."""
+    """Detects a colour cast of the outputs."""
 
     delta: float
 
-    meaning = "the generated pictures' mean colour is off that of the targets (a*, b* of CIE Lab)"
+    meaning = (
+        "The generated images have a colour cast: their mean a* and b* (CIE Lab) differ from "
+        "those of the targets"
+    )
     remedy = (
-        "lower the learning rates; for pairs raise config.losses.l1, use "
-        "config.generator.colour_path, and look whether inputs and targets belong together"
+        "Lower the learning rates. For pairs, raise config.losses.l1, set "
+        "config.generator.colour_path, and check that each input matches its target"
     )
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
         return _above(_named(diagnostics, "output/colour_cast"), self.delta)
 
 
 @dataclass(frozen=True)
 class Divergence(Rule):
-    """A distance to the targets grows instead of falling, or a gradient explodes."""
+    """Detects distances to the targets or gradients that grow far above their start."""
 
     level_to_start: float
     gradient_to_start: float
 
-    meaning = "the run diverges: distances to the targets or gradients are far above their start"
+    meaning = (
+        "The run diverges: distances to the targets or gradients are far above their values at the "
+        "start"
+    )
     remedy = (
-        "lower the learning rates, set config.optimizers.*.clip_norm or warmup_steps, and go back "
-        "to an earlier checkpoint"
+        "Restart from an earlier checkpoint with lower learning rates, and set "
+        "config.optimizers.*.clip_norm or config.optimizers.*.warmup_steps"
     )
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
         return [
-            *_above(_matching(diagnostics, LEVEL_TO_START), self.level_to_start),
-            *_above(_matching(diagnostics, GRADIENT_TO_START), self.gradient_to_start),
+            *_above(_matching(diagnostics, _LEVEL_TO_START), self.level_to_start),
+            *_above(_matching(diagnostics, _GRADIENT_TO_START), self.gradient_to_start),
         ]
 
 
 @dataclass(frozen=True)
 class StalledInput(Rule):
-    """Devices wait for data."""
+    """Detects devices that wait for data."""
 
     wait_share: float
 
-    meaning = "the devices wait for data"
+    meaning = "The devices spend much of the time waiting for data"
     remedy = (
-        "raise config.data.threads, train from shards (`cinegan prepare`), or look at the disk and "
-        "the network"
+        "Raise config.data.threads, train from shards (`cinegan prepare`), or check the speed of "
+        "the disk and the network"
     )
     from_start = True
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
         return _above(_named(diagnostics, "data/wait_share"), self.wait_share)
 
 
 @dataclass(frozen=True)
-class NonFinite(Rule):
-    """Steps were skipped."""
+class NonFiniteSteps(Rule):
+    """Detects steps that were skipped for a NaN or an infinity."""
 
     steps: int
 
-    meaning = "steps had a NaN or an infinity in a loss or a gradient, and moved nothing"
+    meaning = (
+        "Steps had a NaN or an infinity in a loss or a gradient; they were skipped and changed "
+        "nothing"
+    )
     remedy = (
-        "use config.precision=f32, set config.optimizers.*.clip_norm, or lower the learning rates; "
-        "look at the pictures of those steps"
+        "Set config.precision=f32 or config.optimizers.*.clip_norm, or lower the learning rates, "
+        "and check the training images of those steps"
     )
     from_start = True
 
-    def crossings(self, diagnostics: Diagnostics, past: Sequence[Diagnostics]) -> list[Crossing]:
+    def crossings(
+        self, diagnostics: CheckDiagnostics, past: Sequence[CheckDiagnostics]
+    ) -> list[Crossing]:
         return _above(_named(diagnostics, "steps/non_finite"), self.steps)
 
 
@@ -279,19 +330,19 @@ RULES: Mapping[str, type[Rule]] = {
     "colour_cast": ColourCast,
     "divergence": Divergence,
     "stalled_input": StalledInput,
-    "non_finite": NonFinite,
+    "non_finite": NonFiniteSteps,
 }
-"""By name, as in the config and in `health.jsonl`."""
+"""Rules by name, as in the config and in `health.jsonl`."""
 
 
 def make_rules(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Rule]:
-    """The rules that are not off.
+    """Return the rules that are not off, by name.
 
     Args:
-      settings: the fields of each rule by its name.
+      settings: fields of each rule, by its name.
 
     Raises:
-      UserError: an action has no such name, or a patience is below 1.
+      UserError: an action is unknown, or a patience is below 1.
     """
     for name, fields in settings.items():
         if fields["action"] not in ACTIONS:
@@ -305,19 +356,21 @@ def make_rules(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Rule]:
     return {name: rule for name, rule in rules.items() if rule.action != "off"}
 
 
-def remembered(diagnostics: Diagnostics) -> dict[str, float]:
-    """The part of a check's diagnostics that rules look back at later."""
-    return dict(_matching(diagnostics, CRITIC_ACCURACY))
+def remembered(diagnostics: CheckDiagnostics) -> dict[str, float]:
+    """Return the diagnostics of a check that rules need at later checks."""
+    return dict(_matching(diagnostics, _ACCURACY))
 
 
-def _named(diagnostics: Diagnostics, *names: str) -> Iterator[tuple[str, float]]:
+def _named(diagnostics: CheckDiagnostics, *names: str) -> Iterator[tuple[str, float]]:
     for name in names:
         value = diagnostics.get(name)
         if value is not None:
             yield name, value
 
 
-def _matching(diagnostics: Diagnostics, pattern: re.Pattern[str]) -> Iterator[tuple[str, float]]:
+def _matching(
+    diagnostics: CheckDiagnostics, pattern: re.Pattern[str]
+) -> Iterator[tuple[str, float]]:
     return _named(diagnostics, *filter(pattern.fullmatch, diagnostics))
 
 

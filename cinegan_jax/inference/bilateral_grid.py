@@ -1,9 +1,9 @@
-"""A change made to a reduced photo, carried to the full one.
+"""Bilateral guided upsampling: carry the change of a reduced photo to the full one.
 
-Bilateral guided upsampling (Chen, Adams, Wadhwa, Hasinoff, ACM TOG 35(6), 2016): the change is
-fitted by a coarse grid over height, width and brightness with an affine colour transform at each
-node, and is read at every full-size pixel by trilinear interpolation. Every pixel keeps its own
-detail, edges keep theirs as both sides differ in brightness, and no seam can appear.
+The method is that of Chen, Adams, Wadhwa and Hasinoff (ACM TOG 35(6), 2016). The change is fitted
+by a coarse grid over height, width and brightness, with an affine colour transform at each node,
+and is read at every full-size pixel by trilinear interpolation. Every pixel keeps its own detail.
+Edges stay sharp, because their sides differ in brightness, and no seams can appear.
 """
 
 import functools
@@ -16,70 +16,72 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cinegan_jax.ops.images import white_level
+
 CELL = 32
-"""Pixels of the reduced photo from one node to the next."""
+"""Distance of neighbouring nodes, in pixels of the reduced photo."""
 LEVELS = 17
-"""Nodes over brightness."""
+"""Number of nodes over brightness."""
 
-NEIGHBOURS = 1e-2
-"""Weight of each node's wider surroundings, which carry it where few pixels are near."""
-EVERYWHERE = 1e-4
-"""Weight of the whole picture, for nodes that no pixel is near."""
-FAR_BLURS = 6
-IDENTITY = 1e-5
-"""Weight of leaving colours alone, which settles what the pixels leave open."""
+_NEIGHBOURS = 1e-2
+"""Weight of each node's wider surroundings, which determine it where few pixels are near."""
+_EVERYWHERE = 1e-4
+"""Weight of the whole image, for nodes without pixels near them."""
+_FAR_BLURS = 6
+"""Number of blurs of the grid that make up the wider surroundings."""
+_IDENTITY = 1e-5
+"""Weight of leaving colours unchanged, which settles what the pixels leave undetermined."""
 
-ROWS, STRIPS, STRIP = 128, 8, 64
-"""What one call of the compiled program takes, whatever the photo's size: rows of some strips of so
-many pixels."""
+_ROWS, _STRIPS, _STRIP = 128, 8, 64
+"""Size of one call of the compiled program: rows, strips per row, and pixels per strip."""
 
 
-def fit_change(photo: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """The grid of affine transforms that turns a photo into a picture, in the least squares.
+def fit_change(photo: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """Fit the grid of affine transforms from a photo to its changed version, by least squares.
 
     Args:
       photo: unit float32 [h, w, 3], h and w multiples of `CELL`.
-      picture: what the network made of it, unit float32 [h, w, 3].
+      changed: the network's result for it, unit float32 [h, w, 3].
 
     Returns:
-      float32 [h / CELL + 1, w / CELL + 1, LEVELS, 4, 3]: at each node what red, green, blue and one
-      give to each channel.
+      float32 [h / CELL + 1, w / CELL + 1, LEVELS, 4, 3]: the coefficients of red, green, blue and
+      one for each channel, at each node.
 
     Raises:
-      ValueError: the two differ in shape, or are not of whole cells.
+      ValueError: the shapes differ, or a side is not a multiple of `CELL`.
     """
     shape = photo.shape
-    if shape != picture.shape or len(shape) != 3 or shape[0] % CELL or shape[1] % CELL:
+    if shape != changed.shape or len(shape) != 3 or shape[0] % CELL or shape[1] % CELL:
         raise ValueError(
-            f"fit_change needs two [h, w, 3] of sides in multiples of {CELL}, "
-            f"got {shape}, {picture.shape}"
+            f"fit_change needs two arrays [h, w, 3] with sides in multiples of {CELL}, "
+            f"got {shape}, {changed.shape}"
         )
-    return np.asarray(_fit(photo, picture))
+    return np.asarray(_fit(photo, changed))
 
 
 def apply_change(grid: np.ndarray, photo: np.ndarray) -> Iterator[np.ndarray]:
-    """The full-size picture from top to bottom.
+    """Apply the change to a photo of any size, from top to bottom.
 
     Args:
-      grid: of `fit_change`.
-      photo: uint8 or uint16 [h, w, 3], any size.
+      grid: from `fit_change`.
+      photo: uint8, uint16 or unit floats [h, w, 3].
 
     Yields:
-      Unit float32 [some rows, w, 3], not clipped.
+      Bands of rows, unit float32 [rows, w, 3], not clipped.
     """
     height, width, _ = photo.shape
     strips = _strips(width, grid.shape[1] - 1)
-    for top in range(0, height, ROWS):
-        nodes = _at_rows(grid, np.arange(top, top + ROWS), height)
-        rows = photo[top : top + ROWS]
-        picture = np.empty(rows.shape, np.float32)
-        for first in range(0, len(strips), STRIPS):
-            _fill(picture, rows, nodes, strips[first : first + STRIPS])
-        yield picture
+    for top in range(0, height, _ROWS):
+        nodes = _at_rows(grid, np.arange(top, top + _ROWS), height)
+        rows = photo[top : top + _ROWS]
+        band = np.empty(rows.shape, np.float32)
+        for first in range(0, len(strips), _STRIPS):
+            _fill(band, rows, nodes, strips[first : first + _STRIPS])
+        yield band
 
 
 class _Strip(NamedTuple):
-    """Columns of one cell, `left` to `right`, and how far into the cell each of them lies."""
+    """Columns `left` to `right` of one cell, with the position of each in the cell, 0 to 1."""
 
     cell: int
     left: int
@@ -92,14 +94,14 @@ def _strips(width: int, cells: int) -> list[_Strip]:
     cell, share = _place(np.arange(width), width, cells)
     edges = np.searchsorted(cell, np.arange(cells + 1))
     for index, (left, right) in enumerate(itertools.pairwise(edges)):
-        for start in range(left, right, STRIP):
-            stop = min(start + STRIP, right)
+        for start in range(left, right, _STRIP):
+            stop = min(start + _STRIP, right)
             strips.append(_Strip(index, start, stop, share[start:stop]))
     return strips
 
 
 def _at_rows(grid: np.ndarray, rows: np.ndarray, height: int) -> np.ndarray:
-    """The grid between its rows of nodes: [rows, x, z, 12]."""
+    """Interpolate the grid between its rows of nodes: [rows, x, z, 12]."""
     cell, share = _place(rows, height, grid.shape[0] - 1)
     nodes = grid.reshape(*grid.shape[:3], 12)
     share = share[:, None, None, None]
@@ -107,40 +109,45 @@ def _at_rows(grid: np.ndarray, rows: np.ndarray, height: int) -> np.ndarray:
 
 
 def _place(pixels: np.ndarray, count: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of pixels on a side of so many: the cell of each, and how far into it the centre lies."""
+    """Return the cell of each pixel along one axis and its position in the cell, 0 to 1."""
     position = np.minimum((pixels + 0.5) / count, 1.0) * cells
     cell = np.minimum(position.astype(int), cells - 1)
     return cell, (position - cell).astype(np.float32)
 
 
-def _fill(
-    picture: np.ndarray, rows: np.ndarray, nodes: np.ndarray, strips: Sequence[_Strip]
-) -> None:
-    """Writes what the nodes make of some strips of the photo's rows into the picture's."""
+def _fill(band: np.ndarray, rows: np.ndarray, nodes: np.ndarray, strips: Sequence[_Strip]) -> None:
+    """Write the changed colours of some strips of the photo's rows into `band`."""
     height = len(rows)
-    colours = np.zeros((ROWS, STRIPS, STRIP, 3), np.uint16)
-    shares = np.zeros((STRIPS, STRIP), np.float32)
-    cells = np.zeros(STRIPS, int)
+    dtype = np.uint16 if rows.dtype.kind == "u" else np.float32
+    colours = np.zeros((_ROWS, _STRIPS, _STRIP, 3), dtype)
+    shares = np.zeros((_STRIPS, _STRIP), np.float32)
+    cells = np.zeros(_STRIPS, int)
     for index, strip in enumerate(strips):
         length = strip.right - strip.left
         colours[:height, index, :length] = rows[:, strip.left : strip.right]
         shares[index, :length], cells[index] = strip.share, strip.cell
-    white = np.float32(np.iinfo(rows.dtype).max)
+    white = white_level(rows.dtype)
     changed = np.asarray(_apply(nodes[:, cells], nodes[:, cells + 1], shares, colours, white))
     for index, strip in enumerate(strips):
         length = strip.right - strip.left
-        picture[:, strip.left : strip.right] = changed[:height, index, :length]
+        band[:, strip.left : strip.right] = changed[:height, index, :length]
 
 
 @jax.jit
 def _apply(
     left: jax.Array, right: jax.Array, shares: jax.Array, colours: jax.Array, white: jax.Array
 ) -> jax.Array:
-    """Colours [rows, strips, pixels, 3] through the transforms between two nodes of their row.
+    """Transform colours between the two nodes of their row.
 
-    left, right: [rows, strips, z, 12]. shares: of the right node, [strips, pixels]. A cell's nodes
-    are the same for all its pixels, so all brightnesses are summed over with most weights zero:
-    unlike a gather at every pixel, that becomes one loop of multiplications without memory traffic.
+    All pixels of a cell have the same nodes, so the program sums over all brightness levels with
+    most weights zero. Unlike a gather at every pixel, this compiles to one loop of multiplications
+    without memory traffic.
+
+    Args:
+      left, right: the nodes, [rows, strips, z, 12].
+      shares: weight of the right node, [strips, pixels].
+      colours: [rows, strips, pixels, 3].
+      white: largest level of `colours`.
     """
     photo = colours.astype(jnp.float32) / white
     red, green, blue = (photo[..., channel] for channel in range(3))
@@ -162,22 +169,22 @@ def _apply(
 
 
 @jax.jit
-def _fit(photo: jax.Array, picture: jax.Array) -> jax.Array:
-    """Each node's least squares, from sums of products over the pixels near it."""
-    near = _blurred(_gathered(photo, picture))
+def _fit(photo: jax.Array, changed: jax.Array) -> jax.Array:
+    """Solve each node's least squares from sums of products over the pixels near it."""
+    near = _blurred(_products(photo, changed))
     far = near
-    for _ in range(FAR_BLURS):
+    for _ in range(_FAR_BLURS):
         far = _blurred(far)
     everywhere = jnp.mean(near, axis=(0, 1, 2), keepdims=True)
-    sums = near + NEIGHBOURS * far + EVERYWHERE * everywhere
+    sums = near + _NEIGHBOURS * far + _EVERYWHERE * everywhere
     sums = sums.reshape(*sums.shape[:3], 4, 7)
-    unchanged = jnp.eye(4, 7) + jnp.eye(4, 7, 4)  # photo and picture alike
-    sums = sums + IDENTITY * sums[..., 3:4, 3:4] * unchanged.reshape(1, 1, 1, 4, 7)
+    unchanged = jnp.eye(4, 7) + jnp.eye(4, 7, 4)  # the changed photo equals the photo
+    sums = sums + _IDENTITY * sums[..., 3:4, 3:4] * unchanged.reshape(1, 1, 1, 4, 7)
     return jnp.linalg.solve(sums[..., :4], sums[..., 4:])
 
 
-def _gathered(photo: jax.Array, picture: jax.Array) -> jax.Array:
-    """At each node the weighted mean of the products of (r, g, b, 1) with (r, g, b, 1, picture)."""
+def _products(photo: jax.Array, changed: jax.Array) -> jax.Array:
+    """Average the products of (r, g, b, 1) and (r, g, b, 1, changed) around each node."""
     height, width, _ = photo.shape
     down, along = height // CELL, width // CELL
 
@@ -186,7 +193,7 @@ def _gathered(photo: jax.Array, picture: jax.Array) -> jax.Array:
         return cells.reshape(down, along, CELL * CELL, -1)
 
     inputs = jnp.concatenate([photo, jnp.ones((height, width, 1))], axis=-1)
-    outputs = jnp.concatenate([inputs, picture], axis=-1)
+    outputs = jnp.concatenate([inputs, changed], axis=-1)
     products = by_cell(inputs[..., :, None] * outputs[..., None, :])
     share = (jnp.arange(CELL) + 0.5) / CELL
     near = jnp.stack([1.0 - share, share])
@@ -213,12 +220,12 @@ def _brightness(photo: jax.Array) -> jax.Array:
 
 
 def _tent(distance: jax.Array) -> jax.Array:
-    """The weight of linear interpolation between nodes a unit apart."""
+    """Weight of linear interpolation between nodes at unit distance."""
     return jnp.maximum(1.0 - jnp.abs(distance), 0.0)
 
 
 def _blurred(grid: jax.Array) -> jax.Array:
-    """Each node and its neighbours in the picture, 1 : 2 : 1; not those of other brightness."""
+    """Blur the grid over height and width, but not over brightness, by 1 : 2 : 1."""
     for axis in (0, 1):
         padding = [(0, 0)] * grid.ndim
         padding[axis] = (1, 1)

@@ -7,35 +7,36 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.film.grain import GrainNoise, lay_grain
-from cinegan_jax.inference.look import Grain, TrainedLook
+from cinegan_jax.inference.look import Grain, Look
 from cinegan_jax.inference.methods import tiles, transfer, whole
+from cinegan_jax.ops.images import white_level
 
-Progress = Callable[[float], None]
-"""Told the share that is done, 0 to 1; what it raises ends the work."""
+ReportShare = Callable[[float], None]
+"""Called with the share of the work that is done, 0 to 1; what it raises ends the work."""
 
-Method = Callable[[np.ndarray, TrainedLook, float, Progress], Iterator[np.ndarray]]
+DevelopMethod = Callable[[np.ndarray, Look, float, ReportShare], Iterator[np.ndarray]]
 """(photo, look, strength, progress) to photo + strength * (look - photo).
 
 It yields unit float32 [some rows, w, 3] from top to bottom, not clipped.
 """
 
-METHODS: dict[str, Method] = {"transfer": transfer, "tiles": tiles, "whole": whole}
-MOST_STRENGTH = 1.5
+METHODS: dict[str, DevelopMethod] = {"transfer": transfer, "tiles": tiles, "whole": whole}
+MAX_STRENGTH = 1.5
 ROWS = 128
-"""Of a band that no method made."""
+"""Rows of a band where no method makes the bands."""
 DITHER = 1
-"""Sets the dither's seed apart from the grain's."""
+"""Sets the seed of the dither apart from that of the grain."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a photographer chooses.
+    """The choices of a photographer.
 
     Attributes:
-      method: transfer, tiles or whole.
+      method: `transfer`, `tiles` or `whole`.
       strength: photo + strength * (look - photo), 0 to 1.5.
-      grain: of the look's own grain; 0 is none, 1 is as the film has it.
-      seed: of grain and dither.
+      grain: share of the look's own grain; 0: none, 1: as the film has it.
+      seed: seed of grain and dither.
     """
 
     method: str = "transfer"
@@ -44,11 +45,11 @@ class Settings:
     seed: int = 0
 
     def check(self) -> None:
-        """Raises a UserError that names what is out of range."""
+        """Raise a UserError that names the setting that is out of range, if any."""
         if self.method not in METHODS:
             raise UserError(f"method {self.method!r} is not one of {', '.join(METHODS)}")
-        if not 0 <= self.strength <= MOST_STRENGTH:
-            raise UserError(f"strength {self.strength} is not between 0 and {MOST_STRENGTH}")
+        if not 0 <= self.strength <= MAX_STRENGTH:
+            raise UserError(f"strength {self.strength} is not between 0 and {MAX_STRENGTH}")
         if not 0 <= self.grain < float("inf"):
             raise UserError(f"grain {self.grain} is not 0 or more")
         if self.seed < 0:
@@ -57,29 +58,31 @@ class Settings:
 
 def develop(
     photo: np.ndarray,
-    look: TrainedLook,
+    look: Look,
     settings: Settings,
-    progress: Progress = lambda share: None,
+    progress: ReportShare = lambda share: None,
 ) -> np.ndarray:
-    """The photo with the look, at its own size.
+    """Apply a look to a photo, at the photo's own size.
 
     Args:
-      photo: sRGB-encoded uint8 or uint16 [h, w, 3], any size.
-      look: what to make of it.
-      settings: how.
+      photo: sRGB-encoded [h, w, 3] of any size: uint8, uint16, or floats in unit range.
+      look: the look.
+      settings: how to apply it.
       progress: called after each tile or band of rows.
 
     Returns:
       A new array of the photo's shape and type: the photo itself at strength 0 without grain.
+      uint8 is dithered, uint16 rounded; floats are clipped to unit range.
 
     Raises:
       UserError: a setting is out of range, or the method cannot take a photo of that size.
-      ValueError: the photo is of another shape or type.
+      ValueError: the photo has another shape or type.
     """
     settings.check()
-    if photo.dtype not in (np.uint8, np.uint16) or photo.ndim != 3 or photo.shape[2] != 3:
+    known = photo.dtype.kind == "f" or photo.dtype in (np.uint8, np.uint16)
+    if not known or photo.ndim != 3 or photo.shape[2] != 3:
         raise ValueError(
-            f"develop needs uint8 or uint16 [h, w, 3], got {photo.dtype} {photo.shape}"
+            f"develop needs uint8, uint16 or floats [h, w, 3], got {photo.dtype} {photo.shape}"
         )
     if settings.strength == 0 and settings.grain == 0:
         return photo.copy()
@@ -93,17 +96,17 @@ def develop(
 
 
 def _unchanged(
-    photo: np.ndarray, look: TrainedLook, strength: float, progress: Progress
+    photo: np.ndarray, look: Look, strength: float, progress: ReportShare
 ) -> Iterator[np.ndarray]:
     for top in range(0, len(photo), ROWS):
         progress(min(top + ROWS, len(photo)) / len(photo))
-        yield photo[top : top + ROWS].astype(np.float32) / np.float32(np.iinfo(photo.dtype).max)
+        yield photo[top : top + ROWS].astype(np.float32) / white_level(photo.dtype)
 
 
 class _Finish:
-    """Clips, adds grain and rounds the bands of a picture, which must come from top to bottom.
+    """Clips, grains and rounds the bands of an image, which must come from top to bottom.
 
-    All noise is drawn in the order of rows: it is the same however they are cut into bands.
+    All noise is drawn in the order of rows: it does not depend on the height of the bands.
     """
 
     def __init__(self, photo: np.ndarray, grain: Grain, settings: Settings):
@@ -119,13 +122,15 @@ class _Finish:
         return to_pixels(band, self._dtype, self._dither)
 
 
-def to_pixels(picture: np.ndarray, dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
-    """Unit floats [...] as uint16, rounded, or as uint8, dithered.
+def to_pixels(image: np.ndarray, dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+    """Convert unit floats [...] to floats, clipped, to uint16, rounded, or to uint8, dithered.
 
-    Dither adds noise of a level's width before rounding, so that a smooth gradient has no steps;
-    what is exactly a level stays it.
+    Dither adds noise as wide as a level before rounding, so that a smooth gradient has no steps;
+    a value that is exactly a level is kept.
     """
-    levels = np.clip(picture, 0.0, 1.0) * np.float32(np.iinfo(dtype).max)
+    levels = np.clip(image, 0.0, 1.0) * white_level(dtype)
+    if dtype.kind == "f":
+        return levels.astype(dtype)
     if dtype == np.uint16:
         return np.rint(levels).astype(dtype)
     noise = np.frombuffer(rng.bytes(levels.size), np.uint8).reshape(levels.shape)

@@ -6,39 +6,71 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.errors import FlaxError
 from flax.traverse_util import flatten_dict
 from jax import export
 from jax.typing import DTypeLike
 
 from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.inference.formats import Format, Precision
-from cinegan_jax.inference.look import TrainedLook, apply_generator, write_look
+from cinegan_jax.inference.formats import ExportFormat, KernelPrecision
+from cinegan_jax.inference.look import Look, apply_generator
+from cinegan_jax.inference.look_file import architecture, write_look
 from cinegan_jax.ops.images import to_unit
+
+_STABLEHLO_SHAPE = "batch, 8*height, 8*width, 3"
+_STABLEHLO_PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def export_look(
-    look: TrainedLook, path: Path, form: Format, precision: Precision = "float16"
+    look: Look, path: Path, form: ExportFormat, precision: KernelPrecision = "float16"
 ) -> None:
-    """Writes a look, whole or not at all; folders are made.
+    """Write a look atomically, with the parent folders of `path`.
 
     Raises:
-        UserError: the file cannot be written, the precision cannot hold the kernels, or the format
-            needs a package that is not installed.
+        UserError: the look cannot be exported, the file cannot be written, the precision cannot
+            hold the kernels, or the format needs a package that is not installed. Nothing is
+            written then.
     """
+    if path.name in ("", "..") or path.is_dir():
+        raise UserError(f"{path} cannot be written: it is a folder; give the name of a file")
     dtype = np.dtype(precision)
+    _check_network(look)
     _check_range(look, dtype)
+    program = None if form == "safetensors" else _program_writer(form)(look, dtype)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if form == "safetensors":
+        if program is None:
             write_look(look, path, dtype=dtype)
         else:
-            write_whole(path, _program_writer(form)(look, dtype))
+            write_whole(path, program)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def _program_writer(form: Format) -> Callable[[TrainedLook, DTypeLike], bytes]:
+def to_stablehlo(look: Look, dtype: DTypeLike = np.float16) -> bytes:
+    """Return a look as a serialised program, for `jax.export.deserialize`.
+
+    It maps photos, float32 [n, h, w, 3] in unit range, to images of the same shape and range,
+    clipped; h and w are multiples of 8.
+
+    Args:
+        look: to convert.
+        dtype: of the stored kernels, float16 or float32. All is computed in float32.
+    """
+    stored = jax.tree.map(lambda kernel: np.asarray(kernel, dtype), look.kernels)
+
+    @jax.jit
+    def apply_look(photos: jax.Array) -> jax.Array:
+        kernels = jax.tree.map(lambda kernel: jnp.asarray(kernel).astype(jnp.float32), stored)
+        signed = apply_generator(look.generator, kernels, 2.0 * photos - 1.0)
+        return jnp.clip(to_unit(signed), 0.0, 1.0)
+
+    photos = jax.ShapeDtypeStruct(export.symbolic_shape(_STABLEHLO_SHAPE), jnp.float32)
+    return bytes(export.export(apply_look, platforms=_STABLEHLO_PLATFORMS)(photos).serialize())
+
+
+def _program_writer(form: ExportFormat) -> Callable[[Look, DTypeLike], bytes]:
     if form == "stablehlo":
         return to_stablehlo
     try:
@@ -46,41 +78,34 @@ def _program_writer(form: Format) -> Callable[[TrainedLook, DTypeLike], bytes]:
     except ModuleNotFoundError as error:
         if error.name != "onnx":
             raise
-        raise UserError(f"ONNX needs a package: {how_to_install('onnx')}") from error
+        raise UserError(f"ONNX export needs a package: {how_to_install('onnx')}") from error
     return to_onnx
 
 
-def _check_range(look: TrainedLook, dtype: np.dtype) -> None:
+def _check_network(look: Look) -> None:
+    """Refuse generators that are not float32 or invalid, and kernels of other generators."""
+    dtype = jnp.dtype(look.generator.dtype)
+    if dtype != jnp.float32:
+        raise UserError(
+            f"the look {look.name} cannot be exported: its generator has dtype={dtype.name}, and "
+            "exported looks compute in float32; export look.generator.clone(dtype=jnp.float32)"
+        )
+    photo = jax.ShapeDtypeStruct((1, 8, 8, 3), jnp.float32)
+    shapes = jax.tree.map(lambda kernel: jax.ShapeDtypeStruct(kernel.shape, dtype), look.kernels)
+    try:
+        jax.eval_shape(lambda k, x: apply_generator(look.generator, k, x), shapes, photo)
+    except (FlaxError, ValueError) as error:
+        raise UserError(
+            f"the look {look.name} cannot be exported: {error}; its generator is "
+            f"{architecture(look.generator)}"
+        ) from error
+
+
+def _check_range(look: Look, dtype: np.dtype) -> None:
     for name, kernel in flatten_dict(dict(look.kernels), sep="/").items():
         largest = np.max(np.abs(kernel))
         if not largest <= np.finfo(dtype).max:
             raise UserError(
-                f"the look {look.name} cannot be stored in {dtype}, which ends at "
+                f"the look {look.name} cannot be stored in {dtype}, whose largest value is "
                 f"{np.finfo(dtype).max:.6g}: the largest value of {name} is {largest:.6g}"
             )
-
-
-SHAPE = "batch, 8*height, 8*width, 3"
-PLATFORMS = ("cpu", "cuda", "tpu")
-
-
-def to_stablehlo(look: TrainedLook, dtype: DTypeLike = np.float16) -> bytes:
-    """The program with its kernels, as `jax.export.deserialize` reads it.
-
-    It takes photos, float32 [n, h, w, 3] in unit range, to pictures of the same shape and range,
-    clipped; h and w are multiples of 8.
-
-    Args:
-        look: any look.
-        dtype: what the kernels are stored in, float16 or float32; all is computed in float32.
-    """
-    stored = jax.tree.map(lambda kernel: np.asarray(kernel, dtype), look.kernels)
-
-    @jax.jit
-    def picture(photo: jax.Array) -> jax.Array:
-        kernels = jax.tree.map(lambda kernel: jnp.asarray(kernel).astype(jnp.float32), stored)
-        signed = apply_generator(look.generator, kernels, 2.0 * photo - 1.0)
-        return jnp.clip(to_unit(signed), 0.0, 1.0)
-
-    photo = jax.ShapeDtypeStruct(export.symbolic_shape(SHAPE), jnp.float32)
-    return bytes(export.export(picture, platforms=PLATFORMS)(photo).serialize())

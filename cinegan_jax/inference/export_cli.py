@@ -6,25 +6,21 @@ from typing import Annotated
 
 import typer
 
-from cinegan_jax.inference.formats import Format, Precision
+from cinegan_jax.core.cli_options import LookOption, WeightsOption
+from cinegan_jax.inference.formats import ExportFormat, KernelPrecision
 
 
 def export(
     form: Annotated[
-        Format,
+        ExportFormat,
         typer.Option(
             "--format",
             help="safetensors: kernels, for --weights; stablehlo: a program for JAX alone; "
             "onnx: for onnxruntime, on phones and in browsers.",
         ),
     ],
-    look: Annotated[str, typer.Option(help="A look that `cinegan looks` lists.")] = "classic_neg",
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            "--weights", "--workdir", help="Instead: a look file, or the workdir of a training run."
-        ),
-    ] = None,
+    look: LookOption = "classic_neg",
+    weights: WeightsOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -34,8 +30,8 @@ def export(
         ),
     ] = None,
     precision: Annotated[
-        Precision,
-        typer.Option(help="What kernels are stored in; all is computed in float32."),
+        KernelPrecision,
+        typer.Option(help="The type that kernels are stored in; the network computes in float32."),
     ] = "float16",
 ) -> None:
     """Write a look as a file for other programs."""

@@ -1,7 +1,7 @@
 """A trained look as an ONNX model, for programs without JAX.
 
-The graph is written block by block as `nets.res_unet` and `nets.layers` compute it, in ONNX's own
-order of axes, NCHW. Only standard operators are used.
+The graph follows `nets.res_unet` and `nets.layers` block by block, in ONNX's axis order NCHW. Only
+standard operators are used.
 """
 
 import dataclasses
@@ -12,51 +12,81 @@ from typing import Any
 
 import numpy as np
 import onnx
-from flax.traverse_util import flatten_dict
 from jax.typing import DTypeLike
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from cinegan_jax.inference.look import TrainedLook, architecture
-from cinegan_jax.nets.layers import InstanceNorm
-from cinegan_jax.ops.blur import B3_SPLINE, SCALES
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look_file import architecture
+from cinegan_jax.inference.onnx_graph import OnnxGraph
+from cinegan_jax.nets.norms import InstanceNorm, LayerNorm
+from cinegan_jax.ops.blur import B3_SPLINE, BLUR_LEVELS
 
-OPSET, IR_VERSION = 17, 8
+_OPSET, _IR_VERSION = 17, 8
 """Old enough for every onnxruntime since 1.12."""
-INPUT, OUTPUT = "photo", "picture"
-CONTRACT = (
+_INPUT, _OUTPUT = "photo", "picture"
+"""Names of the model's input and output, by which other programs call it."""
+_CONTRACT = (
     "float32 [batch, 3, height, width], RGB, sRGB-encoded, 0..1; "
     "height and width are multiples of 8"
 )
+_WRITTEN_FIELDS = (
+    "width",
+    "num_blocks",
+    "residual",
+    "colour_path",
+    "glow_path",
+    "colour_table",
+    "norm",
+)
+"""Fields of a generator that this module writes."""
 
 
-def to_onnx(look: TrainedLook, dtype: DTypeLike = np.float16) -> bytes:
-    """The model, serialized: `photo` to `picture`, both as `CONTRACT` says.
+def to_onnx(look: Look, dtype: DTypeLike = np.float16) -> bytes:
+    """Return the serialised ONNX model of a look.
+
+    It maps `photo` to `picture`, both float32 [n, 3, h, w] in unit range, clipped; h and w are
+    multiples of 8.
 
     Args:
-        look: any look.
-        dtype: what the kernels are stored in, float16 or float32; all is computed in float32.
+        look: to convert.
+        dtype: of the stored kernels, float16 or float32. All is computed in float32.
+
+    Raises:
+        UserError: the generator has a field that this module cannot write.
     """
-    graph = _Graph(look, dtype)
-    _whole(graph)
+    _check_fields(look)
+    graph = OnnxGraph(look, dtype)
+    _add_program(graph)
     model = helper.make_model(
         helper.make_graph(
-            graph.nodes, look.name, [_value(INPUT)], [_value(OUTPUT)], graph.initializers
+            graph.nodes, look.name, [_value(_INPUT)], [_value(_OUTPUT)], graph.initializers
         ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR_VERSION,
         producer_name="cinegan-jax",
-        doc_string=f"The look {look.name}: {INPUT} to {OUTPUT}, both {CONTRACT}.",
+        doc_string=f"The look {look.name}: {_INPUT} to {_OUTPUT}, both {_CONTRACT}.",
     )
     helper.set_model_props(model, _metadata(look))
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()
 
 
-def _metadata(look: TrainedLook) -> dict[str, str]:
+def _check_fields(look: Look) -> None:
+    for name, value in architecture(look.generator).items():
+        if name not in _WRITTEN_FIELDS:
+            raise UserError(
+                f"the look {look.name} cannot be written as ONNX: its generator has "
+                f"{name}={value!r}, and ONNX export supports {', '.join(_WRITTEN_FIELDS)}; "
+                "use --format stablehlo"
+            )
+
+
+def _metadata(look: Look) -> dict[str, str]:
     return {
         "name": look.name,
-        INPUT: CONTRACT,
-        OUTPUT: CONTRACT,
+        _INPUT: _CONTRACT,
+        _OUTPUT: _CONTRACT,
         "generator": json.dumps(architecture(look.generator)),
         "grain": json.dumps(dataclasses.asdict(look.grain)),
     }
@@ -64,71 +94,20 @@ def _metadata(look: TrainedLook) -> dict[str, str]:
 
 def _value(name: str) -> Any:
     shape: list[str | int | None] = ["batch", 3, "height", "width"]
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape, doc_string=CONTRACT)
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape, doc_string=_CONTRACT)
 
 
-class _Graph:
-    """Nodes and weights of a graph in the making. A value is known by its name.
-
-    Attributes:
-        generator: the network to be written.
-    """
-
-    def __init__(self, look: TrainedLook, dtype: DTypeLike) -> None:
-        self.generator = look.generator
-        self.nodes: list[Any] = []
-        self.initializers: list[Any] = []
-        kernels = flatten_dict(dict(look.kernels), sep="/")
-        self._parameters = {name: _stored(name, kernels[name], dtype) for name in kernels}
-
-    def add(self, operator: str, place: str, *inputs: str, **attributes: Any) -> str:
-        """A node at a place, a path in the generator; returns the name of its result."""
-        name = f"{place}/{operator}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
-        return name
-
-    def parameter(self, name: str) -> str:
-        """A parameter of the generator, in float32."""
-        array = self._parameters[name]
-        self._store(name, array)
-        if array.dtype == np.float32:
-            return name
-        return self.add("Cast", name, name, to=TensorProto.FLOAT)
-
-    def kernel_size(self, name: str) -> int:
-        """Pixels a side."""
-        return int(self._parameters[name].shape[-1])
-
-    def constant(self, name: str, value: Any, dtype: DTypeLike = np.float32) -> str:
-        return self._store(name, np.array(value, dtype))
-
-    def _store(self, name: str, array: np.ndarray) -> str:
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-
-def _stored(name: str, array: Any, dtype: DTypeLike) -> np.ndarray:
-    array = np.asarray(array, dtype)
-    return array.reshape(-1, 3) if name == "colour_table" else _oihw(array)
-
-
-def _oihw(array: np.ndarray) -> np.ndarray:
-    """Kernels from HWIO or, of dense layers, IO; vectors as they are."""
-    if array.ndim == 1:
-        return array
-    return array.reshape((1,) * (4 - array.ndim) + array.shape).transpose(3, 2, 0, 1)
-
-
-def _whole(graph: _Graph) -> None:
+def _add_program(graph: OnnxGraph) -> None:
+    """Add the generator between unit range at input and output."""
     two, one = graph.constant("two", 2), graph.constant("one", 1)
     half, zero = graph.constant("half", 0.5), graph.constant("zero", 0)
-    signed = graph.add("Sub", "signed", graph.add("Mul", "signed", INPUT, two), one)
-    picture = _generator(graph, signed)
-    unit = graph.add("Add", "unit", graph.add("Mul", "unit", picture, half), half)
-    graph.nodes.append(helper.make_node("Clip", [unit, zero, one], [OUTPUT], "clip"))
+    signed = graph.add("Sub", "signed", graph.add("Mul", "signed", _INPUT, two), one)
+    image = _generator(graph, signed)
+    unit = graph.add("Add", "unit", graph.add("Mul", "unit", image, half), half)
+    graph.nodes.append(helper.make_node("Clip", [unit, zero, one], [_OUTPUT], "clip"))
 
 
-def _generator(graph: _Graph, images: str) -> str:
+def _generator(graph: OnnxGraph, images: str) -> str:
     features = _unet(graph, images)
     if graph.generator.colour_path:
         features = _mix_colour(graph, features, images)
@@ -138,7 +117,7 @@ def _generator(graph: _Graph, images: str) -> str:
     return graph.add("Tanh", "output", last)
 
 
-def _unet(graph: _Graph, images: str) -> str:
+def _unet(graph: OnnxGraph, images: str) -> str:
     e1 = _conv_block(graph, "e1", images)
     e2 = _conv_block(graph, "e2", e1, stride=2)
     e3 = _conv_block(graph, "e3", e2, stride=2)
@@ -150,22 +129,22 @@ def _unet(graph: _Graph, images: str) -> str:
     return _up_block(graph, "up3", x, e1)
 
 
-def _mix_colour(graph: _Graph, features: str, images: str) -> str:
+def _mix_colour(graph: OnnxGraph, features: str, images: str) -> str:
     colour = _pointwise(graph, "colour1", images)
     if graph.generator.glow_path:
-        blurs = _spread(graph, _pointwise(graph, "glow", images), graph.generator.glow_path)
+        blurs = _blur_pyramid(graph, _pointwise(graph, "glow", images), graph.generator.glow_path)
         colour = graph.add("Concat", "glow", colour, *blurs, axis=1)
     colour = _pointwise(graph, "colour2", colour)
     both = graph.add("Concat", "colour_mix", features, colour, axis=1)
     return _pointwise(graph, "colour_mix", both)
 
 
-def _spread(graph: _Graph, light: str, channels: int) -> Iterator[str]:
-    """The blurs of `ops.blur.spread`, as depthwise convolutions."""
+def _blur_pyramid(graph: OnnxGraph, light: str, channels: int) -> Iterator[str]:
+    """Yield the blurs of `ops.blur.blur_pyramid`, as depthwise convolutions."""
     taps = np.tile(B3_SPLINE, (channels, 1, 1, 1))
     down = graph.constant("spread/down", taps.swapaxes(2, 3))
     across = graph.constant("spread/across", taps)
-    for scale in range(SCALES):
+    for scale in range(BLUR_LEVELS):
         place, apart = f"spread{scale}", 2**scale
         reach = graph.constant(f"{place}/reach", [0, 0, *[2 * apart] * 2] * 2, np.int64)
         light = graph.add("Pad", place, light, reach, mode="edge")
@@ -175,8 +154,8 @@ def _spread(graph: _Graph, light: str, channels: int) -> Iterator[str]:
         yield light
 
 
-def _through_table(graph: _Graph, images: str) -> str:
-    """Signed pictures through the colour table, as `ops.lut.apply_lut` interpolates."""
+def _through_table(graph: OnnxGraph, images: str) -> str:
+    """Map signed images through the colour table, as `ops.lut.apply_lut` interpolates."""
     nodes = graph.generator.colour_table
     if not nodes:
         return images
@@ -197,12 +176,16 @@ def _through_table(graph: _Graph, images: str) -> str:
 
 
 def _corner(
-    graph: _Graph, corner: tuple[int, ...], table: str, start: str, weights: tuple[str, str]
+    graph: OnnxGraph, corner: tuple[int, ...], table: str, start: str, weights: tuple[str, str]
 ) -> str:
-    """One of the eight nodes round each colour, by its trilinear weight: [n, 3, h, w].
+    """Return one of the eight nodes around each colour times its trilinear weight: [n, 3, h, w].
 
-    `start` is the flat index of the lowest node, [n, 1, h, w]; `weights` [n, 3, h, w] are those of
-    the lower and the upper node along each axis.
+    Args:
+        graph: to add to.
+        corner: offset of the node, 0 or 1 along each axis.
+        table: the colour table, [nodes**3, 3].
+        start: flat index of the lowest of the eight nodes, [n, 1, h, w].
+        weights: of the lower and of the upper node along each axis, [n, 3, h, w].
     """
     nodes, place = graph.generator.colour_table, "table/corner{}{}{}".format(*corner)
     step = float(np.dot(corner, [nodes**2, nodes, 1]))
@@ -218,12 +201,12 @@ def _corner(
     return colours
 
 
-def _pointwise(graph: _Graph, place: str, x: str) -> str:
+def _pointwise(graph: OnnxGraph, place: str, x: str) -> str:
     return graph.add("Relu", place, _conv(graph, place, x))
 
 
-def _conv(graph: _Graph, place: str, x: str, stride: int = 1) -> str:
-    """Padded as flax's SAME pads even sizes: with stride 2, only at the bottom and right."""
+def _conv(graph: OnnxGraph, place: str, x: str, stride: int = 1) -> str:
+    """Add a convolution, padded as Flax's SAME pads even sizes: more at the bottom and right."""
     kernel, bias = graph.parameter(f"{place}/kernel"), graph.parameter(f"{place}/bias")
     size = graph.kernel_size(f"{place}/kernel")
     before, after = (size - stride) // 2, (size - stride + 1) // 2
@@ -231,31 +214,41 @@ def _conv(graph: _Graph, place: str, x: str, stride: int = 1) -> str:
     return graph.add("Conv", place, x, kernel, bias, strides=[stride, stride], pads=pads)
 
 
-def _norm(graph: _Graph, place: str, x: str) -> str:
+def _norm(graph: OnnxGraph, place: str, x: str) -> str:
+    if graph.generator.norm == "layer":
+        return _layer_norm(graph, f"{place}/channels", x)
     scale, bias = graph.parameter(f"{place}/scale"), graph.parameter(f"{place}/bias")
     operator = "InstanceNormalization"
     return graph.add(operator, place, x, scale, bias, epsilon=InstanceNorm.epsilon)
 
 
-def _conv_block(graph: _Graph, place: str, x: str, stride: int = 1) -> str:
+def _layer_norm(graph: OnnxGraph, place: str, x: str) -> str:
+    """Add a normalisation over channels; ONNX's operator takes them last."""
+    scale, bias = graph.parameter(f"{place}/scale"), graph.parameter(f"{place}/bias")
+    x = graph.add("Transpose", f"{place}/last", x, perm=[0, 2, 3, 1])
+    x = graph.add("LayerNormalization", place, x, scale, bias, axis=-1, epsilon=LayerNorm.epsilon)
+    return graph.add("Transpose", place, x, perm=[0, 3, 1, 2])
+
+
+def _conv_block(graph: OnnxGraph, place: str, x: str, stride: int = 1) -> str:
     x = _conv(graph, f"{place}/conv", x, stride)
     return graph.add("Relu", place, _norm(graph, f"{place}/norm", x))
 
 
-def _residual_block(graph: _Graph, place: str, x: str) -> str:
+def _residual_block(graph: OnnxGraph, place: str, x: str) -> str:
     y = _conv(graph, f"{place}/conv", _conv_block(graph, f"{place}/first", x))
     return graph.add("Add", place, x, _norm(graph, f"{place}/norm", y))
 
 
-def _squeeze_excite(graph: _Graph, place: str, x: str) -> str:
-    """Dense layers on means that are [n, c, 1, 1] are convolutions 1x1."""
+def _squeeze_excite(graph: OnnxGraph, place: str, x: str) -> str:
+    """Add a squeeze-and-excitation; dense layers on means [n, c, 1, 1] are 1x1 convolutions."""
     squeezed = _pointwise(graph, f"{place}/squeeze", graph.add("GlobalAveragePool", place, x))
     gate = graph.add("Sigmoid", place, _conv(graph, f"{place}/excite", squeezed))
     return graph.add("Mul", place, x, gate)
 
 
-def _up_block(graph: _Graph, place: str, x: str, skip: str) -> str:
-    """Normalised after the shuffle: the same as before it, for ONNX has no norm in parts."""
+def _up_block(graph: OnnxGraph, place: str, x: str, skip: str) -> str:
+    """Add an up block. It normalises after the shuffle, because ONNX has no norm in parts."""
     x = _conv(graph, f"{place}/conv", x)
     x = graph.add("DepthToSpace", place, x, blocksize=2, mode="DCR")
     x = graph.add("Relu", place, _norm(graph, f"{place}/norm", x))

@@ -1,59 +1,60 @@
-"""A trained look: a generator as a file that carries all that is needed to use it.
+"""A look: a trained generator that a user applies to photos."""
 
-A look file is a safetensors file of the generator's kernels, float16 or float32, with the spectral
-norm folded in. Its metadata hold the network's architecture and the film's grain.
-
-A look's model card is NAME.md beside its weights. Its first line is `# NAME: DESCRIPTION`. The
-first table with the columns PSNR, SSIM and delta E has the scores on held-out photos, those of the
-look itself in the row that begins with NAME.
-"""
-
-import dataclasses
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors
-import safetensors.numpy
-from flax.traverse_util import flatten_dict, unflatten_dict
+from PIL import Image
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.storage import is_remote, write_whole
+from cinegan_jax.core.storage import is_remote, local_copy, open_path
 from cinegan_jax.core.types import Images, Params
+from cinegan_jax.inference.formats import ExportFormat, KernelPrecision
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
-FORMAT = "cinegan-look"
-FORMAT_VERSION = "1"
-_PACKAGE = "cinegan_jax.looks"
-_SUFFIX = ".safetensors"
+if TYPE_CHECKING:
+    from cinegan_jax.checkpointing.pretrained import Which
+    from cinegan_jax.inference.look_lut import ColourLut
+
+DEFAULT_LOOK = "classic_neg"
+LOOKS_PACKAGE = "cinegan_jax.looks"
+"""The package whose folder holds the installed looks and their cards."""
+LOOK_SUFFIX = ".safetensors"
+
+ImageKind = TypeVar("ImageKind", np.ndarray, Image.Image)
+NetworkFunction = Callable[[Params, Images], jax.Array]
+"""(params, images) -> images, both images float32 [n, h, w, 3] in unit range."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Grain:
-    """The grain of a film, as `data.film.add_grain` takes it."""
-
-    sigma: float = 0.015
-    """Standard deviation at mid-grey, in unit range."""
-    size: float = 0.001
-    """Of the Gaussian that softens it, as a share of the long side."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainedLook:
-    """A generator and its kernels.
+    """The grain of a film, as `film.grain.add_grain` takes it.
 
     Attributes:
-      name: for people.
-      generator: the network, in float32.
-      kernels: its parameters, float32, with sigma folded in.
-      grain: what `--grain` adds.
+      sigma: standard deviation at mid-grey, in unit range.
+      size: standard deviation of the Gaussian that softens it, as a share of the long side.
+    """
+
+    sigma: float = 0.015
+    size: float = 0.001
+
+
+@dataclass(frozen=True)
+class Look:
+    """A trained generator and the grain of its film. Call it on a photo to apply it.
+
+    Attributes:
+      name: shown to people.
+      generator: the Flax module, in float32.
+      kernels: its parameters, float32, with spectral normalisation folded in.
+      grain: the grain that is added on demand.
     """
 
     name: str
@@ -61,170 +62,166 @@ class TrainedLook:
     kernels: Params
     grain: Grain = Grain()
 
+    def __call__(
+        self,
+        image: ImageKind,
+        *,
+        strength: float = 1.0,
+        grain: float = 0.0,
+        method: str = "transfer",
+        seed: int = 0,
+    ) -> ImageKind:
+        """Return a new image with the look, of the same kind and size.
+
+        Colours are taken to be sRGB. A NumPy array [h, w, 3] is uint8, uint16, or floats in unit
+        range; floats are never quantised. A Pillow image keeps its mode, alpha and `info` (ICC
+        profile, EXIF): RGB, RGBA, grey of 8 or 16 bits; palettes become RGB or RGBA.
+
+        Args:
+          image: the photo.
+          strength: photo + strength * (look - photo), 0 to 1.5.
+          grain: share of the film's own grain; 0: none, 1: as the film has it.
+          method: `transfer`, `tiles` or `whole`, as in `cinegan apply`.
+          seed: seed of grain and dither.
+
+        Raises:
+          UserError: an argument is out of range, or the image has another shape, type or mode.
+        """
+        from cinegan_jax.inference.develop import Settings
+        from cinegan_jax.inference.in_memory import develop_image
+
+        return develop_image(image, self, Settings(method, strength, grain, seed))
+
+    def network(self) -> tuple[NetworkFunction, Params]:
+        """Return the generator as a pure, jittable function, and its parameters.
+
+        The function maps (params, images) to images: float32 [n, h, w, 3] in unit range; h and w
+        are multiples of 8. Its result is not clipped. It sees whole images, at the size they have:
+        for photos of many megapixels, call the look itself.
+        """
+        return partial(_apply_in_unit_range, self.generator), self.kernels
+
+    def lut(
+        self,
+        size: int = 33,
+        *,
+        strength: float = 1.0,
+        photos: Iterable[str | os.PathLike[str]] | None = None,
+    ) -> "ColourLut":
+        """Fit a LUT to the colours of the look. Grain, glow and local changes do not fit into one.
+
+        Args:
+          size: nodes along each axis; a HaldCLUT needs 64.
+          strength: as for calling the look.
+          photos: photo files to fit to; None: the embedded photos.
+
+        Raises:
+          UserError: an argument is out of range, or no photo can be read.
+        """
+        from cinegan_jax.inference.look_lut import fit_look
+
+        return fit_look(self, size, strength, photos)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        form: ExportFormat | None = None,
+        precision: KernelPrecision = "float16",
+    ) -> Path:
+        """Write the look as a file for other programs; its name becomes the file's.
+
+        Args:
+          path: the file; missing folders are made.
+          form: `safetensors`, `stablehlo` or `onnx`; None: as the suffix of `path` says.
+          precision: what kernels are stored in; the network always computes in float32.
+
+        Returns:
+          The path.
+
+        Raises:
+          UserError: the format is not known or needs a package that is not installed, or the file
+            cannot be written.
+        """
+        from cinegan_jax.inference.export import export_look
+        from cinegan_jax.inference.formats import format_of
+
+        file = Path(path)
+        export_look(replace(self, name=file.stem), file, form or format_of(file), precision)
+        return file
+
 
 def apply_generator(generator: ResUnetGenerator, kernels: Params, images: Images) -> jax.Array:
-    """Signed [n, h, w, 3] to signed [n, h, w, 3]; h and w are multiples of 8."""
+    """Apply a generator: signed [n, h, w, 3] to signed [n, h, w, 3]; h, w are multiples of 8."""
     return jnp.asarray(generator.apply({"params": kernels}, images))
 
 
+def _apply_in_unit_range(generator: ResUnetGenerator, params: Params, images: Images) -> jax.Array:
+    signed = 2.0 * jnp.asarray(images, jnp.float32) - 1.0
+    return (apply_generator(generator, params, signed) + 1.0) / 2.0
+
+
 def installed_looks() -> tuple[str, ...]:
-    """Names of the looks that ship with the package."""
-    files = resources.files(_PACKAGE).iterdir()
-    return tuple(sorted(f.name.removesuffix(_SUFFIX) for f in files if f.name.endswith(_SUFFIX)))
+    """Return the names of the looks that ship with the package."""
+    files = resources.files(LOOKS_PACKAGE).iterdir()
+    return tuple(
+        sorted(f.name.removesuffix(LOOK_SUFFIX) for f in files if f.name.endswith(LOOK_SUFFIX))
+    )
 
 
-def load_look(name: str) -> TrainedLook:
-    """A look that ships with the package.
+def load_look(source: str | os.PathLike[str], *, step: "Which" = "newest") -> Look:
+    """Load a look by name, from a look file, or from the workdir of a training run.
 
-    Raises:
-      UserError: there is none of that name; the text lists those that there are.
-    """
-    if name not in installed_looks():
-        raise UserError(f"look {name!r} is not one of {', '.join(installed_looks())}")
-    with resources.as_file(resources.files(_PACKAGE) / f"{name}{_SUFFIX}") as path:
-        return _look(path, *_read(path))
-
-
-def read_look(path: Path) -> TrainedLook:
-    """A look from a file that `write_look` wrote.
+    Args:
+      source: the name of an installed look, a `.safetensors` file, or a run's workdir; files and
+        workdirs may be in a bucket (`gs://`). An installed name wins: write `./velvia` for a folder
+        of that name.
+      step: which checkpoint of a run: `newest`, `best` or the number of a step.
 
     Raises:
-      UserError: the file is missing, damaged, of another kind or version, or its arrays are not
-        those of its network.
+      UserError: it is none of these, or cannot be used.
     """
-    metadata, arrays = _read(path)
-    look = _look(path, metadata, arrays)
-    _check_arrays(path, look.generator, arrays)
-    return look
+    if isinstance(source, str) and source in installed_looks():
+        return _installed_look(source)
+    return _look_at(os.fspath(source), step)
 
 
-def _look(path: Path, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> TrainedLook:
-    if metadata.get("format") != FORMAT or metadata.get("version") != FORMAT_VERSION:
-        found = f"{metadata.get('format')!r} version {metadata.get('version')!r}"
-        raise UserError(
-            f"{path} is no look of this program: it says format {found}, needed is {FORMAT!r} "
-            f"version {FORMAT_VERSION!r}; make one with `cinegan export --format safetensors`"
-        )
-    try:
-        generator = ResUnetGenerator(**json.loads(metadata["generator"]))
-        grain = Grain(**json.loads(metadata["grain"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} does not say what its network is: {error}") from error
-    kernels = {name: array.astype(np.float32) for name, array in arrays.items()}
-    return TrainedLook(metadata["name"], generator, unflatten_dict(kernels, sep="/"), grain)
+def choose_look(look: str = DEFAULT_LOOK, weights: str | None = None) -> Look:
+    """Load the look that a command's options name.
 
-
-def write_look(look: TrainedLook, path: Path, *, dtype: Any = np.float16) -> None:
-    """Writes a look file, whole or not at all.
+    Args:
+      look: as for `load_look`; ignored where `weights` is given.
+      weights: a look file or a run's workdir, never an installed name.
 
     Raises:
-      OSError: it cannot be written.
+      UserError: see `load_look`.
     """
-    arrays = {
-        name: np.ascontiguousarray(np.asarray(array, dtype))
-        for name, array in flatten_dict(dict(look.kernels), sep="/").items()
-    }
-    metadata = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
-        "name": look.name,
-        "generator": json.dumps(architecture(look.generator)),
-        "grain": json.dumps(dataclasses.asdict(look.grain)),
-    }
-    write_whole(path, safetensors.numpy.save(arrays, metadata))
+    return load_look(look) if weights is None else _look_at(weights)
 
 
-def architecture(generator: ResUnetGenerator) -> dict[str, Any]:
-    """The fields that make a generator what it is, without its dtype."""
-    fields = dataclasses.fields(ResUnetGenerator)
-    names = [f.name for f in fields if f.name not in ("dtype", "parent", "name")]
-    return {name: getattr(generator, name) for name in names}
+def _installed_look(name: str) -> Look:
+    from cinegan_jax.inference.look_file import read_look
+
+    with resources.as_file(resources.files(LOOKS_PACKAGE) / f"{name}{LOOK_SUFFIX}") as path:
+        return read_look(path, trusted=True)
 
 
-def _read(path: Path) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:
-    if not path.is_file():
-        raise UserError(f"no look file {path}")
-    try:
-        with safetensors.safe_open(path, "numpy") as file:
-            names = file.keys()
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
-    except safetensors.SafetensorError as error:
-        raise UserError(f"{path} is damaged or no safetensors file: {error}") from error
+def _look_at(source: str, step: "Which" = "newest") -> Look:
+    from cinegan_jax.inference.look_file import read_look
 
-
-def _check_arrays(
-    path: Path, generator: ResUnetGenerator, arrays: Mapping[str, np.ndarray]
-) -> None:
-    picture = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
-    variables = jax.eval_shape(generator.init, jax.random.key(0), picture)
-    wanted = {n: a.shape for n, a in flatten_dict(variables["params"], sep="/").items()}
-    found = {name: array.shape for name, array in arrays.items()}
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            raise UserError(
-                f"{path}: {name} has the shape {found.get(name, 'none')}, but "
-                f"{architecture(generator)} needs {wanted.get(name, 'none')}"
-            )
-
-
-SCORES = ("PSNR", "SSIM", "delta E")
-
-
-@dataclass(frozen=True)
-class LookCard:
-    """A look in words.
-
-    Attributes:
-      description: one line.
-      scores: of `SCORES`, as the card has them; those that it lacks are missing.
-      text: the whole card, Markdown.
-    """
-
-    description: str = ""
-    scores: tuple[tuple[str, str], ...] = ()
-    text: str = ""
-
-
-def read_card(name: str) -> LookCard:
-    """The card of an installed look; an empty one where it has none."""
-    file = resources.files(_PACKAGE) / f"{name}.md"
-    return parse_card(name, file.read_text(encoding="utf-8")) if file.is_file() else LookCard()
-
-
-def parse_card(name: str, text: str) -> LookCard:
-    """Reads a card's text; what it lacks stays empty."""
-    title = re.match(rf"# {re.escape(name)}: *(.+)", text)
-    columns: list[str] = []
-    for line in text.splitlines():
-        cells = [cell.strip(" *`") for cell in line.strip().strip("|").split("|")]
-        if set(SCORES) <= set(cells):
-            columns = cells
-        elif columns and cells[0] == name:
-            row = dict(zip(columns, cells, strict=False))
-            scores = tuple((score, row[score]) for score in SCORES if score in row)
-            return LookCard(title[1].strip() if title else "", scores, text)
-    return LookCard(title[1].strip() if title else "", (), text)
-
-
-def file_size(name: str) -> int:
-    """Bytes of an installed look's weights."""
-    with resources.as_file(resources.files(_PACKAGE) / f"{name}.safetensors") as path:
-        return path.stat().st_size
-
-
-DEFAULT_LOOK = "classic_neg"
-
-
-def choose_look(look: str = DEFAULT_LOOK, weights: str | None = None) -> TrainedLook:
-    """An installed look by name or, where `weights` is given, a look file or a training workdir.
-
-    Raises:
-      UserError: there is no such look or file, or it cannot be used.
-    """
-    if weights is None:
-        return load_look(look)
-    if is_remote(weights) or Path(weights).is_dir():
+    path = open_path(source)
+    if path.suffix == LOOK_SUFFIX and is_remote(path):
+        if not path.exists():
+            raise UserError(f"no look file {path}")
+        with local_copy(path) as copy:
+            return read_look(copy)
+    if path.suffix == LOOK_SUFFIX or (path.is_file() and not is_remote(path)):
+        return read_look(Path(source))
+    if path.is_dir():
         from cinegan_jax.inference.run_networks import read_workdir  # Orbax is slow to import
 
-        return read_workdir(weights)
-    return read_look(Path(weights))
+        return read_workdir(source, step)
+    raise UserError(
+        f"look {source!r} is not one of {', '.join(installed_looks())}, and there is no such look "
+        "file or workdir of a run"
+    )

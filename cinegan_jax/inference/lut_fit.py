@@ -1,8 +1,9 @@
-"""The colours of a generator as a LUT.
+"""Fit a LUT to the colours of a generator.
 
-A generator also looks at what surrounds a colour; a LUT gives each colour one answer, the mean of
-those that photographs get. Photos in other light add the colours that no photo has, each in the
-surroundings of a real picture, since a generator answers a chart of flat patches differently.
+A generator's result for a colour depends on its surroundings; a LUT gives each colour one result,
+the mean over photos. Variants of the photos at other exposures add colours that no photo has. They
+show these colours in the surroundings of a real photo, because a generator changes a chart of flat
+patches differently.
 """
 
 import contextlib
@@ -15,33 +16,34 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cinegan_jax.core.types import Params
-from cinegan_jax.data.decode import BrokenPhoto, decode
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.exposure_variants import vary
-from cinegan_jax.inference.look import TrainedLook, apply_generator
+from cinegan_jax.inference.look import Look, apply_generator
 from cinegan_jax.ops.images import to_signed, to_unit
 from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
+from cinegan_jax.photos.decode import decode
+from cinegan_jax.photos.photo import UnreadablePhoto
 
 FIT_SIZE = 33
-"""Nodes an axis. More only follow what surroundings do: 65 miss held-out photos by 3 % more."""
+"""Number of nodes per axis. With 65 the error on held-out photos is 3 % larger."""
 LONG_SIDE, SHORT_SIDE = 384, 256
-"""Of the photos that the generator sees. One shape, so that little is compiled."""
+"""Sides of the photos that the generator sees; one shape, so that few programs are compiled."""
 PIXELS = 300_000
-"""From all photos together; as many from their variants, before those are thinned."""
-VARIANTS = 2
-"""Of each photo, in other light."""
-CELLS = 16
-"""Boxes an axis, in which variants are thinned."""
-CELL_PIXELS = 30
-"""Most pixels of variants in a box: enough to say what a colour becomes where no photo has it, too
-few to outvote photos where they do."""
+"""Number of pixels from all photos together, and from all variants before thinning."""
+_VARIANTS = 2
+"""Number of variants of each photo, at other exposures."""
+_CELLS = 16
+"""Number of boxes per axis of the colour cube, for thinning the variants' pixels."""
+_CELL_PIXELS = 30
+"""Maximum number of the variants' pixels in a box: enough to define colours that no photo has, and
+too few to outweigh the photos."""
 
 Develop = Callable[[np.ndarray], np.ndarray]
-"""A photo, uint8 [h, w, 3] with sides that are multiples of 8, to unit float32 [h, w, 3]."""
+"""A look as a function: uint8 [h, w, 3] with sides in multiples of 8 to unit float32 [h, w, 3]."""
 
 
-def make_develop(look: TrainedLook, strength: float = 1.0) -> Develop:
-    """The look, photo + strength * (look - photo) clipped to unit range, without grain."""
+def make_develop(look: Look, strength: float = 1.0) -> Develop:
+    """Return the function photo + strength * (look - photo), clipped to unit range, no grain."""
 
     @jax.jit
     def develop(kernels: Params, photo: jax.Array) -> jax.Array:
@@ -53,35 +55,35 @@ def make_develop(look: TrainedLook, strength: float = 1.0) -> Develop:
 
 
 def read_photos(files: Iterable[Path]) -> list[np.ndarray]:
-    """Those that can be read: uint8 [256, 384, 3], or [384, 256, 3] where they are upright.
+    """Read photos as uint8 [256, 384, 3], or [384, 256, 3] if upright, skipping broken files.
 
-    Scaled (Lanczos); what is too long is cut off at both ends.
+    Photos are scaled (Lanczos) and cropped at both ends to this aspect ratio.
     """
     photos = []
     for file in files:
-        with contextlib.suppress(BrokenPhoto):
+        with contextlib.suppress(UnreadablePhoto):
             photos.append(_reduced(decode(file, SHORT_SIDE)))
     return photos
 
 
-def fit_sample_table(look: TrainedLook) -> np.ndarray:
-    """`fit_colour_table` of a look, to the embedded photos."""
+def fit_sample_table(look: Look) -> np.ndarray:
+    """Fit the LUT of a look to the embedded photos."""
     return fit_colour_table(make_develop(look), read_photos(sample_photos("train")))
 
 
 def fit_colour_table(develop: Develop, photos: Sequence[np.ndarray], seed: int = 0) -> np.ndarray:
-    """The LUT of a look's colours.
+    """Fit a LUT to the colours of a look.
 
     Args:
       develop: the look.
-      photos: what it is shown, as `read_photos` gives them; at least one.
-      seed: of the pixels that are taken and of the photos' variants.
+      photos: at least one, as from `read_photos`.
+      seed: for the choice of pixels and for the photos' variants.
 
     Returns:
-      float32 [33, 33, 33, 3] as in `ops.lut`, monotone as `monotone` makes it.
+      float32 [33, 33, 33, 3] as in `ops.lut`, monotone as from `monotone`.
     """
     rng = np.random.default_rng(seed)
-    variants = [vary(photo, int(rng.integers(2**32))) for photo in photos for _ in range(VARIANTS)]
+    variants = [vary(photo, int(rng.integers(2**32))) for photo in photos for _ in range(_VARIANTS)]
     seen = _pixel_pairs(develop, photos, rng)
     added = _thinned(*_pixel_pairs(develop, variants, rng), rng)
     inputs, targets = (np.concatenate(both) for both in zip(seen, added, strict=True))
@@ -89,22 +91,23 @@ def fit_colour_table(develop: Develop, photos: Sequence[np.ndarray], seed: int =
 
 
 def monotone(lut: np.ndarray) -> np.ndarray:
-    """A LUT in which no channel falls as its own input rises, nor from a grey to a lighter one.
+    """Make a LUT monotone: no channel falls along its own input or along the greys.
 
-    So no gradient turns back; a channel may still fall as the others rise, as it does in saturated
-    film colours. Midway between the lowest such LUT above and the highest below.
+    Gradients of a photo then stay in order. A channel may still fall as another input rises, as in
+    saturated film colours. The result is midway between the lowest monotone LUT above and the
+    highest one below.
 
     Args:
       lut: [n, n, n, 3] as in `ops.lut`.
 
     Returns:
-      Of the same shape and type; the same LUT where it is so already.
+      A LUT of the same shape and type, equal to `lut` where that is monotone.
     """
     return np.stack([_monotone(lut[..., channel], channel) for channel in range(3)], axis=-1)
 
 
 def _monotone(values: np.ndarray, axis: int) -> np.ndarray:
-    """One channel [n, n, n], along `axis` and along the greys."""
+    """Make one channel [n, n, n] monotone along `axis` and along the greys."""
     along = np.moveaxis(values, axis, 0)
     above = _raised(along)
     below = -np.flip(_raised(-np.flip(along)))
@@ -112,7 +115,7 @@ def _monotone(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _raised(values: np.ndarray) -> np.ndarray:
-    """[n, n, n] with every value that falls, along the first axis or the greys, lifted."""
+    """Raise every value of [n, n, n] that falls along the first axis or along the greys."""
     raised = values.copy()
     for i in range(1, len(raised)):
         raised[i] = np.maximum(raised[i], raised[i - 1])
@@ -121,7 +124,7 @@ def _raised(values: np.ndarray) -> np.ndarray:
 
 
 def resized(lut: np.ndarray, size: int) -> np.ndarray:
-    """The same colours at `size` nodes an axis, by trilinear interpolation: float32."""
+    """Resample a LUT to `size` nodes per axis by trilinear interpolation, in float32."""
     return np.asarray(apply_lut(lut, identity_lut(size)))
 
 
@@ -134,7 +137,7 @@ def _reduced(photo: np.ndarray) -> np.ndarray:
 def _pixel_pairs(
     develop: Develop, photos: Sequence[np.ndarray], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Random pixels, as many of each photo, before and after: unit [p, 3] each."""
+    """Draw equally many pixels of each photo, before and after the look: unit [p, 3] each."""
     before, after = [], []
     for photo in photos:
         picks = rng.integers(photo[..., 0].size, size=-(-PIXELS // len(photos)))
@@ -146,11 +149,11 @@ def _pixel_pairs(
 def _thinned(
     before: np.ndarray, after: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pixel pairs [p, 3], no more than CELL_PIXELS of them in a box of the colour cube."""
-    boxes = np.minimum((before * CELLS).astype(int), CELLS - 1) @ [CELLS * CELLS, CELLS, 1]
+    """Keep at most `_CELL_PIXELS` pixel pairs [p, 3] in each box of the colour cube."""
+    boxes = np.minimum((before * _CELLS).astype(int), _CELLS - 1) @ [_CELLS * _CELLS, _CELLS, 1]
     order = rng.permutation(len(boxes))
     order = order[np.argsort(boxes[order], kind="stable")]
     ordered = boxes[order]
     rank = np.arange(len(ordered)) - np.searchsorted(ordered, ordered)
-    kept = order[rank < CELL_PIXELS]
+    kept = order[rank < _CELL_PIXELS]
     return before[kept], after[kept]

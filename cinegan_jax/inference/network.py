@@ -1,4 +1,4 @@
-"""The generator as compiled functions of one photo, in unit range or uint8, at any size."""
+"""Compiled functions that apply a network to one photo of any size."""
 
 import functools
 from collections.abc import Callable
@@ -11,72 +11,40 @@ import numpy as np
 
 from cinegan_jax.core.types import Images, Params
 from cinegan_jax.inference.look import apply_generator
-from cinegan_jax.inference.statistics import Statistics, apply_with, measure
+from cinegan_jax.inference.statistics import LayerStatistics, apply_with, measure
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.images import to_uint8
 
-STRIDE = 8
-"""Sides of what the generator takes are multiples of this."""
-
-
-@partial(jax.jit, static_argnums=0)
-def generate(generator: ResUnetGenerator, kernels: Params, photo: jax.Array) -> jax.Array:
-    """Unit [h, w, 3] to unit [h, w, 3], not clipped."""
-    return _unit(apply_generator(generator, kernels, _signed(photo)))
-
-
-@partial(jax.jit, static_argnums=0)
-def measure_statistics(
-    generator: ResUnetGenerator, kernels: Params, photo: jax.Array
-) -> Statistics:
-    """What the generator's layers take from all of a photo, unit [h, w, 3]."""
-    return measure(generator, kernels, _signed(photo))
-
-
-@partial(jax.jit, static_argnums=0)
-def generate_part(
-    generator: ResUnetGenerator, kernels: Params, statistics: Statistics, part: jax.Array
-) -> jax.Array:
-    """`generate` of a part of the photo whose statistics they are."""
-    return _unit(apply_with(generator, kernels, statistics, _signed(part)))
-
-
-def _signed(photo: jax.Array) -> jax.Array:
-    return 2.0 * photo[None] - 1.0
-
-
-def _unit(images: jax.Array) -> jax.Array:
-    return (images[0] + 1.0) / 2.0
-
-
-Generate = Callable[[np.ndarray], np.ndarray]
-"""A photo, uint8 [h, w, 3], to a picture of the same shape and type."""
+GENERATOR_STRIDE = 8
+"""Both sides of a generator's input must be multiples of this."""
 
 BUCKET = 64
-"""Sides are padded to multiples of this, so that few shapes are ever compiled."""
+"""Sides are padded to multiples of this by default, so that few shapes are compiled."""
+
+Generate = Callable[[np.ndarray], np.ndarray]
+"""Function from a photo, uint8 [h, w, 3] of any size, to an image of the same shape and type."""
 
 
 def make_generate(
     apply: Callable[[Any, Images], Images], params: Any, *, bucket: int = BUCKET
 ) -> Generate:
-    """Binds parameters to a network and lets it take photos of any size.
+    """Bind parameters to a network and let it take photos of any size.
 
-    The photo is continued by reflection at its bottom and right to the next multiple of `bucket`,
-    and the picture is cropped back; a photo that fits already is left alone. One program is
-    compiled for each padded size. Reflection keeps the padding's colours close to the photo's,
-    but instance normalisation and squeeze-excitation take their means over the padded photo: what
-    lies in the reflected strip counts twice. The strip is at most `bucket - 1` pixels wide, and
-    sides that are multiples of `bucket` make it vanish. A smaller bucket, down to the network's
-    own stride, trades that bias for more compilations.
+    The photo is padded by reflection at the bottom and right to the next multiple of `bucket`, and
+    the result is cropped; a photo of such a size is not padded. One program is compiled for each
+    padded size. Reflection keeps the padding's colours close to the photo's, but instance
+    normalisation and squeeze-and-excitation take their means over the padded photo and so count the
+    reflected strip, at most `bucket - 1` pixels wide, twice. A smaller bucket, down to the
+    network's stride, reduces this bias and compiles more programs.
 
     Args:
         apply: (params, uint8 [n, h, w, 3]) -> signed [n, h, w, 3]; traced by `jax.jit`.
-        params: a tree of arrays, what `apply` takes first; kept on each device that is used.
+        params: tree of arrays, the first argument of `apply`; copied to each device that is used.
         bucket: a multiple of the network's stride, in pixels.
 
     Returns:
         A function of one photo. It runs on the default device (`jax.default_device`) and rounds
-        there, so that only uint8 crosses the wire.
+        there, so that only uint8 is transferred.
     """
 
     @functools.cache
@@ -84,18 +52,48 @@ def make_generate(
         return jax.device_put(params, device)
 
     @jax.jit
-    def develop(params: Any, photos: jax.Array) -> jax.Array:
+    def apply_rounded(params: Any, photos: jax.Array) -> jax.Array:
         return to_uint8(apply(params, photos))
 
     def generate(photo: np.ndarray) -> np.ndarray:
         height, width = photo.shape[:2]
         padded = jnp.asarray(pad_to_multiple(photo, bucket)[None])
-        return np.asarray(develop(params_on(padded.device), padded)[0])[:height, :width]
+        return np.asarray(apply_rounded(params_on(padded.device), padded)[0])[:height, :width]
 
     return generate
 
 
+@partial(jax.jit, static_argnums=0)
+def run_generator(generator: ResUnetGenerator, kernels: Params, photo: jax.Array) -> jax.Array:
+    """Apply a generator to one photo: unit [h, w, 3] to unit [h, w, 3], not clipped."""
+    return _to_unit(apply_generator(generator, kernels, _to_signed(photo)))
+
+
+@partial(jax.jit, static_argnums=0)
+def measure_statistics(
+    generator: ResUnetGenerator, kernels: Params, photo: jax.Array
+) -> LayerStatistics:
+    """Measure the layer statistics of a whole photo, unit [h, w, 3]."""
+    return measure(generator, kernels, _to_signed(photo))
+
+
+@partial(jax.jit, static_argnums=0)
+def run_generator_on_part(
+    generator: ResUnetGenerator, kernels: Params, statistics: LayerStatistics, part: jax.Array
+) -> jax.Array:
+    """Apply a generator to a part of a photo, unit [h, w, 3], with the whole photo's statistics."""
+    return _to_unit(apply_with(generator, kernels, statistics, _to_signed(part)))
+
+
 def pad_to_multiple(photo: np.ndarray, multiple: int) -> np.ndarray:
-    """Continues [h, w, 3] by reflection at bottom and right, to sides divisible by `multiple`."""
+    """Pad [h, w, 3] by reflection at the bottom and right to sides divisible by `multiple`."""
     height, width = photo.shape[:2]
     return np.pad(photo, [(0, -height % multiple), (0, -width % multiple), (0, 0)], mode="reflect")
+
+
+def _to_signed(photo: jax.Array) -> jax.Array:
+    return 2.0 * photo[None] - 1.0
+
+
+def _to_unit(images: jax.Array) -> jax.Array:
+    return (images[0] + 1.0) / 2.0

@@ -1,19 +1,22 @@
-"""Photos resampled to another size, in memory that does not grow with the photo."""
+"""Resampling of photos to another size, in memory that does not grow with the photo."""
 
 import numpy as np
 import scipy.sparse
 
-ROWS_AT_ONCE = 32
-"""Rows of the result that are made at a time."""
+from cinegan_jax.ops.images import white_level
+
+_ROWS_AT_ONCE = 32
+"""Number of rows of the result that are computed together."""
 
 
 def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A photo at another size, antialiased: each pixel is a tent-weighted mean of those under it.
+    """Resample a photo to another size, with antialiasing.
 
-    Bilinear interpolation where the photo grows; where it shrinks, the tent is as much wider.
+    Each pixel is a tent-weighted mean: bilinear interpolation where the photo grows, and a tent
+    that is wider by the scale where it shrinks.
 
     Args:
-      photo: uint8 or uint16 [h, w, 3].
+      photo: uint8, uint16 or unit floats [h, w, 3].
       height, width: of the result.
 
     Returns:
@@ -21,18 +24,18 @@ def resize(photo: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     down, along = _weights(photo.shape[0], height), _weights(photo.shape[1], width)
     small = np.empty((height, width, 3), np.float32)
-    for top in range(0, height, ROWS_AT_ONCE):
-        part = down[top : top + ROWS_AT_ONCE]
+    for top in range(0, height, _ROWS_AT_ONCE):
+        part = down[top : top + _ROWS_AT_ONCE]
         first, last = part.indices.min(), part.indices.max() + 1
         rows = photo[first:last].astype(np.float32).reshape(last - first, -1)
         band = (part[:, first:last] @ rows).reshape(part.shape[0], photo.shape[1], 3)
         for row in range(len(band)):
             small[top + row] = along @ band[row]
-    return small / np.float32(np.iinfo(photo.dtype).max)
+    return small / white_level(photo.dtype)
 
 
 def _weights(old: int, new: int) -> scipy.sparse.csr_matrix:
-    """[new, old]: the share of each old pixel in each new one; rows sum to 1."""
+    """Return the weight of each old pixel in each new one, [new, old]; rows sum to 1."""
     scale = old / new
     reach = max(scale, 1.0)
     centres = (np.arange(new) + 0.5) * scale - 0.5

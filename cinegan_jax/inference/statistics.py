@@ -1,8 +1,9 @@
-"""The statistics over a whole picture that a generator takes, measured once and used for its parts.
+"""Layer statistics of a whole photo, measured once and used for its parts.
 
-Instance normalisation takes each channel's mean and variance, squeeze-and-excitation its mean. In a
-part of a picture they are others, and the part comes out with another brightness and colour.
-Thumbnail instance normalisation (arXiv 2103.11784) takes them from a reduced picture.
+Instance normalisation takes each channel's mean and variance over the image, squeeze-and-excitation
+its mean. Those of a part differ from those of the whole photo, and would change the part's
+brightness and colour. Thumbnail instance normalisation (arXiv 2103.11784) takes them from a reduced
+photo.
 """
 
 from collections.abc import Callable
@@ -13,31 +14,32 @@ import jax
 
 from cinegan_jax.core.types import Images, Params
 from cinegan_jax.inference.look import apply_generator
-from cinegan_jax.nets.layers import InstanceNorm, SqueezeExcite
+from cinegan_jax.nets.layers import SqueezeExcite
+from cinegan_jax.nets.norms import InstanceNorm
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
-Statistics = dict[str, Any]
-"""By the layer's path: (mean, variance) of a normalisation, means of a squeeze."""
+LayerStatistics = dict[str, Any]
+"""(mean, variance) of each normalisation and means of each squeeze, by the layer's path."""
 
-_METHODS = {(InstanceNorm, "moments"), (SqueezeExcite, "means")}
+_MEASURING_METHODS = {(InstanceNorm, "moments"), (SqueezeExcite, "means")}
 
 
-def measure(generator: ResUnetGenerator, kernels: Params, images: Images) -> Statistics:
-    """The statistics of one picture, signed [1, h, w, 3]."""
-    found: Statistics = {}
+def measure(generator: ResUnetGenerator, kernels: Params, images: Images) -> LayerStatistics:
+    """Measure the layer statistics of one image, signed [1, h, w, 3]."""
+    statistics: LayerStatistics = {}
 
-    def note(layer: str, taken: Callable[[], Any]) -> Any:
-        found[layer] = taken()
-        return found[layer]
+    def record(layer: str, compute: Callable[[], Any]) -> Any:
+        statistics[layer] = compute()
+        return statistics[layer]
 
-    _apply(generator, kernels, images, note)
-    return found
+    _apply(generator, kernels, images, record)
+    return statistics
 
 
 def apply_with(
-    generator: ResUnetGenerator, kernels: Params, statistics: Statistics, images: Images
+    generator: ResUnetGenerator, kernels: Params, statistics: LayerStatistics, images: Images
 ) -> jax.Array:
-    """`apply_generator` with these statistics in place of the pictures' own."""
+    """Apply a generator with the given statistics instead of those of the images."""
     return _apply(generator, kernels, images, lambda layer, _: statistics[layer])
 
 
@@ -47,12 +49,12 @@ def _apply(
     images: Images,
     choose: Callable[[str, Callable[[], Any]], Any],
 ) -> jax.Array:
-    """`choose` gets each layer's path and what would take its statistics; it returns them."""
+    """Apply a generator; `choose(path, compute)` returns the statistics of each layer."""
 
     def intercept(
         method: Any, args: Any, kwargs: Any, context: nn.module.InterceptorContext
     ) -> Any:
-        if (type(context.module), context.method_name) not in _METHODS:
+        if (type(context.module), context.method_name) not in _MEASURING_METHODS:
             return method(*args, **kwargs)
         return choose("/".join(context.module.path), lambda: method(*args, **kwargs))
 

@@ -1,1 +1,1 @@
-"""How near a picture is to its target."""
+"""Metrics of images: against a reference, and as sets."""

@@ -1,4 +1,4 @@
-"""Colour difference as the eye sees it."""
+"""Perceptual colour differences: CIE 1976 delta E and CIEDE2000."""
 
 import functools
 import math
@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from cinegan_jax.core.types import Array, Images
-from cinegan_jax.metrics.image_checks import checked
+from cinegan_jax.metrics.image_checks import checked_images
 from cinegan_jax.ops.colour import srgb_to_lab
 
 
 @functools.partial(jax.jit, static_argnames="ignore_nans")
 def delta_e_76(images: Images, references: Images, *, ignore_nans: bool = False) -> jax.Array:
-    """CIE 1976 delta E of each picture: the mean over pixels of the distance in CIE Lab (D65).
+    """Compute CIE 1976 delta E: the mean over pixels of the distance in CIE Lab (D65).
 
     About 2.3 is just noticeable.
 
@@ -27,25 +27,25 @@ def delta_e_76(images: Images, references: Images, *, ignore_nans: bool = False)
         float [n].
 
     Raises:
-        ValueError: as `checked`.
+        ValueError: as `checked_images`.
     """
-    return _mean(_euclidean, checked("delta E 76", images, references), ignore_nans)
+    return _mean(_euclidean, checked_images("delta E 76", images, references), ignore_nans)
 
 
 @functools.partial(jax.jit, static_argnames="ignore_nans")
 def delta_e_2000(images: Images, references: Images, *, ignore_nans: bool = False) -> jax.Array:
-    """CIEDE2000 of each picture: the mean over pixels of `ciede2000` under D65.
+    """Compute CIEDE2000: the mean over pixels of `ciede2000` under D65.
 
     About 1 is just noticeable. Arguments, result and errors are those of `delta_e_76`.
     """
-    return _mean(ciede2000, checked("delta E 2000", images, references), ignore_nans)
+    return _mean(ciede2000, checked_images("delta E 2000", images, references), ignore_nans)
 
 
 def ciede2000(labs: Array, references: Array) -> Array:
-    """The CIEDE2000 difference of colours, with weights kL = kC = kH = 1.
+    """Compute the CIEDE2000 difference of colours, with weights kL = kC = kH = 1.
 
-    As Sharma, Wu and Dalal write it (Color Research and Application 30, 2005). Where a chroma is
-    zero, so is the difference in hue, whatever hue is ascribed to it.
+    The formula is that of Sharma, Wu and Dalal (Color Research and Application 30, 2005). Where a
+    chroma is zero, the difference in hue is zero too.
 
     Args:
         labs: CIE L*a*b* [..., 3], numpy or jax; L is 0..100.
@@ -75,7 +75,7 @@ def ciede2000(labs: Array, references: Array) -> Array:
 
 
 def _polar(labs: Array, others: Array) -> tuple[Array, Array, Array]:
-    """L', C' and h' (0 to 2 pi) of `labs`; a* is stretched by what both colours' chromas say."""
+    """Return L', C' and h' (0 to 2 pi) of `labs`; both colours' chromas set the stretch of a*."""
     xp = labs.__array_namespace__()
     both = xp.hypot(labs[..., 1], labs[..., 2]) + xp.hypot(others[..., 1], others[..., 2])
     a = labs[..., 1] * (1.5 - 0.5 * _saturating(both / 2))
@@ -84,21 +84,21 @@ def _polar(labs: Array, others: Array) -> tuple[Array, Array, Array]:
 
 
 def _saturating(chroma: Array) -> Array:
-    """0 at grey, rising to 1 past a chroma of 25."""
+    """Return 0 for grey, rising to 1 beyond a chroma of 25."""
     xp = chroma.__array_namespace__()
     power = chroma**7
     return xp.sqrt(power / (power + 25.0**7))
 
 
 def _wrapped(angle: Array) -> Array:
-    """An angle between -2 pi and 2 pi as the same one between -pi and pi."""
+    """Wrap an angle between -2 pi and 2 pi to between -pi and pi."""
     xp = angle.__array_namespace__()
     turn = 2 * math.pi
     return xp.where(angle > math.pi, angle - turn, xp.where(angle < -math.pi, angle + turn, angle))
 
 
 def _hue_weight(hue: Array) -> Array:
-    """T of the formula; `hue` in radians."""
+    """Return T of the formula; `hue` is in radians."""
     xp = hue.__array_namespace__()
     return (
         1
@@ -110,7 +110,7 @@ def _hue_weight(hue: Array) -> Array:
 
 
 def _blue_turn(hue: Array) -> Array:
-    """The formula's delta theta in radians: up to 30 degrees near a hue of 275 degrees."""
+    """Return the formula's delta theta in radians: up to 30 degrees near a hue of 275 degrees."""
     xp = hue.__array_namespace__()
     return math.radians(30) * xp.exp(-xp.square((hue - math.radians(275)) / math.radians(25)))
 
@@ -127,7 +127,7 @@ def _mean(
 ) -> jax.Array:
     images, references = pair
     distance = difference(srgb_to_lab(images), srgb_to_lab(references))
-    # Said outright, since on a CPU XLA's maximum of NaN and a number may be the number.
+    # Set explicitly: on a CPU, XLA's maximum of NaN and a number may be the number.
     distance = jnp.where(jnp.isnan(images + references).any(axis=-1), jnp.nan, distance)
     mean = jnp.nanmean if ignore_nans else jnp.mean
     return mean(distance, axis=(-2, -1))

@@ -1,9 +1,9 @@
-"""Distances between sets of images: Frechet (FID) and kernel (KID) distance, in any features.
+"""Distances between sets of images in any features: Frechet distance and kernel distance.
 
 Frechet distance: Heusel et al., arXiv 1706.08500. Kernel distance: Binkowski et al., arXiv
-1801.01401. They are called FID and KID only in features of `nets.inception`. In the features of an
+1801.01401. They are called FID and KID in features of `nets.inception` only. In the features of an
 untrained network (`metrics.feature_distance`), which need no weights file, they have other names
-and compare only with each other.
+and can be compared only with each other.
 """
 
 import dataclasses
@@ -21,13 +21,17 @@ from cinegan_jax.metrics.feature_distance import random_features
 from cinegan_jax.metrics.streaming import Moments
 from cinegan_jax.ops.images import to_unit
 
+SUBSET_SIZE = 1000
+"""Vectors in each of KID's subsets, as published."""
+_SUBSETS = 100
+
 
 def frechet_distance(moments: Moments, others: Moments) -> float:
-    """|m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)) of two sets, as if each were Gaussian.
+    """Compute |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)) of two sets, as if each were Gaussian.
 
-    In float64 on the host. The root's trace is the sum of the roots of the eigenvalues of R C' R^T,
-    where R^T R = C: real and stable also where covariances are singular, as those of fewer vectors
-    than dimensions always are, so nothing is added to their diagonals.
+    In float64 on the host. The trace of the root is the sum of the roots of the eigenvalues of
+    R C' R^T, where R^T R = C. That is real and stable for singular covariances too, which those of
+    fewer vectors than dimensions always are, so nothing is added to their diagonals.
 
     Args:
         moments: of vectors [n, d], with n of 2 or more.
@@ -38,9 +42,9 @@ def frechet_distance(moments: Moments, others: Moments) -> float:
     """
     if moments.mean.shape != others.mean.shape:
         raise ValueError(
-            f"features of {len(moments.mean)} and {len(others.mean)} dimensions have no distance"
+            f"features of {len(moments.mean)} and {len(others.mean)} dimensions cannot be compared"
         )
-    # The root of the smaller set has fewer rows; that of a reference serves all sets held to it.
+    # The root of the smaller set has fewer rows; a reference's root serves all sets.
     fewer, more = (moments, others) if moments.count < others.count else (others, moments)
     squares = scipy.linalg.eigvalsh(fewer.root @ more.covariance @ fewer.root.T)
     cross = np.sqrt(np.maximum(squares, 0)).sum()
@@ -49,13 +53,10 @@ def frechet_distance(moments: Moments, others: Moments) -> float:
     return max(0.0, float(step @ step + spread))
 
 
-SUBSETS, SUBSET_SIZE = 100, 1000
-
-
 class Kid(NamedTuple):
-    """Mean and standard deviation of the distance over random subsets.
+    """Mean and standard deviation of the kernel distance over random subsets.
 
-    Where a set is smaller than a subset, there is but one, of everything, and the deviation is NaN.
+    Where a set is smaller than a subset, all vectors make the only subset; the deviation is NaN.
     """
 
     mean: float
@@ -67,16 +68,16 @@ def kid(
     references: Array,
     *,
     seed: int = 0,
-    subsets: int = SUBSETS,
+    subsets: int = _SUBSETS,
     subset_size: int = SUBSET_SIZE,
 ) -> Kid:
-    """Unbiased squared MMD under the kernel (x.y / d + 1)^3, over subsets as published.
+    """Compute the unbiased squared MMD under the kernel (x.y / d + 1)^3, over random subsets.
 
     Args:
         features: [n, d], with n of 2 or more.
         references: [m, d].
-        seed: of the subsets, which are drawn without putting back, from each set its own.
-        subsets: how many.
+        seed: of the subsets, which are drawn from each set without replacement.
+        subsets: number of subsets.
         subset_size: vectors in each.
 
     Raises:
@@ -99,9 +100,9 @@ def kid(
 
 
 def mmd_squared(x: Array, y: Array) -> float:
-    """Unbiased estimate of the squared maximum mean discrepancy under KID's kernel.
+    """Estimate the squared maximum mean discrepancy under KID's kernel, without bias.
 
-    The U-statistic of Gretton et al. (JMLR 13, 2012), which may be negative.
+    This is the U-statistic of Gretton et al. (JMLR 13, 2012), which may be negative.
 
     Args:
         x: [n, d], with n of 2 or more.
@@ -114,7 +115,7 @@ def mmd_squared(x: Array, y: Array) -> float:
 
 @jax.jit
 def _sums(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Rows' sums of the kernel within x, within y, both without the diagonal, and between them."""
+    """Return row sums of the kernel within x and within y, without diagonals, and between them."""
     return (
         jnp.sum(_kernel(x, x) * (1 - jnp.eye(len(x))), axis=1),
         jnp.sum(_kernel(y, y) * (1 - jnp.eye(len(y))), axis=1),
@@ -123,14 +124,14 @@ def _sums(x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 
 def _kernel(x: jax.Array, y: jax.Array) -> jax.Array:
-    """KID's kernel less 1, which the estimate does not see and float32 does: [n, m]."""
+    """Return KID's kernel minus 1, [n, m]: the estimate ignores the 1, which costs precision."""
     dot = jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST) / x.shape[1]
     return dot * (3 + dot * (3 + dot))
 
 
 @dataclasses.dataclass(frozen=True)
 class RandomSet:
-    """What the distances need to know of a set.
+    """Features of a set of images from an untrained network.
 
     Attributes:
         features: float32 [n, d], see `random_features`.
@@ -140,26 +141,26 @@ class RandomSet:
 
     @cached_property
     def moments(self) -> Moments:
-        """Of the features."""
+        """Moments of the features."""
         return Moments.of(self.features)
 
 
 def random_features_on_devices() -> OnDevices:
-    """From pictures, uint8 [n, h, w, 3], to features [n, d], on all devices of this process."""
-    return OnDevices(lambda _, pictures: random_features(to_unit(pictures)))
+    """Return a function from images, uint8 [n, h, w, 3], to features [n, d], on all devices."""
+    return OnDevices(lambda _, images: random_features(to_unit(images)))
 
 
-def random_set_scores(pictures: RandomSet, references: RandomSet) -> dict[str, float]:
-    """Both distances by their names in `SET_METRICS`; 0 is best, the second may fall below it.
+def random_set_scores(images: RandomSet, references: RandomSet) -> dict[str, float]:
+    """Compute both distances by their names in `SET_METRICS`; 0 is best.
 
-    `feature_distance` is biased: it falls with the number of pictures, so it compares with that of
-    equally many only. `kernel_distance` is not.
+    `feature_distance` is biased: it falls with the number of images, so compare it with that of
+    equally many only. `kernel_distance` is unbiased and may be negative.
 
     Args:
-        pictures: two or more.
+        images: two or more.
         references: two or more, of the same size.
     """
     return {
-        "feature_distance": frechet_distance(pictures.moments, references.moments),
-        "kernel_distance": kid(pictures.features, references.features).mean,
+        "feature_distance": frechet_distance(images.moments, references.moments),
+        "kernel_distance": kid(images.features, references.features).mean,
     }

@@ -1,8 +1,15 @@
-"""Sets of pictures against sets of pictures: FID, KID and patch-FID."""
+"""FID, KID and patch-FID: sets of images against sets of images, in Inception's features.
+
+Patch-FID compares squares of photos at full resolution and sees what squashing hides. Sets of
+photos are compared by patches in HiFiC (Mentzer, Toderici, Tschannen and Agustsson, arXiv
+2006.09965) and in any-resolution training (Chai et al., arXiv 2204.07156). Here the squares have
+the 299 pixels of Inception's input, so that nothing is resized.
+"""
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Sequence
 from typing import cast
 
 import jax
@@ -11,53 +18,21 @@ import numpy as np
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Params
 from cinegan_jax.metrics.devices import OnDevices, gather_bytes
-from cinegan_jax.metrics.patches import cut_patches
 from cinegan_jax.metrics.set_distances import SUBSET_SIZE, frechet_distance, kid
 from cinegan_jax.metrics.streaming import BLOCK, Moments, RunningMoments
-from cinegan_jax.nets.inception import FEATURES, InceptionPool3, resize
+from cinegan_jax.nets.inception import FEATURES, INPUT_SIZE, InceptionPool3, resize_for_inception
 
-PATCHES = 4
-"""Of each picture, for patch-FID."""
-
-
-@dataclasses.dataclass(frozen=True)
-class SetMetric:
-    """A metric of sets and what a table needs to show it."""
-
-    name: str
-    """In files and options."""
-    label: str
-    """For people."""
-    decimals: int
-    """How many are worth showing."""
-    higher_is_better: bool = False
-
-
-SET_METRICS: Mapping[str, SetMetric] = {
-    metric.name: metric
-    for metric in (
-        SetMetric("fid", "FID", 2),
-        SetMetric("patch_fid", "patch-FID", 2),
-        SetMetric("kid", "KID", 5),
-        SetMetric("kid_std", "KID, deviation", 5),
-        SetMetric("feature_distance", "feature distance", 4),
-        SetMetric("kernel_distance", "kernel distance", 6),
-        SetMetric("high_quality", "share of good pictures", 3, higher_is_better=True),
-        SetMetric("modes_covered", "modes covered", 0, higher_is_better=True),
-        SetMetric("mode_total_variation", "modes, total variation", 3),
-        SetMetric("mode_reverse_kl", "modes, reverse KL", 3),
-    )
-}
-"""In the order of tables."""
+_PATCHES = 4
+"""Patches of each image, for patch-FID."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SetFeatures:
-    """What the metrics need to know of a set.
+    """Features of a set of images, and their moments.
 
     Attributes:
-        features: float32 [n, d] of the pictures squashed to 299x299, in order of their names.
-        moments: of these.
+        features: float32 [n, d] of the images squashed to 299x299, in order of their names.
+        moments: of these features.
         patch_moments: of the features of patches at full resolution, where there are patches.
     """
 
@@ -69,10 +44,10 @@ class SetFeatures:
 def inception_on_devices(
     params: Params, *, per_device: int = 8, devices: Sequence[jax.Device] | None = None
 ) -> OnDevices:
-    """Inception, for pictures unit [n, 299, 299, 3] to features [n, 2048]; for several sets.
+    """Return Inception, which maps images unit [n, 299, 299, 3] to features [n, 2048].
 
     Args:
-        params: of `load_inception`.
+        params: see `load_inception`.
         per_device, devices: see `OnDevices`.
     """
 
@@ -82,11 +57,11 @@ def inception_on_devices(
     return OnDevices(features, params, per_device=per_device, devices=devices)
 
 
-class PictureSet:
-    """Takes in the pictures of a set one by one, of whatever sizes.
+class ImageSet:
+    """A set of images of any sizes, added one by one.
 
-    The features of each are kept, for KID: 8 kB of Inception's. All else is running sums. Where
-    several processes share the work, each adds pictures of its own.
+    The features of each image are kept, for KID: 8 kB of Inception's. All else is running sums.
+    Where several processes share the work, each adds images of its own.
     """
 
     def __init__(
@@ -94,17 +69,17 @@ class PictureSet:
         network: OnDevices,
         *,
         dimensions: int = FEATURES,
-        patches: int = PATCHES,
+        patches: int = _PATCHES,
         seed: int = 0,
     ):
-        """An empty set.
+        """Create an empty set.
 
         Args:
-            network: of `inception_on_devices`, or another one: then no score may be called FID or
-                KID.
+            network: see `inception_on_devices`. With another network, no score may be called FID
+                or KID.
             dimensions: of the network's features.
-            patches: of each picture.
-            seed: of their places, which are the same for pictures of one name and size.
+            patches: of each image.
+            seed: of their places, which are the same for images of one name and size.
         """
         self._network, self._dimensions = network, dimensions
         self._patches, self._seed = patches, seed
@@ -114,11 +89,11 @@ class PictureSet:
         self._waiting: list[np.ndarray] = []
         self._waiting_are_patches: list[bool] = []
 
-    def add(self, name: str, picture: np.ndarray) -> None:
-        """Takes a picture, uint8 or unit [h, w, 3]; its name is to be unique in the set."""
-        patches = cut_patches(picture, name, self._patches, self._seed)
-        squares = np.concatenate([resize(picture)[None], patches])
-        if picture.dtype == np.uint8:
+    def add(self, name: str, image: np.ndarray) -> None:
+        """Add an image, uint8 or unit [h, w, 3], whose name must be unique in the set."""
+        patches = cut_patches(image, name, self._patches, self._seed)
+        squares = np.concatenate([resize_for_inception(image)[None], patches])
+        if image.dtype == np.uint8:
             squares /= 255
         self._names.append(name)
         self._waiting += list(squares)
@@ -127,7 +102,7 @@ class PictureSet:
             self._run(self._network.batch_size)
 
     def gather(self) -> SetFeatures:
-        """What all pictures so far, of all processes, amount to; all processes must ask."""
+        """Return the features of the images of all processes; all must call it together."""
         if self._waiting:
             self._run(len(self._waiting))
         features = self._gather_features()
@@ -152,47 +127,71 @@ class PictureSet:
         return rows.reshape(-1, self._dimensions)[np.argsort(names, kind="stable")]
 
 
-def set_scores(
-    pictures: SetFeatures, references: SetFeatures, *, seed: int = 0
-) -> dict[str, float]:
-    """The scores of a set by the names in `SET_METRICS`; `kid_std` is NaN for small sets.
+def set_scores(images: SetFeatures, references: SetFeatures, *, seed: int = 0) -> dict[str, float]:
+    """Compute the scores of a set by the names in `SET_METRICS`; `kid_std` is NaN for small sets.
 
     Sets without patches have no patch-FID.
 
     Args:
-        pictures: of `PictureSet.gather`.
+        images: see `ImageSet.gather`.
         references: likewise.
         seed: of KID's subsets.
 
     Raises:
-        UserError: there are fewer than two pictures in a set.
+        UserError: a set has fewer than two images.
     """
-    fewest = min(len(pictures.features), len(references.features))
+    fewest = min(len(images.features), len(references.features))
     if fewest < 2:
-        raise UserError(f"FID and KID compare sets of two pictures or more; there is {fewest}")
-    distance = kid(pictures.features, references.features, seed=seed)
-    scores = {"fid": frechet_distance(pictures.moments, references.moments)}
-    if pictures.patch_moments and references.patch_moments:
-        scores["patch_fid"] = frechet_distance(pictures.patch_moments, references.patch_moments)
+        raise UserError(f"FID and KID compare sets of two or more images, got {fewest}")
+    distance = kid(images.features, references.features, seed=seed)
+    scores = {"fid": frechet_distance(images.moments, references.moments)}
+    if images.patch_moments and references.patch_moments:
+        scores["patch_fid"] = frechet_distance(images.patch_moments, references.patch_moments)
     return {**scores, "kid": distance.mean, "kid_std": distance.std}
 
 
-def small_set_notes(pictures: SetFeatures, references: SetFeatures) -> list[str]:
-    """What is to be said beside the scores of sets too small for them; empty for large ones."""
-    photos = min(len(each.features) for each in (pictures, references))
-    counts = [("FID", photos, "pictures")]
-    if pictures.patch_moments and references.patch_moments:
-        patches = min(each.count for each in (pictures.patch_moments, references.patch_moments))
+def small_set_notes(images: SetFeatures, references: SetFeatures) -> list[str]:
+    """Return remarks on the scores of sets that are too small for them; empty for large sets."""
+    photos = min(len(each.features) for each in (images, references))
+    counts = [("FID", photos, "images")]
+    if images.patch_moments and references.patch_moments:
+        patches = min(each.count for each in (images.patch_moments, references.patch_moments))
         counts.append(("Patch-FID", patches, "patches"))
     notes = [
-        f"{metric} of {count:,} {what}: fewer than its {FEATURES:,} dimensions, so that its "
-        "covariance is singular and it is biased; compare it only with scores of equally many."
+        f"{metric} of {count:,} {what}: fewer than its {FEATURES:,} dimensions. Its covariance is "
+        "singular and it is biased; compare it only with scores of equally many."
         for metric, count, what in counts
         if count < FEATURES
     ]
     if photos < SUBSET_SIZE:
         notes.append(
-            f"KID of {photos:,} pictures: fewer than a subset of {SUBSET_SIZE:,}, so it is that of "
-            "all at once, without a deviation."
+            f"KID of {photos:,} images: fewer than a subset of {SUBSET_SIZE:,}. It is computed "
+            "from all images at once and has no deviation."
         )
     return notes
+
+
+def cut_patches(photo: np.ndarray, name: str, count: int, seed: int = 0) -> np.ndarray:
+    """Cut squares of 299x299 pixels at places that depend on name, size and seed alone.
+
+    The squares are the same in all versions of one photo, on any device or host. They may overlap.
+    In a photo with a side below 299 they are squares of that side, enlarged.
+
+    Args:
+        photo: unit or uint8 [h, w, 3].
+        name: of the photo.
+        count: number of squares.
+        seed: of the places.
+
+    Returns:
+        float32 [count, 299, 299, 3] in the range of the photo.
+    """
+    height, width = photo.shape[:2]
+    side = min(INPUT_SIZE, height, width)
+    draw = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    tops = draw.integers(0, height - side + 1, count)
+    lefts = draw.integers(0, width - side + 1, count)
+    squares = [
+        photo[top : top + side, left : left + side] for top, left in zip(tops, lefts, strict=True)
+    ]
+    return np.asarray(resize_for_inception(np.stack(squares)))

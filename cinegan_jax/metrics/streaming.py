@@ -1,6 +1,6 @@
-"""Running sums over any number of pictures, on the host in float64.
+"""Running sums over any number of images, in float64 on the host.
 
-They take the room of one batch, and those of several processes merge into the same ones.
+They need the memory of one batch, and the sums of several processes merge exactly.
 """
 
 import dataclasses
@@ -15,18 +15,18 @@ import scipy.linalg
 
 from cinegan_jax.core.types import Array, Images
 from cinegan_jax.metrics.devices import OnDevices, gather_bytes, gather_rows
-from cinegan_jax.metrics.paired import Measure
+from cinegan_jax.metrics.registry import PairedFunction
 
 BLOCK = 1024
-"""Rows that wait until they are added to moments together: each addition touches all of d x d."""
+"""Rows that are added to moments together, since each addition touches all of d x d."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """Number, mean and spread of vectors, of which any two can be added.
+    """Number, mean and scatter of vectors; the moments of two sets can be added.
 
     Attributes:
-        count: how many vectors.
+        count: number of vectors.
         mean: float64 [d].
         scatter: float64 [d, d], the sum of the outer products of deviations from the mean.
     """
@@ -37,7 +37,7 @@ class Moments:
 
     @classmethod
     def of(cls, vectors: Array) -> "Moments":
-        """Those of vectors [n, d]."""
+        """Compute the moments of vectors [n, d]."""
         rows = np.asarray(vectors, np.float64)
         mean = rows.mean(axis=0) if len(rows) else np.zeros(rows.shape[1])
         deviations = rows - mean
@@ -45,10 +45,10 @@ class Moments:
 
     @property
     def covariance(self) -> np.ndarray:
-        """The unbiased one, [d, d], as `np.cov` gives it.
+        """The unbiased covariance [d, d], as `np.cov` computes it.
 
         Raises:
-            ValueError: of fewer than two vectors.
+            ValueError: there are fewer than two vectors.
         """
         if self.count < 2:
             raise ValueError(f"a covariance needs two vectors or more, there is {self.count}")
@@ -56,14 +56,14 @@ class Moments:
 
     @cached_property
     def root(self) -> np.ndarray:
-        """R [rank, d] with R^T R = the covariance, whose rank is less than the count."""
+        """Matrix R [rank, d] with R^T R = the covariance, whose rank is below the count."""
         d = len(self.mean)
         rank = min(d, self.count - 1)
         values, vectors = scipy.linalg.eigh(self.covariance, subset_by_index=(d - rank, d - 1))
         return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
 
     def __add__(self, other: "Moments") -> "Moments":
-        """Those of the vectors of both (Chan, Golub and LeVeque, Stanford STAN-CS-79-773, 1979)."""
+        """Return the moments of both (Chan, Golub and LeVeque, Stanford STAN-CS-79-773, 1979)."""
         count = self.count + other.count
         if not count:
             return self
@@ -73,7 +73,7 @@ class Moments:
         return Moments(count, mean, self.scatter + other.scatter + between)
 
     def gather(self) -> "Moments":
-        """Those of the vectors of all processes; all of them must ask."""
+        """Return the moments of all processes' vectors; all processes must call it together."""
         values = np.concatenate([[self.count], self.mean, self.scatter.ravel()])
         return reduce(add, map(self._of_bytes, gather_bytes(values.tobytes())))
 
@@ -83,34 +83,34 @@ class Moments:
 
 
 class RunningMoments:
-    """The moments of a stream of vectors."""
+    """Moments of a stream of vectors."""
 
     def __init__(self, dimensions: int):
         self._sum = Moments.of(np.zeros((0, dimensions)))
         self._waiting: list[np.ndarray] = []
 
     def add(self, vectors: Array) -> None:
-        """Takes vectors [n, d]."""
+        """Add vectors [n, d]."""
         self._waiting.append(np.asarray(vectors))
         if sum(map(len, self._waiting)) >= BLOCK:
             self._sum, self._waiting = self.moments(), []
 
     def moments(self) -> Moments:
-        """Those of all vectors so far."""
+        """Return the moments of all vectors so far."""
         if not self._waiting:
             return self._sum
         return self._sum + Moments.of(np.concatenate(self._waiting))
 
 
 class RunningMeans:
-    """The means of a stream of scores, by metric; scores that are NaN are left out."""
+    """Means of a stream of scores, by metric; NaN scores are left out."""
 
     def __init__(self, metrics: Iterable[str]):
         self._sums = dict.fromkeys(metrics, 0.0)
         self._counts = dict.fromkeys(self._sums, 0)
 
     def add(self, scores: Mapping[str, Array]) -> None:
-        """Takes the scores [n] of n pictures by each metric."""
+        """Add the scores [n] of n images by each metric."""
         for metric, values in scores.items():
             known = np.asarray(values, np.float64)
             known = known[~np.isnan(known)]
@@ -118,7 +118,10 @@ class RunningMeans:
             self._counts[metric] += len(known)
 
     def means(self) -> dict[str, float]:
-        """Over all pictures of all processes, which all must ask; NaN where there are none."""
+        """Return means over the images of all processes, which must call it together.
+
+        A mean without scores is NaN.
+        """
         rows = gather_rows({jax.process_index(): (self._sums, self._counts)}).values()
         return {
             metric: _ratio(sum(s[metric] for s, _ in rows), sum(c[metric] for _, c in rows))
@@ -127,18 +130,18 @@ class RunningMeans:
 
 
 def mean_scores(
-    metrics: Mapping[str, Measure],
+    metrics: Mapping[str, PairedFunction],
     batches: Iterable[tuple[Images, Images]],
     *,
     per_device: int = 8,
     devices: Sequence[jax.Device] | None = None,
 ) -> dict[str, float]:
-    """Each metric's mean over all pictures of all processes, each of which brings its own.
+    """Compute each metric's mean over the images of all processes, each of which brings its own.
 
     Args:
         metrics: by name.
-        batches: pictures and their references, each unit [n, h, w, 3], of any n. A program is
-            compiled for each size of pictures.
+        batches: images and their references, each unit [n, h, w, 3], of any n. A program is
+            compiled for each image size.
         per_device, devices: see `OnDevices`.
     """
 

@@ -1,1 +1,1 @@
-"""Networks as flax.linen modules that take plain fields."""
+"""Networks as flax.linen modules with plain fields."""

@@ -1,6 +1,6 @@
 """DCGAN's networks (Radford et al., arXiv 1511.06434), with the conventions of PyTorch's example.
 
-No layer before a batch norm has a bias. Kernels start as N(0, 0.02), scales as N(1, 0.02).
+Convolutions have no bias. Kernels are drawn from N(0, 0.02), batch norm scales from N(1, 0.02).
 """
 
 from functools import partial
@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from cinegan_jax.nets.batch_norm import BatchNorm, Replicas
-from cinegan_jax.nets.feature_maps import SMALLEST, feature_maps
+from cinegan_jax.nets.layers import SMALLEST_MAP, feature_maps
+from cinegan_jax.nets.norms import BatchNorm, Replicas
 
 _normal = nn.initializers.normal(0.02)
 
@@ -41,14 +41,15 @@ _Down = partial(
 
 
 class DcganGenerator(nn.Module):
-    """Latents [n, z] to signed pictures, float32 [n, size, size, 3].
+    """DCGAN generator: latents [n, z] to signed images, float32 [n, size, size, 3].
 
-    A transposed 4x4 convolution makes 4x4 of 1x1, which is a dense layer; others double the size.
-    Batch norm and ReLU follow each, tanh the last. Of z = 100, width 100 has 8,007,800
-    parameters at 64 pixels, width 160 has 73,745,600 at 128.
+    The first layer maps the latents to 4x4 feature maps: as a transposed 4x4 convolution of 1x1 it
+    is a dense layer. Transposed 4x4 convolutions of stride 2 then double the size. Batch norm and
+    ReLU follow each layer but the last, which has tanh. With z = 100, width 100 has 8,007,800
+    parameters at 64 pixels, and width 160 has 73,745,600 at 128 pixels.
 
     Attributes:
-        size: of the pictures, see `feature_maps`.
+        size: of the images, see `feature_maps`.
         width: channels of the last feature map.
         dtype: of the activations.
     """
@@ -59,9 +60,9 @@ class DcganGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, latents: jax.Array, replicas: Replicas | None = None) -> jax.Array:
-        """Without replicas by the running statistics (see `BatchNorm`)."""
+        """Apply the network; without `replicas`, batch norms use their running statistics."""
         first, *others = reversed(feature_maps(self.size, self.width))
-        shape = (SMALLEST, SMALLEST, first)
+        shape = (SMALLEST_MAP, SMALLEST_MAP, first)
         x = nn.DenseGeneral(
             shape, use_bias=False, kernel_init=_normal, dtype=self.dtype, name="up1"
         )(latents)
@@ -74,11 +75,11 @@ class DcganGenerator(nn.Module):
 
 
 class DcganDiscriminator(nn.Module):
-    """Signed pictures [n, size, size, 3] to logits, float32 [n].
+    """DCGAN discriminator: signed images [n, size, size, 3] to logits, float32 [n].
 
-    4x4 convolutions of stride 2 with batch norm, but for the first, and LeakyReLU; then one over
-    all of the 4x4 that is left. Width 100 has 6,740,400 parameters at 64 pixels, width 40 has
-    4,366,560 at 128.
+    4x4 convolutions of stride 2 halve the size to 4x4; LeakyReLU follows each, and batch norm each
+    but the first. One convolution over the remaining 4x4 gives the logit. Width 100 has 6,740,400
+    parameters at 64 pixels, and width 40 has 4,366,560 at 128 pixels.
 
     Attributes:
         width: channels of the first feature map.
@@ -90,7 +91,7 @@ class DcganDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, replicas: Replicas | None = None) -> jax.Array:
-        """Without replicas by the running statistics (see `BatchNorm`)."""
+        """Apply the network; without `replicas`, batch norms use their running statistics."""
         x = images
         for i, channels in enumerate(feature_maps(images.shape[1], self.width), start=1):
             x = _Down(channels, dtype=self.dtype, name=f"down{i}")(x)

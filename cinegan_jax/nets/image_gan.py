@@ -1,7 +1,7 @@
-"""The networks of the image GAN that Keras tutorials start from, with Keras' conventions.
+"""Networks of the image GAN of Keras tutorials, with Keras' conventions.
 
-Both grow with one number, the capacity. All layers have biases; those right before a batch norm
-stay as they start (see `layers.conv`).
+One number, the capacity, sets the width of both. All layers have biases. Those directly before a
+batch norm keep their initial values (see `layers.conv`).
 """
 
 from functools import partial
@@ -11,9 +11,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from cinegan_jax.nets.batch_norm import BatchNorm, Replicas
-from cinegan_jax.nets.feature_maps import SMALLEST, feature_maps
-from cinegan_jax.nets.layers import bias_at_rest, conv, glorot
+from cinegan_jax.nets.layers import (
+    SMALLEST_MAP,
+    conv,
+    feature_maps,
+    glorot,
+    promote_frozen_bias,
+)
+from cinegan_jax.nets.norms import BatchNorm, Replicas
 
 _Norm = partial(BatchNorm, epsilon=1e-3, decay=0.99, unbiased=False)
 _Up = partial(
@@ -22,19 +27,20 @@ _Up = partial(
     strides=(2, 2),
     transpose_kernel=True,
     kernel_init=glorot,
-    promote_dtype=bias_at_rest,
+    promote_dtype=promote_frozen_bias,
 )
 
 
 class ImageGanGenerator(nn.Module):
-    """Latents [n, z] to signed pictures, float32 [n, size, size, 3].
+    """Image GAN generator: latents [n, z] to signed images, float32 [n, size, size, 3].
 
-    A dense layer to 4x4 with 8 times the capacity (at 64 pixels; twice that at 128); transposed
-    5x5 convolutions of stride 2 with batch norm and LeakyReLU, to 4, 2, 1 and 1 times the capacity;
-    a 5x5 convolution with tanh. Capacity 16 and z = 100 have 483,635 parameters at 64 pixels.
+    A dense layer gives 4x4 feature maps of 8 times the capacity (at 64 pixels; twice that at 128).
+    Transposed 5x5 convolutions of stride 2 with batch norm and LeakyReLU double the size, to 4, 2,
+    1 and 1 times the capacity. A 5x5 convolution with tanh gives the image. Capacity 16 and
+    z = 100 have 483,635 parameters at 64 pixels.
 
     Attributes:
-        size: of the pictures, see `feature_maps`.
+        size: of the images, see `feature_maps`.
         capacity: channels of the last feature map.
         dtype: of the activations.
     """
@@ -45,10 +51,10 @@ class ImageGanGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, latents: jax.Array, replicas: Replicas | None = None) -> jax.Array:
-        """Without replicas by the running statistics (see `BatchNorm`)."""
+        """Apply the network; without `replicas`, batch norms use their running statistics."""
         *others, first = feature_maps(self.size, self.capacity)
         x = nn.DenseGeneral(
-            (SMALLEST, SMALLEST, first), kernel_init=glorot, dtype=self.dtype, name="dense"
+            (SMALLEST_MAP, SMALLEST_MAP, first), kernel_init=glorot, dtype=self.dtype, name="dense"
         )(latents)
         for i, channels in enumerate([*reversed(others), self.capacity], start=1):
             x = _Up(channels, dtype=self.dtype, name=f"up{i}")(x)
@@ -58,11 +64,11 @@ class ImageGanGenerator(nn.Module):
 
 
 class ImageGanDiscriminator(nn.Module):
-    """Signed pictures [n, size, size, 3] to logits, float32 [n].
+    """Image GAN discriminator: signed images [n, size, size, 3] to logits, float32 [n].
 
     Blocks of a 5x5 convolution, batch norm, a 5x5 convolution of stride 2, batch norm and LeakyReLU
-    halve pictures to 4x4 and double the channels; a dense layer judges the mean over the 4x4.
-    Capacity 16 has 815,569 parameters at 64 pixels.
+    halve the size to 4x4 and double the channels. A dense layer on the means over 4x4 gives the
+    logit. Capacity 16 has 815,569 parameters at 64 pixels.
 
     Attributes:
         capacity: channels of the first block.
@@ -74,7 +80,7 @@ class ImageGanDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, replicas: Replicas | None = None) -> jax.Array:
-        """Without replicas by the running statistics (see `BatchNorm`)."""
+        """Apply the network; without `replicas`, batch norms use their running statistics."""
         x = images
         for i, channels in enumerate(feature_maps(images.shape[1], self.capacity), start=1):
             for part, stride in (("a", 1), ("b", 2)):

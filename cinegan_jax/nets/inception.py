@@ -1,11 +1,10 @@
-"""The Inception network of the Fréchet Inception distance, up to its 2048 pool3 features.
+"""The Inception network of the Fréchet Inception distance (FID), up to its 2048 pool3 features.
 
-It is not torchvision's Inception v3, but the TensorFlow graph of 2015-12-05 that Heusel et al. took
-(arXiv 1706.08500): 1008 classes, average pools that leave padding out of the mean, and a max pool
-in the last block. A score by any other network is no FID.
+It is the TensorFlow graph of 2015-12-05 that Heusel et al. used (arXiv 1706.08500), not
+torchvision's Inception v3: it has 1008 classes, average pools that exclude padding, and a max pool
+in the last block. A score by any other network is not FID.
 
-Its weights come from a file made by `cinegan convert inception`. Batch norm is folded into the
-kernels there.
+`cinegan convert inception` makes the file of its weights, with batch norm folded into the kernels.
 """
 
 import functools
@@ -20,26 +19,28 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from cinegan_jax.core.types import Array, Images, Params
-from cinegan_jax.nets.weights_file import check_shapes, read_weights
+from cinegan_jax.nets.weights_file import WeightsFormat, check_shapes, read_weights
 
-SIZE = 299
-"""Side of the square pictures that the network takes."""
+INPUT_SIZE = 299
+"""Side of the square images that the network takes."""
 FEATURES = 2048
-NETWORK, FORMAT, FORMAT_VERSION = "Inception", "cinegan-inception", "1"
+"""Number of features of an image."""
+INCEPTION_FORMAT = WeightsFormat("cinegan-inception", "1")
 
 _HOW_TO_MAKE = (
     "Make the file from pytorch-fid's pt_inception-2015-12-05-6726825d.pth with "
     "`cinegan convert inception FILE -o PATH`."
 )
 
-Layer = tuple[str, int, int | tuple[int, int]]
-"""Name, channels and kernel of a convolution; its name is that in pytorch-fid."""
+_Layer = tuple[str, int, int | tuple[int, int]]
+"""Name (that of pytorch-fid), channels and kernel of a convolution."""
 
 
 class InceptionPool3(nn.Module):
-    """Pictures [n, 299, 299, 3] unit to float32 features [n, 2048]; see `resize` for the size.
+    """Inception up to pool3: unit images [n, 299, 299, 3] to float32 features [n, 2048].
 
-    Convolutions run in full float32, also where a device would rather use fewer bits.
+    Convolutions run in full float32, also on devices that default to fewer bits. See
+    `resize_for_inception` for images of other sizes.
     """
 
     @nn.compact
@@ -64,7 +65,7 @@ class InceptionPool3(nn.Module):
 
 
 class BlockA(nn.Module):
-    """[n, 35, 35, c] to [n, 35, 35, 224 + pool_channels]."""
+    """Inception block A: [n, 35, 35, c] to [n, 35, 35, 224 + pool_channels]."""
 
     pool_channels: int
 
@@ -82,7 +83,7 @@ class BlockA(nn.Module):
 
 
 class BlockB(nn.Module):
-    """[n, 35, 35, 288] to [n, 17, 17, 768]."""
+    """Inception block B: [n, 35, 35, 288] to [n, 17, 17, 768]."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -101,7 +102,11 @@ class BlockB(nn.Module):
 
 
 class BlockC(nn.Module):
-    """[n, 17, 17, 768] to the same; `channels` within the branches of 7x7 kernels in two parts."""
+    """Inception block C: [n, 17, 17, 768] to the same; 7x7 kernels as 1x7 and 7x1.
+
+    Attributes:
+        channels: within the branches of these kernels.
+    """
 
     channels: int
 
@@ -125,7 +130,7 @@ class BlockC(nn.Module):
 
 
 class BlockD(nn.Module):
-    """[n, 17, 17, 768] to [n, 8, 8, 1280]."""
+    """Inception block D: [n, 17, 17, 768] to [n, 8, 8, 1280]."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -145,7 +150,11 @@ class BlockD(nn.Module):
 
 
 class BlockE(nn.Module):
-    """[n, 8, 8, c] to [n, 8, 8, 2048]; the graph's two blocks differ in their pool."""
+    """Inception block E: [n, 8, 8, c] to [n, 8, 8, 2048].
+
+    Attributes:
+        pool: of the pooling branch; the graph's two blocks differ in it.
+    """
 
     pool: Callable[[jax.Array], jax.Array]
 
@@ -164,8 +173,8 @@ class BlockE(nn.Module):
         return jnp.concatenate(branches, -1)
 
 
-def _chain(x: jax.Array, *layers: Layer, stride: int = 1) -> jax.Array:
-    """Convolutions one after another; only the last one has the stride."""
+def _chain(x: jax.Array, *layers: _Layer, stride: int = 1) -> jax.Array:
+    """Apply convolutions in sequence; only the last one has the stride."""
     *first, last = layers
     for layer in first:
         x = _convolution(x, layer)
@@ -173,9 +182,9 @@ def _chain(x: jax.Array, *layers: Layer, stride: int = 1) -> jax.Array:
 
 
 def _convolution(
-    x: jax.Array, layer: Layer, *, stride: int = 1, padding: str | None = None
+    x: jax.Array, layer: _Layer, *, stride: int = 1, padding: str | None = None
 ) -> jax.Array:
-    """Convolution and ReLU; with a stride, only of windows wholly inside."""
+    """Apply a convolution and ReLU; with a stride, without padding unless given."""
     name, channels, kernel = layer
     convolution = nn.Conv(
         channels,
@@ -200,28 +209,28 @@ def _average_pool(x: jax.Array) -> jax.Array:
     return nn.avg_pool(x, (3, 3), padding="SAME", count_include_pad=False)
 
 
-def resize(pictures: Images, size: int = SIZE) -> Array:
-    """Pictures squashed to the network's size as TensorFlow 1's `resize_bilinear` does it.
+def resize_for_inception(images: Images, size: int = INPUT_SIZE) -> Array:
+    """Resize images to the network's square input as TensorFlow 1's `resize_bilinear` does.
 
-    This is how Heusel et al. prepare pictures: pixel corners instead of centres are aligned, and
-    nothing is averaged where pictures shrink, so that fine patterns alias (Parmar, Zhang and Zhu,
-    arXiv 2104.11222).
+    Heusel et al. prepare images this way: pixel corners instead of centres are aligned, the aspect
+    ratio is not kept, and nothing is averaged where images shrink, so that fine patterns alias
+    (Parmar, Zhang and Zhu, arXiv 2104.11222).
 
     Args:
-        pictures: floats or uint8 [..., h, w, 3], numpy or jax.
-        size: of both sides of the result.
+        images: floats or uint8 [..., h, w, 3], numpy or JAX.
+        size: of both sides of the result, in pixels.
 
     Returns:
         float32 [..., size, size, 3] of the same kind and range.
     """
-    top, bottom, down = _neighbours(pictures.shape[-3], size)
-    rows = _between(pictures[..., top, :, :], pictures[..., bottom, :, :], down[:, None, None])
-    left, right, along = _neighbours(pictures.shape[-2], size)
+    top, bottom, down = _neighbours(images.shape[-3], size)
+    rows = _between(images[..., top, :, :], images[..., bottom, :, :], down[:, None, None])
+    left, right, along = _neighbours(images.shape[-2], size)
     return _between(rows[..., left, :], rows[..., right, :], along[:, None])
 
 
 def _neighbours(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each new pixel the old ones before and after it, and how far it is on its way: [new]."""
+    """Return the old pixels before and after each new one, and the weight of the latter: [new]."""
     places = np.arange(new, dtype=np.float32) * np.float32(old / new)
     before = places.astype(int)
     return before, np.minimum(before + 1, old - 1), places - before.astype(np.float32)
@@ -233,20 +242,20 @@ def _between(first: Array, second: Array, share: np.ndarray) -> Array:
 
 
 @functools.cache
-def weight_shapes() -> Mapping[str, tuple[int, ...]]:
-    """The shape of every array by its path, such as `Mixed_5b/branch1x1/kernel`."""
-    picture = jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), jnp.float32)
-    params = jax.eval_shape(InceptionPool3().init, jax.random.key(0), picture)["params"]
+def inception_shapes() -> Mapping[str, tuple[int, ...]]:
+    """Return the shape of every array by its path, such as `Mixed_5b/branch1x1/kernel`."""
+    image = jax.ShapeDtypeStruct((1, INPUT_SIZE, INPUT_SIZE, 3), jnp.float32)
+    params = jax.eval_shape(InceptionPool3().init, jax.random.key(0), image)["params"]
     return {path: leaf.shape for path, leaf in flatten_dict(params, sep="/").items()}
 
 
 def load_inception(path: str | os.PathLike[str]) -> Params:
-    """Parameters of `InceptionPool3` from the safetensors file of `cinegan convert inception`.
+    """Read the parameters of `InceptionPool3` from the file of `cinegan convert inception`.
 
     Raises:
-        UserError: there is no such file, or it is not a whole file of that kind; the text says how
-            to make one.
+        UserError: the file is missing, damaged or of another kind; the message says how to make
+            one.
     """
-    arrays, _ = read_weights(path, NETWORK, (FORMAT, FORMAT_VERSION), _HOW_TO_MAKE)
-    check_shapes(arrays, weight_shapes(), NETWORK, path)
+    arrays, _ = read_weights(path, "Inception", INCEPTION_FORMAT, _HOW_TO_MAKE)
+    check_shapes(arrays, inception_shapes(), "Inception", path)
     return cast(Params, unflatten_dict(arrays, sep="/"))

@@ -1,10 +1,10 @@
-"""The blocks that the generator and the discriminators are made of.
+"""Convolutions and blocks of the generators and discriminators.
 
 Activations are [n, h, w, c] in the module's `dtype`. Parameters are stored in float32 and cast at
-use. Kernels start as Keras starts them: glorot uniform, biases zero.
+use. Kernels are initialised as in Keras: glorot uniform, biases zero.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -12,12 +12,25 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jax.typing import DTypeLike
 
-from cinegan_jax.ops import images
+from cinegan_jax.nets.norms import NORMS, Norm
+from cinegan_jax.ops.images import pixel_shuffle
 
 glorot = nn.initializers.glorot_uniform()
 
-Norm = Literal["instance", "layer"]
-"""What a block normalises by: `InstanceNorm` or `LayerNorm`."""
+SMALLEST_MAP = 4
+"""Height and width of the smallest feature map of networks between latents and images."""
+
+
+def feature_maps(size: int, width: int) -> list[int]:
+    """Return the channels of the feature maps from half the image size down to 4x4.
+
+    Each map has twice the channels of the one before, as in DCGAN.
+
+    Args:
+        size: of the images: 8 or more, a power of two. 64 gives four maps, 128 one more.
+        width: channels of the largest map.
+    """
+    return [width * 2**i for i in range((size // SMALLEST_MAP).bit_length() - 1)]
 
 
 def conv(
@@ -30,10 +43,18 @@ def conv(
     kernel_init: nn.initializers.Initializer = glorot,
     before_norm: bool = False,
 ) -> nn.Conv:
-    """A square 'same' convolution with bias.
+    """Return a square 'same' convolution with bias.
 
-    `before_norm`: instance norm follows at once and takes the bias out again. Its gradient is zero
-    then, and is not computed: that would be a pass over the whole gradient for rounding errors.
+    Args:
+        features: channels of the result.
+        size: of the kernel.
+        stride: of the convolution.
+        dtype: of the result.
+        name: of the layer.
+        kernel_init: initialiser of the kernel.
+        before_norm: whether an instance or batch norm follows directly and removes the bias again.
+            The bias then has no gradient. Computing it would be a pass over the whole gradient of
+            the result, for rounding errors.
     """
     return nn.Conv(
         features,
@@ -42,27 +63,27 @@ def conv(
         padding="SAME",
         dtype=dtype,
         kernel_init=kernel_init,
-        promote_dtype=bias_at_rest if before_norm else promote_dtype,
+        promote_dtype=promote_frozen_bias if before_norm else promote_dtype,
         name=name,
     )
 
 
-def bias_at_rest(*arrays: Any, dtype: Any = None, inexact: bool = True) -> list[Any]:
-    """Flax's `promote_dtype` for a layer's input, kernel and bias, the last without a gradient."""
+def promote_frozen_bias(*arrays: Any, dtype: Any = None, inexact: bool = True) -> list[Any]:
+    """Promote a layer's input, kernel and bias as Flax does, and stop the gradient of the bias."""
     x, kernel, bias = arrays
     return promote_dtype(x, kernel, jax.lax.stop_gradient(bias), dtype=dtype, inexact=inexact)
 
 
 class ThinConv(nn.Module):
-    """A square 'same' convolution to few channels, with the parameters and result of `nn.Conv`.
+    """Square 'same' convolution to few channels, with the parameters and result of `nn.Conv`.
 
-    All results of a block of pixels are computed as the channels of one: those of a single pixel
-    would leave most of a TPU's matrix unit idle.
+    The results of a block of pixels are computed as channels of one pixel, because the few channels
+    of a single pixel would leave most of a TPU's matrix unit idle.
 
     Attributes:
         features: channels of the result.
         size: of the kernel, odd.
-        block: pixels a side of a block; the picture's sides must be multiples of it.
+        block: pixels per side of a block; both sides of the input must be multiples of it.
         dtype: of the result.
     """
 
@@ -81,95 +102,29 @@ class ThinConv(nn.Module):
         reach = self.size // 2
         blocks = jax.lax.conv_general_dilated(
             x,
-            self._of_blocks(kernel),
+            self._block_kernel(kernel),
             window_strides=(self.block, self.block),
             padding=((reach, reach), (reach, reach)),
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
-        return images.pixel_shuffle(blocks, self.block) + bias[None, None, None, :]
+        return pixel_shuffle(blocks, self.block) + bias[None, None, None, :]
 
-    def _of_blocks(self, kernel: jax.Array) -> jax.Array:
-        """[size, size, c, features] as [size + block - 1, same, c, block ** 2 * features]: the
-        kernel of each pixel of a block, moved to that pixel's place.
+    def _block_kernel(self, kernel: jax.Array) -> jax.Array:
+        """Concatenate the kernels of all pixels of a block, each shifted to its pixel.
+
+        [size, size, c, features] to [size + block - 1, same, c, block ** 2 * features].
         """
 
-        def moved(row: int, column: int) -> jax.Array:
+        def shifted(row: int, column: int) -> jax.Array:
             around = [(before, self.block - 1 - before) for before in (row, column)]
             return jnp.pad(kernel, [*around, (0, 0), (0, 0)])
 
         places = [(row, column) for row in range(self.block) for column in range(self.block)]
-        return jnp.concatenate([moved(*place) for place in places], axis=-1)
-
-
-class InstanceNorm(nn.Module):
-    """Each channel of each picture to mean 0 and variance 1 (arXiv 1607.08022).
-
-    Scale and bias are learnt per channel. Statistics are float32 in two passes, since the mean of
-    squares minus the squared mean cancels where a channel is bright and flat.
-
-    Attributes:
-        parts: equal parts that the channels consist of; the first channels of all parts are taken
-            as one channel, and so on, as a pixel shuffle will make them.
-        epsilon: added to the variance.
-        dtype: of the result.
-    """
-
-    parts: int = 1
-    epsilon: float = 1e-3
-    dtype: DTypeLike = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        channels = x.shape[-1] // self.parts
-        scale = self.param("scale", nn.initializers.ones, (channels,), jnp.float32)
-        bias = self.param("bias", nn.initializers.zeros, (channels,), jnp.float32)
-        x = x.astype(jnp.float32)
-        mean, variance = self.moments(x)
-        gain = jax.lax.rsqrt(variance + self.epsilon) * self._per_channel(scale)
-        return ((x - mean) * gain + self._per_channel(bias)).astype(self.dtype)
-
-    def moments(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Mean and variance of each channel of each picture: [n, 1, 1, c] both."""
-        mean = self.means(x)
-        # The variance has no slope in the mean, so the gradient need not sum over x once more.
-        # The term that is subtracted is zero; its second derivative is not.
-        centre = jax.lax.stop_gradient(mean)
-        return mean, self.means(jnp.square(x - centre)) - jnp.square(mean - centre)
-
-    def means(self, x: jax.Array) -> jax.Array:
-        """[n, h, w, c] to [n, 1, 1, c], the same for channels that are taken as one."""
-        means = jnp.mean(x, axis=(1, 2), keepdims=True)
-        if self.parts == 1:
-            return means
-        parts = jnp.reshape(means, (*means.shape[:3], self.parts, -1))
-        return jnp.tile(jnp.mean(parts, axis=3), self.parts)
-
-    def _per_channel(self, values: jax.Array) -> jax.Array:
-        return jnp.tile(values, self.parts)[None, None, None, :]
-
-
-class LayerNorm(nn.Module):
-    """The channels of each pixel to mean 0 and variance 1 (arXiv 1607.06450), as in ConvNeXt.
-
-    It takes no statistics over the picture. Attributes as of `InstanceNorm`.
-    """
-
-    parts: int = 1
-    epsilon: float = 1e-3
-    dtype: DTypeLike = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        parts = jnp.reshape(x, (*x.shape[:3], self.parts, -1))
-        norm = nn.LayerNorm(epsilon=self.epsilon, dtype=self.dtype, name="channels")
-        return jnp.reshape(norm(parts), x.shape)
-
-
-NORMS: dict[Norm, Any] = {"instance": InstanceNorm, "layer": LayerNorm}
+        return jnp.concatenate([shifted(*place) for place in places], axis=-1)
 
 
 class ConvBlock(nn.Module):
-    """Convolution, normalisation, ReLU."""
+    """Convolution, normalisation and ReLU."""
 
     features: int
     size: int = 3
@@ -179,20 +134,20 @@ class ConvBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        bias_goes = self.norm == "instance"
+        removes_bias = self.norm == "instance"
         x = conv(
             self.features,
             self.size,
             self.stride,
             dtype=self.dtype,
             name="conv",
-            before_norm=bias_goes,
+            before_norm=removes_bias,
         )(x)
         return nn.relu(NORMS[self.norm](dtype=self.dtype, name="norm")(x))
 
 
 class ResidualBlock(nn.Module):
-    """input + norm(conv(relu(norm(conv(input))))), without a ReLU after the sum."""
+    """Residual block: input + norm(conv(relu(norm(conv(input))))), no ReLU after the sum."""
 
     features: int
     norm: Norm = "instance"
@@ -201,13 +156,13 @@ class ResidualBlock(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         y = ConvBlock(self.features, norm=self.norm, dtype=self.dtype, name="first")(x)
-        bias_goes = self.norm == "instance"
-        y = conv(self.features, 3, dtype=self.dtype, name="conv", before_norm=bias_goes)(y)
+        removes_bias = self.norm == "instance"
+        y = conv(self.features, 3, dtype=self.dtype, name="conv", before_norm=removes_bias)(y)
         return x + NORMS[self.norm](dtype=self.dtype, name="norm")(y)
 
 
 class SqueezeExcite(nn.Module):
-    """Scale each channel by a gate computed from all channels' means (arXiv 1709.01507).
+    """Scale each channel by a gate that depends on all channels' means (arXiv 1709.01507).
 
     The bottleneck has 1/16 of the channels, and at least one.
     """
@@ -222,7 +177,7 @@ class SqueezeExcite(nn.Module):
         return x * gate[:, None, None, :]
 
     def means(self, x: jax.Array) -> jax.Array:
-        """[n, h, w, c] to [n, c]."""
+        """Return the mean of each channel: [n, h, w, c] to [n, c]."""
         return jnp.mean(x, axis=(1, 2), dtype=jnp.float32)
 
     def _dense(self, features: int, name: str) -> nn.Dense:
@@ -230,9 +185,10 @@ class SqueezeExcite(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Double the size by pixel shuffle, then join the encoder's features of that size.
+    """Double the size by pixel shuffle, then merge the encoder's features of that size.
 
-    [n, h, w, c] and a skip [n, 2h, 2w, features] to [n, 2h, 2w, features].
+    Takes [n, h, w, c] and the skip connection [n, 2h, 2w, features]; returns
+    [n, 2h, 2w, features].
     """
 
     features: int
@@ -242,9 +198,9 @@ class UpBlock(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, skip: jax.Array) -> jax.Array:
         x = conv(4 * self.features, 3, dtype=self.dtype, name="conv")(x)
-        # Normalised before the shuffle: a TPU pads 64 channels to 128 and would move twice as much.
+        # Normalise before the shuffle: a TPU pads 64 channels to 128 and would move twice as much.
         x = nn.relu(NORMS[self.norm](parts=4, dtype=self.dtype, name="norm")(x))
-        x = images.pixel_shuffle(x)
+        x = pixel_shuffle(x)
         skip = SqueezeExcite(dtype=self.dtype, name="gate")(skip)
         x = jnp.concatenate([x, skip], axis=-1)
         return ConvBlock(self.features, norm=self.norm, dtype=self.dtype, name="join")(x)

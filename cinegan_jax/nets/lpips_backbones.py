@@ -1,9 +1,13 @@
-"""AlexNet and VGG16 up to the layers that LPIPS compares."""
+"""AlexNet and VGG16 up to the layers that LPIPS compares, with padding-aware features.
+
+A batch may hold images of unlike sizes, padded at the bottom and right. The mask `inside`, bool
+[n, h, w, 1], marks the pixels of each image. Before each layer all other cells are set to zero, so
+that the network sees the padding as it sees the border of an image without padding, and both give
+the same features.
+"""
 
 import flax.linen as nn
 import jax
-
-from cinegan_jax.nets.inside import whole_windows
 
 ALEXNET_LAYERS = (
     (64, 11, 4, 2, False),
@@ -12,17 +16,17 @@ ALEXNET_LAYERS = (
     (256, 3, 1, 1, False),
     (256, 3, 1, 1, False),
 )
-"""Of each convolution: channels, window, stride, padding, and whether 3x3/2 pooling precedes it."""
+"""Channels, window, stride and padding of each convolution; whether 3x3/2 pooling precedes it."""
 
 ALEXNET_SMALLEST_SIDE = 31
 
 
 class AlexNetFeatures(nn.Module):
-    """Features after each of the five ReLUs, in float32.
+    """AlexNet's float32 features after each of the five ReLUs, each with its own mask.
 
-    Call it with pictures [n, h, w, 3], both sides at least 31, in torchvision's input formula and
-    zero outside, and with what is `inside`, bool [n, h, w, 1]. Features have 64, 192, 384, 256 and
-    256 channels, each beside what is inside it.
+    Takes images [n, h, w, 3] with both sides at least 31, preprocessed as torchvision does and
+    zero in the padding, and their mask `inside`, bool [n, h, w, 1]. Features have 64, 192, 384,
+    256 and 256 channels.
     """
 
     @nn.compact
@@ -53,11 +57,11 @@ VGG16_SMALLEST_SIDE = 16
 
 
 class Vgg16Features(nn.Module):
-    """Features after each block's last ReLU, in float32.
+    """VGG16's float32 features after each block's last ReLU, each with its own mask.
 
-    Call it with pictures [n, h, w, 3], both sides at least 16, in torchvision's input formula and
-    zero outside, and with what is `inside`, bool [n, h, w, 1]. Features are [n, h/s, w/s, c] at
-    s = 1, 2, 4, 8, 16, rounded down, each beside what is inside it.
+    Takes images [n, h, w, 3] with both sides at least 16, preprocessed as torchvision does and
+    zero in the padding, and their mask `inside`, bool [n, h, w, 1]. Features are [n, h/s, w/s, c]
+    with s = 1, 2, 4, 8, 16, rounded down.
     """
 
     @nn.compact
@@ -73,3 +77,13 @@ class Vgg16Features(nn.Module):
                 x = nn.relu(x) * inside
             features.append((x, inside))
         return features
+
+
+def whole_windows(inside: jax.Array, window: int, stride: int = 1) -> jax.Array:
+    """Return which unpadded windows lie wholly inside: bool [n, h, w, 1] to [n, h', w', 1].
+
+    For a layer with zero padding p and window k, pass a window of k - 2p: the layer adds only
+    padding to the first and last of these windows.
+    """
+    dimensions, strides = (1, window, window, 1), (1, stride, stride, 1)
+    return jax.lax.reduce_window(inside, True, jax.lax.bitwise_and, dimensions, strides, "VALID")

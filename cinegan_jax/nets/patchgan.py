@@ -1,4 +1,4 @@
-"""The discriminator: a PatchGAN that judges overlapping patches of a pair (arXiv 1611.07004)."""
+"""PatchGAN discriminator: a logit for every patch of an image pair (arXiv 1611.07004)."""
 
 from typing import ClassVar
 
@@ -7,16 +7,18 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from cinegan_jax.nets.layers import InstanceNorm, conv
+from cinegan_jax.nets.layers import conv
+from cinegan_jax.nets.norms import InstanceNorm
 from cinegan_jax.nets.settings import PatchDiscriminatorSettings
 
 
 class PatchDiscriminator(nn.Module):
-    """A pair [n, h, w, 6], signed (photo first, then target), to patch logits and features.
+    """PatchDiscriminator of overlapping patches.
 
-    Returns `(logits, (f1, f2, f3))`: logits float32 [n, h/8, w/8, 1]; features in `dtype` of
-    sizes h/4, h/8, h/8 (rounded up) with 2, 4 and 8 times `width` channels, for feature matching.
-    As published, width 64 has 2,769,601 parameters.
+    Takes pairs [n, h, w, 6] in signed range, the photo's channels before the target's. Returns
+    `(logits, (f1, f2, f3))`: logits are float32 [n, h/8, w/8, 1]; features are in `dtype`, of
+    sizes h/4, h/8 and h/8 (rounded up) with 2, 4 and 8 times `width` channels, for feature
+    matching. The published width of 64 has 2,769,601 parameters.
 
     Attributes:
         width: channels after the first convolution.
@@ -27,7 +29,7 @@ class PatchDiscriminator(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     spectral_layers: ClassVar[tuple[str, ...]] = ("conv1", "conv2", "conv3", "conv4", "logits")
-    """The convolutions under spectral normalisation, as paths for `nets.spectral`."""
+    """Paths of the convolutions under spectral normalisation, for `nets.spectral`."""
 
     @nn.compact
     def __call__(self, pair: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:

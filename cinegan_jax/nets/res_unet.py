@@ -1,4 +1,4 @@
-"""The generator: a U-Net with residual blocks at an eighth of the size."""
+"""CineGAN's generator: a U-Net with residual blocks at an eighth of the image size."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -9,35 +9,40 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from cinegan_jax.core.types import Images
-from cinegan_jax.nets.layers import ConvBlock, Norm, ResidualBlock, ThinConv, UpBlock, conv, glorot
+from cinegan_jax.nets.layers import ConvBlock, ResidualBlock, ThinConv, UpBlock, conv, glorot
+from cinegan_jax.nets.norms import NORMS, Norm
 from cinegan_jax.nets.settings import ResUnetSettings
-from cinegan_jax.ops.blur import spread
+from cinegan_jax.ops.blur import blur_pyramid
 from cinegan_jax.ops.images import to_unit
 from cinegan_jax.ops.lut import apply_lut, identity_lut
 
 
 class ResUnetGenerator(nn.Module):
-    """Photos to photos with the look: float32 [n, h, w, 3] signed to the same.
+    """Image-to-image generator: signed photos [n, h, w, 3] to the same with the look, float32.
 
-    h and w must be multiples of 8. As published, width 64 with 9 blocks has 51,821,663 parameters.
+    h and w must be multiples of 8. The published size, width 64 with 9 blocks, has 51,821,663
+    parameters.
 
     Attributes:
         width: channels of the full-size stages; deeper stages have 2, 4 and 8 times as many.
         num_blocks: residual blocks at an eighth of the size.
-        residual: add the last convolution, zero at the start, to the input instead of passing it
+        residual: add the last convolution, initially zero, to the input instead of passing it
             through tanh. The result may leave signed range.
-        colour_path: channels of a pointwise path beside the U-Net; 0: none. Instance normalisation
-            removes a picture's absolute levels, and a film look is a function of absolute colour.
-        glow_path: channels of a path in which light spreads, into the colour path; 0: none.
-            Halation is a function of how bright the surroundings are, again in absolute terms.
-        colour_table: nodes an axis of a LUT that takes the place of the input in the sum of
-            `residual`; 0: none. It starts as the identity and has no gradient: the family fits it
-            to the training pairs before the first step, and the network learns what it lacks.
-        norm: `instance`, or `layer`: each pixel over its channels, which removes no levels.
-        dtype: of the activations. The sum or tanh at the end is in float32.
+        colour_path: channels of a pointwise path beside the U-Net; 0 for none. Instance
+            normalisation removes an image's absolute levels, and a film look is a function of
+            absolute colour.
+        glow_path: channels of blurred light that enter the colour path; 0 for none. Halation is a
+            function of the absolute brightness of the surroundings.
+        colour_table: nodes per axis of a LUT that replaces the input in the sum of `residual`; 0
+            for none. It is initialised to the identity and has no gradient: the family fits it to
+            the training pairs before the first step, and the network learns the remainder.
+        norm: `instance`, or `layer`, which normalises each pixel over its channels and so keeps
+            absolute levels.
+        dtype: of the activations. The final sum or tanh is in float32.
 
     Raises:
-        ValueError: height or width is not a multiple of 8, or a field needs another one.
+        ValueError: a field has an invalid value or needs another field, or height or width is not a
+            multiple of 8.
     """
 
     width: int = ResUnetSettings.width
@@ -50,7 +55,7 @@ class ResUnetGenerator(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     spectral_layers: ClassVar[tuple[str, ...]] = ("e2/conv", "e3/conv", "e4/conv")
-    """The convolutions under spectral normalisation, as paths for `nets.spectral`."""
+    """Paths of the convolutions under spectral normalisation, for `nets.spectral`."""
 
     @nn.compact
     def __call__(self, images: Images) -> jax.Array:
@@ -61,9 +66,9 @@ class ResUnetGenerator(nn.Module):
         if self.colour_path:
             features = self._mix_colour(features, images)
         last = self._output()(features).astype(jnp.float32)
-        return self._start(images) + last if self.residual else jnp.tanh(last)
+        return self._base(images) + last if self.residual else jnp.tanh(last)
 
-    def _start(self, images: jax.Array) -> jax.Array:
+    def _base(self, images: jax.Array) -> jax.Array:
         if not self.colour_table:
             return images
         identity = identity_lut(self.colour_table)
@@ -93,7 +98,7 @@ class ResUnetGenerator(nn.Module):
         colour = self._pointwise(images, "colour1")
         if self.glow_path:
             light = nn.relu(conv(self.glow_path, 1, dtype=self.dtype, name="glow")(images))
-            colour = jnp.concatenate([colour, *spread(light)], axis=-1)
+            colour = jnp.concatenate([colour, *blur_pyramid(light)], axis=-1)
         colour = self._pointwise(colour, "colour2")
         return self._pointwise(jnp.concatenate([features, colour], axis=-1), "colour_mix")
 
@@ -101,6 +106,10 @@ class ResUnetGenerator(nn.Module):
         return nn.relu(conv(self.colour_path, 1, dtype=self.dtype, name=name)(x))
 
     def _check_fields(self) -> None:
+        if self.norm not in NORMS:
+            raise ValueError(f"norm={self.norm!r} of a generator must be one of {', '.join(NORMS)}")
+        if self.colour_table == 1:
+            raise ValueError("colour_table=1 of a generator must be 0, or 2 nodes or more")
         if self.colour_table and not self.residual:
             raise ValueError("a generator with a colour_table needs residual")
         if self.glow_path and not self.colour_path:
@@ -110,5 +119,5 @@ class ResUnetGenerator(nn.Module):
 def _check_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 4 or shape[1] % 8 or shape[2] % 8:
         raise ValueError(
-            f"the generator needs pictures [n, h, w, 3] with h and w multiples of 8, got {shape}"
+            f"the generator needs images [n, h, w, 3] with h and w multiples of 8, got {shape}"
         )

@@ -1,7 +1,7 @@
-"""VGG19 (arXiv 1409.1556) up to block4_conv2, the eye of the perceptual loss.
+"""VGG19 (arXiv 1409.1556) up to block4_conv2, the feature extractor of the perceptual loss.
 
-Its weights come from a file made by `cinegan convert vgg19`. They are a frozen argument of the
-training step: never trained, never in a checkpoint, and never random.
+`cinegan convert vgg19` makes the file of its weights. They are a frozen argument of the training
+step: never trained, never random, and never part of a checkpoint.
 """
 
 import dataclasses
@@ -18,23 +18,23 @@ from jax.typing import ArrayLike, DTypeLike
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Images, Params
-from cinegan_jax.nets.weights_file import check_shapes, read_weights
+from cinegan_jax.nets.weights_file import WeightsFormat, check_shapes, read_weights
 
-BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 2))
-"""Channels and number of convolutions of each block, as far as block4_conv2."""
+VGG19_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 2))
+"""Channels and number of convolutions of each block, up to block4_conv2."""
 
 LAYERS = tuple(
     f"block{block}_conv{i}"
-    for block, (_, convolutions) in enumerate(BLOCKS, start=1)
+    for block, (_, convolutions) in enumerate(VGG19_BLOCKS, start=1)
     for i in range(1, convolutions + 1)
 )
-"""The convolutions' names, in the order of the network."""
+"""Names of the convolutions, in the order of the network."""
 
 PUBLISHED_LAYER = "block4_conv2"
-"""The layer that CineGAN compares pictures in."""
+"""The layer whose features CineGAN compares."""
 
 PREPROCESSINGS = ("keras", "torchvision")
-FORMAT, FORMAT_VERSION = "cinegan-vgg19", "1"
+VGG19_FORMAT = WeightsFormat("cinegan-vgg19", "1")
 _HOW_TO_MAKE = (
     "Make the file with `cinegan convert vgg19 --download -o PATH`, or from Keras' or "
     "torchvision's own file with `cinegan convert vgg19 FILE -o PATH`. "
@@ -47,7 +47,7 @@ _TORCHVISION_MEANS, _TORCHVISION_DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.2
 
 @flax.struct.dataclass
 class Vgg19Weights:
-    """The convolutions by name, and the input formula that they were trained with.
+    """The convolutions' weights by name, and the preprocessing that they were trained with.
 
     Attributes:
         layers: `block1_conv1` ... `block4_conv2`, each with a float32 `kernel` [3, 3, in, out]
@@ -60,12 +60,13 @@ class Vgg19Weights:
 
 
 class Vgg19(nn.Module):
-    """Pictures [n, h, w, 3] signed to features after the ReLUs of some layers, by layer.
+    """VGG19's features: signed images [n, h, w, 3] to the ReLUs of some layers, by layer name.
 
-    Block b's are [n, h / 2**(b-1), w / 2**(b-1), c]. Nothing is computed past the deepest one.
+    Features of block b are [n, h / 2**(b-1), w / 2**(b-1), c]. Nothing is computed past the deepest
+    of the layers.
 
     Attributes:
-        preprocessing: the input formula, `keras` or `torchvision`; applied in float32.
+        preprocessing: `keras` or `torchvision` (see `preprocess`).
         layers: names in `LAYERS`.
         dtype: of the activations.
     """
@@ -77,7 +78,7 @@ class Vgg19(nn.Module):
     @nn.compact
     def __call__(self, images: Images) -> dict[str, jax.Array]:
         x, found = preprocess(images, self.preprocessing), {}
-        for block, (channels, convolutions) in enumerate(BLOCKS, start=1):
+        for block, (channels, convolutions) in enumerate(VGG19_BLOCKS, start=1):
             for i in range(1, convolutions + 1):
                 name = f"block{block}_conv{i}"
                 x = nn.Conv(channels, (3, 3), dtype=self.dtype, name=name)(x)
@@ -85,8 +86,8 @@ class Vgg19(nn.Module):
                     found[name] = nn.relu(x)
                 if len(found) == len(self.layers):
                     return found
-                if i == convolutions and block < len(BLOCKS):
-                    # Before the ReLU: the same result, and less to keep for the gradient.
+                if i == convolutions and block < len(VGG19_BLOCKS):
+                    # Before the ReLU: the same result, with less to keep for the gradient.
                     x = nn.max_pool(x, (2, 2), strides=(2, 2))
                 x = nn.relu(x)
         raise ValueError(f"layers {self.layers} are not all among {', '.join(LAYERS)}")
@@ -94,7 +95,7 @@ class Vgg19(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """`Vgg19` with its weights: call it with pictures [n, h, w, 3] signed."""
+    """`Vgg19` with its weights bound: a function of signed images [n, h, w, 3]."""
 
     weights: Vgg19Weights
     dtype: DTypeLike = jnp.float32
@@ -107,13 +108,15 @@ class Features:
 
 
 def preprocess(images: Images, formula: str) -> jax.Array:
-    """Signed pictures [n, h, w, 3] as VGG19's float32 input.
+    """Convert signed images [n, h, w, 3] to VGG19's float32 input.
 
-    `keras`: 0..255, channels reversed to BGR, minus the ImageNet means. `torchvision`: 0..1, RGB,
-    minus the means, divided by the standard deviations.
+    Args:
+        images: signed [n, h, w, 3].
+        formula: `keras` for 0..255, channels reversed to BGR, minus the ImageNet means;
+            `torchvision` for 0..1, RGB, minus the means, divided by the standard deviations.
 
     Raises:
-        ValueError: an unknown formula; the text lists the known ones.
+        ValueError: the formula is unknown; the message lists the known ones.
     """
     unit = (jnp.asarray(images).astype(jnp.float32) + 1.0) / 2.0
     if formula == "keras":
@@ -124,12 +127,12 @@ def preprocess(images: Images, formula: str) -> jax.Array:
 
 
 def layer_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
-    """The shapes of every layer's `kernel` and `bias`, in the order of the network."""
-    return jax.tree.map(lambda leaf: leaf.shape, weight_shapes().layers)
+    """Return the shape of every layer's `kernel` and `bias`, in the order of the network."""
+    return jax.tree.map(lambda leaf: leaf.shape, vgg19_shapes().layers)
 
 
-def weight_shapes() -> Vgg19Weights:
-    """Shapes that stand in for the weights, with Keras' input formula."""
+def vgg19_shapes() -> Vgg19Weights:
+    """Return the weights as `ShapeDtypeStruct`s, with Keras' preprocessing."""
     variables = jax.eval_shape(Vgg19("keras").init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
     return Vgg19Weights(variables["params"], "keras")
 
@@ -137,10 +140,11 @@ def weight_shapes() -> Vgg19Weights:
 def check_layers(
     layers: Mapping[str, Mapping[str, ArrayLike]], source: str | os.PathLike[str]
 ) -> None:
-    """Hold every array against VGG19's shapes.
+    """Check that every array of VGG19 is there and has its shape.
 
     Raises:
-        UserError: an array is missing or has another shape; the text names file, array and shapes.
+        UserError: an array is missing or has another shape; the message names file, array and
+            shapes.
     """
     shapes = flatten_dict(layer_shapes(), sep="/")
     check_shapes(flatten_dict(layers, sep="/"), shapes, "VGG19", source)
@@ -150,14 +154,15 @@ def load_vgg19(path: str | os.PathLike[str]) -> Vgg19Weights:
     """Read the safetensors file that `cinegan convert vgg19` writes.
 
     Raises:
-        UserError: there is no such file, or it is not a whole file of that kind; the text says how
-            to make one.
+        UserError: the file is missing, damaged or of another kind; the message says how to make
+            one.
     """
-    arrays, metadata = read_weights(path, "VGG19", (FORMAT, FORMAT_VERSION), _HOW_TO_MAKE)
+    arrays, metadata = read_weights(path, "VGG19", VGG19_FORMAT, _HOW_TO_MAKE)
     preprocessing = metadata.get("preprocessing")
     if preprocessing not in PREPROCESSINGS:
         raise UserError(
-            f"{path} asks for preprocessing {preprocessing!r}; known: {', '.join(PREPROCESSINGS)}"
+            f"{path} has preprocessing {preprocessing!r}, which is not one of "
+            f"{', '.join(PREPROCESSINGS)}. {_HOW_TO_MAKE.replace('PATH', str(path))}"
         )
     layers = unflatten_dict(arrays, sep="/")
     check_layers(layers, path)

@@ -1,8 +1,9 @@
-"""Safetensors files of frozen networks, as `cinegan convert` writes them."""
+"""Weights files of frozen networks: safetensors files that `cinegan convert` writes."""
 
 import os
 import pathlib
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -16,20 +17,27 @@ from cinegan_jax.core.storage import local_copy, open_path, write_whole
 Path = str | os.PathLike[str]
 
 
+class WeightsFormat(NamedTuple):
+    """Kind of a weights file, as its metadata name it."""
+
+    format: str
+    format_version: str
+
+
 def read_weights(
-    path: Path, network: str, wanted: tuple[str, str], how_to_make: str
+    path: Path, network: str, wanted: WeightsFormat, how_to_make: str
 ) -> tuple[dict[str, jax.Array], dict[str, str]]:
-    """The arrays of a weights file by name, and its metadata.
+    """Read the arrays of a weights file, by name, and its metadata.
 
     Args:
         path: local or in a bucket.
-        network: its name for people, such as `VGG19`.
-        wanted: the metadata's `format` and `format_version`.
-        how_to_make: advice on a missing or foreign file; PATH in it becomes the path.
+        network: name of the network for messages, such as `VGG19`.
+        wanted: the kind that the file must have.
+        how_to_make: advice on a missing or foreign file; PATH in it is replaced by the path.
 
     Raises:
-        UserError: there is no such file, or it is not a whole file of that kind; the text says how
-            to make one.
+        UserError: the file is missing, damaged or of another kind; the message says how to make
+            one.
     """
     source = open_path(path)
     advice = how_to_make.replace("PATH", str(source))
@@ -53,25 +61,25 @@ def read_weights(
 def write_weights(
     path: pathlib.Path,
     arrays: Mapping[str, np.ndarray],
-    kind: tuple[str, str],
+    kind: WeightsFormat,
     metadata: Mapping[str, str],
 ) -> None:
-    """Replaces a weights file whole, its arrays in float32, or leaves it as it was.
+    """Write a weights file with arrays in float32, atomically.
 
     Args:
-        path: to write; folders above it are made.
+        path: to write; its parent folders are made.
         arrays: by name.
-        kind: for the metadata's `format` and `format_version`.
-        metadata: what else it is to say.
+        kind: of the file, for its metadata.
+        metadata: further entries.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the file cannot be written; an existing one is unchanged.
     """
     ready = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
-    marks = {"format": kind[0], "format_version": kind[1]}
+    header = kind._asdict() | dict(metadata)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, safetensors.numpy.save(ready, marks | dict(metadata)))
+        write_whole(path, safetensors.numpy.save(ready, header))
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error}") from error
 
@@ -82,10 +90,11 @@ def check_shapes(
     network: str,
     source: Path,
 ) -> None:
-    """Hold every array that is needed against its shape.
+    """Check that every array that a network needs is there and has its shape.
 
     Raises:
-        UserError: an array is missing or has another shape; the text names file, array and shapes.
+        UserError: an array is missing or has another shape; the message names file, array and
+            shapes.
     """
     for name, wanted in shapes.items():
         array = arrays.get(name)

@@ -1,1 +1,1 @@
-"""Pure array functions."""
+"""Pure array functions: image ranges, colour spaces, LUTs, blurs and augmentation."""

@@ -1,4 +1,4 @@
-"""Light that spreads: a pyramid of blurs at full size."""
+"""A pyramid of ever wider blurs at full size, for light that spreads."""
 
 from collections.abc import Iterator
 
@@ -6,18 +6,18 @@ import jax
 import jax.numpy as jnp
 
 B3_SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
-"""Taps of one blur: near a Gaussian of standard deviation 1."""
-SCALES = 4
-"""Blurs of `spread`: standard deviations of 1, 2.2, 4.6 and 9.2 pixels."""
+"""Taps of one blur, close to a Gaussian of standard deviation 1."""
+BLUR_LEVELS = 4
+"""Number of blurs of `blur_pyramid`: standard deviations of 1, 2.2, 4.6 and 9.2 pixels."""
 
 
-def spread(features: jax.Array) -> Iterator[jax.Array]:
-    """Ever wider blurs of [n, h, w, c], SCALES of them, each of the same shape.
+def blur_pyramid(features: jax.Array) -> Iterator[jax.Array]:
+    """Yield `BLUR_LEVELS` ever wider blurs of [n, h, w, c], each of the same shape.
 
-    The "a trous" algorithm (Holschneider et al. 1989; Starck and Murtagh 1994): each blurs the one
-    before it by a B3 spline whose taps are twice as far apart. Borders are continued.
+    This is the "a trous" algorithm (Holschneider et al. 1989; Starck and Murtagh 1994): each level
+    blurs the one before by a B3 spline whose taps are twice as far apart. Borders are replicated.
     """
-    for scale in range(SCALES):
+    for scale in range(BLUR_LEVELS):
         for axis in (1, 2):
             features = _blur(features, axis, 2**scale)
         yield features

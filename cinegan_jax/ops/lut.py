@@ -1,7 +1,7 @@
-"""Three-dimensional colour look-up tables: apply one, and fit one to pixels.
+"""Three-dimensional colour look-up tables (LUTs): apply one, or fit one to pixels.
 
-A LUT is [n, n, n, 3], indexed [r, g, b], unit sRGB-encoded values in and out. JAX is not imported,
-so that the film renderer's worker processes start fast.
+A LUT is [n, n, n, 3], indexed [r, g, b], with sRGB-encoded unit values in and out. The module does
+not import JAX, so that the film renderer's worker processes start fast.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 def identity_lut(size: int) -> np.ndarray:
-    """The LUT that changes nothing: float32 [size, size, size, 3]."""
+    """Return the LUT that changes nothing, float32 [size, size, size, 3]."""
     axis = np.linspace(0.0, 1.0, size, dtype=np.float32)
     return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
 
 
 def apply_lut(lut: Array, images: Images) -> Array:
-    """Colours through a LUT by trilinear interpolation.
+    """Map colours through a LUT by trilinear interpolation.
 
     Args:
-      lut: [n, n, n, 3] as the module says.
-      images: unit [..., 3]; what lies outside 0..1 is clipped. numpy or jax, like `lut`.
+      lut: [n, n, n, 3], numpy or JAX.
+      images: unit [..., 3], of the same kind; values outside 0..1 are clipped.
 
     Returns:
-      Unit [..., 3] of the same kind.
+      Unit [..., 3], of the same kind.
     """
     xp = images.__array_namespace__()
     table = xp.reshape(lut, (-1, 3))
@@ -41,23 +41,24 @@ def apply_lut(lut: Array, images: Images) -> Array:
 def fit_lut(
     inputs: np.ndarray, targets: np.ndarray, size: int = 33, smoothness: float = 0.1
 ) -> np.ndarray:
-    """The smooth LUT nearest to pixel pairs in the least squares.
+    """Fit a smooth LUT to pixel pairs by least squares.
 
-    The data term is trilinear interpolation. Second differences along the three axes of what the
-    LUT changes are held small, so that nodes that no pixel reaches continue their neighbours; as
-    the regularised LUTs of Zeng et al. (TPAMI 2020), but for least squares instead of training.
+    The data term is trilinear interpolation. A penalty on the second differences of the LUT's
+    change along the three axes lets nodes that no pixel reaches continue their neighbours. It is
+    the regularisation of Zeng et al. (TPAMI 2020), with least squares instead of training.
 
     Args:
       inputs: unit [p, 3].
       targets: unit [p, 3].
-      size: nodes an axis.
-      smoothness: weight of a node's second differences against the mean node's pixels.
+      size: number of nodes per axis.
+      smoothness: weight of a node's second differences, relative to the mean number of pixels per
+        node.
 
     Returns:
       float32 [size, size, size, 3], clipped to unit range.
 
     Raises:
-      ValueError: the pixels are not two arrays [p, 3] of one shape.
+      ValueError: the pixels are not two arrays [p, 3] of the same shape.
     """
     if inputs.shape != targets.shape or inputs.ndim != 2 or inputs.shape[1] != 3:
         raise ValueError(f"fit_lut needs two arrays [p, 3], got {inputs.shape}, {targets.shape}")
@@ -67,9 +68,9 @@ def fit_lut(
 
 
 def _fit(inputs: np.ndarray, targets: np.ndarray, size: int, smoothness: float) -> np.ndarray:
-    """`fit_lut` by conjugate gradients, started from the fit of half the size.
+    """Fit a LUT by conjugate gradients, starting from the fit at half the size.
 
-    The coarse fit carries what was seen into colours that were not; the fine one adds detail.
+    The coarse fit extrapolates to colours without pixels; the fine one adds detail.
     """
     coarse = _fit(inputs, targets, (size + 1) // 2, smoothness) if size > 4 else identity_lut(2)
     start = np.asarray(apply_lut(coarse, identity_lut(size))).reshape(-1, 3).astype(np.float64)
@@ -87,7 +88,7 @@ def _fit(inputs: np.ndarray, targets: np.ndarray, size: int, smoothness: float) 
 
 
 def _corners(images: Array, size: int) -> list[tuple[Array, Array]]:
-    """For each corner of each colour's cell: flat node index [...] and weight [...]."""
+    """Return flat node index [...] and weight [...] of each corner of the colours' cells."""
     xp = images.__array_namespace__()
     scaled = xp.clip(images, 0.0, 1.0) * (size - 1)
     low = xp.minimum(scaled.astype(xp.int32), size - 2)
@@ -106,7 +107,7 @@ def _corners(images: Array, size: int) -> list[tuple[Array, Array]]:
 
 
 def _interpolation_matrix(inputs: np.ndarray, size: int) -> scipy.sparse.csr_matrix:
-    """[p, size ** 3]: a row holds the eight trilinear weights of a pixel."""
+    """Return the matrix [p, size ** 3] whose rows hold the eight trilinear weights of a pixel."""
     columns, weights = zip(*_corners(inputs, size), strict=True)
     pointers = np.arange(len(inputs) + 1) * 8
     parts = (np.stack(weights, axis=1).ravel(), np.stack(columns, axis=1).ravel(), pointers)
@@ -114,7 +115,7 @@ def _interpolation_matrix(inputs: np.ndarray, size: int) -> scipy.sparse.csr_mat
 
 
 def _second_differences(size: int) -> scipy.sparse.csr_matrix:
-    """Second differences along each axis of a flat [size, size, size] grid, stacked."""
+    """Return the matrix of second differences of a flat [size, size, size] grid, axes stacked."""
     bend = scipy.sparse.diags([1.0, -2.0, 1.0], [0, 1, 2], shape=(size - 2, size))
     same = scipy.sparse.identity(size)
     along = [

@@ -1,1 +1,1 @@
-"""HTML pages that are one file: they open from the disk and ask the network for nothing."""
+"""Self-contained HTML pages, charts and image grids."""

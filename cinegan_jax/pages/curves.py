@@ -1,4 +1,4 @@
-"""Curves over the steps of a run, and the charts that scripts draw of them."""
+"""Curves over the steps of a run, and their data for the scripts that draw them."""
 
 import dataclasses
 import math
@@ -6,48 +6,48 @@ from collections.abc import Sequence
 
 import numpy as np
 
-MOST_POINTS = 2000
-"""Of a curve."""
-LEAST_POINTS = 300
-"""That a curve may always have."""
+MOST_CURVE_POINTS = 2000
+"""Most points of a curve."""
+LEAST_CURVE_POINTS = 300
+"""Points that a curve may always have."""
 PAGE_POINTS = 150_000
-"""Of all curves of a page together, which take some 20 bytes each."""
+"""Points of all curves of a page together, which take about 20 bytes each."""
 
-GAP = 2.5
-"""Times the usual distance of two records; where they lie further apart, the curve breaks."""
+_GAP = 2.5
+"""Multiple of the usual distance between records beyond which a curve is interrupted."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """Values at steps, in order."""
+    """Values at steps, in ascending order of steps."""
 
     name: str
     steps: Sequence[int]
     values: Sequence[float | None]
-    """None: not finite, or nothing known."""
+    """None where a value is not finite or not known."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """Curves that share an axis."""
+    """Curves with a common axis."""
 
     title: str
     curves: Sequence[Curve]
     unit: str = ""
     log: bool = False
-    """Begin with a logarithmic axis."""
+    """True if the axis is logarithmic when the page opens."""
 
     @property
     def longest(self) -> int:
-        """The points of its longest curve."""
+        """Number of points of the longest curve."""
         return max((len(curve.steps) for curve in self.curves), default=0)
 
 
 def thin(curve: Curve, most: int) -> Curve:
-    """At most `most` points that look the same as all.
+    """Reduce a curve to at most `most` points without losing a peak or a gap.
 
-    The points are cut into `most / 3` stretches of equal numbers; of each the least and the
-    greatest value stay, and a None where it has one, so that no peak and no gap is lost.
+    The points are divided into `most / 3` parts of equal size. Each part keeps its least and its
+    greatest value, and a None where it has one.
     """
     if len(curve.steps) <= most:
         return curve
@@ -64,26 +64,26 @@ def thin(curve: Curve, most: int) -> Curve:
 
 
 def with_gaps(curve: Curve) -> Curve:
-    """The curve with a None wherever its steps lie much further apart than usual."""
+    """Insert a None wherever the steps of a curve lie much further apart than usual."""
     if len(curve.steps) < 3:
         return curve
     apart = np.diff(curve.steps)
     usual = float(np.median(apart))
     steps, values = list(curve.steps), list(curve.values)
-    for index in reversed(np.flatnonzero(apart > GAP * usual)):
+    for index in reversed(np.flatnonzero(apart > _GAP * usual)):
         steps.insert(index + 1, round(curve.steps[index] + usual))
         values.insert(index + 1, None)
     return Curve(curve.name, steps, values)
 
 
 def points_each(charts: Sequence[Chart]) -> int:
-    """How many points a curve may have on a page with all these charts."""
+    """Return the number of points that each curve may have on a page with all these charts."""
     curves = sum(len(chart.curves) for chart in charts)
-    return min(MOST_POINTS, max(LEAST_POINTS, PAGE_POINTS // max(curves, 1)))
+    return min(MOST_CURVE_POINTS, max(LEAST_CURVE_POINTS, PAGE_POINTS // max(curves, 1)))
 
 
 def to_data(id: str, chart: Chart, most: int) -> dict[str, object]:
-    """What `charts.js` reads: values to six digits, curves of at most `most` points."""
+    """Return the data that `charts.js` reads: values to six digits, at most `most` points each."""
     curves = [thin(with_gaps(curve), most) for curve in chart.curves]
     return {
         "id": id,

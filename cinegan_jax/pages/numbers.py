@@ -1,16 +1,15 @@
-"""Numbers and times as a person reads them."""
+"""Numbers and times as text for people."""
 
 import datetime
 import math
 
-NOTHING = "\N{EN DASH}"
-"""In place of a number that is not there."""
+_MISSING = "\N{EN DASH}"
 
 
-def figure(value: float | None, digits: int = 4) -> str:
-    """To so many significant digits: `0.01234`, `12.35`, `123457`, `1.2e-07`."""
+def short_number(value: float | None, digits: int = 4) -> str:
+    """Format a number with significant digits (`0.01234`, `12.35`, `1.2e-07`); None as a dash."""
     if value is None or math.isnan(value):
-        return NOTHING
+        return _MISSING
     if math.isinf(value):
         return "\N{INFINITY}" if value > 0 else "\N{MINUS SIGN}\N{INFINITY}"
     if abs(value) >= 10**digits:
@@ -20,13 +19,13 @@ def figure(value: float | None, digits: int = 4) -> str:
     return text.replace("-", "\N{MINUS SIGN}").replace(",", "\N{THIN SPACE}")
 
 
-def count(value: int) -> str:
-    """A whole number with its thousands apart."""
+def thousands(value: int) -> str:
+    """Format a whole number with its thousands separated: `12 345`."""
     return f"{value:,}".replace(",", "\N{THIN SPACE}")
 
 
 def duration(seconds: float) -> str:
-    """In the two largest units: `3 h 20 min`, `45 s`."""
+    """Format a duration in its two largest units: `3 h 20 min`, `45 s`."""
     rest = round(seconds)
     parts: list[str] = []
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
@@ -38,7 +37,7 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def moment(seconds: float) -> str:
-    """A time since the epoch, in UTC: `2026-11-22 12:04`."""
+def utc_time(seconds: float) -> str:
+    """Format seconds since the epoch as a time in UTC: `2026-11-22 12:04`."""
     when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return f"{when:%Y-%m-%d %H:%M}"

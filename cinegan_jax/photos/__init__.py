@@ -1,1 +1,1 @@
-"""Picture files in and out: pixels for a network, and everything else kept as it came."""
+"""Decode and encode image files; carry colour profiles and metadata from file to file."""

@@ -1,4 +1,4 @@
-"""Colours that AVIF and HEIC name by numbers in place of a profile (ITU-T H.273)."""
+"""Colour spaces that AVIF and HEIC name by code points instead of a profile (ITU-T H.273)."""
 
 import functools
 import struct
@@ -14,21 +14,24 @@ _PRIMARIES = {
     12: (0.680, 0.320, 1.0, 0.265, 0.690, 1.0, 0.150, 0.060, 1.0),  # Display P3
 }
 _HDR = (16, 18)
-"""Transfer curves of PQ and HLG."""
+"""Transfer characteristics of PQ and HLG."""
 
 
-def profile_of_numbers(data: bytes) -> bytes | None:
-    """A profile for the numbers in an AVIF or HEIC file; None for sRGB or where it has none.
+def profile_of_code_points(data: bytes) -> bytes | None:
+    """Return an ICC profile for the code points of an AVIF or HEIC file.
+
+    Returns:
+      None for sRGB, or where the file has no code points.
 
     Raises:
-      Unsupported: HDR, whose levels mean other lights than those of a photograph.
+      Unsupported: an HDR image, whose levels are not those of a standard photograph.
     """
     start = data.find(b"colrnclx")
     if start < 0 or len(data) < start + 12:
         return None
     primaries, transfer = struct.unpack_from(">HH", data, start + 8)
     if transfer in _HDR:
-        raise Unsupported("an HDR picture (PQ or HLG); save it in standard range first")
+        raise Unsupported("an HDR image (PQ or HLG); save it in standard range first")
     return _profile(primaries) if primaries in _PRIMARIES else None
 
 

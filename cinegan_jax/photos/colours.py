@@ -1,8 +1,8 @@
-"""From a picture's own colours to sRGB, and from developed sRGB back to them.
+"""Conversion from a file's colour space to sRGB, and of developed sRGB back to it.
 
-Colours outside sRGB are clipped for the network. What was clipped is added again to the developed
-colour, in the photo's own space, as far as the look kept the colour strong: a photo that is not
-changed comes back as it was, and a look in black and white leaves no tint behind.
+Colours outside sRGB are clipped for the network. The clipped part is added to the developed colour
+in the photo's own space, scaled by how much saturation the look kept. An unchanged photo therefore
+comes back exactly, and a black-and-white look leaves no tint.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ import imagecodecs
 import numpy as np
 
 from cinegan_jax.photos.levels import to_sixteen_bits
-from cinegan_jax.photos.photo import Picture
+from cinegan_jax.photos.photo import StoredImage
 from cinegan_jax.photos.profiles import (
     OwnColours,
     cmyk_without_profile,
@@ -24,43 +24,43 @@ from cinegan_jax.photos.profiles import (
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """A picture in sRGB."""
+    """Result of `rendered`: an image in sRGB."""
 
     pixels: np.ndarray
     """uint8 or uint16 [h, w, 1 or 3]."""
     profile: bytes | None
-    """What to embed in a file that is made of it."""
+    """ICC profile to embed in files made of the image."""
     original: np.ndarray | None
-    """The samples in the colours of `profile`, where it is written back in those."""
+    """Samples in the colours of `profile`, if the output is converted back to them."""
     notes: tuple[str, ...]
 
 
-def rendered(picture: Picture) -> Rendered:
-    """A picture in sRGB; with 16 bits where its colours had to be converted."""
-    picture, notes = _with_sound_profile(picture)
-    samples = picture.samples
-    if picture.profile is None:
-        if picture.space == "CMYK":
+def rendered(image: StoredImage) -> Rendered:
+    """Convert an image to sRGB, of 16 bits where its colours have to be converted."""
+    image, notes = _with_sound_profile(image)
+    samples = image.samples
+    if image.profile is None:
+        if image.space == "CMYK":
             return Rendered(cmyk_without_profile(samples), srgb_profile(), None, notes)
         return Rendered(samples, None, None, notes)
-    colours = own_colours(picture.profile)
+    colours = own_colours(image.profile)
     if colours is None:
-        return Rendered(samples, picture.profile, None, notes)
+        return Rendered(samples, image.profile, None, notes)
     if is_reversible(colours):
-        return Rendered(colours.to_srgb(samples), picture.profile, samples, notes)
+        return Rendered(colours.to_srgb(samples), image.profile, samples, notes)
     return Rendered(colours.to_srgb(samples), srgb_profile(), None, notes)
 
 
 def in_own_colours(
     developed: np.ndarray, before: np.ndarray, original: np.ndarray, colours: OwnColours
 ) -> np.ndarray:
-    """Developed sRGB in the photo's own colours, with what was clipped on the way in.
+    """Convert developed sRGB to the photo's own colours and restore clipped colours.
 
     Args:
       developed: uint16 sRGB [h, w, 3].
-      before: the same before it was developed.
-      original: what `before` was converted from, uint8 or uint16 [h, w, channels].
-      colours: those of `original`.
+      before: the same pixels before development.
+      original: samples that `before` was converted from, uint8 or uint16 [h, w, channels].
+      colours: colour space of `original`.
 
     Returns:
       uint16 [h, w, channels].
@@ -81,18 +81,18 @@ def in_own_colours(
     return result
 
 
-def _with_sound_profile(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
-    """Drops a profile that is damaged or for other channels, as viewers do."""
-    notes = picture.notes
-    if picture.profile is None:
-        return picture, notes
-    space = profile_space(picture.profile)
-    if space == picture.space:
+def _with_sound_profile(image: StoredImage) -> tuple[StoredImage, tuple[str, ...]]:
+    """Drop a profile that is damaged or for other channels, as image viewers do."""
+    notes = image.notes
+    if image.profile is None:
+        return image, notes
+    space = profile_space(image.profile)
+    if space == image.space:
         try:
-            own_colours(picture.profile)
-            return picture, notes
+            own_colours(image.profile)
+            return image, notes
         except (imagecodecs.CmsError, ValueError):
             space = None
-    why = "damaged" if space is None else f"for {space}, not {picture.space}"
-    note = f"its colour profile is {why}; its colours are taken as sRGB"
-    return replace(picture, profile=None), (*notes, note)
+    why = "damaged" if space is None else f"for {space}, not {image.space}"
+    note = f"its colour profile is {why}; its colours are read as sRGB"
+    return replace(image, profile=None), (*notes, note)

@@ -1,4 +1,4 @@
-"""Developed photos to picture files, with everything else as it came."""
+"""Encode developed photos as image files, with the source's profile and metadata."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -16,41 +16,44 @@ from cinegan_jax.photos.formats.registry import (
     module_of,
 )
 from cinegan_jax.photos.levels import bands, rounded_to_eight_bits, to_bits
-from cinegan_jax.photos.photo import Photo, Picture
+from cinegan_jax.photos.photo import Photo, StoredImage
 from cinegan_jax.photos.profiles import is_reversible, own_colours, srgb_profile
 
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How a photo is written."""
+    """Output format and compression of a photo."""
 
     format: str | None = None
-    """One of `WRITTEN_SUFFIXES`; None: as the source, RAW as JPEG and GIF as PNG."""
+    """One of `WRITTEN_SUFFIXES`; None: the source's format, or JPEG for RAW and PNG for GIF."""
     quality: int | None = None
-    """1..100 for lossy formats; None: as the source."""
+    """1..100 for lossy formats; None: the source's quality."""
     seed: int = 0
-    """Of the noise with which 16 bits are rounded to 8."""
+    """Random seed of the dither with which 16 bits are reduced to 8."""
 
     def check(self) -> None:
-        """Raises UserError if a value cannot be."""
+        """Raise UserError if a value is out of range or a package is missing."""
         if self.format is not None and self.format not in WRITTEN_SUFFIXES:
             known = ", ".join(WRITTEN_SUFFIXES)
-            raise UserError(f"unknown picture format {self.format!r}; known: {known}")
+            raise UserError(f"unknown image format {self.format!r}; known: {known}")
         if self.format == "heic" and importlib.util.find_spec("pillow_heif") is None:
             raise UserError(f"to write HEIC: {how_to_install('heif')}")
         if self.quality is not None and not 1 <= self.quality <= 100:
-            raise UserError(f"quality is {self.quality}, but it goes from 1 to 100")
+            raise UserError(f"quality is {self.quality}, but must be in 1..100")
 
 
 def encode_photo(
     photo: Photo, pixels: np.ndarray, options: EncodeOptions = EncodeOptions()
 ) -> bytes:
-    """The bytes of a picture file.
+    """Return the bytes of an image file.
 
     Args:
-      photo: what was read.
-      pixels: the developed ones, of the shape and type of `photo.pixels`.
-      options: how to write them.
+      photo: the photo as it was read.
+      pixels: developed pixels of the shape and dtype of `photo.pixels`.
+      options: output format and compression.
+
+    Raises:
+      UserError: an option is out of range, or the photo is too large for the format.
     """
     options.check()
     if pixels.shape != photo.pixels.shape or pixels.dtype != photo.pixels.dtype:
@@ -64,7 +67,7 @@ def encode_photo(
     bits = source.bits if format in SIXTEEN_BIT_FORMATS else 8
     embeds_profile = format not in FORMATS_WITHOUT_PROFILE
     samples, profile = _file_samples(photo, pixels, bits, embeds_profile, options.seed)
-    picture = Picture(
+    image = StoredImage(
         samples,
         "GRAY" if samples.shape[-1] == 1 else "RGB",
         _alpha(photo.alpha, bits),
@@ -73,17 +76,17 @@ def encode_photo(
         source.dpi,
         source.coding,
     )
-    return module_of(format).encode(picture, options.quality)
+    return module_of(format).encode(image, options.quality)
 
 
 def output_format(photo: Photo, options: EncodeOptions) -> str:
-    """The name of the format in which a photo is written."""
+    """Return the name of the format in which a photo is written."""
     format = photo.source.format
     return options.format or WRITTEN_INSTEAD.get(format, format)
 
 
 def output_suffix(photo: Photo, options: EncodeOptions = EncodeOptions()) -> str:
-    """The ending of the written file, such as `.jpg`."""
+    """Return the ending of the written file, such as `.jpg`."""
     return WRITTEN_SUFFIXES[output_format(photo, options)]
 
 
@@ -91,7 +94,7 @@ def _check_sides(photo: Photo, format: str) -> None:
     side, most = max(photo.pixels.shape[:2]), LONGEST_SIDE.get(format, np.inf)
     if side > most:
         raise UserError(
-            f"{photo.source.name}: a side of {side} pixels, but {format} holds {most}; "
+            f"{photo.source.name}: a side of {side} pixels, but {format} allows at most {most}; "
             "write it as png or tiff"
         )
 
@@ -99,7 +102,7 @@ def _check_sides(photo: Photo, format: str) -> None:
 def _file_samples(
     photo: Photo, pixels: np.ndarray, bits: int, embeds_profile: bool, seed: int
 ) -> tuple[np.ndarray, bytes | None]:
-    """Samples [h, w, 1 or 3] of `bits` bits, in the colours of the profile that goes with them."""
+    """Return samples [h, w, 1 or 3] of `bits` bits, and the profile that describes them."""
     source = photo.source
     random = np.random.Generator(np.random.SFC64(seed))
     tinted = source.grey and not _is_grey(pixels)
@@ -128,13 +131,13 @@ def _own_samples(
 
 
 def _alpha(alpha: np.ndarray | None, bits: int) -> np.ndarray | None:
-    """Alpha in the file's bits; exact where those are the source's."""
+    """Convert alpha to the file's bits; exact where the source has the same number."""
     if alpha is None or 8 * alpha.itemsize == bits:
         return alpha
     return rounded_to_eight_bits(alpha)
 
 
 def _is_grey(pixels: np.ndarray) -> bool:
-    """Whether no pixel's channels differ by more than a level of 8 bits."""
+    """Return True if the channels of each pixel agree within one level of 8 bits."""
     most = 1 if pixels.dtype == np.uint8 else 257
     return all(np.ptp(pixels[rows], axis=-1).max() <= most for rows in bands(pixels))

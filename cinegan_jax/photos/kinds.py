@@ -1,13 +1,27 @@
-"""Which kind of picture a file is: by its first bytes, never by its name."""
+"""Image formats by file name ending, to find files, and by first bytes, to read them."""
 
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
-PHOTO_SUFFIXES = (
-    *(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif"),
-    *(".arw", ".cr2", ".cr3", ".crw", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2"),
-    *(".srw", ".x3f", ".3fr", ".iiq", ".erf", ".mrw", ".rwl"),
-)
-"""Endings of the files that are taken from a folder, in lower case; any case is accepted."""
+from cinegan_jax.core.storage import AnyPath
+
+SUFFIXES_BY_KIND: Mapping[str, Sequence[str]] = {
+    "jpeg": (".jpg", ".jpeg"),
+    "png": (".png",),
+    "webp": (".webp",),
+    "tiff": (".tif", ".tiff"),
+    "bmp": (".bmp",),
+    "gif": (".gif",),
+    "avif": (".avif",),
+    "heic": (".heic", ".heif"),
+    "raw": (
+        *(".arw", ".cr2", ".cr3", ".crw", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2"),
+        *(".srw", ".x3f", ".3fr", ".iiq", ".erf", ".mrw", ".rwl"),
+    ),
+}
+"""File name endings of each format, in lower case."""
+
+PHOTO_SUFFIXES = tuple(suffix for suffixes in SUFFIXES_BY_KIND.values() for suffix in suffixes)
+"""Endings of the image files that are read from folders, in lower case; any case is accepted."""
 
 _SIGNATURES = (
     ("jpeg", 0, b"\xff\xd8\xff"),
@@ -37,21 +51,38 @@ _ISO_BRANDS = {
 }
 
 
-def is_photo(path: Path) -> bool:
-    """Whether `path` ends like a picture; hidden files (`._IMG_1.jpg`) are not pictures."""
+def is_photo(path: AnyPath) -> bool:
+    """Return True if the name ends like an image file and is not hidden (`._IMG_1.jpg`)."""
     return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
 
 
+def without_developed_raw(paths: Iterable[AnyPath]) -> list[AnyPath]:
+    """Leave out RAW files that have a developed image of the same name beside them.
+
+    Cameras write both (`IMG_1.CR2`, `IMG_1.JPG`), and one photo must not count twice.
+    """
+    paths = list(paths)
+    developed = {path.with_suffix("") for path in paths if not _is_raw(path)}
+    return [path for path in paths if not _is_raw(path) or path.with_suffix("") not in developed]
+
+
 def kind_of(data: bytes) -> str | None:
-    """The kind of picture, such as `jpeg`, or None. Many RAW files begin as `tiff` does."""
+    """Return the format of a file by its first bytes, or None if it is unknown.
+
+    Many RAW files begin like a TIFF; the TIFF reader recognises them.
+    """
     for kind, offset, signature in _SIGNATURES:
         if data.startswith(signature, offset):
             return kind
     return _iso_kind(data)
 
 
+def _is_raw(path: AnyPath) -> bool:
+    return path.suffix.lower() in SUFFIXES_BY_KIND["raw"]
+
+
 def _iso_kind(data: bytes) -> str | None:
-    """AVIF or HEIC by the brands of ISO/IEC 14496-12's `ftyp` box."""
+    """Recognise AVIF and HEIC by the brands in the `ftyp` box (ISO/IEC 14496-12)."""
     if data[4:8] != b"ftyp":
         return None
     length = min(int.from_bytes(data[:4]), 256)

@@ -1,4 +1,4 @@
-"""Whole numbers of 8 and 16 bits for the same colours: 255 and 65535 are both 1."""
+"""Conversion between samples of 8 and 16 bits; 255 and 65535 both stand for 1."""
 
 from collections.abc import Iterator
 
@@ -8,32 +8,32 @@ _BAND_SAMPLES = 1 << 20
 
 
 def bands(samples: np.ndarray) -> Iterator[slice]:
-    """Rows of `samples` [h, ...] in pieces of about a million numbers, to bound what is copied."""
+    """Split the rows of `samples` [h, ...] into slices of about a million samples."""
     rows = max(1, _BAND_SAMPLES // max(1, samples[:1].size))
     for start in range(0, len(samples), rows):
         yield slice(start, start + rows)
 
 
 def to_sixteen_bits(samples: np.ndarray) -> np.ndarray:
-    """uint8 [...] as uint16, exactly."""
+    """Convert uint8 [...] to uint16, exactly."""
     return samples.astype(np.uint16) * np.uint16(257)
 
 
 def widened(samples: np.ndarray, bits: int) -> np.ndarray:
-    """uint16 [...] of 0..2**bits - 1 over the whole range of 16 bits; `bits` from 8 to 16."""
+    """Scale uint16 [...] in 0..2**bits - 1, with `bits` from 8 to 16, to the range of 16 bits."""
     return samples << (16 - bits) | samples >> (2 * bits - 16)
 
 
 def to_bits(samples: np.ndarray, bits: int, random: np.random.Generator) -> np.ndarray:
-    """Samples [h, ...] with 8 or 16 bits, at most as many as they have; to 8 with `dithered`."""
+    """Convert samples [h, ...] to 8 bits by `dithered`, or leave them as they are."""
     return samples if 8 * samples.itemsize == bits else dithered(samples, random)
 
 
 def dithered(samples: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """uint16 [h, ...] as uint8, by rounding after noise of half a level either way.
+    """Convert uint16 [h, ...] to uint8 with uniform noise of half a level either way.
 
-    The noise is uniform. It keeps smooth skies from falling into bands; on average every colour
-    stays what it was, and one that 8 bits hold exactly stays as it is.
+    The noise prevents banding in smooth areas. The mean of every colour is preserved, and a colour
+    that 8 bits represent exactly is not changed.
     """
     result = np.empty(samples.shape, np.uint8)
     for rows in bands(samples):
@@ -44,5 +44,5 @@ def dithered(samples: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def rounded_to_eight_bits(samples: np.ndarray) -> np.ndarray:
-    """uint16 [...] as uint8, each the nearest level, without noise."""
+    """Convert uint16 [...] to the nearest uint8 levels, without noise."""
     return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

@@ -1,28 +1,30 @@
-"""EXIF, XMP and IPTC: carried from file to file, and made true of the developed photo."""
+"""EXIF, XMP and IPTC metadata: read, validated, and updated for the developed photo."""
 
+import contextlib
 import io
 import logging
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import exiv2
-from PIL import Image
+from PIL import ExifTags, Image
 
 from cinegan_jax.photos.riff import riff_chunks
 
-logging.getLogger("exiv2").addHandler(logging.NullHandler())  # else its notes go to stderr
+logging.getLogger("exiv2").addHandler(logging.NullHandler())  # otherwise its warnings go to stderr
 
-DAMAGED = "a part of its metadata cannot be read and is left out"
-"""A note on a photo."""
+DAMAGED = "part of its metadata cannot be read and is left out"
+"""Note for a photo whose metadata is damaged."""
 
 _EXIV2 = threading.Lock()
-"""The XMP parser inside exiv2 is not made for several threads."""
+"""Guards exiv2, whose XMP parser is not thread-safe."""
 
 _FILE_TAGS = frozenset(
     (
-        *range(0x00FE, 0x0100),  # kind of picture in the file
+        *range(0x00FE, 0x0100),  # kind of image in the file
         *(0x0100, 0x0101, 0x0102, 0x0103, 0x0106, 0x0107, 0x0108, 0x0109, 0x010A),
         *(0x0111, 0x0115, 0x0116, 0x0117, 0x0118, 0x0119, 0x011C, 0x0120, 0x0121, 0x0122, 0x0123),
         *(0x0124, 0x0125, 0x012D, 0x013D, 0x013E, 0x013F, 0x0140, 0x0141, 0x0142, 0x0143, 0x0144),
@@ -33,29 +35,30 @@ _FILE_TAGS = frozenset(
         *(0x828D, 0x828E, 0x9216, 0x9217),  # colour filters of a sensor
     )
 )
-"""Tags of the first directory that say how a TIFF or RAW file stores its pixels."""
+"""Tags of the first directory that describe how a TIFF or RAW file stores its pixels."""
 
+_XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 _FIRST_DNG_TAG = 0xC612
 _FILE_GROUPS = ("SubImage", "SubThumb", "Thumbnail", "Image2", "Image3", "PanasonicRaw", "MpfInfo")
 _RESOLUTION = ("Exif.Image.XResolution", "Exif.Image.YResolution", "Exif.Image.ResolutionUnit")
-"""Kept apart from EXIF where a file says it outside."""
+"""EXIF keys of the resolution, which is carried as `dpi` instead."""
 _STALE_XMP = ("Xmp.xmp.Thumbnails", "Xmp.xmpNote.HasExtendedXMP")
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says of its photo, in the bytes that picture files embed."""
+    """Metadata blocks in the form in which image files embed them."""
 
     exif: bytes = b""
-    """A TIFF structure, without `Exif\\0\\0` before it."""
+    """TIFF structure, without the prefix `Exif\\0\\0`."""
     xmp: bytes = b""
-    """An XMP packet, XML in UTF-8."""
+    """XMP packet: XML in UTF-8."""
     iptc: bytes = b""
     """IPTC-IIM records."""
 
 
-def checked(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
-    """The metadata less the parts that cannot be read, and a note if there are any."""
+def readable_parts(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
+    """Return the metadata without its unreadable parts, and a note where there are any."""
     exif, xmp, iptc = metadata.exif, metadata.xmp, metadata.iptc
     if exif and not _is_sound(Metadata(exif)):
         exif = b""
@@ -66,20 +69,26 @@ def checked(metadata: Metadata) -> tuple[Metadata, tuple[str, ...]]:
 
 
 def orientation(metadata: Metadata) -> int:
-    """How the camera was held, 1..8 (EXIF 2.32, tag 0x0112); that of EXIF goes before XMP's."""
-    with _EXIV2:
-        image = _opened(metadata)
-        for data, key in (
-            (image.exifData(), "Exif.Image.Orientation"),
-            (image.xmpData(), "Xmp.tiff.Orientation"),
-        ):
-            if key in data and 1 <= (value := data[key].toInt64()) <= 8:
-                return value
-    return 1
+    """Return the orientation of the camera, 1..8 (EXIF 2.32, tag 0x0112); 1 where none is stored.
+
+    EXIF takes precedence over XMP. Pillow reads it, without exiv2's lock: training decodes in
+    several threads.
+    """
+    if not metadata.exif and not metadata.xmp:
+        return 1
+    tags = Image.Exif()
+    with contextlib.suppress(Exception):  # Pillow raises many types for damaged bytes
+        tags.load(metadata.exif)
+    if ExifTags.Base.Orientation in tags:
+        value = tags[ExifTags.Base.Orientation]
+    else:
+        found = _XMP_ORIENTATION.search(metadata.xmp)
+        value = int(found[1]) if found else 1
+    return value if value in range(1, 9) else 1
 
 
 def is_adobe_rgb(metadata: Metadata) -> bool:
-    """Whether a camera says Adobe RGB without a profile (DCF 2.0: interoperability `R03`)."""
+    """Return True if EXIF declares Adobe RGB without a profile (DCF 2.0, `R03`)."""
     if b"R03" not in metadata.exif:
         return False
     with _EXIV2:
@@ -89,10 +98,10 @@ def is_adobe_rgb(metadata: Metadata) -> bool:
 
 
 def upright(metadata: Metadata, width: int, height: int, srgb: bool) -> Metadata:
-    """The same metadata for a picture that lies upright and has `width` by `height` pixels.
+    """Update metadata for an image that is upright and has `width` by `height` pixels.
 
-    Thumbnails go, since they show the photo as it was; so does what only tells how a file stores
-    its pixels. With `srgb` the colour space is noted as sRGB.
+    Thumbnails are removed, since they show the original photo, and so are tags that only describe
+    how a file stores its pixels. With `srgb`, the colour space is set to sRGB.
     """
     if not metadata.exif and not metadata.xmp:
         return metadata
@@ -100,7 +109,7 @@ def upright(metadata: Metadata, width: int, height: int, srgb: bool) -> Metadata
         image = _opened(metadata)
         exif, xmp = image.exifData(), image.xmpData()
         exiv2.ExifThumb(exif).erase()
-        _remove(exif, (key for key in _keys(exif) if _of_the_file(exif, key)))
+        _remove(exif, (key for key in _keys(exif) if _is_file_tag(exif, key)))
         _remove(xmp, (key for key in _keys(xmp) if key.startswith(_STALE_XMP)))
         size = {"PixelXDimension": width, "PixelYDimension": height}
         turn = {"Orientation": 1}
@@ -115,29 +124,29 @@ def upright(metadata: Metadata, width: int, height: int, srgb: bool) -> Metadata
         return _blobs(image, metadata.iptc)
 
 
-def of_file(data: bytes) -> Metadata | None:
-    """The EXIF and XMP of a TIFF or RAW file; None: damaged.
+def from_file(data: bytes) -> Metadata | None:
+    """Read EXIF and XMP of a TIFF or RAW file; None if they are damaged.
 
-    What tells how the file stores its pixels is left out, and so are settings to develop it by.
+    Tags that describe how the file stores its pixels, and development settings, are left out.
     """
     try:
         with _EXIV2:
             source = exiv2.ImageFactory.open(data)
             source.readMetadata()
             exif, xmp = source.exifData(), source.xmpData()
-            _remove(exif, (key for key in _keys(exif) if _of_the_file(exif, key)))
+            _remove(exif, (key for key in _keys(exif) if _is_file_tag(exif, key)))
             _remove(exif, _RESOLUTION)
             _remove(xmp, (key for key in _keys(xmp) if key.startswith("Xmp.crs.")))
             image = _opened(Metadata())
             image.setExifData(exif)
             image.setXmpData(xmp)
             return _blobs(image, b"")
-    except Exception:  # exiv2 meets damaged bytes with every kind of exception
+    except Exception:  # exiv2 raises many types for damaged bytes
         return None
 
 
 def with_exif(tiff: bytes, exif: bytes) -> bytes:
-    """A copy of the TIFF file `tiff` that has `exif` as well."""
+    """Return a copy of the TIFF file `tiff` with `exif` added."""
     with _EXIV2:
         target = exiv2.ImageFactory.open(tiff)
         target.readMetadata()
@@ -151,15 +160,14 @@ def with_exif(tiff: bytes, exif: bytes) -> bytes:
 
 
 def _is_sound(metadata: Metadata) -> bool:
-    """Whether exiv2 finds something in it and can write it."""
+    """Return True if exiv2 finds entries in the metadata and can write them."""
     try:
         with _EXIV2:
             image = _opened(metadata)
             if image.exifData().empty() and image.xmpData().empty():
                 return False
-        orientation(metadata)
         upright(metadata, 1, 1, srgb=True)
-    except Exception:  # exiv2 meets damaged bytes with every kind of exception
+    except Exception:  # exiv2 raises many types for damaged bytes
         return False
     return True
 
@@ -169,7 +177,7 @@ def _text(value: int) -> Any:
 
 
 def _opened(metadata: Metadata) -> Any:
-    """An exiv2 image of one pixel with this metadata; a WebP, which bounds no size."""
+    """Return an exiv2 image of one pixel with this metadata, in WebP, which has no size limit."""
     file = io.BytesIO()
     Image.new("RGB", (1, 1)).save(file, "webp", exif=metadata.exif, xmp=metadata.xmp)
     image = exiv2.ImageFactory.open(file.getvalue())
@@ -208,8 +216,8 @@ def _replace(data: Any, prefix: str, values: dict[str, int], kind: Any) -> None:
             data[prefix + name] = kind(value)
 
 
-def _of_the_file(exif: Any, key: str) -> bool:
-    """Whether a tag tells of the file it came in rather than of the photo."""
+def _is_file_tag(exif: Any, key: str) -> bool:
+    """Return True if a tag describes the file rather than the photo."""
     group = key.split(".")[1]
     if group.startswith(_FILE_GROUPS):
         return True

@@ -1,7 +1,8 @@
-"""The photo: pixels, colour and metadata, as opened from a file and as written to one."""
+"""Data types of a photo: as stored in a file, and as pixels for a network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,15 +11,19 @@ from cinegan_jax.photos.metadata import Metadata
 
 
 class UnreadablePhoto(UserError):
-    """A file that gives no photo; the text names the file, says why and what to do."""
+    """An image file that cannot be read; the text names the file and gives the reason."""
+
+
+class Unsupported(Exception):
+    """A valid file of a variant that is not read; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class JpegCoding:
-    """How a JPEG was compressed; a JPEG made from it is compressed alike."""
+    """Compression settings of a JPEG, reused when the photo is written again."""
 
     quantization: tuple[tuple[int, ...], ...]
-    """One table of 64 steps for each kind of channel: Y, then Cb and Cr."""
+    """Quantisation tables of 64 steps: luma, then chroma."""
     subsampling: int
     """Pillow's number: 0 for 4:4:4, 1 for 4:2:2, 2 for 4:2:0."""
     progressive: bool
@@ -26,7 +31,7 @@ class JpegCoding:
 
 @dataclass(frozen=True)
 class TiffCoding:
-    """Compression and predictor of a TIFF by their numbers in the file."""
+    """Compression and predictor of a TIFF, by their numbers in the file."""
 
     compression: int
     predictor: int
@@ -34,7 +39,7 @@ class TiffCoding:
 
 @dataclass(frozen=True)
 class WebpCoding:
-    """Whether a WebP keeps its pixels exactly."""
+    """Compression settings of a WebP."""
 
     lossless: bool
 
@@ -43,69 +48,81 @@ Coding = JpegCoding | TiffCoding | WebpCoding
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """What a picture file holds, upright or not, in its own colours."""
+class StoredImage:
+    """Contents of an image file: samples in the file's own colour space and orientation."""
 
     samples: np.ndarray
     """uint8 or uint16 [h, w, channels]: 1 grey, 3 RGB or Lab, 4 CMYK (0 is paper)."""
     space: str = "RGB"
-    """What the channels are: `GRAY`, `RGB`, `CMYK` or `LAB`."""
+    """Colour model of the channels: `GRAY`, `RGB`, `CMYK` or `LAB`."""
     alpha: np.ndarray | None = None
-    """[h, w], as the samples' dtype; not multiplied into the samples."""
+    """[h, w] of the samples' dtype; not multiplied into the samples."""
     profile: bytes | None = None
-    """An ICC profile of the samples."""
+    """ICC profile of the samples."""
     metadata: Metadata = field(default_factory=Metadata)
     dpi: tuple[float, float] | None = None
     coding: Coding | None = None
     notes: tuple[str, ...] = ()
-    """What a person should know: frames left out, a damaged profile."""
+    """Remarks for the user, such as frames left out or a damaged profile."""
+
+
+class FileMetadata(NamedTuple):
+    """Metadata of a file, and remarks for the user."""
+
+    metadata: Metadata
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OpenedImage:
+    """Header of an image file, and functions that read the rest."""
+
+    format: str
+    width: int
+    """Stored width in pixels, before the orientation is applied."""
+    height: int
+    decode: Callable[[], StoredImage]
+    """Decode the pixels. The metadata always holds the orientation; the rest of it may be missing
+    where `read_metadata` is given."""
+    read_metadata: Callable[[StoredImage], FileMetadata] | None = None
+    """Read the whole metadata, where that takes a slow pass of its own over the file."""
+    reduce: Callable[[int, int], None] | None = None
+    """Let `decode` return a smaller image of at least this width and height, where the format has
+    a faster way to do so."""
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What is needed to write a photo back as it came."""
+    """Everything except pixels that is needed to write a photo back in its original form."""
 
     name: str
     format: str
     bits: int
-    """Of a channel in the file: 8 or 16."""
+    """Bits per channel in the file: 8 or 16."""
     grey: bool
     profile: bytes | None
-    """The ICC profile that is embedded in what is written; None: none, which means sRGB."""
+    """ICC profile to embed in the output; None: no profile, which means sRGB."""
     original: np.ndarray | None
-    """The photo upright in the colours of `profile`, where those are not sRGB:
-    [h, w, 1 or 3]."""
+    """The upright photo in the colours of `profile`, where those are not sRGB: [h, w, 1 or 3]."""
     metadata: Metadata
     dpi: tuple[float, float] | None
     coding: Coding | None
     notes: tuple[str, ...]
-    """What a person should know: frames left out, a damaged profile."""
+    """Remarks for the user, such as frames left out or a damaged profile."""
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A photo, upright, in sRGB.
+    """An upright photo in sRGB.
 
-    `pixels`: uint8 or uint16 [h, w, 3], sRGB-encoded over the whole range of the type; a grey photo
-    has three equal channels. A photo of 8 bits in another colour space has pixels of 16 bits, so
-    that it survives the way there and back. `alpha`: [h, w], of the same type, or None.
+    Attributes:
+      pixels: uint8 or uint16 [h, w, 3], sRGB-encoded over the whole range of the type. A grey photo
+        has three equal channels. A photo of 8 bits in another colour space has pixels of 16 bits,
+        so that the conversion back is exact.
+      alpha: [h, w] of the same type, or None.
+      source: what the file held beside the pixels.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None
     source: Source
-
-
-class Unsupported(Exception):
-    """A sound file of a kind that is not read; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """Kind and size of a picture, and the way to its pixels."""
-
-    format: str
-    width: int
-    """As stored: before the orientation is applied."""
-    height: int
-    decode: Callable[[], Picture]

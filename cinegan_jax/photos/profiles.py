@@ -1,7 +1,7 @@
-"""ICC profiles (ICC.1) between a photo's own colours and sRGB, in 16 bits.
+"""ICC profiles (ICC.1): conversion between a photo's colour space and sRGB, in 16 bits.
 
-littleCMS says what a profile means, in floating point. Its fast path for 16 bits misses by many
-levels in the dark, so pictures go through tables of our own, made from what it says.
+littleCMS evaluates a profile in floating point, and the pixels go through lookup tables made from
+that. Its own fast path for 16 bits is wrong by up to 19 levels of 8 bits in the shadows.
 """
 
 import functools
@@ -18,43 +18,43 @@ _DATE = slice(24, 36)
 _KINDS = {b"GRAY": "GRAY", b"RGB ": "RGB", b"CMYK": "CMYK", b"Lab ": "LAB"}
 _BLACK_POINT_COMPENSATION = 0x2000
 _EXACT = 0x0100
-"""littleCMS' cmsFLAGS_NOOPTIMIZE."""
+"""littleCMS flag cmsFLAGS_NOOPTIMIZE."""
 
 _SRGB_PRIMARIES = (0.64, 0.33, 1.0, 0.30, 0.60, 1.0, 0.15, 0.06, 1.0)
 _D65 = (0.3127, 0.3290, 1.0)
 _ROOTS = (1 << 17) - 1
-"""Tables from light to levels are by the root of light: even in the dark they miss by less than a
-level of 16 bits."""
+"""Tables from light to levels are indexed by the root of light, which keeps their error below one
+level of 16 bits, even in the shadows."""
 
 
 class Colours(Protocol):
-    """The colours of a profile, to sRGB."""
+    """Colour space of a profile, convertible to sRGB."""
 
     def to_srgb(self, samples: np.ndarray) -> np.ndarray:
-        """uint8 or uint16 [h, w, channels] to uint16 sRGB [h, w, 3], clipped to its gamut."""
+        """Convert uint8 or uint16 [h, w, channels] to uint16 sRGB [h, w, 3], clipped to sRGB."""
 
 
 class OwnColours(Colours, Protocol):
-    """The colours of a profile, to sRGB and back: a picture can be written in them again."""
+    """Colour space of a profile, convertible to sRGB and back."""
 
     def from_srgb(self, pixels: np.ndarray) -> np.ndarray:
-        """uint16 sRGB [h, w, 3] to uint16 [h, w, channels]."""
+        """Convert uint16 sRGB [h, w, 3] to uint16 [h, w, channels]."""
 
 
 @functools.cache
 def srgb_profile() -> bytes:
-    """An sRGB profile, the same bytes each time."""
+    """Return an sRGB profile, the same bytes at each call."""
     return _undated(imagecodecs.cms_profile("srgb"))
 
 
 @functools.cache
 def adobe_rgb_profile() -> bytes:
-    """An Adobe RGB (1998) profile, the same bytes each time."""
+    """Return an Adobe RGB (1998) profile, the same bytes at each call."""
     return _undated(imagecodecs.cms_profile("adobergb"))
 
 
 def profile_space(profile: bytes) -> str | None:
-    """The kind of channels a profile is for: `GRAY`, `RGB`, `CMYK` or `LAB`; None: damaged."""
+    """Return the colour model of a profile: `GRAY`, `RGB`, `CMYK` or `LAB`; None if damaged."""
     try:
         imagecodecs.cms_profile_validate(profile)
     except (imagecodecs.CmsError, ValueError):
@@ -64,10 +64,10 @@ def profile_space(profile: bytes) -> str | None:
 
 @functools.lru_cache(maxsize=16)
 def own_colours(profile: bytes) -> Colours | None:
-    """The colours of a sound profile; None where they are those of sRGB within a level of 8 bits.
+    """Return the colour space of a valid profile; None if it is sRGB within a level of 8 bits.
 
     Raises:
-      imagecodecs.CmsError: a profile that littleCMS reads but cannot use.
+      imagecodecs.CmsError: littleCMS reads the profile but cannot use it.
     """
     space = profile_space(profile)
     colours: Colours
@@ -83,12 +83,12 @@ def own_colours(profile: bytes) -> Colours | None:
 
 
 def is_reversible(colours: Colours) -> TypeGuard[OwnColours]:
-    """Whether a picture can be written back in these colours."""
+    """Return True if sRGB can be converted back to these colours."""
     return isinstance(colours, (_MatrixColours, _GreyColours))
 
 
 def cmyk_without_profile(samples: np.ndarray) -> np.ndarray:
-    """CMYK (0 is paper) as sRGB by the plain rule R = (1 - C) (1 - K); of the samples' type."""
+    """Convert CMYK (0 is paper) to sRGB of the same dtype by R = (1 - C) (1 - K)."""
     full = np.iinfo(samples.dtype).max
     result = np.empty((*samples.shape[:2], 3), samples.dtype)
     for rows in bands(samples):
@@ -98,18 +98,18 @@ def cmyk_without_profile(samples: np.ndarray) -> np.ndarray:
 
 
 def lab_to_srgb(lab: np.ndarray) -> np.ndarray:
-    """CIE Lab (D50) [h, w, 3], L in 0..100, as sRGB uint16 [h, w, 3]."""
+    """Convert CIE Lab (D50) [h, w, 3], L in 0..100, to uint16 sRGB [h, w, 3]."""
     return _transform(np.asarray(lab, np.float64), _lab_profile(), "LAB", srgb_profile())
 
 
 @dataclass(frozen=True)
 class _MatrixColours:
-    """RGB with a curve a channel and a matrix between lights."""
+    """RGB with a tone curve per channel and a matrix between linear lights."""
 
     curves: np.ndarray
-    """Light of each level of 16 bits, float32 [3, 65536]."""
+    """Linear light of each level of 16 bits, float32 [3, 65536]."""
     matrix: np.ndarray
-    """From own light to that of sRGB, float32 [3, 3]: light @ matrix."""
+    """Matrix to linear sRGB, float32 [3, 3], applied as light @ matrix."""
 
     def to_srgb(self, samples: np.ndarray) -> np.ndarray:
         return _matrixed(samples, self.curves, self.matrix, _srgb_levels())
@@ -120,18 +120,18 @@ class _MatrixColours:
 
     @functools.cached_property
     def levels(self) -> np.ndarray:
-        """The level of 16 bits for each root of light, uint16 [3, roots]."""
+        """Level of 16 bits for each root of light, uint16 [3, roots]."""
         return np.stack([_inverse(curve) for curve in self.curves])
 
 
 @dataclass(frozen=True)
 class _GreyColours:
-    """One channel with a curve."""
+    """Grey with a tone curve."""
 
     to_level: np.ndarray
-    """The sRGB level of each own level, uint16 [65536]."""
+    """sRGB level of each own level, uint16 [65536]."""
     from_level: np.ndarray
-    """The own level of each sRGB level, uint16 [65536]."""
+    """Own level of each sRGB level, uint16 [65536]."""
 
     def to_srgb(self, samples: np.ndarray) -> np.ndarray:
         step = 257 if samples.dtype == np.uint8 else 1
@@ -143,7 +143,7 @@ class _GreyColours:
 
 @dataclass(frozen=True)
 class _TableColours:
-    """CMYK, Lab, or RGB by a table of colours: littleCMS does all, one way only."""
+    """CMYK, Lab, or RGB with a colour table, converted one way by littleCMS."""
 
     profile: bytes
     space: str
@@ -164,7 +164,7 @@ def _matrix_colours(profile: bytes) -> _MatrixColours:
     matrix = light[:, -1]
     strongest = matrix.argmax(axis=1)
     curves = np.stack([light[c, :, strongest[c]] / matrix[c, strongest[c]] for c in range(3)])
-    matrix = matrix / matrix.sum(axis=0)  # white stays white, to the last bit
+    matrix = matrix / matrix.sum(axis=0)  # keeps white exact
     return _MatrixColours(curves.astype(np.float32), matrix.astype(np.float32))
 
 
@@ -178,7 +178,7 @@ def _grey_colours(profile: bytes) -> _GreyColours:
 
 
 def _light(samples: np.ndarray, profile: bytes, space: str) -> np.ndarray:
-    """Light in sRGB's primaries, float64 [h, w, 3], not clipped."""
+    """Return linear light in sRGB primaries, float64 [h, w, 3], not clipped."""
     linear = imagecodecs.cms_profile("rgb", whitepoint=_D65, primaries=_SRGB_PRIMARIES, gamma=1.0)
     return _transform(samples, profile, space, linear, "float64")
 
@@ -201,7 +201,7 @@ def _transform(
 def _matrixed(
     samples: np.ndarray, curves: np.ndarray, matrix: np.ndarray, levels: np.ndarray
 ) -> np.ndarray:
-    """Levels to light by `curves`, by `matrix`, and to levels of 16 bits by `levels`."""
+    """Convert levels to light by `curves` and `matrix`, and to 16-bit levels by `levels`."""
     step = 257 if samples.dtype == np.uint8 else 1
     result = np.empty(samples.shape, np.uint16)
     for rows in bands(samples):
@@ -219,7 +219,7 @@ def _looked_up(levels: np.ndarray, light: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _srgb_curves() -> np.ndarray:
-    """Light of each level of 16 bits, float32 [3, 65536] (IEC 61966-2-1)."""
+    """Return the linear light of each 16-bit sRGB level, float32 [3, 65536] (IEC 61966-2-1)."""
     level = np.linspace(0, 1, 65536)
     light = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
     return np.tile(light.astype(np.float32), (3, 1))
@@ -231,7 +231,7 @@ def _srgb_levels() -> np.ndarray:
 
 
 def _inverse(curve: np.ndarray) -> np.ndarray:
-    """The level of 16 bits for each root of light, uint16 [roots], of a rising curve [65536]."""
+    """Invert a rising curve [65536]: the 16-bit level for each root of light, uint16 [roots]."""
     light = np.linspace(0, 1, _ROOTS + 1) ** 2
     rising = np.maximum.accumulate(curve.astype(np.float64))
     return np.rint(np.interp(light, rising, np.arange(65536.0))).astype(np.uint16)
@@ -255,6 +255,6 @@ def _tags(profile: bytes) -> set[bytes]:
 
 
 def _undated(profile: bytes) -> bytes:
-    """With the date of the ICC specification's fourth edition in place of today's."""
+    """Replace the creation date by that of the ICC specification's fourth edition."""
     date = b"".join(part.to_bytes(2) for part in (2010, 12, 1, 0, 0, 0))
     return profile[: _DATE.start] + date + profile[_DATE.stop :]

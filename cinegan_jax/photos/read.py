@@ -1,4 +1,4 @@
-"""Read a photo file: size limits, errors, orientation and colour."""
+"""Read photos with their metadata, for development; check sizes and name files in errors."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,48 +7,90 @@ from pathlib import Path
 
 import numpy as np
 
+from cinegan_jax.core.storage import AnyPath
 from cinegan_jax.photos import metadata
 from cinegan_jax.photos.colours import rendered
 from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.kinds import kind_of
 from cinegan_jax.photos.levels import to_sixteen_bits
 from cinegan_jax.photos.orientation import turned_upright
-from cinegan_jax.photos.photo import Opened, Photo, Picture, Source, UnreadablePhoto, Unsupported
+from cinegan_jax.photos.photo import (
+    OpenedImage,
+    Photo,
+    Source,
+    StoredImage,
+    UnreadablePhoto,
+    Unsupported,
+)
 from cinegan_jax.photos.profiles import adobe_rgb_profile
 
 
+@dataclass(frozen=True)
+class Probe:
+    """Format and size from a file's header."""
+
+    format: str
+    width: int
+    """Stored width in pixels; turning the photo upright may exchange width and height."""
+    height: int
+
+
 def read_photo(file: Path | bytes, *, name: str = "", max_pixels: int) -> Photo:
-    """Reads a picture file.
+    """Read an image file with everything that is needed to write it again.
 
     Args:
-      file: its path or its bytes; what kind it is, is seen from the bytes.
-      name: how errors name it; by default its path.
-      max_pixels: larger pictures are refused before they are decoded.
+      file: path or content; the format is recognised by the content.
+      name: name of the file in errors, by default its path.
+      max_pixels: larger images are refused before they are decoded.
 
     Raises:
-      UnreadablePhoto: it is no picture, damaged, of a kind that is not read, or too large.
+      UnreadablePhoto: the file is missing, damaged, too large, or of an unsupported format.
     """
     name = _name(file, name)
-    with _told_of(name):
-        opened = _open(file)
-        _check_size(opened, max_pixels)
-        picture = opened.decode()
-    return _photo(name, opened.format, picture)
+    with errors_named(name):
+        opened = open_image(file)
+        check_size(opened, max_pixels)
+        image = opened.decode()
+        if opened.read_metadata is not None:
+            found = opened.read_metadata(image)
+            image = replace(image, metadata=found.metadata, notes=image.notes + found.notes)
+    return _photo(name, opened.format, image)
 
 
-def open_picture(file: Path | bytes, name: str = "") -> Opened:
-    """Reads a picture file's header; raises UnreadablePhoto."""
-    with _told_of(_name(file, name)):
-        return _open(file)
+def probe(file: Path | bytes, *, name: str = "") -> Probe:
+    """Read format and size of an image without decoding it.
+
+    Raises:
+      UnreadablePhoto: the file is missing, damaged, or of an unsupported format.
+    """
+    with errors_named(_name(file, name)):
+        opened = open_image(file)
+    return Probe(opened.format, opened.width, opened.height)
 
 
-def _name(file: Path | bytes, name: str) -> str:
-    return name or (str(file) if isinstance(file, Path) else "the picture")
+def open_image(file: AnyPath | bytes) -> OpenedImage:
+    """Read the header of an image file; raises any type of exception for a damaged one."""
+    data = file if isinstance(file, bytes) else file.read_bytes()
+    kind = kind_of(data)
+    if kind is None:
+        raise Unsupported("not an image of a supported format" if data else "an empty file")
+    return module_of(kind).open_file(data)
+
+
+def check_size(opened: OpenedImage, max_pixels: int) -> None:
+    """Raise Unsupported if an image has no pixels, or more than `max_pixels`."""
+    if min(opened.width, opened.height) < 1:
+        raise Unsupported("an image without pixels")
+    if (pixels := opened.width * opened.height) > max_pixels:
+        raise Unsupported(
+            f"{opened.width} x {opened.height} pixels are {pixels / 1e6:.1f} megapixels; "
+            f"at most {max_pixels / 1e6:g} are allowed"
+        )
 
 
 @contextlib.contextmanager
-def _told_of(name: str) -> Iterator[None]:
-    """Makes an UnreadablePhoto that names the file of whatever is raised."""
+def errors_named(name: str) -> Iterator[None]:
+    """Turn every error but MemoryError into an UnreadablePhoto that names the file."""
     try:
         yield
     except Unsupported as error:
@@ -58,77 +100,50 @@ def _told_of(name: str) -> Iterator[None]:
     except IsADirectoryError as error:
         raise UnreadablePhoto(f"{name}: a folder") from error
     except PermissionError as error:
-        raise UnreadablePhoto(f"{name}: may not be read; check its permissions") from error
+        raise UnreadablePhoto(f"{name}: no permission to read it") from error
     except MemoryError:
         raise
-    except Exception as error:  # decoders meet damaged bytes with every kind of exception
-        raise UnreadablePhoto(f"{name}: damaged or cut off; copy it again") from error
+    except Exception as error:  # decoders raise many types for damaged bytes
+        raise UnreadablePhoto(f"{name}: cannot be decoded: {_reason(error)}") from error
 
 
-def _open(file: Path | bytes) -> Opened:
-    data = file if isinstance(file, bytes) else file.read_bytes()
-    kind = kind_of(data)
-    if kind is None:
-        raise Unsupported("no picture file" if data else "an empty file")
-    return module_of(kind).open_file(data)
+def _reason(error: Exception) -> str:
+    """Return the first line of an error's text, or its type; LibRaw's text is bytes."""
+    text = error.args[0] if error.args else ""
+    text = text.decode(errors="replace") if isinstance(text, bytes) else str(error)
+    return text.partition("\n")[0] or type(error).__name__
 
 
-def _check_size(opened: Opened, max_pixels: int) -> None:
-    if min(opened.width, opened.height) < 1:
-        raise Unsupported("a picture without pixels")
-    if (pixels := opened.width * opened.height) > max_pixels:
-        raise Unsupported(
-            f"{opened.width} x {opened.height} pixels are {pixels / 1e6:.1f} megapixels; "
-            f"at most {max_pixels / 1e6:g} are taken"
-        )
+def _name(file: Path | bytes, name: str) -> str:
+    return name or (str(file) if isinstance(file, Path) else "the image")
 
 
-def _photo(name: str, format: str, picture: Picture) -> Photo:
-    shot, notes = metadata.checked(picture.metadata)
+def _photo(name: str, format: str, image: StoredImage) -> Photo:
+    shot, notes = metadata.readable_parts(image.metadata)
     turn = metadata.orientation(shot)
-    if picture.profile is None and picture.space == "RGB" and metadata.is_adobe_rgb(shot):
-        picture = replace(picture, profile=adobe_rgb_profile())
-    picture = replace(
-        picture,
-        notes=picture.notes + notes,
-        samples=turned_upright(picture.samples, turn),
-        alpha=None if picture.alpha is None else turned_upright(picture.alpha, turn),
+    if image.profile is None and image.space == "RGB" and metadata.is_adobe_rgb(shot):
+        image = replace(image, profile=adobe_rgb_profile())
+    image = replace(
+        image,
+        notes=image.notes + notes,
+        samples=turned_upright(image.samples, turn),
+        alpha=None if image.alpha is None else turned_upright(image.alpha, turn),
     )
-    seen = rendered(picture)
-    pixels, alpha = seen.pixels, picture.alpha
+    seen = rendered(image)
+    pixels, alpha = seen.pixels, image.alpha
     if alpha is not None and alpha.dtype != pixels.dtype:
         alpha = to_sixteen_bits(alpha)
     height, width, channels = pixels.shape
     source = Source(
         name=name,
         format=format,
-        bits=8 * picture.samples.itemsize,
-        grey=picture.space == "GRAY",
+        bits=8 * image.samples.itemsize,
+        grey=image.space == "GRAY",
         profile=seen.profile,
         original=seen.original,
-        metadata=metadata.upright(shot, width, height, srgb=picture.space in ("CMYK", "LAB")),
-        dpi=picture.dpi,
-        coding=picture.coding,
+        metadata=metadata.upright(shot, width, height, srgb=image.space in ("CMYK", "LAB")),
+        dpi=image.dpi,
+        coding=image.coding,
         notes=seen.notes,
     )
     return Photo(np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels, alpha, source)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a file's header says."""
-
-    format: str
-    width: int
-    """As stored: a photo that is turned upright may come out with sides exchanged."""
-    height: int
-
-
-def probe(file: Path | bytes, *, name: str = "") -> Probe:
-    """Kind and size of a picture.
-
-    Raises:
-      UnreadablePhoto: it is no picture, damaged, or of a kind that is not read.
-    """
-    opened = open_picture(file, name)
-    return Probe(opened.format, opened.width, opened.height)

@@ -1,13 +1,13 @@
-"""Chunks of a RIFF file, the frame of WebP."""
+"""Chunks of RIFF files, the container of WebP."""
 
 from collections.abc import Iterator
 
 
 def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Names and contents of the chunks after the header of 12 bytes, in their order.
+    """Yield name and content of each chunk after the header of 12 bytes.
 
     Raises:
-      ValueError: a chunk reaches past the end.
+      ValueError: a chunk extends past the end of the file.
     """
     start = 12
     while start + 8 <= len(data):

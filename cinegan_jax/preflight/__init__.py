@@ -1,1 +1,1 @@
-"""What a run takes on devices that are not there: memory, time and money."""
+"""Memory, time and price of a run, before it is started."""

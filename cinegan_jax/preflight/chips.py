@@ -1,4 +1,4 @@
-"""TPU chips and the slices they are rented in, in published figures.
+"""TPU chips and the slices that are rented, in published figures.
 
 Peaks, bandwidths and slice shapes: https://cloud.google.com/tpu/docs/v3, v4, v5e, v5p and v6e.
 """
@@ -17,13 +17,13 @@ class Chip:
     """A kind of TPU chip; all figures are those of a whole chip.
 
     Attributes:
-      kind: as `jax.Device.device_kind` says.
-      devices: JAX devices a chip; v3 shows each of its two cores.
-      flops: peak of bfloat16 multiplications and additions, 1/s.
-      bandwidth: between chip and HBM, bytes/s.
-      hbm: bytes that programs may use, as libtpu 0.0.52 says when a program needs more.
-      interconnect: bytes/s that go out to the other chips, half of the published bidirectional
-        figure; v3 and v4: the published all-reduce bandwidth of a pod, for each of its chips.
+      kind: name of the kind, as `jax.Device.device_kind` has it.
+      devices: JAX devices per chip; v3 shows each of its two cores.
+      flops: peak rate of bfloat16 operations, 1/s.
+      bandwidth: bandwidth between chip and HBM, bytes/s.
+      hbm: bytes that programs may use, as libtpu 0.0.52 reports when a program needs more.
+      interconnect: bandwidth to the other chips, bytes/s: half of the published bidirectional
+        figure; v3 and v4: the published all-reduce bandwidth of a pod, divided by its chips.
       shapes: slices that are rented, in chips.
       libtpu: further arguments of libtpu's description of a slice.
     """
@@ -108,11 +108,11 @@ CHIPS: Mapping[str, Chip] = {
 }
 
 
-def topology(name: str) -> Topology:
-    """The slice that libtpu calls `name`: chip, colon, and the chips along each axis.
+def parse_topology(name: str) -> Topology:
+    """Return the slice that libtpu calls `name`: chip, colon, and the chips along each axis.
 
     Raises:
-      UserError: there is no such slice; the text lists those there are.
+      UserError: there is no such slice; the text lists all slices.
     """
     kind, _, shape = name.partition(":")
     chip = CHIPS.get(kind)
@@ -126,5 +126,5 @@ def topology(name: str) -> Topology:
 
 
 def chip_of(kind: str) -> Chip | None:
-    """The chip whose devices JAX calls `kind`, where it is known."""
+    """Return the chip whose devices JAX calls `kind`, or None where it is not known."""
     return next((chip for chip in CHIPS.values() if chip.kind == kind), None)

@@ -1,33 +1,37 @@
 """Time, memory and price of a run, from the cost of its step and the chip's published peaks."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 from cinegan_jax.families.api import Learned
 from cinegan_jax.preflight.chips import GIB, Chip
 from cinegan_jax.preflight.step_cost import StepCost
+from cinegan_jax.training.gradients import minibatch_count
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.step import minibatch_count
 
 HOUR = 3600.0
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What some devices are to do.
+class RunPlan:
+    """The size of a run on certain devices.
 
     Attributes:
-      device_kind: as JAX calls it.
-      devices: how many there are in all.
-      batch_size: pairs or pictures a step, over all devices.
-      device_batch: those that a device, or a group that shares pictures, gets of them.
-      accumulate_steps: parts they are run in, one after another.
-      pairs: training pairs or pictures; None when not known.
-      total_steps: of the run; None when not known.
-      cost: of one step on one device.
-      minibatches: that the pairs or pictures of a step are.
-      learns_from: which of the two they are.
+      device_kind: kind of the devices, as JAX calls it.
+      devices: number of devices.
+      batch_size: examples per step, over all devices.
+      device_batch: examples per step of a device, or of a group of devices that share images.
+      accumulate_steps: parts that a device's batch is run in, one after another.
+      examples: training examples; None when not known.
+      total_steps: steps of the run; None when not known.
+      cost: cost of one step on one device.
+      minibatches: minibatches per step.
+      learns_from: what the examples are.
     """
 
     device_kind: str
@@ -35,23 +39,23 @@ class Plan:
     batch_size: int
     device_batch: int
     accumulate_steps: int
-    pairs: int | None
+    examples: int | None
     total_steps: int | None
     cost: StepCost
     minibatches: int = 1
     learns_from: Learned = "pairs"
 
 
-def plan_of(run: Run, cost: StepCost, *, pairs: int | None, steps: int | None) -> Plan:
-    """The plan of a run whose step has this cost; `pairs` and `steps` where they are known."""
+def make_step_plan(run: Run, cost: StepCost, *, examples: int | None, steps: int | None) -> RunPlan:
+    """Return the plan of a run whose step has this cost; `examples` and `steps` may be unknown."""
     config, device_batch = run.config, run.device_batch
-    return Plan(
+    return RunPlan(
         device_kind=run.parallel.devices[0].device_kind,
         devices=run.examples_per_step // device_batch * config.spatial,
         batch_size=run.examples_per_step,
         device_batch=device_batch,
         accumulate_steps=config.accumulate_steps,
-        pairs=pairs,
+        examples=examples,
         total_steps=steps,
         cost=cost,
         minibatches=minibatch_count(run.family),
@@ -61,9 +65,15 @@ def plan_of(run: Run, cost: StepCost, *, pairs: int | None, steps: int | None) -
 
 @dataclass(frozen=True)
 class Estimate:
-    """A plan against the chips it is to run on; `chip` is None when no figures are known."""
+    """A plan compared with the chips it is to run on.
 
-    plan: Plan
+    Attributes:
+      plan: the plan.
+      chip: the chip; None when its figures are not known.
+      price_per_chip_hour: in any currency.
+    """
+
+    plan: RunPlan
     chip: Chip | None
     price_per_chip_hour: float | None = None
 
@@ -74,10 +84,10 @@ class Estimate:
 
     @property
     def fits(self) -> bool | None:
-        """Whether the step fits into a device's memory; None when that cannot be told.
+        """True if the step fits into a device's memory; None when that is not known.
 
-        Temporaries by shapes are more than a compiler leaves of them, so they can only tell that
-        it fits.
+        A compiler leaves less of the temporaries than shapes alone say, so an estimate from shapes
+        can only show that the step fits.
         """
         if self.device_hbm is None:
             return None
@@ -88,82 +98,85 @@ class Estimate:
 
     @property
     def memory(self) -> str:
-        """What a device holds of what it can, in words."""
+        """Memory that a device needs and has, in words."""
         needed = f"{self.plan.cost.total / GIB:.2f}"
         if self.device_hbm is None:
             return f"{needed} GiB"
-        verdict = {True: "fits", False: "does not fit", None: "compile it to know"}[self.fits]
-        return f"{needed} of {self.device_hbm / GIB:.2f} GiB: {verdict}"
+        answer = {True: "fits", False: "does not fit", None: "compile it to know"}[self.fits]
+        return f"{needed} of {self.device_hbm / GIB:.2f} GiB: {answer}"
 
     @property
     def compute_seconds(self) -> float | None:
-        """A step's operations at the chip's bfloat16 peak."""
+        """Time of a step's operations at the chip's bfloat16 peak."""
         return self.plan.cost.flops * self.chip.devices / self.chip.flops if self.chip else None
 
     @property
     def bandwidth_seconds(self) -> float | None:
-        """A step's memory traffic at the chip's bandwidth."""
+        """Time of a step's memory traffic at the chip's bandwidth."""
         if self.chip is None or self.plan.cost.accessed is None:
             return None
         return self.plan.cost.accessed * self.chip.devices / self.chip.bandwidth
 
     @property
     def step_seconds(self) -> float | None:
-        """The longer floor: no step is shorter."""
+        """The longer of both times: no step is shorter."""
         floors = (self.compute_seconds, self.bandwidth_seconds)
         return max((floor for floor in floors if floor is not None), default=None)
 
     @property
-    def pairs_per_second(self) -> float | None:
-        """Of all devices, at most."""
+    def examples_per_second(self) -> float | None:
+        """Examples per second of all devices, at most."""
         return self.plan.batch_size / self.step_seconds if self.step_seconds else None
 
     @property
     def epoch_hours(self) -> float | None:
-        """At least."""
-        if self.step_seconds is None or self.plan.pairs is None:
+        """Hours of an epoch, at least."""
+        if self.step_seconds is None or self.plan.examples is None:
             return None
-        return self.plan.pairs // self.plan.batch_size * self.step_seconds / HOUR
+        return self.plan.examples // self.plan.batch_size * self.step_seconds / HOUR
 
     @property
     def run_hours(self) -> float | None:
-        """At least; without evaluation, pictures and checkpoints."""
+        """Hours of the run, at least, without evaluation, sample grids and checkpoints."""
         if self.step_seconds is None or self.plan.total_steps is None:
             return None
         return self.plan.total_steps * self.step_seconds / HOUR
 
     @property
     def run_price(self) -> float | None:
-        """At least, in the unit of the price per chip and hour."""
+        """Price of the run, at least, in the currency of the price per chip and hour."""
         if self.chip is None or self.run_hours is None or self.price_per_chip_hour is None:
             return None
         return self.run_hours * self.price_per_chip_hour * self.plan.devices / self.chip.devices
 
     def to_json(self, **more: Any) -> str:
-        """All figures: bytes, seconds and hours; null where not known."""
+        """Return all figures as JSON: bytes, seconds and hours; null where not known."""
         names = (
-            "device_hbm fits compute_seconds bandwidth_seconds step_seconds pairs_per_second "
+            "device_hbm fits compute_seconds bandwidth_seconds step_seconds examples_per_second "
             "epoch_hours run_hours run_price"
         )
         figures = {name: getattr(self, name) for name in names.split()}
         return json.dumps({**asdict(self.plan), **figures, **more}, indent=2)
 
     def rows(self) -> list[tuple[str, str]]:
-        """The figures by name, to be read."""
+        """Return the figures by name, to be read."""
         plan, cost, kind = self.plan, self.plan.cost, self.plan.learns_from
         bound = "" if cost.compiled else " before the compiler fuses"
         return [
             ("devices", f"{plan.devices} x {plan.device_kind}"),
-            (f"{kind} a step", f"{plan.batch_size}, {plan.device_batch} a device or spatial group"),
-            ("state, frozen weights and batch a device", f"{cost.arguments / GIB:.3f} GiB"),
-            ("temporaries a device", f"{cost.temporaries / GIB:.3f} GiB{bound}"),
-            ("memory a device", self.memory),
-            ("FLOP a step and device", f"{cost.flops:.4g}"),
-            ("bytes accessed a step and device", _figure(cost.accessed, "{:.4g}")),
-            ("bytes exchanged a step and device", _figure(cost.exchanged, "{:.4g}")),
-            ("compute floor", _figure(self.compute_seconds, "{:.4f} s a step")),
-            ("bandwidth floor", _figure(self.bandwidth_seconds, "{:.4f} s a step")),
-            (f"{kind} a second, at most", _figure(self.pairs_per_second, "{:.1f}")),
+            (
+                f"{kind} per step",
+                f"{plan.batch_size}, {plan.device_batch} per device or spatial group",
+            ),
+            ("state, frozen weights and batch per device", f"{cost.arguments / GIB:.3f} GiB"),
+            ("temporaries per device", f"{cost.temporaries / GIB:.3f} GiB{bound}"),
+            ("memory per device", self.memory),
+            ("FLOP per step and device", f"{cost.flops:.4g}"),
+            ("bytes accessed per step and device", _figure(cost.accessed, "{:.4g}")),
+            ("bytes exchanged per step and device", _figure(cost.exchanged, "{:.4g}")),
+            ("compute floor", _figure(self.compute_seconds, "{:.4f} s per step")),
+            ("bandwidth floor", _figure(self.bandwidth_seconds, "{:.4f} s per step")),
+            (f"{kind} per second, at most", _figure(self.examples_per_second, "{:.1f}")),
             ("an epoch, at least", _figure(self.epoch_hours, "{:.3f} h")),
             ("the run, at least", _figure(self.run_hours, "{:.3f} h")),
             *([("price, at least", f"{self.run_price:.2f}")] if self.run_price is not None else []),
@@ -172,3 +185,11 @@ class Estimate:
 
 def _figure(value: float | None, form: str) -> str:
     return "not known" if value is None else form.format(value)
+
+
+def print_rows(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Print figures as a table on standard output."""
+    table = Table("quantity", "value", title=title)
+    for row in rows:
+        table.add_row(*row)
+    Console(soft_wrap=True).print(table)

@@ -1,4 +1,4 @@
-"""What a step costs one device, from shapes alone or from the program that it is compiled to."""
+"""Cost of a train step on one device, from shapes or from the compiled program."""
 
 import math
 import re
@@ -21,16 +21,16 @@ COLLECTIVES = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permut
 
 @dataclass(frozen=True)
 class StepCost:
-    """What one step takes on one device.
+    """Memory, operations and traffic of one step on one device.
 
     Attributes:
       arguments: bytes of state, frozen arrays and batch.
-      temporaries: bytes beside them; not compiled, at most these.
+      temporaries: bytes of everything else; an upper bound when not compiled.
       flops: floating-point operations.
       accessed: bytes that pass between the device and its memory; None when not compiled.
-      exchanged: bytes that collectives give the device, all-reduced gradients among them; None when
-        not compiled.
-      compiled: whether a compiler says so, or shapes alone.
+      exchanged: bytes that collectives deliver to the device, such as all-reduced gradients; None
+        when not compiled.
+      compiled: True for the compiler's figures, False for those of shapes alone.
     """
 
     arguments: int
@@ -42,12 +42,12 @@ class StepCost:
 
     @property
     def total(self) -> int:
-        """Bytes of memory."""
+        """Bytes of memory in all."""
         return self.arguments + self.temporaries
 
 
 def cost_from_shapes(run: Run) -> StepCost:
-    """The cost without compiling; temporaries as they are before the compiler fuses."""
+    """Return the cost without compiling; temporaries are those before the compiler fuses."""
     state = jax.eval_shape(run.init_state)
     spatial = run.config.spatial
     passing = tree_bytes(state.params) + residual_bytes(run, state) // spatial
@@ -59,10 +59,10 @@ def cost_from_shapes(run: Run) -> StepCost:
 
 
 def cost_when_compiled(run: Run) -> StepCost:
-    """The cost of the program that training would run, which may well not fit.
+    """Return the cost of the program that training would run, even if it does not fit.
 
     Raises:
-      jax.errors.JaxRuntimeError: the compiler gave up, for another reason than memory.
+      jax.errors.JaxRuntimeError: the compiler gave up for another reason than memory.
     """
     state = jax.eval_shape(run.init_state)
     shapes = step_shapes(run, state)
@@ -79,11 +79,11 @@ def cost_when_compiled(run: Run) -> StepCost:
 
 
 def cost_of(compiled: jax.stages.Compiled, loops: float = 1.0) -> StepCost:
-    """The cost as the compiler counts it.
+    """Return the cost as the compiler counts it.
 
     Args:
-      compiled: the step.
-      loops: see `loop_factor`; bytes accessed are taken to repeat as FLOPs do.
+      compiled: the compiled step.
+      loops: see `loop_factor`; bytes accessed are assumed to repeat as FLOPs do.
     """
     memory: Any = compiled.memory_analysis()
     cost = compiled.cost_analysis() or {}
@@ -99,13 +99,13 @@ def cost_of(compiled: jax.stages.Compiled, loops: float = 1.0) -> StepCost:
 
 
 def step_shapes(run: Run, state: TrainState) -> tuple[Any, Any, Any]:
-    """What the placed step takes, as shapes with shardings."""
+    """Return the arguments of the placed step as shapes with shardings."""
     batch = run.batch_shapes(run.examples_per_step)
     return run.parallel.shapes(state, run.frozen_shapes(), batch)
 
 
 def residual_bytes(run: Run, state: TrainState) -> int:
-    """Bytes that the forward pass keeps for the backward one, for one device's examples.
+    """Return the bytes that the forward pass keeps for the backward pass of one device's examples.
 
     An upper bound before the compiler fuses and rematerialises.
     """
@@ -125,38 +125,38 @@ def residual_bytes(run: Run, state: TrainState) -> int:
 
 
 def step_flops(run: Run, state: TrainState) -> float:
-    """FLOPs of a step of one device's examples, as traced, not yet optimised."""
+    """Return the FLOPs of a step of one device's examples, as traced, not yet optimised."""
     traced = traced_step(run, state)
     counted = (traced.lower().cost_analysis() or {}).get("flops", math.nan)
     return loop_factor(traced.jaxpr, lazy_share(run)) * float(counted)
 
 
 def lazy_share(run: Run) -> float:
-    """Of all steps, those at which lazy updates are carried out; the most frequent one's."""
+    """Return the share of steps at which the most frequent lazy update is carried out."""
     return max((1 / update.every for update in run.family.updates if update.every > 1), default=1.0)
 
 
 def traced_step(run: Run, state: TrainState) -> jax.stages.Traced:
-    """The step of one device's examples, as on a machine of one device."""
+    """Trace the step of one device's examples, as on a machine of one device."""
     batch = run.batch_shapes(run.device_batch)
     return jax.jit(run.make_step()).trace(state, run.frozen_shapes(), batch)
 
 
 def loop_factor(program: ClosedJaxpr, taken: float = 1.0) -> float:
-    """FLOPs of a program over those that XLA counts, which takes the body of a loop for one turn.
+    """Return the FLOPs of a program over those that XLA counts: it counts a loop's body once.
 
-    Convolutions and matrix products stand for all operations. 1 where there is no loop.
+    Only convolutions and matrix products are counted. 1 where there is no loop.
 
     Args:
-      program: as traced.
-      taken: how often, on average, a branch that XLA counts as always taken is.
+      program: the traced program.
+      taken: average share of steps that take a branch, which XLA counts as always taken.
     """
     once = _product_flops(program.jaxpr, turns=False, taken=1.0)
     return _product_flops(program.jaxpr, turns=True, taken=taken) / once if once else 1.0
 
 
 def _product_flops(program: Jaxpr, turns: bool, taken: float) -> float:
-    """FLOPs of convolutions and matrix products, with loops' bodies once or at all their turns."""
+    """Count FLOPs of convolutions and matrix products, with loop bodies once or at every turn."""
     total = 0.0
     equations: Any = program.eqns
     for equation in equations:
@@ -186,7 +186,7 @@ def _inner_programs(params: dict[str, Any]) -> Iterator[Jaxpr]:
 
 
 def exchanged_bytes(hlo: str) -> int:
-    """Bytes of the results of all collectives in a compiled program's text."""
+    """Return the bytes of the results of all collectives in a compiled program's text."""
     # NAME = f32[64]{0} all-reduce(...), or a tuple of such types. Of an asynchronous pair, the
     # -start also names its operands, and the -done has the result alone.
     results = re.findall(rf"= (.*?) (?:{COLLECTIVES})(?:-done)?\(", hlo)
@@ -200,7 +200,7 @@ def exchanged_bytes(hlo: str) -> int:
 
 
 def bytes_needed(message: str) -> int | None:
-    """Memory that a program needs in all, from libtpu's refusal to compile it; None from others."""
+    """Return the memory that a program needs, from libtpu's out-of-memory error; else None."""
     if "RESOURCE_EXHAUSTED" not in message:
         return None
     found = re.search(r"(?:required for[^()]*\(|Used )([\d.]+)([KMGT]?)\b", message)
@@ -208,7 +208,7 @@ def bytes_needed(message: str) -> int | None:
 
 
 def device_bytes(shapes: Any) -> int:
-    """Bytes that one device holds of a tree of shapes with shardings."""
+    """Return the bytes that one device holds of a tree of shapes with shardings."""
     return sum(
         math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
         for leaf in jax.tree.leaves(shapes)
@@ -216,6 +216,6 @@ def device_bytes(shapes: Any) -> int:
 
 
 def tree_bytes(tree: Any) -> int:
-    """Bytes of a tree of arrays or shapes."""
+    """Return the bytes of a tree of arrays or shapes."""
     leaves = jax.tree.leaves(tree)
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)

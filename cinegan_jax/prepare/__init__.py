@@ -1,1 +1,1 @@
-"""`cinegan prepare`: write pairs and images into shards."""
+"""`cinegan prepare`: write image pairs or single images into shards."""

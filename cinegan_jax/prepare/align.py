@@ -1,4 +1,4 @@
-"""Whether two pictures show the same scene in the same place, whatever their colours."""
+"""Alignment of two images of one scene in different colours, by phase correlation."""
 
 from typing import NamedTuple
 
@@ -9,13 +9,13 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Shift(NamedTuple):
-    """Where the second picture lies against the first.
+    """Measured position of the second image relative to the first.
 
     Attributes:
-      down: pixels, positive where it lies lower.
-      right: pixels, positive where it lies further right.
-      agreement: correlation of the two edge maps there, at most 1. Photos against their film looks
-        gave 0.87 and more (780 cases), unrelated photos 0.32 and less (64).
+      down: vertical shift in pixels, positive if the second image is lower.
+      right: horizontal shift in pixels, positive if the second image is further right.
+      agreement: correlation of the two edge maps at this shift, at most 1. Photos and their film
+        looks had 0.87 and more (780 pairs), unrelated photos 0.32 and less (64 pairs).
     """
 
     down: float
@@ -24,16 +24,16 @@ class Shift(NamedTuple):
 
     @property
     def distance(self) -> float:
-        """The length of the shift in pixels."""
+        """Length of the shift in pixels."""
         return float(np.hypot(self.down, self.right))
 
 
 def measure_shift(first: np.ndarray, second: np.ndarray) -> Shift:
-    """The translation between two pictures, by phase correlation of their edges.
+    """Measure the translation between two images by phase correlation of their edges.
 
-    A film look changes colours but leaves edges where they are, so the magnitude of the luma's
-    gradient is compared, under a Hann window. The peak is refined by a parabola to fractions of a
-    pixel (Kuglin and Hines, "The phase correlation image alignment method", 1975).
+    A film look changes colours but not the positions of edges, so the gradient magnitudes of the
+    luma are compared, under a Hann window. A parabola refines the peak to fractions of a pixel
+    (Kuglin and Hines, "The phase correlation image alignment method", 1975).
 
     Args:
       first: uint8 [h, w, 3].
@@ -52,14 +52,15 @@ def measure_shift(first: np.ndarray, second: np.ndarray) -> Shift:
     return Shift(down, right, float(agreement))
 
 
-def _edges(picture: np.ndarray) -> np.ndarray:
-    luma = ndimage.gaussian_filter(picture.astype(np.float32) @ _LUMA, 1.0)
+def _edges(image: np.ndarray) -> np.ndarray:
+    luma = ndimage.gaussian_filter(image.astype(np.float32) @ _LUMA, 1.0)
     magnitude = np.hypot(*np.gradient(luma))
     window = np.outer(*(np.hanning(side) for side in magnitude.shape))
     return (magnitude - magnitude.mean()) * window
 
 
 def _refined(surface: np.ndarray, peak: tuple[np.intp, ...], axis: int) -> float:
+    """Return the position of the peak along an axis, as a signed shift."""
     length = surface.shape[axis]
     line = np.take(surface, peak[1 - axis], axis=1 - axis)
     before, top, after = (line[(peak[axis] + step) % length] for step in (-1, 0, 1))

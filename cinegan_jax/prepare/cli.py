@@ -1,4 +1,4 @@
-"""`cinegan prepare`. Heavy imports wait in the command."""
+"""The command `cinegan prepare`. Heavy imports wait until the command runs."""
 
 import os
 from pathlib import Path
@@ -13,19 +13,22 @@ def prepare(
         typer.Argument(
             metavar="SRC",
             help="A folder of photos; or of pairs, {train,test}/{input,LOOK} or {input,target}; "
-            "with --pictures, of any pictures; or 'samples'.",
+            "with --images, of any images; or 'samples'.",
         ),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
-    pictures: Annotated[
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to create.")],
+    images: Annotated[
         bool,
-        typer.Option("--pictures", help="Keep the pictures as they are, without a look or pairs."),
+        typer.Option("--images", help="Prepare the images as they are, without a look or pairs."),
+    ] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", hidden=True, help="The former name of --images.")
     ] = False,
     look: Annotated[
         str,
         typer.Option(
             help="For photos: classic_neg, cinema, velvia, a .cube file or a HaldCLUT .png. "
-            "For pairs: the folder of the after pictures, 'target' when not given."
+            "For pairs: the folder of the target images, 'target' by default."
         ),
     ] = "",
     size: Annotated[
@@ -35,34 +38,32 @@ def prepare(
         str,
         typer.Option(
             help="crop: the whole photo, cropped in training; centre: the square in its middle; "
-            "squash: the aspect is lost; pad: mirrored into a square."
+            "squash: to a square, ignoring the aspect ratio; pad: mirrored into a square."
         ),
     ] = "crop",
     test_fraction: Annotated[
-        float, typer.Option(help="Share held out, where SRC does not say which photos are.")
+        float, typer.Option(help="Share held out, if SRC does not define the splits.")
     ] = 0.1,
     variants: Annotated[
         int,
         typer.Option(
-            help="For photos: how often each one to train on occurs, once as it is, then with "
-            "random exposure, white balance and saturation."
+            help="For photos: versions of each training photo, the first unchanged, the others "
+            "with random exposure, white balance and saturation."
         ),
     ] = 1,
-    grain: Annotated[
-        bool, typer.Option(help="For photos: whether the rendered pictures have grain.")
-    ] = True,
+    grain: Annotated[bool, typer.Option(help="For photos: add grain to the target images.")] = True,
     halation: Annotated[
         float,
         typer.Option(
-            help="For photos: the glow round highlights, times the look's; 0: none, so that the "
-            "look is a LUT and grain."
+            help="For photos: strength of the glow around highlights, as a factor of the look's; "
+            "0: none, so that the look is a LUT and grain."
         ),
     ] = 1.0,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = os.cpu_count() or 1,
 ) -> None:
-    """Turn photos, your own before/after pairs, or any pictures into training shards.
+    """Convert photos, your own before/after pairs, or any images into training shards.
 
-    May be stopped at any moment; the same command goes on where it was.
+    The command can be stopped at any moment; the same command continues where it stopped.
     """
     from rich.console import Console
     from rich.progress import (
@@ -73,10 +74,12 @@ def prepare(
         TimeRemainingColumn,
     )
 
-    from cinegan_jax.prepare.prepare import REJECTED, Settings
-    from cinegan_jax.prepare.prepare import prepare as run
+    from cinegan_jax.prepare.prepare import REJECTED, prepare_shards
+    from cinegan_jax.prepare.settings import PrepareSettings
 
-    settings = Settings(look, size, resize, test_fraction, variants, grain, halation, pictures)
+    settings = PrepareSettings(
+        look, size, resize, test_fraction, variants, grain, halation, images or pictures
+    )
     columns = (TextColumn("Preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)
@@ -85,11 +88,11 @@ def prepare(
             bar.update(task, completed=done, total=total)
 
         try:
-            made, rejected = run(source, out, settings, jobs, show)
+            made, rejected = prepare_shards(source, out, settings, jobs, show)
         except KeyboardInterrupt:
-            typer.echo("Stopped. The same command goes on from here.", err=True)
+            typer.echo("Stopped. The same command continues from here.", err=True)
             raise typer.Exit(130) from None
     counts = f"{made.count('train')} training and {made.count('test')} test"
     typer.echo(f"{out}: {counts} {made.kind}.")
     if rejected:
-        typer.echo(f"{len(rejected)} files were left out; {out / REJECTED} says why.")
+        typer.echo(f"{len(rejected)} files were left out; see {out / REJECTED} for the reasons.")

@@ -1,245 +1,231 @@
-"""What `cinegan prepare` will do: which photos go into which shard, and which are left out."""
+"""Plan of a preparation: which images go into which shard, and which are left out."""
 
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data import manifest
-from cinegan_jax.data.decode import is_photo
 from cinegan_jax.data.examples import SPLITS, held_out
-from cinegan_jax.data.images import files_below, split_pictures
+from cinegan_jax.data.images import files_below, split_images
+from cinegan_jax.data.manifest import MANIFEST_FORMAT, file_sha256
 from cinegan_jax.data.pairs import FolderPairs, subfolder
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.data.transforms import RESIZES
-from cinegan_jax.film.render import load_look
+from cinegan_jax.film.render import load_recipe
+from cinegan_jax.photos.kinds import is_photo, without_developed_raw
+from cinegan_jax.prepare.settings import PrepareSettings
 
-PAIRS_A_SHARD = 64
-PICTURES_A_SHARD = 1024
-"""More than of pairs: they are small, and a data set of faces has 200,000."""
-_AFTER = "target"
-_NOT_A_PICTURE = "not a JPEG, PNG, TIFF or WebP picture"
+PAIRS_PER_SHARD = 64
+IMAGES_PER_SHARD = 1024
+"""More than pairs, since single images are small and sets of faces have 200,000."""
 
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How photos are prepared.
-
-    Attributes:
-      look: of `load_look` for photos, the name of the folder of the after pictures for pairs; empty
-        for pairs in `input` and `target`.
-      size: pixels of the short side (`crop`) or of both sides.
-      resize: one of `RESIZES`.
-      test_fraction: share of the photos held out, where the source does not say which.
-      variants: how often each training photo occurs: once as it is, then in other light.
-      grain: whether rendered pictures have grain.
-      halation: strength of the glow round their highlights, times that of the look; 0: none.
-      pictures: whether the source's pictures are prepared as they are, without a partner.
-    """
-
-    look: str = ""
-    size: int = 512
-    resize: str = "crop"
-    test_fraction: float = 0.1
-    variants: int = 1
-    grain: bool = True
-    halation: float = 1.0
-    pictures: bool = False
-
-    @property
-    def kind(self) -> str:
-        """What is made: `pairs` or `pictures`."""
-        return "pictures" if self.pictures else "pairs"
-
-    @property
-    def makes_nothing_else(self) -> bool:
-        """Whether nothing is asked for that only a rendered film look has."""
-        return self.variants == 1 and self.grain and self.halation == 1
-
-    def check(self) -> None:
-        """Raises UserError where a setting is out of range."""
-        if self.resize not in RESIZES:
-            raise UserError(f"no --resize {self.resize!r}: choose one of {', '.join(RESIZES)}")
-        if self.size < 1:
-            raise UserError(f"--size is {self.size}: it must be 1 or more")
-        if not 0 <= self.test_fraction < 1:
-            raise UserError(f"--test-fraction is {self.test_fraction}: it must be in 0 ... 1")
-        if self.variants < 1:
-            raise UserError(f"--variants is {self.variants}: it must be 1 or more")
-        if not 0 <= self.halation < math.inf:
-            raise UserError(f"--halation is {self.halation}: it must be 0 or more")
-        if self.pictures and (self.look or not self.makes_nothing_else):
-            raise UserError("--pictures prepares pictures as they are: without a look or variants")
+_TARGET = "target"
+_NO_IMAGE = "its ending is not that of an image file that is read"
+_RAW = "a RAW file with a developed image of the same name"
 
 
-class Item(NamedTuple):
-    """One example to make: of a photo and a look; with `after`, of two pictures; or a picture."""
+class PlannedExample(NamedTuple):
+    """One example to make: a photo to render, with `after` a pair, or a single image."""
 
     name: str
     before: Path
     after: Path | None = None
     variant: int = 0
-    """Of the photo: 0 is the photo as it is (see `data.variants`)."""
+    """Number of the variant of the photo; 0 is the photo itself."""
 
 
-class Rejection(NamedTuple):
-    """A file left out, and why."""
+class RejectedFile(NamedTuple):
+    """A file that is left out, and the reason."""
 
     file: str
     reason: str
 
 
-class ShardPlan(NamedTuple):
+class PlannedShard(NamedTuple):
     """One shard to write."""
 
     file: str
     split: str
-    items: Sequence[Item]
+    examples: Sequence[PlannedExample]
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """Everything to do; the same photos and settings give the same `digest`."""
+class PreparePlan:
+    """Everything to do.
+
+    Attributes:
+      look: name of the look for the manifest.
+      settings: how to prepare the photos.
+      shards: the shards to write.
+      rejected: files that are left out before any is read.
+      digest: hash of photos and settings; equal for the same photos and settings.
+    """
 
     look: str
-    settings: Settings
-    shards: Sequence[ShardPlan]
-    rejected: Sequence[Rejection]
+    settings: PrepareSettings
+    shards: Sequence[PlannedShard]
+    rejected: Sequence[RejectedFile]
     digest: str
 
 
-def make_plan(source: str, settings: Settings) -> Plan:
-    """Lists the photos of a source and distributes them over shards.
+def make_plan(source: str, settings: PrepareSettings) -> PreparePlan:
+    """List the images of a source and distribute them over shards.
 
     Args:
       source: `samples`; a folder of photos, searched with its subfolders; or pairs in
-        `{train,test}/{input,LOOK}` or `{input,target}`. Of pictures `samples` or any folder (see
-        `split_pictures`).
+        `{train,test}/{input,LOOK}` or `{input,target}`. With `settings.images`, `samples` or any
+        folder of images (see `split_images`).
       settings: how to prepare them.
 
     Raises:
-      UserError: a setting is out of range, the look is unknown, or the source holds nothing to
-        prepare.
+      UserError: a setting is out of range, the look is unknown, a split is missing, or the source
+        has nothing to prepare.
     """
     settings.check()
     root = Path(source)
-    rejected: list[Rejection] = []
+    rejected: list[RejectedFile] = []
     if source == "samples":
         splits = {split: list(map(_photo, sample_photos(split))) for split in SPLITS}
     elif not root.is_dir():
         raise UserError(f"no folder {source!r}: give a folder of photos or pairs, or 'samples'")
-    elif settings.pictures:
-        splits = _pictures(root, settings.test_fraction, rejected)
+    elif settings.images:
+        splits = _images(root, settings.test_fraction, rejected)
     elif any((root / split / "input").is_dir() for split in SPLITS):
+        _require_splits(root)
         splits = {split: _pairs(root / split, settings, rejected) for split in SPLITS}
     elif (root / "input").is_dir():
         splits = _split(_pairs(root, settings, rejected), settings.test_fraction)
     else:
         splits = _split(_photos(root, rejected), settings.test_fraction)
-    if settings.pictures:
+    if settings.images:
         return _plan(splits, rejected, settings, look="")
-    rendered = any(item.after is None for items in splits.values() for item in items)
+    rendered = any(example.after is None for each in splits.values() for example in each)
     if rendered and not settings.look:
         raise UserError("photos need a film look: give --look classic_neg or --look FILE.cube")
     if rendered:
-        load_look(settings.look)  # an unknown look is found before any work
+        load_recipe(settings.look)  # finds an unknown look before any work is done
         splits["train"] = _with_variants(splits["train"], settings.variants)
-    elif not settings.makes_nothing_else:
+    elif not settings.renders_plainly:
         raise UserError(
             "--variants, --no-grain and --halation are for photos that a film look is rendered on"
         )
-    return _plan(splits, rejected, settings, Path(settings.look).name or _AFTER)
+    return _plan(splits, rejected, settings, Path(settings.look).name or _TARGET)
 
 
 def _plan(
-    splits: Mapping[str, Sequence[Item]],
-    rejected: Sequence[Rejection],
-    settings: Settings,
+    splits: Mapping[str, Sequence[PlannedExample]],
+    rejected: Sequence[RejectedFile],
+    settings: PrepareSettings,
     look: str,
-) -> Plan:
-    length = PICTURES_A_SHARD if settings.pictures else PAIRS_A_SHARD
-    shards = [shard for split, items in splits.items() for shard in _shards(split, items, length)]
+) -> PreparePlan:
+    length = IMAGES_PER_SHARD if settings.images else PAIRS_PER_SHARD
+    shards = [shard for split, each in splits.items() for shard in _shards(split, each, length)]
     if not shards:
-        raise UserError("no photos to prepare: the source holds no picture files")
+        raise UserError("no photos to prepare: the source has no image files")
     lut = Path(settings.look)
     facts = {
         **_facts(settings),
-        "format": manifest.FORMAT,
+        "format": MANIFEST_FORMAT,
         "look": look,
-        "lut": manifest.sha256(lut) if lut.is_file() else None,
-        "shards": [[shard.file, [_identity(item) for item in shard.items]] for shard in shards],
+        "lut": file_sha256(lut) if lut.is_file() else None,
+        "shards": [[shard.file, list(map(_identity, shard.examples))] for shard in shards],
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return Plan(look, settings, shards, rejected, digest)
+    return PreparePlan(look, settings, shards, rejected, digest)
 
 
-def _facts(settings: Settings) -> dict[str, object]:
-    """As they were before there were pictures: a preparation of pairs begun then goes on."""
+def _facts(settings: PrepareSettings) -> dict[str, object]:
+    """Return the settings under their first names, so that older folders keep their digest."""
     facts = dataclasses.asdict(settings)
-    return facts if settings.pictures else {k: v for k, v in facts.items() if k != "pictures"}
+    images = facts.pop("images")
+    return {**facts, "pictures": True} if images else facts
 
 
-def _shards(split: str, items: Sequence[Item], length: int) -> list[ShardPlan]:
-    parts = [items[i : i + length] for i in range(0, len(items), length)]
+def _shards(split: str, examples: Sequence[PlannedExample], length: int) -> list[PlannedShard]:
+    parts = [examples[i : i + length] for i in range(0, len(examples), length)]
     return [
-        ShardPlan(f"{split}-{index:05d}-of-{len(parts):05d}.arrayrecord", split, part)
+        PlannedShard(f"{split}-{index:05d}-of-{len(parts):05d}.arrayrecord", split, part)
         for index, part in enumerate(parts)
     ]
 
 
-def _identity(item: Item) -> list[str | int]:
-    files = [path.stat() for path in (item.before, item.after) if path is not None]
-    return [item.name, *(fact for file in files for fact in (file.st_size, file.st_mtime_ns))]
+def _identity(example: PlannedExample) -> list[str | int]:
+    files = [path.stat() for path in (example.before, example.after) if path is not None]
+    return [example.name, *(fact for file in files for fact in (file.st_size, file.st_mtime_ns))]
 
 
-def _with_variants(items: Sequence[Item], variants: int) -> list[Item]:
+def _with_variants(examples: Sequence[PlannedExample], variants: int) -> list[PlannedExample]:
     return [
-        item._replace(name=f"{item.name}~{variant}" if variant else item.name, variant=variant)
+        each._replace(name=f"{each.name}~{variant}" if variant else each.name, variant=variant)
         for variant in range(variants)
-        for item in items
+        for each in examples
     ]
 
 
-def _photo(path: Path) -> Item:
-    return Item(path.stem, path)
+def _require_splits(root: Path) -> None:
+    """Raise UserError if a folder of pairs has one split only."""
+    present = [split for split in SPLITS if (root / split).is_dir()]
+    for split in SPLITS:
+        if split not in present:
+            raise UserError(
+                f"no folder {split!r} in {root}, which has {present[0]!r}: add it, or prepare "
+                f"{root / present[0]}, of which --test-fraction is then held out"
+            )
 
 
-def _photos(root: Path, rejected: list[Rejection]) -> list[Item]:
-    found: dict[str, Item] = {}
-    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+def _photo(path: Path) -> PlannedExample:
+    return PlannedExample(path.stem, path)
+
+
+def _photos(root: Path, rejected: list[RejectedFile]) -> list[PlannedExample]:
+    found: dict[str, PlannedExample] = {}
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    kept = set(without_developed_raw(filter(is_photo, files)))
+    for path in files:
         name = path.relative_to(root).with_suffix("").as_posix()
-        if not is_photo(path):
-            rejected.append(Rejection(str(path), _NOT_A_PICTURE))
+        if path not in kept:
+            rejected.append(RejectedFile(str(path), _RAW if is_photo(path) else _NO_IMAGE))
         elif name in found:
-            rejected.append(Rejection(str(path), f"has the name of {found[name].before}"))
+            rejected.append(RejectedFile(str(path), f"has the name of {found[name].before}"))
         else:
-            found[name] = Item(name, path)
+            found[name] = PlannedExample(name, path)
     return list(found.values())
 
 
-def _pictures(root: Path, test_fraction: float, rejected: list[Rejection]) -> dict[str, list[Item]]:
+def _images(
+    root: Path, test_fraction: float, rejected: list[RejectedFile]
+) -> dict[str, list[PlannedExample]]:
     others = sorted(path for path in files_below(root) if not is_photo(path))
-    rejected.extend(Rejection(str(path), _NOT_A_PICTURE) for path in others)
-    splits = split_pictures(root, test_fraction)
-    return {s: [Item(name, Path(p)) for name, p in files.items()] for s, files in splits.items()}
+    rejected.extend(RejectedFile(str(path), _NO_IMAGE) for path in others)
+    splits = split_images(root, test_fraction)
+    return {
+        split: [PlannedExample(name, Path(path)) for name, path in files.items()]
+        for split, files in splits.items()
+    }
 
 
-def _pairs(root: Path, settings: Settings, rejected: list[Rejection]) -> list[Item]:
-    folders = subfolder(root, "input"), subfolder(root, settings.look or _AFTER)
+def _pairs(
+    root: Path, settings: PrepareSettings, rejected: list[RejectedFile]
+) -> list[PlannedExample]:
+    folders = subfolder(root, "input"), subfolder(root, settings.look or _TARGET)
     pairs = FolderPairs(*folders)
     files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
-    rejected.extend(Rejection(str(p), _NOT_A_PICTURE) for p in files if not is_photo(p))
-    rejected.extend(Rejection(str(path), "has no partner") for path in pairs.unmatched())
-    return [Item(name, *pairs.paths(index)) for index, name in enumerate(pairs.names)]
+    rejected.extend(RejectedFile(str(path), _NO_IMAGE) for path in files if not is_photo(path))
+    rejected.extend(RejectedFile(str(path), "has no partner") for path in pairs.unmatched())
+    paths = (map(Path, pairs.paths(index)) for index in range(len(pairs)))
+    return [
+        PlannedExample(name, before, after)
+        for name, (before, after) in zip(pairs.names, paths, strict=True)
+    ]
 
 
-def _split(items: Sequence[Item], test_fraction: float) -> dict[str, list[Item]]:
-    test = held_out((item.name for item in items), test_fraction)
+def _split(
+    examples: Sequence[PlannedExample], test_fraction: float
+) -> dict[str, list[PlannedExample]]:
+    test = held_out((example.name for example in examples), test_fraction)
     return {
-        "train": [item for item in items if item.name not in test],
-        "test": [item for item in items if item.name in test],
+        "train": [example for example in examples if example.name not in test],
+        "test": [example for example in examples if example.name in test],
     }

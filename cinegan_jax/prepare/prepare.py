@@ -1,8 +1,8 @@
-"""`cinegan prepare`: photos, before/after pairs or pictures to ArrayRecord shards, on all cores.
+"""Run `cinegan prepare`: photos, pairs or single images to ArrayRecord shards, on all cores.
 
-The folder may be left at any moment, by Ctrl-C, SIGKILL or a full disk, and the same command goes
-on: finished shards are kept, each beside a report in `.unfinished/`, which disappears when the
-manifest is written.
+Preparation can be interrupted at any moment, by Ctrl-C, SIGKILL or a full disk, and the same
+command continues it. Finished shards are kept, each with a report in `.unfinished/`, which is
+removed when the manifest is written.
 """
 
 import json
@@ -13,10 +13,15 @@ from typing import NamedTuple
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.data import manifest
 from cinegan_jax.data.examples import SPLITS
-from cinegan_jax.data.manifest import Manifest
-from cinegan_jax.prepare.plan import Plan, Rejection, Settings, ShardPlan, make_plan
+from cinegan_jax.data.manifest import (
+    Manifest,
+    is_prepared,
+    read_shard_manifest,
+    write_shard_manifest,
+)
+from cinegan_jax.prepare.plan import PlannedShard, PreparePlan, RejectedFile, make_plan
+from cinegan_jax.prepare.settings import PrepareSettings
 from cinegan_jax.prepare.shard_writer import ShardReport
 from cinegan_jax.prepare.worker_pool import write_shards
 
@@ -24,78 +29,81 @@ REJECTED = "rejected.jsonl"
 _UNFINISHED = ".unfinished"
 _PLAN = "plan.json"
 
-Progress = Callable[[int, int], None]
-"""Called now and then with the photos done and the photos to do."""
+OnProgress = Callable[[int, int], None]
+"""Callback with the number of finished photos and of all photos."""
 
 
 class Prepared(NamedTuple):
-    """The outcome: what was written, and what was left out."""
+    """Result of a preparation: the manifest, and the files that were left out."""
 
     manifest: Manifest
-    rejected: Sequence[Rejection]
+    rejected: Sequence[RejectedFile]
 
 
-def prepare(source: str, out: Path, settings: Settings, jobs: int, progress: Progress) -> Prepared:
-    """Makes a folder of shards from photos, pairs or pictures.
+def prepare_shards(
+    source: str, out: Path, settings: PrepareSettings, jobs: int, on_progress: OnProgress
+) -> Prepared:
+    """Prepare a folder of shards from photos, pairs or single images.
 
     Args:
       source: see `make_plan`.
-      out: the folder, made where missing; an interrupted preparation in it is continued.
-      settings: how to prepare.
-      jobs: worker processes; 1 works in this process.
-      progress: told how far it is.
+      out: output folder, created if missing; an interrupted preparation in it is continued.
+      settings: how to prepare the photos.
+      jobs: number of worker processes; 1 works in this process.
+      on_progress: called periodically.
 
     Raises:
-      UserError: nothing to prepare, another preparation lies in `out`, the disk is full, or every
-        photo was left out.
+      UserError: there is nothing to prepare, `out` holds another preparation, the disk is full, or
+        every photo was left out.
     """
     _require_local(source, out)
     plan = make_plan(source, settings)
-    if manifest.is_prepared(out):
+    if is_prepared(out):
         return _finished(out, plan)
     _claim(out, plan)
-    _write_pending(out, plan, jobs, progress)
+    _write_pending(out, plan, jobs, on_progress)
     return _finish(out, plan)
 
 
 def _require_local(*paths: str | Path) -> None:
     for path in paths:
-        if str(path).startswith("gs:/"):  # pathlib makes one slash of two
+        if str(path).startswith("gs:/"):  # pathlib turns two slashes into one
             raise UserError(
                 f"{path} lies in a bucket: prepare from and into local folders, then "
                 "`gcloud storage cp --recursive OUT gs://BUCKET`"
             )
 
 
-def _write_pending(out: Path, plan: Plan, jobs: int, progress: Progress) -> None:
+def _write_pending(out: Path, plan: PreparePlan, jobs: int, on_progress: OnProgress) -> None:
     pending = [shard for shard in plan.shards if _report(out, shard) is None]
-    total, left = (sum(len(shard.items) for shard in some) for some in (plan.shards, pending))
+    total, left = (sum(len(shard.examples) for shard in each) for each in (plan.shards, pending))
 
-    def tell(done: int) -> None:
-        progress(total - left + done, total)
+    def report_done(done: int) -> None:
+        on_progress(total - left + done, total)
 
-    tell(0)
-    for report in write_shards(pending, plan.settings, out, jobs, tell):
+    report_done(0)
+    for report in write_shards(pending, plan.settings, out, jobs, report_done):
         report.write(_report_path(out, report.shard.file))
 
 
-def _finished(out: Path, plan: Plan) -> Prepared:
-    found = manifest.read(out)
+def _finished(out: Path, plan: PreparePlan) -> Prepared:
+    """Return the result of a finished preparation after checking that it follows the plan."""
+    found = read_shard_manifest(out)
     if found.plan != plan.digest:
         raise UserError(
-            f"{out} was prepared from other photos or settings ({_of(found.kind, found.look)}, "
-            f"size {found.size}, {found.resize}; asked for: {_described(plan)}): "
-            "choose another folder or remove this one"
+            f"{out} was prepared from other photos or settings "
+            f"({_content(found.kind, found.look)}, size {found.size}, {found.resize}; asked for: "
+            f"{_described(plan)}): choose another folder or remove this one"
         )
     for split in SPLITS:
         if found.count(split):
             found.check_shards(out, split)
     lines = (out / REJECTED).read_text().splitlines()
-    return Prepared(found, [Rejection(**json.loads(line)) for line in lines])
+    return Prepared(found, [RejectedFile(**json.loads(line)) for line in lines])
 
 
-def _claim(out: Path, plan: Plan) -> None:
-    """Marks the folder as being prepared to this plan, and clears what a killed run left."""
+def _claim(out: Path, plan: PreparePlan) -> None:
+    """Record in the folder which plan it follows, and remove what a killed run left behind."""
     marker = out / _UNFINISHED / _PLAN
     try:
         marker.parent.mkdir(parents=True, exist_ok=True)
@@ -115,14 +123,14 @@ def _claim(out: Path, plan: Plan) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _described(plan: Plan) -> str:
+def _described(plan: PreparePlan) -> str:
     settings = plan.settings
-    photos = sum(len(shard.items) for shard in plan.shards)
-    what = _of(settings.kind, plan.look)
-    return f"{what}, size {settings.size}, {settings.resize}, {photos} photos"
+    photos = sum(len(shard.examples) for shard in plan.shards)
+    content = _content(settings.kind, plan.look)
+    return f"{content}, size {settings.size}, {settings.resize}, {photos} photos"
 
 
-def _of(kind: str, look: str) -> str:
+def _content(kind: str, look: str) -> str:
     return f"look {look}" if kind == "pairs" else kind
 
 
@@ -130,20 +138,21 @@ def _report_path(out: Path, file: str) -> Path:
     return out / _UNFINISHED / f"{file}.json"
 
 
-def _report(out: Path, shard: ShardPlan) -> ShardReport | None:
-    """The report of a finished shard; None where the shard is still to be written."""
+def _report(out: Path, shard: PlannedShard) -> ShardReport | None:
+    """Return the report of a finished shard; None if the shard has to be written."""
     try:
         report = ShardReport.read(_report_path(out, shard.file))
-        whole = (out / shard.file).stat().st_size == report.shard.bytes
+        complete = (out / shard.file).stat().st_size == report.shard.bytes
     except FileNotFoundError:
         return None
-    return report if whole else None
+    return report if complete else None
 
 
-def _finish(out: Path, plan: Plan) -> Prepared:
+def _finish(out: Path, plan: PreparePlan) -> Prepared:
+    """Write the list of rejected files and the manifest."""
     reports = [ShardReport.read(_report_path(out, shard.file)) for shard in plan.shards]
-    rejected = [*plan.rejected, *(r for report in reports for r in report.rejected)]
-    lines = (json.dumps(rejection._asdict()) + "\n" for rejection in rejected)
+    rejected = [*plan.rejected, *(each for report in reports for each in report.rejected)]
+    lines = (json.dumps(each._asdict()) + "\n" for each in rejected)
     write_whole(out / REJECTED, "".join(lines))
     splits = {
         split: [report.shard for report in reports if report.shard.file.startswith(split)]
@@ -154,12 +163,12 @@ def _finish(out: Path, plan: Plan) -> Prepared:
         plan.look, settings.resize, settings.size, plan.digest, splits, settings.kind
     )
     if any(map(written.count, SPLITS)):
-        written.write(out)
+        write_shard_manifest(written, out)
     else:
         for shard in plan.shards:
             (out / shard.file).unlink()
     shutil.rmtree(out / _UNFINISHED)
-    if not manifest.is_prepared(out):
+    if not is_prepared(out):
         raise UserError(
             f"all {len(rejected)} files were left out (see {out / REJECTED}), the first because: "
             f"{rejected[0].file}: {rejected[0].reason}"

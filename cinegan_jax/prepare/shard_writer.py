@@ -1,4 +1,4 @@
-"""Makes the examples of one shard and writes them, whole or not at all."""
+"""Make the examples of one shard and write them atomically."""
 
 import dataclasses
 import json
@@ -10,82 +10,84 @@ from array_record.python.array_record_module import ArrayRecordWriter
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import sync, write_whole
-from cinegan_jax.data import manifest
-from cinegan_jax.data.decode import BrokenPhoto, decode
 from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.images import Picture
+from cinegan_jax.data.images import SingleImage
+from cinegan_jax.data.manifest import Shard, file_sha256
 from cinegan_jax.data.pairs import Pair, read_pair, rendered_pair
 from cinegan_jax.data.shards import encode_record
-from cinegan_jax.data.transforms import RESIZES
+from cinegan_jax.data.transforms import RESIZES, ImageTooSmall
 from cinegan_jax.film.exposure_variants import vary
-from cinegan_jax.film.render import FilmLook, load_look, photo_seed
+from cinegan_jax.film.render import FilmLook, load_recipe, photo_seed
+from cinegan_jax.photos.decode import decode
+from cinegan_jax.photos.photo import UnreadablePhoto
 from cinegan_jax.prepare.align import measure_shift
-from cinegan_jax.prepare.plan import Item, Rejection, Settings, ShardPlan
+from cinegan_jax.prepare.plan import PlannedExample, PlannedShard, RejectedFile
+from cinegan_jax.prepare.settings import PrepareSettings
 
 MAX_SHIFT = 1.5
-"""Pixels at the stored size by which the pictures of a pair may be shifted: 1 pixel is what two
-exports of one photo may differ by in rounding their crop, 2 pixels already teach a blur."""
+"""Maximum shift between the images of a pair, in pixels at the stored size. Two exports of one
+photo may differ by 1 pixel from rounding their crop; 2 pixels already teach a blur."""
 
 MIN_AGREEMENT = 0.4
-"""Correlation of the edges below which two pictures do not show the same scene (see `Shift`)."""
+"""Minimum correlation of the edges of two images of the same scene (see `Shift`)."""
 
-_OPTIONS = "group_size:1,uncompressed"  # one record a chunk: random access reads no neighbours
+_OPTIONS = "group_size:1,uncompressed"  # one record per chunk, for random access
 
 
 @dataclasses.dataclass(frozen=True)
 class ShardReport:
-    """What became of one shard's photos."""
+    """Result of writing one shard."""
 
-    shard: manifest.Shard
-    rejected: Sequence[Rejection]
+    shard: Shard
+    rejected: Sequence[RejectedFile]
 
     def write(self, path: Path) -> None:
-        """Saves the report in one step."""
+        """Write the report atomically."""
         write_whole(path, json.dumps(dataclasses.asdict(self)))
 
     @classmethod
     def read(cls, path: Path) -> "ShardReport":
-        """Reads a saved report."""
+        """Read a report."""
         content = json.loads(path.read_text())
-        rejected = [Rejection(*rejection) for rejection in content["rejected"]]
-        return cls(manifest.Shard(**content["shard"]), rejected)
+        rejected = [RejectedFile(*each) for each in content["rejected"]]
+        return cls(Shard(**content["shard"]), rejected)
 
 
 class ShardWriter:
-    """Writes shards into a folder; runs in a worker process and never imports JAX.
+    """Writer of shards; runs in worker processes and never imports JAX.
 
     Args:
       settings: how to prepare the photos.
-      out: the folder.
-      advance: called after each photo; what it raises stops the work.
+      out: output folder.
+      advance: called after each photo; an exception from it stops the work.
     """
 
-    def __init__(self, settings: Settings, out: Path, advance: Callable[[], object]):
+    def __init__(self, settings: PrepareSettings, out: Path, advance: Callable[[], object]):
         self._settings, self._out, self._advance = settings, out, advance
-        self._look: FilmLook | None = None
+        self._recipe: FilmLook | None = None
 
-    def write(self, plan: ShardPlan) -> ShardReport:
-        """Writes one shard; under its final name it is always whole and on the disk.
+    def write(self, plan: PlannedShard) -> ShardReport:
+        """Write one shard; a file under its final name is always complete and on the disk.
 
         Raises:
-          UserError: the disk is full or the folder cannot be written.
+          UserError: the disk is full or the folder is not writable.
         """
         temporary = self._out / f".{plan.file}.{os.getpid()}.tmp"
         try:
             names, shapes, rejected = self._fill(temporary, plan)
             with temporary.open("rb+") as file:
                 sync(file)
-            shard = manifest.Shard(
+            shard = Shard(
                 file=plan.file,
                 bytes=temporary.stat().st_size,
-                sha256=manifest.sha256(temporary),
+                sha256=file_sha256(temporary),
                 names=names,
                 shapes=sorted(shapes),
             )
             temporary.replace(self._out / plan.file)
         except (OSError, RuntimeError) as error:  # ArrayRecord raises RuntimeError
             raise UserError(
-                f"cannot write {self._out / plan.file}: {error}. Mend this and give the same "
+                f"cannot write {self._out / plan.file}: {error}. Fix this and run the same "
                 "command again: finished shards are kept"
             ) from error
         finally:
@@ -93,19 +95,19 @@ class ShardWriter:
         return ShardReport(shard, rejected)
 
     def _fill(
-        self, path: Path, plan: ShardPlan
-    ) -> tuple[list[str], set[tuple[int, int]], list[Rejection]]:
+        self, path: Path, plan: PlannedShard
+    ) -> tuple[list[str], set[tuple[int, int]], list[RejectedFile]]:
+        """Write the records of a shard; return their names and sizes, and the files left out."""
         names, shapes, rejected = [], set(), []
+        keep_clean = plan.split == "test" and self._settings.grain
         writer = ArrayRecordWriter(str(path), _OPTIONS)
         try:
-            for item in plan.items:
+            for planned in plan.examples:
                 try:
-                    example = self._make(
-                        item, keep_clean=plan.split == "test" and self._settings.grain
-                    )
-                except (BrokenExample, BrokenPhoto) as error:
+                    example = self._make(planned, keep_clean)
+                except (BrokenExample, ImageTooSmall, UnreadablePhoto) as error:
                     reason = error.reason if isinstance(error, BrokenExample) else str(error)
-                    rejected.append(Rejection(str(item.before), reason))
+                    rejected.append(RejectedFile(str(planned.before), reason))
                 else:
                     writer.write(encode_record(**example._asdict()))
                     names.append(example.name)
@@ -115,43 +117,43 @@ class ShardWriter:
             writer.close()
         return names, shapes, rejected
 
-    def _make(self, item: Item, keep_clean: bool) -> Pair | Picture:
+    def _make(self, planned: PlannedExample, keep_clean: bool) -> Pair | SingleImage:
         size, resize = self._settings.size, RESIZES[self._settings.resize]
-        if self._settings.pictures:
-            return Picture(item.name, resize(decode(item.before, least_side=size), size))
-        if item.after is None:
-            photo = resize(decode(item.before, least_side=size), size)
-            if item.variant:
-                photo = vary(photo, photo_seed(item.name))
-            return rendered_pair(item.name, photo, self._load_look(), keep_clean)
-        pair = read_pair(item.name, item.before, item.after)
-        pair = Pair(pair.name, resize(pair.input, size), resize(pair.target, size))
-        require_aligned(pair)
-        return pair
+        if planned.after is not None:
+            pair = read_pair(planned.name, planned.before, planned.after)
+            pair = Pair(pair.name, resize(pair.input, size), resize(pair.target, size))
+            require_aligned(pair)
+            return pair
+        photo = resize(decode(planned.before, least_side=size), size)
+        if self._settings.images:
+            return SingleImage(planned.name, photo)
+        if planned.variant:
+            photo = vary(photo, photo_seed(planned.name))
+        return rendered_pair(planned.name, photo, self._load_recipe(), keep_clean)
 
-    def _load_look(self) -> FilmLook:
-        if self._look is None:
-            look = load_look(self._settings.look)
-            self._look = dataclasses.replace(
-                look,
-                grain_sigma=look.grain_sigma if self._settings.grain else 0.0,
-                halation_strength=look.halation_strength * self._settings.halation,
+    def _load_recipe(self) -> FilmLook:
+        if self._recipe is None:
+            recipe = load_recipe(self._settings.look)
+            self._recipe = dataclasses.replace(
+                recipe,
+                grain_sigma=recipe.grain_sigma if self._settings.grain else 0.0,
+                halation_strength=recipe.halation_strength * self._settings.halation,
             )
-        return self._look
+        return self._recipe
 
 
 def require_aligned(pair: Pair) -> None:
-    """Raises BrokenExample where the pictures do not line up, with the shift that was measured."""
+    """Raise BrokenExample, with the measured shift, if the images of a pair are not aligned."""
     shift = measure_shift(pair.input, pair.target)
     if shift.agreement < MIN_AGREEMENT:
         raise BrokenExample(
             pair.name,
-            f"the pictures do not show the same scene: their edges agree {shift.agreement:.2f} at "
-            f"best, {MIN_AGREEMENT} is needed",
+            f"the images do not show the same scene: their edges correlate by "
+            f"{shift.agreement:.2f}, but {MIN_AGREEMENT} is needed",
         )
     if shift.distance > MAX_SHIFT:
         raise BrokenExample(
             pair.name,
-            f"the pictures do not line up: the second lies {shift.right:+.1f} pixels right and "
+            f"the images are not aligned: the second is {shift.right:+.1f} pixels right and "
             f"{shift.down:+.1f} down of the first, at most {MAX_SHIFT} are allowed",
         )

@@ -1,4 +1,4 @@
-"""Writes shards in several processes, and stops them all when one fails or the parent goes."""
+"""Write shards in several processes; stop all of them if one fails or the parent ends."""
 
 import multiprocessing
 import os
@@ -11,37 +11,38 @@ from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.prepare.plan import Settings, ShardPlan
+from cinegan_jax.prepare.plan import PlannedShard
+from cinegan_jax.prepare.settings import PrepareSettings
 from cinegan_jax.prepare.shard_writer import ShardReport, ShardWriter
 
 _POLL_SECONDS = 0.2
 
 
 def write_shards(
-    shards: Sequence[ShardPlan],
-    settings: Settings,
+    shards: Sequence[PlannedShard],
+    settings: PrepareSettings,
     out: Path,
     jobs: int,
-    tell: Callable[[int], None],
+    report_done: Callable[[int], None],
 ) -> Iterator[ShardReport]:
-    """Writes shards and yields the report of each as it is finished, in any order.
+    """Write shards; yield the report of each one when it is finished, in any order.
 
     Args:
-      shards: what to write.
+      shards: the shards to write.
       settings: how to prepare the photos.
-      out: the folder.
-      jobs: processes; 1 works in this one.
-      tell: called in this process with the number of photos done so far.
+      out: output folder.
+      jobs: number of processes; 1 works in this process.
+      report_done: called in this process with the number of photos done so far.
 
     Raises:
-      UserError: a shard could not be written, or a process was killed. Shards under way are then
+      UserError: a shard could not be written, or a process was killed. Unfinished shards are
         dropped.
     """
     jobs = min(jobs, len(shards))
-    context = multiprocessing.get_context("spawn")  # forking beside threads can hang
+    context = multiprocessing.get_context("spawn")  # forking a process with threads can hang
     tally = _Tally(context)
     if jobs <= 1:
-        writer = ShardWriter(settings, out, lambda: tell(tally.advance()))
+        writer = ShardWriter(settings, out, lambda: report_done(tally.advance()))
         yield from map(writer.write, shards)
         return
     pool = ProcessPoolExecutor(
@@ -52,10 +53,11 @@ def write_shards(
         while waiting:
             done, waiting = wait(waiting, _POLL_SECONDS, FIRST_COMPLETED)
             yield from (future.result() for future in done)
-            tell(tally.done)
+            report_done(tally.done)
     except BrokenProcessPool as error:
         raise UserError(
-            f"a worker process was killed, perhaps for want of memory: try fewer --jobs than {jobs}"
+            f"a worker process was killed: run the same command again; fewer --jobs than {jobs} "
+            "need less memory"
         ) from error
     finally:
         tally.stop()
@@ -67,7 +69,7 @@ class _Stopped(Exception):
 
 
 class _Tally:
-    """Counts photos over processes, and tells them all to stop; passed to them as they start."""
+    """Count of photos over all processes, and a flag that stops them."""
 
     def __init__(self, context: SpawnContext):
         self._done = context.Value("q", 0)
@@ -88,10 +90,11 @@ class _Tally:
         self._stop.set()
 
 
-_writer: ShardWriter  # of a worker process
+_writer: ShardWriter
+"""Writer of this worker process."""
 
 
-def _start_worker(settings: Settings, out: Path, tally: _Tally) -> None:
+def _start_worker(settings: PrepareSettings, out: Path, tally: _Tally) -> None:
     global _writer
     signal(SIGINT, SIG_IGN)  # Ctrl-C reaches the parent, which stops the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -105,5 +108,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _write(shard: ShardPlan) -> ShardReport:
+def _write(shard: PlannedShard) -> ShardReport:
     return _writer.write(shard)

@@ -1,1 +1,1 @@
-"""`cinegan report`: a run's workdir as one HTML page."""
+"""Report of a run's workdir as one HTML page: `cinegan report`."""

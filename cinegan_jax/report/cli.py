@@ -1,20 +1,27 @@
-"""`cinegan report`. Heavy imports wait in the command."""
+"""Command `cinegan report`; heavy imports wait inside it."""
 
 from typing import Annotated
 
 import typer
 
+from cinegan_jax.core.cli_options import WorkdirArgument
+
 
 def report(
-    workdir: Annotated[str, typer.Argument(metavar="WORKDIR", help="Of a run; may be gs://.")],
+    workdir: WorkdirArgument,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Else report.html in the workdir."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The page to write. [default: report.html in the workdir]",
+        ),
     ] = None,
 ) -> None:
-    """Show a run, finished or not, as one HTML page that needs no network.
+    """Write a report of a run, finished or not, as one HTML page that needs no network.
 
-    Losses, scores, sample grids through time, health and alarms, speed, evaluation, config.
+    It shows losses, scores, sample grids over time, health, alarms, speed, evaluation and config.
     """
     import time
 

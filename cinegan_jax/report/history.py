@@ -1,4 +1,4 @@
-"""History of a run: its starts and restarts, and the alarms raised."""
+"""History of a run: its starts and restarts, and its alarms."""
 
 import dataclasses
 import struct
@@ -9,28 +9,34 @@ from etils import epath
 from google.protobuf.message import DecodeError
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-DONE = {
+_ACTIONS = {
     "none": "warned",
     "lower_rate": "learning rate lowered",
     "rollback": "went back to a healthy checkpoint",
     "stop": "run stopped",
 }
-"""What an alarm did, by its action."""
+"""Description of an alarm's action."""
+
+_EVENT_FILES = "events.out.tfevents.*"
+_LENGTH = struct.Struct("<Q")
+_CHECKSUM_BYTES = 4
+_FIRST_EVENTS = 2
+"""Events of a file that are read: its format and, where a process begins, its start."""
 
 
 class Evidence(NamedTuple):
-    """A diagnostic beyond its limit."""
+    """A diagnostic that exceeded its limit."""
 
     diagnostic: str
     value: Any
-    """A number, where the line is in order, as the limit is."""
+    """A number if the record is valid, as is the limit."""
     limit: Any
-    """None where the line has none."""
+    """None where the record has none."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Alarm:
-    """One alarm, in words."""
+class AlarmRecord:
+    """One alarm, as `health.jsonl` records it."""
 
     step: int
     rule: str
@@ -41,14 +47,14 @@ class Alarm:
 
     @property
     def done(self) -> str:
-        """What it did."""
-        return DONE.get(self.action, self.action)
+        """Description of the action taken."""
+        return _ACTIONS.get(self.action, self.action)
 
 
-def read_alarm(record: Mapping[str, Any]) -> Alarm:
-    """An alarm from its line of `health.jsonl`; what it lacks stays empty."""
+def read_alarm(record: Mapping[str, Any]) -> AlarmRecord:
+    """Return the alarm of a record of `health.jsonl`; missing parts stay empty."""
     values, limits = (_mapping(record, name) for name in ("evidence", "limits"))
-    return Alarm(
+    return AlarmRecord(
         step=record["step"],
         rule=str(record.get("rule", "unnamed")),
         kind="act" if record.get("severity") == "act" else "warn",
@@ -58,46 +64,39 @@ def read_alarm(record: Mapping[str, Any]) -> Alarm:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class ProcessStart:
+    """One process of a run."""
+
+    step: int
+    """The step it continued from; 0 in a new run."""
+    begun: float
+    """When it began, in seconds since the epoch."""
+    ended: float
+    """When it last wrote."""
+
+
+def read_starts(folder: epath.Path) -> tuple[ProcessStart, ...]:
+    """Read the starts of a run from `WORKDIR/tensorboard`, in order; none without that folder."""
+    if not folder.is_dir():
+        return ()
+    starts: list[ProcessStart] = []
+    for path in sorted(folder.glob(_EVENT_FILES), key=lambda path: path.name):
+        written = float(path.stat().mtime)
+        found = _start_event(path)
+        if found:
+            starts.append(ProcessStart(max(found.step - 1, 0), found.wall_time, written))
+        elif starts:  # the same process continued in another file
+            starts[-1] = dataclasses.replace(starts[-1], ended=written)
+    return tuple(starts)
+
+
 def _mapping(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = record.get(name)
     return found if isinstance(found, dict) else {}
 
 
-_PATTERN = "events.out.tfevents.*"
-_LENGTH = struct.Struct("<Q")
-_CHECKSUM = 4
-_FIRST = 2
-"""Events of a file: its format, and where a process begins, that."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Start:
-    """One process of a run."""
-
-    step: int
-    """The one it went on from; 0 in a new run."""
-    begun: float
-    """In seconds since the epoch."""
-    ended: float
-    """When it last wrote."""
-
-
-def read_starts(folder: epath.Path) -> tuple[Start, ...]:
-    """The starts of a run from `WORKDIR/tensorboard`, in order; none without that folder."""
-    if not folder.is_dir():
-        return ()
-    starts: list[Start] = []
-    for path in sorted(folder.glob(_PATTERN), key=lambda path: path.name):
-        written = float(path.stat().mtime)
-        found = _start(path)
-        if found:
-            starts.append(Start(max(found.step - 1, 0), found.wall_time, written))
-        elif starts:  # the same process went on in another file
-            starts[-1] = dataclasses.replace(starts[-1], ended=written)
-    return tuple(starts)
-
-
-def _start(path: epath.Path) -> Event | None:
+def _start_event(path: epath.Path) -> Event | None:
     with path.open("rb") as file:
         for event in _first_events(file):
             if event.session_log.status == SessionLog.START:
@@ -106,14 +105,14 @@ def _start(path: epath.Path) -> Event | None:
 
 
 def _first_events(file: IO[bytes]) -> Iterator[Event]:
-    """Events of a TFRecord file: length, its checksum, the event, its checksum."""
-    for _ in range(_FIRST):
-        head = file.read(_LENGTH.size + _CHECKSUM)
-        if len(head) < _LENGTH.size + _CHECKSUM:
+    """Yield the first events of a TFRecord file: length, its checksum, the event, its checksum."""
+    for _ in range(_FIRST_EVENTS):
+        head = file.read(_LENGTH.size + _CHECKSUM_BYTES)
+        if len(head) < _LENGTH.size + _CHECKSUM_BYTES:
             return
         (length,) = _LENGTH.unpack_from(head)
         try:
             yield Event.FromString(file.read(min(length, 2**16)))
         except DecodeError:
             return
-        file.read(_CHECKSUM)
+        file.read(_CHECKSUM_BYTES)

@@ -5,45 +5,47 @@ import statistics
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from cinegan_jax.pages.numbers import count, duration, figure
-from cinegan_jax.report.charts import HELD_OUT, score_label
+from cinegan_jax.pages.numbers import duration, short_number, thousands
+from cinegan_jax.report.charts import HELD_OUT_PREFIX, score_label
 from cinegan_jax.report.run_files import RunFiles
 from cinegan_jax.training.held_out import BEST_MODES
 
-LEAST_SILENCE = 600.0
-"""Seconds without a record after which a run no longer counts as running; more where it is slow."""
-SLOW_INTERVALS = 5
-"""Times the usual seconds between records."""
+_LEAST_SILENCE = 600.0
+"""Seconds without a record after which a run no longer counts as running."""
+_SILENT_INTERVALS = 5
+"""Times between records after which a slow run no longer counts as running."""
+_LONG_WAIT = 0.05
+"""Share of time spent waiting for data above which devices are wasted."""
 
 Kind = Literal["good", "busy", "bad", ""]
 
 
 @dataclasses.dataclass(frozen=True)
-class Progress:
-    """Where a run stands."""
+class RunProgress:
+    """Progress of a run."""
 
     step: int
     total: int | None
-    """Steps of the whole run, where known."""
+    """Steps of the whole run, if known."""
     state: str
-    """In words."""
+    """Description for people."""
     kind: Kind
-    """Of news: finished, running, stopped by an alarm, or silent."""
+    """Colour of the state: finished, running, stopped by an alarm, or none of these."""
     seconds: float
-    """Of training, by the records' speed."""
+    """Seconds of training, from the records' speed."""
 
 
-def progress_of(files: RunFiles, now: float) -> Progress:
-    """Reads the state of a run off its records.
+def run_progress(files: RunFiles, now: float) -> RunProgress:
+    """Determine the progress of a run from its records.
 
     Args:
-      files: the run's.
+      files: the run's records.
       now: seconds since the epoch.
     """
     total = _total_steps(files)
     step = files.last_step
     state, kind = _state(files, step, total, now)
-    return Progress(step, total, state, kind, sum(_interval_seconds(files)))
+    return RunProgress(step, total, state, kind, sum(_interval_seconds(files)))
 
 
 def _state(files: RunFiles, step: int, total: int | None, now: float) -> tuple[str, Kind]:
@@ -56,13 +58,13 @@ def _state(files: RunFiles, step: int, total: int | None, now: float) -> tuple[s
         return "nothing recorded yet", ""
     silence = now - files.updated
     intervals = sorted(_interval_seconds(files)) or [0.0]
-    if silence > max(LEAST_SILENCE, SLOW_INTERVALS * intervals[len(intervals) // 2]):
+    if silence > max(_LEAST_SILENCE, _SILENT_INTERVALS * intervals[len(intervals) // 2]):
         return f"not running: silent for {duration(silence)}", ""
     return "running", "busy"
 
 
 def _total_steps(files: RunFiles) -> int | None:
-    """By the config, else by its epochs and what the records say of an epoch's length."""
+    """Return the config's steps, else its epochs times the length of an epoch in the records."""
     config = files.config
     if config.get("num_steps"):
         return int(config["num_steps"])
@@ -73,7 +75,7 @@ def _total_steps(files: RunFiles) -> int | None:
 
 
 def _interval_seconds(files: RunFiles) -> list[float]:
-    """Of training between records, as each tells; older ones tell of their speed alone."""
+    """Return the seconds of training between records; older records have their speed only."""
     batch = files.config.get("batch_size")
     found, before = [], 0
     for record in files.metrics:
@@ -94,29 +96,29 @@ def _timing(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Best:
-    """The best scored step of a run."""
+    """Best scored step of a run."""
 
     step: int
     metric: str
     scores: Mapping[str, float]
     """All held-out scores of that step, by metric."""
     saved: bool
-    """Whether a checkpoint of that step is there; where none of the scored steps is, it is not."""
+    """True if the workdir has a checkpoint of that step."""
 
     @property
     def label(self) -> str:
-        """The metric for people."""
+        """Label of the metric."""
         return score_label(self.metric)
 
 
 def held_out_scores(files: RunFiles) -> dict[int, dict[str, float]]:
-    """Held-out scores by step and metric, in order of steps."""
+    """Return held-out scores by step and metric, in order of steps."""
     scores: dict[int, dict[str, float]] = {}
     for record in files.metrics:
         found = {
-            name.removeprefix(HELD_OUT): value
+            name.removeprefix(HELD_OUT_PREFIX): value
             for name, value in record.items()
-            if name.startswith(HELD_OUT) and isinstance(value, int | float)
+            if name.startswith(HELD_OUT_PREFIX) and isinstance(value, int | float)
         }
         if found:
             scores[record["step"]] = found
@@ -124,7 +126,7 @@ def held_out_scores(files: RunFiles) -> dict[int, dict[str, float]]:
 
 
 def find_best(files: RunFiles) -> Best | None:
-    """The best of the saved steps by the config's `best_metric`, else of all scored ones."""
+    """Return the best saved step by the config's `best_metric`, else the best scored step."""
     metric = files.config.get("best_metric", "psnr")
     modes = {name: mode for each in BEST_MODES.values() for name, mode in each.items()}
     mode = modes.get(metric)
@@ -137,12 +139,8 @@ def find_best(files: RunFiles) -> Best | None:
     return Best(step, metric, scored[step], bool(saved))
 
 
-TOO_LONG_A_WAIT = 0.05
-"""Share of the time from which training from this data source wastes the devices."""
-
-
 class KeyFigure(NamedTuple):
-    """One of them."""
+    """One key figure."""
 
     name: str
     value: str
@@ -151,8 +149,8 @@ class KeyFigure(NamedTuple):
     bad: bool = False
 
 
-def key_figures(files: RunFiles, progress: Progress, best: Best | None) -> list[KeyFigure]:
-    """Those that the records know."""
+def key_figures(files: RunFiles, progress: RunProgress, best: Best | None) -> list[KeyFigure]:
+    """Return the key figures that the records give."""
     return [
         _steps(progress),
         *_scores(best),
@@ -161,30 +159,32 @@ def key_figures(files: RunFiles, progress: Progress, best: Best | None) -> list[
     ]
 
 
-def _steps(progress: Progress) -> KeyFigure:
-    of = f"of {count(progress.total)}" if progress.total else ""
+def _steps(progress: RunProgress) -> KeyFigure:
+    of = f"of {thousands(progress.total)}" if progress.total else ""
     share = f"{progress.step / progress.total:.0%}" if progress.total else ""
-    return KeyFigure("Steps", count(progress.step), of, share)
+    return KeyFigure("Steps", thousands(progress.step), of, share)
 
 
 def _scores(best: Best | None) -> list[KeyFigure]:
     if best is None:
         return []
-    where = "best checkpoint" if best.saved else "best score, no checkpoint of it"
-    note = f"step {count(best.step)}, {where}"
+    where = "best checkpoint" if best.saved else "best score, without a checkpoint"
+    note = f"step {thousands(best.step)}, {where}"
     return [
-        KeyFigure(score_label(name), figure(value), "dB" if name == "psnr" else "", note)
+        KeyFigure(score_label(name), short_number(value), "dB" if name == "psnr" else "", note)
         for name, value in best.scores.items()
         if not name.endswith("_clean")
     ]
 
 
-def _speed(files: RunFiles, progress: Progress) -> list[KeyFigure]:
+def _speed(files: RunFiles, progress: RunProgress) -> list[KeyFigure]:
     unit = files.learned
     rates, waits = (_timings(files, name) for name in (f"{unit}_per_second", "data_wait_share"))
     found = []
     if rates:
-        found.append(KeyFigure("Speed", figure(statistics.median(rates), 3), f"{unit}/s", "median"))
+        found.append(
+            KeyFigure("Speed", short_number(statistics.median(rates), 3), f"{unit}/s", "median")
+        )
     if progress.seconds:
         starts = len(files.starts)
         note = f"in {starts} start{'s' if starts > 1 else ''}" if starts else ""
@@ -192,9 +192,7 @@ def _speed(files: RunFiles, progress: Progress) -> list[KeyFigure]:
     if waits:
         wait = statistics.median(waits)
         note = f"median; at most {max(waits):.1%}"
-        found.append(
-            KeyFigure("Waiting for data", f"{wait:.1%}", note=note, bad=wait > TOO_LONG_A_WAIT)
-        )
+        found.append(KeyFigure("Waiting for data", f"{wait:.1%}", note=note, bad=wait > _LONG_WAIT))
     return found
 
 
@@ -202,8 +200,8 @@ def _alarms(files: RunFiles) -> list[KeyFigure]:
     if not files.watched:
         return []
     acted = sum(alarm.action != "none" for alarm in files.alarms)
-    note = f"{count(len(files.checks))} checks" + (f", {acted} acted on" if acted else "")
-    return [KeyFigure("Alarms", count(len(files.alarms)), note=note, bad=bool(files.alarms))]
+    note = f"{thousands(len(files.checks))} checks" + (f", {acted} acted on" if acted else "")
+    return [KeyFigure("Alarms", thousands(len(files.alarms)), note=note, bad=bool(files.alarms))]
 
 
 def _timings(files: RunFiles, name: str) -> list[float]:

@@ -1,4 +1,4 @@
-"""The report of a run as one HTML page that needs no network."""
+"""Report of a run as one HTML page that needs no network."""
 
 import itertools
 import json
@@ -12,11 +12,16 @@ from cinegan_jax.config.load import default_config
 from cinegan_jax.config.overrides import flat_keys
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.evaluation import page_tables
+from cinegan_jax.evaluation.html_tables import (
+    EVALUATION_HTML,
+    score_tables,
+    set_tables,
+    worst_table,
+)
 from cinegan_jax.families.registry import FAMILIES
 from cinegan_jax.pages.curves import Chart, points_each, to_data
-from cinegan_jax.pages.numbers import count, figure
-from cinegan_jax.pages.page import render
+from cinegan_jax.pages.numbers import short_number, thousands
+from cinegan_jax.pages.page import render_page
 from cinegan_jax.report.charts import (
     health_charts,
     held_out_charts,
@@ -29,14 +34,20 @@ from cinegan_jax.report.key_figures import (
     find_best,
     held_out_scores,
     key_figures,
-    progress_of,
+    run_progress,
 )
 from cinegan_jax.report.run_files import RunFiles, read_run
-from cinegan_jax.report.samples import Frames, frames_of
+from cinegan_jax.report.samples import Frames, read_frames
+
+_HTML = Path(__file__).with_name("html")
+_CHARTS = {"scores": held_out_charts, "losses": loss_charts, "speed": speed_charts}
+"""Functions that make the charts of a section; charts of health are grouped by name."""
+_MOST_ALARMS = 200
+"""Most alarms in the table: the newest."""
 
 
-class Difference(NamedTuple):
-    """A key of a config whose value is not the default one."""
+class ConfigDifference(NamedTuple):
+    """A key of a config whose value differs from the default."""
 
     key: str
     value: str
@@ -44,37 +55,30 @@ class Difference(NamedTuple):
     """Empty where the default config has no such key."""
 
 
-def differences(config: Mapping[str, Any]) -> list[Difference] | None:
-    """The keys in which a config differs from its family's default; None for an unknown family."""
+def config_differences(config: Mapping[str, Any]) -> list[ConfigDifference] | None:
+    """Return where a config differs from its family's default; None for an unknown family."""
     if config.get("family") not in FAMILIES:
         return None
     usual = dict(flat_keys(default_config(config["family"]).to_dict()))
     return [
-        Difference(key, str(value), str(usual.get(key, "")))
+        ConfigDifference(key, str(value), str(usual.get(key, "")))
         for key, value in flat_keys(config)
         if key not in usual or usual[key] != value
     ]
 
 
-HTML = Path(__file__).with_name("html")
-CHARTS = {"scores": held_out_charts, "losses": loss_charts, "speed": speed_charts}
-"""What makes the charts of a group; those of health are grouped by their diagnostics' names."""
-MOST_ALARMS = 200
-"""In the table; the newest."""
-
-
 def write_report(workdir: epath.Path, path: epath.Path, now: float) -> int:
-    """Writes the page of a workdir and returns its size in bytes.
+    """Write the page of a workdir and return its size in bytes.
 
     Args:
-      workdir: of a run that goes on, was stopped or has finished.
-      path: the file to write; one that is there is replaced.
+      workdir: of a run that is running, was stopped or has finished.
+      path: the file to write; an existing one is replaced.
       now: seconds since the epoch.
 
     Raises:
       UserError: the folder is no workdir, or the file cannot be written.
     """
-    page = to_html(read_run(workdir), now).encode()
+    page = report_page(read_run(workdir), now).encode()
     try:
         write_whole(path, page)
     except OSError as error:
@@ -82,9 +86,9 @@ def write_report(workdir: epath.Path, path: epath.Path, now: float) -> int:
     return len(page)
 
 
-def to_html(files: RunFiles, now: float) -> str:
-    """The page of a run as it stood at `now`, in seconds since the epoch."""
-    best, progress, frames = find_best(files), progress_of(files, now), frames_of(files)
+def report_page(files: RunFiles, now: float) -> str:
+    """Return the page of a run; `now` is in seconds since the epoch."""
+    best, progress, frames = find_best(files), run_progress(files, now), read_frames(files)
     panels, most_points = _panels(files)
     values = {
         "files": files,
@@ -92,15 +96,15 @@ def to_html(files: RunFiles, now: float) -> str:
         "progress": progress,
         "best": best,
         "figures": key_figures(files, progress, best),
-        "alarms": files.alarms[-MOST_ALARMS:],
+        "alarms": files.alarms[-_MOST_ALARMS:],
         "frames": frames,
         "panels": panels,
-        "health": [name for name in panels if name not in CHARTS],
+        "health": [name for name in panels if name not in _CHARTS],
         "most_points": most_points,
-        "tables": page_tables.score_tables(files.evaluation) if files.evaluation else [],
-        "sets": page_tables.set_tables(files.evaluation) if files.evaluation else [],
-        "worst": page_tables.worst_table(files.evaluation) if files.evaluation else None,
-        "differences": differences(files.config),
+        "tables": score_tables(files.evaluation) if files.evaluation else [],
+        "sets": set_tables(files.evaluation) if files.evaluation else [],
+        "worst": worst_table(files.evaluation) if files.evaluation else None,
+        "differences": config_differences(files.config),
         "config_text": json.dumps(files.config, indent=2),
         "data": {
             "charts": [
@@ -110,8 +114,8 @@ def to_html(files: RunFiles, now: float) -> str:
             "frames": _captioned(files, frames),
         },
     }
-    return render(
-        [HTML, page_tables.HTML],
+    return render_page(
+        [_HTML, EVALUATION_HTML],
         "report.html",
         values,
         styles=["uplot/uPlot.min.css", "charts.css", "roll.css", "strip.css", "report.css"],
@@ -121,8 +125,8 @@ def to_html(files: RunFiles, now: float) -> str:
 
 
 def _panels(files: RunFiles) -> tuple[dict[str, list[tuple[str, Chart]]], int]:
-    """(id, chart) of every chart by group, and the points that each curve may have."""
-    groups = {name: make(files) for name, make in CHARTS.items()} | health_charts(files)
+    """Return (id, chart) of every chart by section, and the points that each curve may have."""
+    groups = {name: make(files) for name, make in _CHARTS.items()} | health_charts(files)
     numbers = itertools.count()
     panels = {
         name: [(f"chart-{next(numbers)}", chart) for chart in charts]
@@ -132,7 +136,7 @@ def _panels(files: RunFiles) -> tuple[dict[str, list[tuple[str, Chart]]], int]:
 
 
 def _marks(files: RunFiles, best: Best | None) -> list[dict[str, Any]]:
-    """What charts show besides curves: restarts, the best checkpoint and alarms."""
+    """Return what charts show besides curves: restarts, the best checkpoint and alarms."""
     restarts = [{"step": start.step, "kind": "restart"} for start in files.starts[1:]]
     chosen = [{"step": best.step, "kind": "best"}] if best else []
     alarms = [{"step": alarm.step, "kind": alarm.kind} for alarm in files.alarms]
@@ -140,13 +144,13 @@ def _marks(files: RunFiles, best: Best | None) -> list[dict[str, Any]]:
 
 
 def _captioned(files: RunFiles, frames: Frames) -> list[dict[str, Any]]:
-    """Each frame with its step and the held-out scores known by then."""
+    """Return each frame with its step and the latest held-out scores at that step."""
     scores = held_out_scores(files)
     captioned = []
     for frame in frames.shown:
         scored = max((step for step in scores if step <= frame.step), default=None)
         known = {} if scored is None else scores[scored]
-        facts = [[score_label(name), figure(value)] for name, value in known.items()]
-        caption = f"step {count(frame.step)}"
-        captioned.append({"picture": frame.picture, "caption": caption, "facts": facts})
+        facts = [[score_label(name), short_number(value)] for name, value in known.items()]
+        caption = f"step {thousands(frame.step)}"
+        captioned.append({"image": frame.image, "caption": caption, "facts": facts})
     return captioned

@@ -1,4 +1,4 @@
-"""What a workdir holds of a run's records, whole or half-written."""
+"""Records of a run, read from its workdir, complete or not."""
 
 import dataclasses
 import json
@@ -10,110 +10,109 @@ from etils import epath
 from cinegan_jax.checkpointing.step_folder import finished_steps
 from cinegan_jax.config.migration import migrate
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.renamed import with_current_names
-from cinegan_jax.evaluation import result_file
-from cinegan_jax.evaluation.result import Evaluation
-from cinegan_jax.evaluation.result_file import RESULT_FILE
-from cinegan_jax.report.history import Alarm, Start, read_alarm, read_starts
+from cinegan_jax.core.renamed import current_name, with_current_names
+from cinegan_jax.core.storage import base_name
+from cinegan_jax.evaluation.result import RESULT_FILE, Evaluation, load
+from cinegan_jax.report.history import AlarmRecord, ProcessStart, read_alarm, read_starts
 
-METRICS, HEALTH = "metrics.jsonl", "health.jsonl"
-CONFIG, VERSIONS = "config.json", "versions.json"
+_METRICS, _HEALTH = "metrics.jsonl", "health.jsonl"
+_CONFIG, _VERSIONS = "config.json", "versions.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class RunFiles:
-    """The records of one run, as far as they can be read."""
+    """Records of one run, as far as they can be read, under present names."""
 
     name: str
-    """Of the workdir."""
+    """Name of the workdir."""
     path: str
     config: Mapping[str, Any]
-    """Empty where it is missing, as all else here is."""
+    """Empty where it is missing, as are all other parts."""
     versions: Mapping[str, str]
     metrics: tuple[Mapping[str, Any], ...]
     """Records in the order of the file, each with a `step`."""
     checks: tuple[Mapping[str, Any], ...]
-    """Of health, each with `step` and `diagnostics`."""
-    alarms: tuple[Alarm, ...]
+    """Checks of health, each with `step` and `diagnostics`."""
+    alarms: tuple[AlarmRecord, ...]
     evaluation: Evaluation | None
     samples: Mapping[int, epath.Path]
-    """Picture by step, in order."""
+    """Image file by step, in order."""
     checkpoints: tuple[int, ...]
     """The steps saved in the workdir."""
-    starts: tuple[Start, ...]
+    starts: tuple[ProcessStart, ...]
     updated: float | None
     """When a record was last written, in seconds since the epoch."""
     watched: bool
-    """Whether there is a file of health."""
-    pictured: bool
-    """Whether the evaluation has a page of its own beside it."""
+    """True if the run checked its health."""
+    has_evaluation_page: bool
+    """True if the workdir has the evaluation's own page."""
     notes: tuple[str, ...]
-    """What is missing or could not be read, in words."""
+    """Remarks on what is missing or could not be read."""
 
     @property
     def title(self) -> str:
-        """The look that pairs teach, else the workdir's name."""
+        """The look of the training pairs, else the workdir's name."""
         look = self.config.get("data", {}).get("look") if self.learned == "pairs" else ""
         return look or self.name
 
     @property
     def learned(self) -> str:
-        """What it learns from, as its records of speed say: `pairs` or `images`."""
+        """Kind of the training examples, by the records of speed: `pairs` or `images`."""
         timings = (record.get("timing") for record in self.metrics)
-        told = any(isinstance(t, dict) and "images_per_second" in t for t in timings)
-        return "images" if told else "pairs"
+        images = any(isinstance(t, dict) and "images_per_second" in t for t in timings)
+        return "images" if images else "pairs"
 
     @property
     def last_step(self) -> int:
-        """Of the newest record; 0 without any."""
+        """Step of the newest record; 0 without any."""
         return max((record["step"] for record in (*self.metrics, *self.checks)), default=0)
 
 
 def read_run(workdir: epath.Path) -> RunFiles:
-    """Reads a workdir, here or in a bucket. A part that is missing or broken becomes a note.
+    """Read a workdir, local or in a bucket; a part that is missing or broken becomes a note.
 
     Raises:
-      UserError: the folder is not there, or is no workdir of a run.
+      UserError: there is no such folder, or it is no workdir of a run.
     """
     if not workdir.is_dir():
         raise UserError(f"{workdir} is no folder; give the workdir of a run")
     present = {path.name for path in workdir.iterdir()}
-    if not present & {CONFIG, METRICS}:
+    if not present & {_CONFIG, _METRICS}:
         raise UserError(
-            f"{workdir} is no workdir of a run: it has neither {CONFIG} nor {METRICS}; give the "
+            f"{workdir} is no workdir of a run: it has neither {_CONFIG} nor {_METRICS}; give the "
             "folder that training was given as --workdir"
         )
     reader = _Reader(workdir, present)
-    health = reader.lines(HEALTH)
+    health = reader.lines(_HEALTH)
     return RunFiles(
-        name=workdir.name,
+        name=base_name(workdir),
         path=str(workdir),
         config=reader.config(),
-        versions={str(k): str(v) for k, v in reader.mapping(VERSIONS).items()},
-        metrics=reader.lines(METRICS),
+        versions={str(k): str(v) for k, v in reader.mapping(_VERSIONS).items()},
+        metrics=reader.lines(_METRICS),
         checks=tuple(r for r in health if isinstance(r.get("diagnostics"), dict)),
         alarms=tuple(read_alarm(r) for r in health if r.get("kind") == "alarm"),
         evaluation=reader.evaluation(),
         samples=_samples(workdir / "samples"),
         checkpoints=tuple(finished_steps(workdir / "checkpoints")),
         starts=read_starts(workdir / "tensorboard"),
-        updated=reader.updated(METRICS, HEALTH),
-        watched=HEALTH in present,
-        pictured="evaluation.html" in present,
+        updated=reader.updated(_METRICS, _HEALTH),
+        watched=_HEALTH in present,
+        has_evaluation_page="evaluation.html" in present,
         notes=tuple(reader.notes),
     )
 
 
 @dataclasses.dataclass
 class _Reader:
-    """Reads the parts of a workdir and keeps a note of each that it cannot."""
+    """Reader of the parts of a workdir that notes which of them cannot be read."""
 
     workdir: epath.Path
     present: set[str]
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def mapping(self, name: str) -> dict[str, Any]:
-        """The JSON object in a file."""
+        """Return the JSON object in a file."""
         if name not in self.present:
             self.notes.append(f"{name} is missing.")
             return {}
@@ -129,17 +128,17 @@ class _Reader:
 
     def config(self) -> dict[str, Any]:
         """The config with present keys."""
-        written = self.mapping(CONFIG)
+        written = self.mapping(_CONFIG)
         try:
             return migrate(written) if written else {}
         except UserError as error:
-            self.notes.append(f"{CONFIG} cannot be read ({error}).")
+            self.notes.append(f"{_CONFIG} cannot be read ({error}).")
             return {}
 
     def lines(self, name: str) -> tuple[dict[str, Any], ...]:
-        """The JSON objects of a file with one a line, without those that have no step."""
+        """Return the JSON objects of a file with one in each line, except those without a step."""
         if name not in self.present:
-            if name == METRICS:
+            if name == _METRICS:
                 self.notes.append(f"{name} is missing.")
             return ()
         try:
@@ -157,17 +156,17 @@ class _Reader:
         return records
 
     def evaluation(self) -> Evaluation | None:
-        """The evaluation, where it has every photo's scores."""
+        """Return the evaluation, if it has every photo's scores."""
         if RESULT_FILE not in self.present:
             return None
         try:
-            return result_file.load(self.workdir / RESULT_FILE)
+            return load(self.workdir / RESULT_FILE)
         except UserError as error:
             self.notes.append(f"{error}.")
             return None
 
     def updated(self, *names: str) -> float | None:
-        """When the newest of these files was written."""
+        """Return when the newest of these files was written."""
         there = [self.workdir / name for name in names if name in self.present]
         return max((float(path.stat().mtime) for path in there), default=None)
 
@@ -179,7 +178,17 @@ def _records(lines: list[bytes]) -> Iterator[dict[str, Any]]:
         except ValueError:
             continue
         if isinstance(record, dict) and type(record.get("step")) is int:
-            yield with_current_names(record)
+            yield _with_current_names(record)
+
+
+def _with_current_names(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of any version under present names."""
+    current: dict[str, Any] = with_current_names(record)
+    if "signals" in current:  # the diagnostics of versions before 0.2
+        current["diagnostics"] = current.pop("signals")
+    if isinstance(current.get("rule"), str):
+        current["rule"] = current_name(current["rule"])
+    return current
 
 
 def _samples(folder: epath.Path) -> dict[int, epath.Path]:

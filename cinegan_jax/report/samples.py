@@ -1,4 +1,4 @@
-"""The sample grids of a run as frames that fit into a page."""
+"""Sample grids of a run, as frames that fit into a page."""
 
 import dataclasses
 import io
@@ -8,13 +8,13 @@ from typing import TypeVar
 from etils import epath
 from PIL import Image
 
-from cinegan_jax.pages.inline_picture import data_uri, to_jpeg
+from cinegan_jax.pages.page import data_uri, to_jpeg
 from cinegan_jax.report.run_files import RunFiles
 
-SIDE = 1100
-"""Pixels of a frame's long side at most."""
+FRAME_SIDE = 1100
+"""Longest side of a frame, in pixels."""
 MOST_FRAMES = 120
-BUDGET = 8 * 2**20
+_FRAME_BYTES = 8 * 2**20
 """Bytes of all frames as JPEG, which take a third more in the page."""
 
 _Item = TypeVar("_Item")
@@ -22,25 +22,26 @@ _Item = TypeVar("_Item")
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """One grid."""
+    """One sample grid."""
 
     step: int
-    picture: str
-    """As an address that holds it."""
+    image: str
+    """Data URI of the grid."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Frames:
-    """The grids shown, of all there are."""
+    """Grids that the page shows."""
 
     shown: tuple[Frame, ...]
-    there: int
+    total: int
+    """Number of grids in the workdir."""
     unreadable: tuple[str, ...]
-    """Names of files that hold no whole picture."""
+    """Names of files that hold no complete image."""
 
 
-def frames_of(files: RunFiles, budget: int = BUDGET) -> Frames:
-    """The run's grids as JPEG, thinned out evenly until they fit `budget`; first and last stay."""
+def read_frames(files: RunFiles, budget: int = _FRAME_BYTES) -> Frames:
+    """Return a run's grids, thinned out evenly to fit `budget`; the first and last are kept."""
     chosen = evenly(list(files.samples.items()), MOST_FRAMES)
     jpegs: dict[int, bytes] = {}
     unreadable: list[str] = []
@@ -57,7 +58,7 @@ def frames_of(files: RunFiles, budget: int = BUDGET) -> Frames:
 
 
 def evenly(items: Sequence[_Item], most: int) -> Sequence[_Item]:
-    """At most `most` of the items at even distances, among them the last and, of two, the first."""
+    """Return at most `most` items at even distances, always with the last, then with the first."""
     if len(items) <= most:
         return items
     if most == 1:
@@ -66,11 +67,11 @@ def evenly(items: Sequence[_Item], most: int) -> Sequence[_Item]:
 
 
 def _read(
-    pictures: Sequence[tuple[int, epath.Path]], jpegs: dict[int, bytes], unreadable: list[str]
+    grids: Sequence[tuple[int, epath.Path]], jpegs: dict[int, bytes], unreadable: list[str]
 ) -> None:
-    for step, path in pictures:
+    for step, path in grids:
         try:
-            with Image.open(io.BytesIO(path.read_bytes())) as picture:
-                jpegs[step] = to_jpeg(picture, SIDE)
+            with Image.open(io.BytesIO(path.read_bytes())) as grid:
+                jpegs[step] = to_jpeg(grid, FRAME_SIDE)
         except (OSError, SyntaxError, Image.DecompressionBombError):  # a broken PNG's errors
             unreadable.append(path.name)

@@ -1,1 +1,1 @@
-"""Pictures made of nothing but latents, and how near they are to those that were learned from."""
+"""`cinegan sample`: unconditional samples, latent walks and the nearest training images."""

@@ -1,4 +1,4 @@
-"""A trained generator of pictures from latents."""
+"""A trained generator of images from latents."""
 
 import dataclasses
 import os
@@ -15,20 +15,20 @@ from cinegan_jax.inference.run_networks import WorkdirNetworks, read_config, rea
 from cinegan_jax.metrics.devices import OnDevices
 from cinegan_jax.ops.images import to_signed, to_uint8
 
-PER_DEVICE = 16
-"""Pictures that a device makes at a time. A picture's last bit may depend on how many are made with
-it, so they are always as many."""
+_PER_DEVICE = 16
+"""Images per device and batch. It is fixed, since the last bit of an image can depend on the batch
+size."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LatentGenerator:
-    """Numbers to pictures: picture k of a seed is the same however many are made.
+    """Generator whose image k of a seed is the same, however many images are generated.
 
     Attributes:
-        family: that was trained.
-        networks: of the run, from whichever step.
+        family: the model family that was trained.
+        networks: the networks of one step of the run.
         seed: 0 to 2^32 - 1.
-        truncation: how far from 0 an entry of a latent may lie (arXiv 1809.11096); 0: however far.
+        truncation: maximum absolute value of an entry of a latent (arXiv 1809.11096); 0: none.
     """
 
     family: LatentFamily
@@ -37,20 +37,20 @@ class LatentGenerator:
     truncation: float = 0.0
 
     def latents(self, numbers: np.ndarray) -> np.ndarray:
-        """Latents of the pictures of these numbers: integers [n] to float32 [n, latent_size].
+        """Draw the latents of the images with these numbers, [n], as float32 [n, latent_size].
 
         Raises:
-            UserError: the family has no truncation and one is asked for.
+            UserError: truncation is requested and the family does not support it.
         """
         return self._draw(numbers.astype(np.uint32))
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Pictures uint8 [n, h, w, 3] of latents [n, latent_size]."""
+        """Generate images, uint8 [n, h, w, 3], from latents [n, latent_size]."""
         return self._decode(latents)
 
-    def judge(self, pictures: np.ndarray) -> np.ndarray:
-        """The discriminator's logits [n] of pictures uint8 [n, h, w, 3]."""
-        return self._judge(pictures)
+    def judge(self, images: np.ndarray) -> np.ndarray:
+        """Return the discriminator's logits, [n], of images uint8 [n, h, w, 3]."""
+        return self._judge(images)
 
     @cached_property
     def _draw(self) -> OnDevices:
@@ -60,35 +60,35 @@ class LatentGenerator:
             keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, numbers)
             return self.family.latents(keys, self.truncation)
 
-        return OnDevices(draw, per_device=PER_DEVICE)
+        return OnDevices(draw, per_device=_PER_DEVICE)
 
     @cached_property
     def _decode(self) -> OnDevices:
         def decode(networks: WorkdirNetworks, latents: jax.Array) -> jax.Array:
             return to_uint8(self.family.decode(networks.params, networks.state, latents))
 
-        return OnDevices(decode, self.networks, per_device=PER_DEVICE)
+        return OnDevices(decode, self.networks, per_device=_PER_DEVICE)
 
     @cached_property
     def _judge(self) -> OnDevices:
-        def judge(networks: WorkdirNetworks, pictures: jax.Array) -> jax.Array:
-            return self.family.judge(networks.params, networks.state, to_signed(pictures))
+        def judge(networks: WorkdirNetworks, images: jax.Array) -> jax.Array:
+            return self.family.judge(networks.params, networks.state, to_signed(images))
 
-        return OnDevices(judge, self.networks, per_device=PER_DEVICE)
+        return OnDevices(judge, self.networks, per_device=_PER_DEVICE)
 
 
 def open_generator(
     workdir: str | os.PathLike[str], which: Which = "newest", seed: int = 0, truncation: float = 0.0
 ) -> LatentGenerator:
-    """The generator of a run, its average where the run kept one, computing in float32.
+    """Load the generator of a run, averaged if the run kept an average, in float32.
 
     Args:
-        workdir: the run's folder; may be in a bucket.
-        which: of its checkpoints.
+        workdir: workdir of the run, local or in a bucket.
+        which: checkpoint to load.
         seed, truncation: see `LatentGenerator`.
 
     Raises:
-        UserError: the folder holds no run, no such checkpoint, or a run whose pictures do not come
+        UserError: the folder has no run or no such checkpoint, or the run does not generate images
             from latents alone.
     """
     config = read_config(workdir)
@@ -96,8 +96,8 @@ def open_generator(
     family = build_family(config)
     if not makes_from_latents(family):
         raise UserError(
-            f"{workdir} holds a run of family {config.family!r}, which develops photos instead of "
-            f"making pictures from latents: use `cinegan apply --weights {workdir} PHOTOS`"
+            f"{workdir} has a run of family {config.family!r}, which develops photos instead of "
+            f"generating images from latents: use `cinegan apply --weights {workdir} PHOTOS`"
         )
     networks = read_networks(workdir, family, config.data.size, which)
     return LatentGenerator(family, networks, seed, truncation)

@@ -10,52 +10,59 @@ import numpy as np
 
 from cinegan_jax.core.types import Images
 from cinegan_jax.data.examples import BrokenExample, ExampleSource
-from cinegan_jax.data.images import Picture
+from cinegan_jax.data.images import SingleImage
 from cinegan_jax.data.selection import FITS
 from cinegan_jax.data.transforms import require_crop
 
-BATCH = 256
-THREADS = 8
+TRAINING_BATCH_SIZE = 256
+_READ_THREADS = 8
+_MAX_COMPARED_SIDE = 32
+"""Maximum side at which images are compared, in pixels."""
+_REDUCED_AT_A_TIME = 256
+"""Number of images reduced at a time."""
 
 
 class TrainingBatch(NamedTuple):
-    """Pictures uint8 [n, size, size, 3] and where in their source they stand."""
+    """Training images, uint8 [n, size, size, 3], and their indices in the source."""
 
     indices: list[int]
-    pictures: np.ndarray
+    images: np.ndarray
 
 
 def training_batches(
-    source: ExampleSource[Picture], size: int, crop: str
+    source: ExampleSource[SingleImage], size: int, crop: str
 ) -> Iterator[TrainingBatch]:
-    """Every picture once in the order of its source, `BATCH` at a time; broken ones are left out.
+    """Yield all readable images in the order of their source, `TRAINING_BATCH_SIZE` at a time.
 
     Args:
-        source: of the run's training pictures.
-        size: of what the networks were trained on.
-        crop: how they are brought to it, as `config.data.crop`: of crops, the centre one.
+        source: the training images of the run.
+        size: side of the images that the networks were trained on.
+        crop: how images are fitted to this size, as in `config.data.crop`; random crops become
+            centre crops.
     """
 
     def read(index: int) -> np.ndarray | None:
-        return fitted_picture(source, index, size, crop)
+        return fitted_image(source, index, size, crop)
 
     waiting: list[tuple[int, np.ndarray]] = []
-    with ThreadPoolExecutor(THREADS) as threads:
-        for first in range(0, len(source), BATCH):
-            indices = range(first, min(first + BATCH, len(source)))
-            pictures = threads.map(read, indices)
-            waiting += [(i, p) for i, p in zip(indices, pictures, strict=True) if p is not None]
-            if len(waiting) >= BATCH:
-                yield _batch(waiting[:BATCH])
-                del waiting[:BATCH]
+    with ThreadPoolExecutor(_READ_THREADS) as threads:
+        for first in range(0, len(source), TRAINING_BATCH_SIZE):
+            indices = range(first, min(first + TRAINING_BATCH_SIZE, len(source)))
+            images = threads.map(read, indices)
+            waiting += [
+                (i, each) for i, each in zip(indices, images, strict=True) if each is not None
+            ]
+            if len(waiting) >= TRAINING_BATCH_SIZE:
+                yield _batch(waiting[:TRAINING_BATCH_SIZE])
+                del waiting[:TRAINING_BATCH_SIZE]
     if waiting:
         yield _batch(waiting)
 
 
-def fitted_picture(
-    source: ExampleSource[Picture], index: int, size: int, crop: str
+def fitted_image(
+    source: ExampleSource[SingleImage], index: int, size: int, crop: str
 ) -> np.ndarray | None:
-    """One of them, uint8 [size, size, 3]; None where it is broken."""
+    """Return one image of a source, uint8 [size, size, 3]; None if it is broken or too small."""
     try:
         example = source[index]
         if crop != "squash":
@@ -66,23 +73,17 @@ def fitted_picture(
 
 
 def _batch(items: list[tuple[int, np.ndarray]]) -> TrainingBatch:
-    indices, pictures = zip(*items, strict=True)
-    return TrainingBatch(list(indices), np.stack(pictures))
-
-
-LARGEST_SIDE = 32
-"""Of pictures that are compared, in pixels."""
-AT_A_TIME = 256
-"""Pictures reduced at a time."""
+    indices, images = zip(*items, strict=True)
+    return TrainingBatch(list(indices), np.stack(images))
 
 
 class Nearest(NamedTuple):
-    """The k nearest pictures of a stream to each of n, the nearest first.
+    """The k nearest images of a stream for each of n images, nearest first.
 
     Attributes:
-        distances: float32 [n, k], see `find_nearest`; infinite where there are fewer than k.
-        places: int32 [n, k], in the stream.
-        mirrored: bool [n, k], whether the picture is nearer when mirrored left to right.
+        distances: float32 [n, k], see `find_nearest`; infinite if the stream has fewer than k.
+        places: int32 [n, k], positions in the stream.
+        mirrored: bool [n, k], whether the mirror image (left to right) is nearer.
     """
 
     distances: jax.Array
@@ -91,23 +92,25 @@ class Nearest(NamedTuple):
 
 
 def compared_side(side: int) -> int:
-    """Of pictures with that side: half of it at most, so that a little noise hides no copy."""
-    return min(side // 2, LARGEST_SIDE)
+    """Return the side at which images are compared: at most half, so that noise hides no copy."""
+    return min(side // 2, _MAX_COMPARED_SIDE)
 
 
-def find_nearest(pictures: np.ndarray, stream: Iterable[np.ndarray], k: int) -> Nearest:
-    """The nearest pictures of a stream, mirrored or not, by the root mean square difference.
+def find_nearest(images: np.ndarray, stream: Iterable[np.ndarray], k: int) -> Nearest:
+    """Find the nearest images of a stream, mirrored or not, by root mean square difference.
 
-    Distances are between reduced pictures, see `compared_side`, in levels of 0..255, right within
-    0.1. Of equally near ones the first in the stream comes first.
+    Distances are measured between reduced images (see `compared_side`) in levels of 0..255, with an
+    error below 0.1. Of equally near images, the first of the stream comes first.
 
     Args:
-        pictures: uint8 [n, h, w, 3].
-        stream: uint8 [b, h, w, 3] each, with one b except for the last, which may be smaller.
-        k: how many.
+        images: uint8 [n, h, w, 3].
+        stream: batches uint8 [b, h, w, 3] of one size, except for a smaller last one.
+        k: number of neighbours per image.
     """
-    count = len(pictures)
-    parts = (pictures[first : first + AT_A_TIME] for first in range(0, count, AT_A_TIME))
+    count = len(images)
+    parts = (
+        images[first : first + _REDUCED_AT_A_TIME] for first in range(0, count, _REDUCED_AT_A_TIME)
+    )
     wanted = jnp.concatenate([_reduced(jnp.asarray(part)) for part in parts])
     found = Nearest(
         jnp.full((count, k), jnp.inf), jnp.full((count, k), -1), jnp.zeros((count, k), bool)
@@ -123,7 +126,7 @@ def find_nearest(pictures: np.ndarray, stream: Iterable[np.ndarray], k: int) -> 
 
 @jax.jit
 def _merged(found: Nearest, wanted: jax.Array, batch: jax.Array, place: int, count: int) -> Nearest:
-    """What was found, with the first `count` of a batch whose first is at `place` in the stream."""
+    """Merge the first `count` images of a batch, which starts at `place` in the stream."""
     reduced = _reduced(batch)
     plain, mirrored = (_distances(wanted, each) for each in (reduced, reduced[:, :, ::-1]))
     index = jnp.arange(len(batch))
@@ -136,16 +139,16 @@ def _merged(found: Nearest, wanted: jax.Array, batch: jax.Array, place: int, cou
 
 
 @jax.jit
-def _reduced(pictures: Images) -> jax.Array:
-    """uint8 [n, h, w, 3] in signed float32 at the size of comparison."""
-    count, height, width, channels = pictures.shape
+def _reduced(images: Images) -> jax.Array:
+    """Reduce uint8 [n, h, w, 3] to signed float32 at the compared side."""
+    count, height, width, channels = images.shape
     size = (count, compared_side(height), compared_side(width), channels)
-    levels = pictures.astype(jnp.float32) - 127.5  # around 0: less is lost where squares cancel
+    levels = images.astype(jnp.float32) - 127.5  # centred on 0: less is lost when squares cancel
     return jax.image.resize(levels, size, "linear", antialias=True, precision="highest")
 
 
 def _distances(wanted: jax.Array, others: jax.Array) -> jax.Array:
-    """Root mean squares of differences [n, m] of n pictures and m others."""
+    """Return root mean square differences, [n, m], between n images and m others."""
     one, two = (each.reshape(len(each), -1) for each in (wanted, others))
     products = jnp.matmul(one, two.T, precision="highest")
     squares = jnp.sum(one**2, axis=1)[:, None] + jnp.sum(two**2, axis=1)[None] - 2 * products

@@ -1,10 +1,10 @@
-"""What a step can tell of its players' health, beside moving them: scalars by name.
+"""Diagnostics that a step measures: scalars by name, the same for any partitioning.
 
-Every value is a mean over the batch, or a norm of what has been averaged over replicas, so that
-the mean over replicas is the value of the whole batch, whatever the partitioning. What is no mean
-(ratios, distances of colours) is made of them on the host by `health.diagnostics`.
+Every value is a mean over the batch, or a norm of something averaged over replicas; the mean over
+replicas is then the value of the whole batch. Values that are not means (ratios, colour
+differences) are derived on the host by `health.diagnostics`.
 
-Names are `WHOSE/what` or `WHOSE/what/PART`: `generator/gradient_norm/block1`, `output/variance`.
+Names are `SUBJECT/quantity` or `SUBJECT/quantity/PART`, such as `generator/gradient_norm/block1`.
 """
 
 from collections.abc import Mapping
@@ -22,24 +22,24 @@ from cinegan_jax.ops.images import to_signed
 Diagnostics = Mapping[str, Scalar]
 
 SATURATED = 0.99
-"""Signed values at least so far from 0 count as saturated."""
+"""Absolute signed value from which a value counts as saturated."""
 
 BURNT = 0.9
-"""Signed value that all channels of a burnt pixel reach: 242 of 255."""
+"""Signed value that all channels of a burnt-out pixel reach: level 242 of 255."""
 
 
 def with_diagnostics(update: Update) -> Update:
-    """The update whose objective also measures the pictures that it made."""
+    """Return the update with an objective that also measures the generated images."""
 
     def measured(aux: Aux, batch: Batch) -> Aux:
-        pictures = {} if aux.generated is None else image_diagnostics(aux.generated, batch)
-        return aux._replace(diagnostics={**aux.diagnostics, **pictures}, generated=None)
+        of_images = {} if aux.generated is None else image_diagnostics(aux.generated, batch)
+        return aux._replace(diagnostics={**aux.diagnostics, **of_images}, generated=None)
 
     return update._replace(objective=_with_aux(update.objective, measured))
 
 
 def without_diagnostics(update: Update) -> Update:
-    """The update that measures nothing; the compiler drops what only its diagnostics needed."""
+    """Return the update without diagnostics; the compiler drops the work that only they need."""
 
     def bare(aux: Aux, batch: Batch) -> Aux:
         return aux._replace(diagnostics={}, generated=None)
@@ -50,21 +50,21 @@ def without_diagnostics(update: Update) -> Update:
 def player_diagnostics(
     player: str, gradient: Params, updates: Params, params: Params
 ) -> Diagnostics:
-    """Norms of a player's averaged gradient, of its update and of its parameters.
+    """Return the norms of a player's averaged gradient, update and parameters.
 
-    Each for the player as a whole and for each block, a top-level name of its parameters.
+    Each is given for the whole player and for each block, a top-level name of its parameters.
     """
     trees = {"gradient_norm": gradient, "update_norm": updates, "parameter_norm": params}
     diagnostics = {}
-    for what, tree in trees.items():
-        diagnostics[f"{player}/{what}"] = optax.tree.norm(tree)
+    for quantity, tree in trees.items():
+        diagnostics[f"{player}/{quantity}"] = optax.tree.norm(tree)
         for block, part in tree.items():
-            diagnostics[f"{player}/{what}/{block}"] = optax.tree.norm(part)
+            diagnostics[f"{player}/{quantity}/{block}"] = optax.tree.norm(part)
     return diagnostics
 
 
 def ema_diagnostics(averages: Mapping[str, Params], params: Mapping[str, Params]) -> Diagnostics:
-    """Each average's distance from its player's parameters, relative to these."""
+    """Return the distance of each moving average from its player's parameters, relative to them."""
     return {
         f"{player}/ema_gap": optax.tree.norm(optax.tree.sub(average, params[player]))
         / optax.tree.norm(params[player])
@@ -73,24 +73,23 @@ def ema_diagnostics(averages: Mapping[str, Params], params: Mapping[str, Params]
 
 
 def image_diagnostics(generated: Images, batch: Batch) -> Diagnostics:
-    """What can be said of pictures, signed [n, h, w, 3], beside their `input` and `target`.
+    """Return the diagnostics of images, signed [n, h, w, 3], and of their `input` and `target`.
 
-    Either may be missing in `batch`; without an `input` no picture has a target of its own to be
-    near to. Distances are between the pictures 0 and 1, 2 and 3, ...: not a number for one picture
-    alone.
+    Either may be missing in `batch`; without an `input`, images have no targets of their own.
+    Distances are between the images 0 and 1, 2 and 3, and so on: NaN for a single image.
     """
     output = jax.lax.stop_gradient(jnp.asarray(generated).astype(jnp.float32))
     known = {name: to_signed(batch[name]) for name in ("input", "target") if name in batch}
-    pictures = {"output": output, **known}
+    by_name = {"output": output, **known}
     diagnostics = {
-        f"{whose}/pair_distance": jnp.mean(jnp.abs(_differences(images)))
-        for whose, images in pictures.items()
+        f"{name}/pair_distance": jnp.mean(jnp.abs(_differences(images)))
+        for name, images in by_name.items()
     }
     diagnostics["output/variance"] = jnp.mean(jnp.square(_differences(output))) / 2
-    for whose in ("output", "target"):
-        if whose in pictures:
-            colours = _colours(pictures[whose])
-            diagnostics |= {f"{whose}/{what}": value for what, value in colours.items()}
+    for name in ("output", "target"):
+        if name in by_name:
+            colours = _colours(by_name[name])
+            diagnostics |= {f"{name}/{quantity}": value for quantity, value in colours.items()}
     if len(known) == 2:
         diagnostics["output/target_distance"] = jnp.mean(jnp.abs(output - known["target"]))
     return diagnostics
@@ -108,7 +107,7 @@ def _colours(images: jax.Array) -> Diagnostics:
 
 
 def _differences(images: jax.Array) -> jax.Array:
-    """Each even picture minus the odd one after it."""
+    """Return each even image minus the odd one after it."""
     pairs = len(images) // 2
     return images[: 2 * pairs : 2] - images[1 : 2 * pairs : 2]
 

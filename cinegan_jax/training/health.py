@@ -12,7 +12,6 @@ from absl import logging
 from jax.experimental import multihost_utils
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
-from cinegan_jax.core.types import Batch
 from cinegan_jax.health.monitor import (
     Alarm,
     Monitor,
@@ -22,68 +21,30 @@ from cinegan_jax.health.monitor import (
     check_record,
 )
 from cinegan_jax.health.rules import ACTIONS
-from cinegan_jax.training.diagnostics import Diagnostics
+from cinegan_jax.training.loop import CompiledSteps
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.state import TrainState
-from cinegan_jax.training.step import MeasuredStep, TrainStep
-
-
-@dataclass
-class WatchedStep:
-    """Chooses the program of each step, and gives it the players' rate scales.
-
-    Measuring is a program of its own, compiled when first used, so that other steps do no more
-    than without it.
-
-    Attributes:
-      plain: the compiled step.
-      measured: the compiled step that also measures.
-      every_steps: which steps are measured; 0: none.
-      replicate: puts arrays where the programs want them.
-      diagnostics: of the last measured step; None before.
-    """
-
-    plain: TrainStep
-    measured: MeasuredStep
-    every_steps: int
-    replicate: Callable[[Any], Any]
-    diagnostics: Diagnostics | None = None
-    _scales: Mapping[str, jax.Array] | None = field(default=None, repr=False)
-
-    def scale_rates(self, scales: Mapping[str, float]) -> None:
-        """From now on each player's updates are multiplied by its scale.
-
-        While it is never called, the programs have no such factor.
-        """
-        self._scales = self.replicate({name: np.float32(scale) for name, scale in scales.items()})
-
-    def __call__(self, step: int, state: TrainState, frozen: Any, batch: Batch) -> TrainState:
-        """The state after `step`."""
-        if not self.every_steps or step % self.every_steps:
-            return self.plain(state, frozen, batch, self._scales)
-        state, self.diagnostics = self.measured(state, frozen, batch, self._scales)
-        return state
 
 
 @dataclass
 class HealthHook:
-    """A hook of the loop; with several processes each finds and does the same.
+    """A hook that checks a run's health; several processes each find and do the same.
 
     Attributes:
-      every_steps: how often; the same as of `step`.
+      every_steps: interval of checks, equal to that of measured steps.
       monitor: raises the alarms.
-      step: measures, and takes the rate scales.
-      players: those whose learning rates can be lowered.
-      lower_rate_factor: of one lowering.
-      waited: seconds this process' devices have waited for data since it began.
-      unreplicate: takes the first replica.
-      log: where records go.
-      rollbacks: how often the run was taken back so far.
+      steps: returns the diagnostics, and scales the learning rates.
+      players: the players whose learning rates can be lowered.
+      lower_rate_factor: factor of each reduction of the learning rate.
+      waited: seconds that this process' devices have waited for data since its start.
+      unreplicate: returns arrays of one replica.
+      log: destination of the records.
+      rollbacks: number of times that the run was taken back so far.
     """
 
     every_steps: int
     monitor: Monitor
-    step: WatchedStep
+    steps: CompiledSteps
     players: Sequence[str]
     lower_rate_factor: float
     waited: Callable[[], float]
@@ -106,12 +67,12 @@ class HealthHook:
         self.log.write_health(step, records, scalars | raised)
         for alarm in alarms:
             logging.warning("Step %d: ALARM %s: %s", step, alarm.name, alarm.message)
-        for alarm in sorted(alarms, key=_strength, reverse=True):
+        for alarm in sorted(alarms, key=_severity, reverse=True):
             self._act(alarm)
         return {}
 
     def memory(self) -> dict[str, Any]:
-        """What a checkpoint is to keep of it, as JSON can hold it."""
+        """Return the part of the hook that a checkpoint keeps, as JSON values."""
         return {
             "healthy": self.monitor.healthy,
             "monitor": self.monitor.memory(),
@@ -121,22 +82,27 @@ class HealthHook:
         }
 
     def recall(self, memory: Mapping[str, Any]) -> None:
-        """Goes on from what `memory` gave."""
+        """Continue from what `memory` returned."""
         self.monitor.recall(memory["monitor"])
         self.rollbacks, self._skipped = memory["rollbacks"], memory["skipped"]
         self._scale_rates(self._scales | memory["rate_scales"])
 
     def _measured(self, state: TrainState) -> dict[str, float]:
         diagnostics, skipped = jax.device_get(
-            self.unreplicate((self.step.diagnostics, state.nonfinite.total))
+            self.unreplicate((self.steps.diagnostics, state.nonfinite.total))
         )
         steps, self._skipped = int(skipped) - self._skipped, int(skipped)
         scales = {f"{player}/rate_scale": scale for player, scale in self._scales.items()}
-        told = {name: float(value) for name, value in diagnostics.items()}
-        return {**told, **scales, "steps/non_finite": steps, "data/wait_share": self._wait_share()}
+        values = {name: float(value) for name, value in diagnostics.items()}
+        return {
+            **values,
+            **scales,
+            "steps/non_finite": steps,
+            "data/wait_share": self._wait_share(),
+        }
 
     def _wait_share(self) -> float:
-        """Of the time since the last check; that of the process which waited longest."""
+        """Return the share of time since the last check that the slowest process waited."""
         (clock, waited), self._before = self._before, (time.perf_counter(), self.waited())
         share = (self._before[1] - waited) / max(self._before[0] - clock, 1e-9)
         if jax.process_count() == 1:
@@ -158,11 +124,7 @@ class HealthHook:
     def _scale_rates(self, scales: Mapping[str, float]) -> None:
         self._scales = dict(scales)
         if self.monitor.lowers_rates or set(scales.values()) != {1.0}:
-            self.step.scale_rates(scales)
-
-
-def _strength(alarm: Alarm) -> int:
-    return ACTIONS.index(alarm.rule.action)
+            self.steps.scale_rates(scales)
 
 
 def roll_back(
@@ -172,38 +134,45 @@ def roll_back(
     template: TrainState,
     max_rollbacks: int,
 ) -> tuple[TrainState, int]:
-    """The state of the newest checkpoint at which nothing was wrong, and its step.
+    """Return the state and step of the newest checkpoint that was saved without an alarm.
 
-    Later checkpoints are deleted. The state has another random key, and the data goes on where it
-    is, so that the run does not meet the same batches again.
+    Later checkpoints are deleted. The state has another random key, and the data continues where it
+    is, so that the run does not repeat the same batches.
 
     Args:
+      alarm: the reason.
+      health: continues from what the checkpoint kept.
+      checkpoints: of the run.
       template: as `Checkpoints.restore` takes it.
-      max_rollbacks: of a run; one more stops it.
+      max_rollbacks: limit per run; one more stops it.
 
     Raises:
-      UnhealthyRun: there is no such checkpoint, or the run was taken back too often.
+      UnhealthyRun: there is no such checkpoint, or the limit is exceeded.
     """
     rollbacks = health.rollbacks + 1
     if rollbacks > max_rollbacks:
-        raise _stopped(alarm, f"the run was taken back {max_rollbacks} times already")
+        raise _stopped(alarm, f"it was already taken back {max_rollbacks} times")
     healthy = checkpoints.newest_where(_is_healthy)
     if healthy is None:
-        raise _stopped(alarm, "there is no healthy checkpoint to go back to")
+        raise _stopped(alarm, "there is no healthy checkpoint to return to")
     checkpoints.drop_after(healthy)
     restored = checkpoints.restore(template, None)
     assert restored is not None
     health.recall(restored.meta["health"] | {"rollbacks": rollbacks})
     logging.warning("Step %d: back to the healthy checkpoint of step %d.", alarm.step, healthy)
-    return replace(restored.state, key=_another(restored.state.key, rollbacks)), healthy
+    return replace(restored.state, key=_fold_in(restored.state.key, rollbacks)), healthy
+
+
+def _severity(alarm: Alarm) -> int:
+    return ACTIONS.index(alarm.rule.action)
 
 
 def _is_healthy(meta: Mapping[str, Any]) -> bool:
     return bool(meta.get("health", {}).get("healthy"))
 
 
-def _another(key: jax.Array, number: int) -> jax.Array:
-    data = jnp.asarray(np.asarray(key))  # also where it lies on the devices of several processes
+def _fold_in(key: jax.Array, number: int) -> jax.Array:
+    data = jnp.asarray(np.asarray(key))  # also where it is on the devices of several processes
     return jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(data), number))
 
 

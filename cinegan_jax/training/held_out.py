@@ -1,7 +1,7 @@
 """Periodic evaluation on held-out examples during training: scores and sample grids."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,10 @@ import numpy as np
 from cinegan_jax.checkpointing.checkpoints import BestMode
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Images
-from cinegan_jax.data.images import PictureSource
+from cinegan_jax.data.examples import ExampleSource
+from cinegan_jax.data.images import ImageSource
 from cinegan_jax.data.pairs import PairSource
-from cinegan_jax.data.selection import FITS, spread_examples, spread_pictures
+from cinegan_jax.data.selection import FITS, evenly_spaced, stratified_images
 from cinegan_jax.data.shapes import DrawnShapes
 from cinegan_jax.evaluation.quick import QuickEvaluator
 from cinegan_jax.families.api import GanFamily, Learned, makes_from_latents
@@ -23,57 +24,88 @@ from cinegan_jax.metrics.set_distances import (
     random_set_scores,
 )
 from cinegan_jax.ops.images import to_signed, to_uint8
-from cinegan_jax.pages.image_grid import grid, picture_grid, score_captions
+from cinegan_jax.pages.image_grid import image_grid, pair_grid, score_captions
 from cinegan_jax.training.state import Networks
+
+_GRID_ROWS = 4  # of pairs
+_GRID_COLUMNS = 8
+_CHUNK = _GRID_COLUMNS**2
+"""Number of images generated at a time: those of a grid."""
 
 BEST_MODES: Mapping[Learned, Mapping[str, BestMode]] = {
     "pairs": {"psnr": "max", "psnr_clean": "max", "delta_e": "min", "delta_e_clean": "min"},
     "images": {"feature_distance": "min", "kernel_distance": "min"},
 }
-"""By what a family learns from; `_clean` is measured where the target is known without its
-grain."""
+"""Scores that can rank checkpoints, by what a family learns from, and the better direction.
+
+Scores named `_clean` are measured where the target without its grain is known."""
 
 
 def best_mode(metric: str, learns_from: Learned) -> BestMode:
-    """Whether the highest or the lowest value of a score is the best.
+    """Return whether the highest or the lowest value of a score is the best.
 
     Raises:
-      UserError: it is not measured of families that learn from that.
+      UserError: the score is not measured for such families.
     """
     modes = BEST_MODES[learns_from]
     if metric not in modes:
         raise UserError(
-            f"best_metric={metric!r} is not one of {', '.join(modes)}, which are measured of a "
-            f"family that learns from {learns_from}"
+            f"best_metric={metric!r} is not one of {', '.join(modes)}, which are measured "
+            f"for a family that learns from {learns_from}"
         )
     return modes[metric]
 
 
 class HeldOut(Protocol):
-    """Scores and sample grids that show how networks develop: always of the same."""
+    """Scores and sample grids of always the same held-out examples or random keys."""
 
     def scores(self, networks: Networks) -> Iterable[tuple[str, float]]:
-        """(name, value) of every score."""
+        """Yield the name and value of every score."""
         ...
 
     def grid(self, networks: Networks) -> np.ndarray:
-        """Pictures side by side, uint8 [h, w, 3]."""
+        """Return a grid of images, uint8 [h, w, 3]."""
         ...
 
 
-GRID_ROWS = 4
+def make_held_out(
+    family: GanFamily,
+    examples: ExampleSource[Any],
+    *,
+    count: int,
+    size: int,
+    crop: str,
+    judged: bool,
+) -> HeldOut:
+    """Return the periodic evaluation for what the family learns from.
+
+    Args:
+      family, count, size, crop, judged: see `HeldOutImages`.
+      examples: the held-out examples.
+
+    Raises:
+      UserError: too few examples are usable, or `judged` does not apply to the family.
+    """
+    if family.learns_from == "images":
+        return HeldOutImages(family, examples, count, size, crop, judged)
+    if judged:
+        raise UserError(
+            "config.sample_scores=True: this family learns from pairs, and its discriminators "
+            "score no single images; set it to False"
+        )
+    return HeldOutPairs(family, examples, count, size, crop)
 
 
 class HeldOutPairs:
-    """Scores and sample grids of the same held-out pairs, at the size that is trained on."""
+    """Scores and sample grids of held-out pairs, at the training size."""
 
     def __init__(self, family: GanFamily, pairs: PairSource, count: int, size: int, crop: str):
-        """`count` pairs, spread evenly over the source; those that cannot serve are left out.
+        """Use `count` evenly spaced pairs of the source; unusable ones are left out.
 
-        `crop` is that of training: squashed pictures have another scale than crops, and what a
-        network learns of light and texture has one.
+        `crop` is that of training: squashed images have another scale than crops, and what a
+        network learns of light and texture depends on scale.
         """
-        usable = spread_examples(pairs, count, size, crop)
+        usable = evenly_spaced(pairs, count, size, crop)
         self._evaluator = QuickEvaluator(usable, size, FITS[crop])
 
         @jax.jit
@@ -84,84 +116,80 @@ class HeldOutPairs:
         self._generate = generate
 
     def scores(self, networks: Networks) -> Iterable[tuple[str, float]]:
-        """(name, value) of every score."""
+        """Yield the name and value of every score."""
         return self._evaluator(lambda images: self._generate(networks, images))
 
     def grid(self, networks: Networks) -> np.ndarray:
-        """Rows of photo, generated and target, uint8 [h, w, 3]."""
-        photos, targets = self._evaluator.inputs[:GRID_ROWS], self._evaluator.targets[:GRID_ROWS]
-        return grid(*map(np.asarray, (photos, self._generate(networks, photos), targets)))
+        """Return rows of photo, generated image and target, uint8 [h, w, 3]."""
+        photos, targets = self._evaluator.inputs[:_GRID_ROWS], self._evaluator.targets[:_GRID_ROWS]
+        return pair_grid(*map(np.asarray, (photos, self._generate(networks, photos), targets)))
 
 
-GRID_COLUMNS = 8
-CHUNK = GRID_COLUMNS**2
-"""Pictures made at a time: those of a grid."""
-
-
-class HeldOutPictures:
-    """Scores and sample grids of pictures that are made of the same random keys each time.
+class HeldOutImages:
+    """Scores and sample grids of unconditional samples, from the same random keys each time.
 
     Args:
-      family: learns from pictures.
-      pictures: held out.
-      count: so many of them, spread evenly, are compared with as many generated ones.
-      size: height and width of what is trained on.
-      crop: how pictures are brought to it, as in training.
-      judged: the discriminator's score, 0 to 1, stands over each picture of a grid.
+      family: a family that learns from images.
+      images: the held-out images.
+      count: number of evenly spaced held-out images, compared with as many samples.
+      size: training size: height and width in pixels.
+      crop: how images are brought to that size, as in training.
+      judged: print the discriminator's score, 0 to 1, over each image of a grid.
 
     Raises:
-      UserError: fewer than two pictures can serve, or the family's discriminator cannot judge.
+      UserError: fewer than two images are usable, or the discriminator cannot score single images.
     """
 
     def __init__(
         self,
         family: GanFamily,
-        pictures: PictureSource,
+        images: ImageSource,
         count: int,
         size: int,
         crop: str,
         judged: bool,
     ):
-        references = spread_pictures(pictures, count, size, crop)
+        references = stratified_images(images, count, size, crop)
         self._count, self._judge = len(references), _judge_of(family) if judged else None
-        self._drawn = isinstance(pictures, DrawnShapes)  # whose modes can be counted
+        self._drawn = isinstance(images, DrawnShapes)  # their modes can be counted
         self._features = random_features_on_devices()
         self._references = RandomSet(self._features(references))
 
         @jax.jit
         def generate(networks: Networks, number: jax.Array) -> Images:
-            batch = {"target": jnp.zeros((CHUNK, size, size, 3), jnp.uint8)}
+            batch = {"target": jnp.zeros((_CHUNK, size, size, 3), jnp.uint8)}
             key = jax.random.fold_in(jax.random.key(0), number)
             return to_uint8(family.generate(*networks, batch, key))
 
         self._generate = generate
 
     def scores(self, networks: Networks) -> Iterator[tuple[str, float]]:
-        """(name, value) of every score."""
+        """Yield the name and value of every score."""
         chunks = [
             np.asarray(self._generate(networks, number))
-            for number in range(-(-self._count // CHUNK))
+            for number in range(-(-self._count // _CHUNK))
         ]
-        pictures = np.concatenate(chunks)[: self._count]
-        made = RandomSet(self._features(pictures))
-        yield from random_set_scores(made, self._references).items()
+        samples = np.concatenate(chunks)[: self._count]
+        features = RandomSet(self._features(samples))
+        yield from random_set_scores(features, self._references).items()
         if self._drawn:
-            yield from mode_scores(pictures).items()
+            yield from mode_scores(samples).items()
 
     def grid(self, networks: Networks) -> np.ndarray:
-        """The first pictures, eight a row, uint8 [h, w, 3]."""
-        pictures = self._generate(networks, 0)
+        """Return a grid of the first samples, eight per row, uint8 [h, w, 3]."""
+        samples = self._generate(networks, 0)
         captions = None
         if self._judge is not None:
-            captions = score_captions(np.asarray(self._judge(networks, pictures)))
-        return picture_grid(np.asarray(pictures), GRID_COLUMNS, captions)
+            captions = score_captions(np.asarray(self._judge(networks, samples)))
+        return image_grid(np.asarray(samples), _GRID_COLUMNS, captions)
 
 
 def _judge_of(family: GanFamily) -> Callable[[Networks, Images], jax.Array]:
-    """Its discriminator's logits [n] of pictures, uint8 [n, h, w, 3]."""
+    """Return the function from images, uint8 [n, h, w, 3], to the discriminator's logits [n]."""
     if not makes_from_latents(family):
         raise UserError(
-            "config.sample_scores=True: this family's discriminator judges no single pictures"
+            "config.sample_scores=True: the discriminator of this family scores no single images; "
+            "set it to False"
         )
 
     @jax.jit

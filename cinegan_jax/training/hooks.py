@@ -21,50 +21,54 @@ from cinegan_jax.families.api import Learned
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.state import NonFinite, TrainState
 
-LIMIT = 0.05
-"""Of an interval's time."""
+_LARGEST_WAIT_SHARE = 0.05
+"""Share of an interval's time."""
 
-SHORTEST = 1.0
-"""Seconds of an interval below which a share means nothing."""
+_SHORTEST_INTERVAL = 1.0
+"""Length in seconds below which a share means nothing."""
 
 
 @dataclasses.dataclass
 class DataWaitWarning:
-    """One warning a process; the first interval, in which the loader starts, is passed over."""
+    """One warning per process that the loader is too slow.
+
+    The first interval, in which the loader starts, is ignored.
+    """
 
     _intervals: int = 0
-    _told: bool = False
+    _given: bool = False
 
     def __call__(self, seconds: float, share: float) -> None:
-        """Takes an interval's length and the share of it in which the devices waited for data."""
+        """Take the length of an interval and the share of it that the devices waited for data."""
         self._intervals += 1
-        if share <= LIMIT or seconds < SHORTEST or self._intervals == 1 or self._told:
+        short = seconds < _SHORTEST_INTERVAL
+        if share <= _LARGEST_WAIT_SHARE or short or self._intervals == 1 or self._given:
             return
-        self._told = True
+        self._given = True
         logging.warning(
             "The loader is too slow: in the last interval the devices waited for data %.0f %% of "
             "the time. Raise config.data.threads, or train from shards (`cinegan prepare`). "
-            "This is said once; data_wait_share in metrics.jsonl goes on.",
+            "This warning is given once; data_wait_share in metrics.jsonl continues.",
             100 * share,
         )
 
 
 @dataclasses.dataclass
 class Progress:
-    """One line and one metrics record an interval: losses are means over the interval's steps.
+    """A progress line and a metrics record per interval; losses are means over its steps.
 
     Attributes:
-      every_steps: the interval; the step's metric window has the same length.
-      start_step: steps done before this process began.
-      total_steps: of the run.
-      steps_per_epoch: of the data.
-      learns_from: what is counted: pairs or images.
-      batch_size: how many of them a step, over all devices.
-      devices: how many share them.
-      waited: seconds the devices have waited for data since the start of the process.
-      alarms: the names of those that are not over.
-      unreplicate: takes the first replica.
-      log: where records go.
+      every_steps: length of the interval, and of a step's metric window.
+      start_step: steps taken before this process started.
+      total_steps: length of the run.
+      steps_per_epoch: length of an epoch.
+      learns_from: the examples that are counted, `pairs` or `images`.
+      batch_size: examples per step, over all devices.
+      devices: number of devices that share them.
+      waited: seconds that the devices have waited for data since the process started.
+      alarms: names of the alarms that still hold.
+      unreplicate: returns arrays of one replica.
+      log: destination of the records.
     """
 
     every_steps: int
@@ -98,7 +102,7 @@ class Progress:
         return {}
 
     def _timing(self, step: int) -> dict[str, float]:
-        """Rates over the interval, from the wall clock."""
+        """Return the rates over the interval, by the wall clock."""
         before, clock, waited = self._before
         self._before = (step, time.perf_counter(), self.waited())
         seconds = max(self._before[1] - clock, 1e-9)
@@ -122,7 +126,7 @@ class Progress:
             f"step {step}/{self.total_steps}",
             f"epoch {step / self.steps_per_epoch:.2f}",
             f"{timing[f'{kind}_per_second']:.1f} {kind}/s"
-            f" ({timing[f'{kind}_per_second_per_device']:.1f} a device)",
+            f" ({timing[f'{kind}_per_second_per_device']:.1f} per device)",
             f"ETA {eta}",
             *(f"{name} {value:.4g}" for name, value in losses.items()),
         ]
@@ -133,21 +137,18 @@ class Progress:
         return "  ".join(parts)
 
 
-def _mean(total: np.ndarray, count: np.ndarray) -> float:
-    """Not a number where every step of the interval was skipped."""
-    return float(total) / int(count) if count else math.nan
-
-
 @dataclasses.dataclass
 class NonFiniteGuard:
-    """Ends a run whose losses or gradients stay non-finite; single such steps are skipped anyway.
+    """End a run whose losses or gradients stay non-finite; single such steps are skipped anyway.
 
-    It looks at the step before, which is done while this one is under way, so that no device waits.
+    It reads the counter of the step before, which is done while this one runs, so that no device
+    waits. Only where that counter has reached the limit does it wait for this step, and the run
+    continues if the step is finite again.
 
     Attributes:
-      limit: steps in a row, after which the run ends.
-      unreplicate: takes the first replica.
-      last_good_step: of the newest checkpoint.
+      limit: number of steps in a row after which the run ends.
+      unreplicate: returns arrays of one replica.
+      last_good_step: step of the newest checkpoint.
     """
 
     limit: int
@@ -162,34 +163,39 @@ class NonFiniteGuard:
         # A copy: the state's buffers are donated to the next step.
         before, self._before = self._before, jnp.copy(self.unreplicate(state.nonfinite.in_a_row))
         if int(before) >= self.limit:
-            self._stop(step, jax.device_get(self.unreplicate(state.nonfinite)))
+            nonfinite = jax.device_get(self.unreplicate(state.nonfinite))
+            if nonfinite.in_a_row:
+                raise self._error(step, nonfinite)
         return {}
 
-    def _stop(self, step: int, nonfinite: NonFinite) -> None:
+    def _error(self, step: int, nonfinite: NonFinite) -> UserError:
         broken = [name for name, is_broken in nonfinite.metrics.items() if is_broken]
-        names = broken or ["the family's state"]
+        names = broken or ["the family's model state"]
         last = self.last_good_step()
-        raise UserError(
+        saved = (
+            f"the last good checkpoint is of step {last}" if last else "no checkpoint exists yet"
+        )
+        return UserError(
             f"not finite for {int(nonfinite.in_a_row)} steps in a row, up to step {step}: "
-            f"{', '.join(names)}."
-            " Nothing moved in those steps; the last good checkpoint is "
-            f"{'not there yet' if last is None else f'that of step {last}'}. Lower the "
-            "learning rates, set config.optimizers.*.clip_norm, or use config.precision=f32."
+            f"{', '.join(names)}. Nothing moved in those steps; "
+            f"{saved}. "
+            "Lower the learning rates, set config.optimizers.*.clip_norm, or use "
+            "config.precision=f32."
         )
 
 
 @dataclasses.dataclass
 class Samples:
-    """A picture grid of what is held out, as PNG and in TensorBoard.
+    """A grid of held-out images, as PNG and in TensorBoard.
 
-    On a full disk the picture is dropped, with an error in the log, and the run goes on. Only the
+    On a full disk the grid is dropped, with an error in the log, and the run continues. Only the
     first process writes.
 
     Attributes:
-      every_steps: how often.
-      make_grid: the replicated state's grid, uint8 [h, w, 3].
-      folder: where the PNG files go.
-      log: where TensorBoard's copy goes.
+      every_steps: interval.
+      make_grid: returns the grid of a replicated state, uint8 [h, w, 3].
+      folder: destination of the PNG files.
+      log: destination of TensorBoard's copy.
     """
 
     every_steps: int
@@ -206,7 +212,7 @@ class Samples:
 
     @staticmethod
     def _save(grid: np.ndarray, path: epath.Path) -> None:
-        """Writes the whole picture, or nothing where the disk is full."""
+        """Write the whole image, or nothing where the disk is full."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(_png(grid))
@@ -214,23 +220,23 @@ class Samples:
             if not is_disk_full(error):
                 raise
             path.unlink(missing_ok=True)
-            logging.error("The disk is full: %s is missing. Training goes on.", path)
+            logging.error("The disk is full: %s is missing. Training continues.", path)
 
 
-def _png(picture: np.ndarray) -> bytes:
+def _png(image: np.ndarray) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "png")
+    Image.fromarray(image).save(file, "png")
     return file.getvalue()
 
 
 @dataclasses.dataclass
 class Scores:
-    """Scores on what is held out.
+    """Scores on held-out examples.
 
     Attributes:
-      every_steps: how often.
+      every_steps: interval.
       evaluate: yields (name, value) for a replicated state.
-      log: where the record goes.
+      log: destination of the record.
     """
 
     every_steps: int
@@ -244,3 +250,8 @@ class Scores:
         line = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
         self.console.print(f"step {step}  held-out  {line}", highlight=False)
         return scores
+
+
+def _mean(total: np.ndarray, count: np.ndarray) -> float:
+    """Return the mean; NaN where every step of the interval was skipped."""
+    return float(total) / int(count) if count else math.nan

@@ -1,9 +1,9 @@
-"""Several processes that train together: how this one joins them, and how none waits for ever.
+"""Training with several processes: join them, and make sure that none waits forever.
 
-JAX's coordination service, which process 0 runs, watches over them. Where one is gone it aborts the
-others (SIGABRT, after a message of its own): at once where that was process 0, after the heartbeat
-timeout where it was another. What this module adds are errors in words where JAX would abort while
-it starts, and an end for a process that fails by itself.
+JAX's coordination service, run by process 0, monitors the processes. When one is gone, it aborts
+the others (SIGABRT, after a message): at once if that was process 0, otherwise after the heartbeat
+timeout. This module adds readable errors where JAX would abort during its start, and an end for a
+process that fails on its own.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,29 +22,27 @@ import orbax.checkpoint as ocp
 from cinegan_jax.core.errors import UserError
 
 CRASH_EXIT_CODE = 1
-"""Exit code after what another start may mend, as Python's own after an exception."""
+"""Exit code of a crash, which another start may fix; Python's own after an exception."""
 
 ALL_FAILED_SECONDS = 10
-"""How long a process that failed waits for the others to fail as well, before it leaves them."""
-
-_WEEK = 7 * 24 * 3600
+"""Seconds that a failed process waits for the others to fail as well, before it leaves."""
 
 
 class CoordinatorSilent(UserError):
-    """Process 0 is not there, which a start on other machines may mend."""
+    """Process 0 does not answer, which another start may fix."""
 
     exit_code = CRASH_EXIT_CODE
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where the processes of a run meet, and which of them this is.
+    """The processes of a run, and this one's place among them.
 
     Attributes:
       address: HOST:PORT of process 0.
-      processes: how many there are.
-      process: this one's number, from 0.
-      local_devices: the devices of the host that are this process'; None: all.
+      processes: number of processes.
+      process: number of this process, from 0.
+      local_devices: the devices of the host that belong to this process; None: all.
     """
 
     address: str
@@ -56,19 +54,19 @@ class Cluster:
 def find_cluster(
     address: str | None, processes: int | None, process: int | None, seconds: int
 ) -> Cluster | None:
-    """The cluster that the flags name or, without flags, the one that JAX finds around.
+    """Return the cluster that the flags name or, without flags, the one that JAX detects.
 
-    JAX knows Cloud TPU slices, GKE, Slurm and Open MPI.
+    JAX detects Cloud TPU slices, GKE, Slurm and Open MPI.
 
     Args:
-      address, processes, process: of `Cluster`; all or none. One process alone needs no address.
-      seconds: to wait for the name of a coordinator that is just being started.
+      address, processes, process: fields of `Cluster`; all or none. A process alone needs none.
+      seconds: time to wait for the address of a coordinator that is being started.
 
     Returns:
       None where this process trains alone.
 
     Raises:
-      UserError: a flag is missing or out of range, or the cluster found does not tell its size.
+      UserError: a flag is missing or out of range, or the detected cluster has no known size.
     """
     if processes == 1:
         return None
@@ -92,15 +90,15 @@ def join(
     heartbeat_timeout: int,
     saves_on_sigterm: bool,
 ) -> None:
-    """Brings this process together with the others; does nothing where it is alone.
+    """Join the other processes; do nothing where this one is alone.
 
     Call it before anything touches a device. Afterwards only process 0 has a standard output.
 
     Args:
-      cluster: of `find_cluster`.
-      initialization_timeout: seconds to wait for the others.
-      heartbeat_timeout: seconds without a sign of life after which a process counts as gone.
-      saves_on_sigterm: whether a `PreemptionGuard` will listen; SIGTERM kills otherwise.
+      cluster: the result of `find_cluster`.
+      initialization_timeout: seconds to wait for the other processes.
+      heartbeat_timeout: seconds of silence after which a process counts as gone.
+      saves_on_sigterm: whether a `PreemptionGuard` will handle SIGTERM, which kills otherwise.
 
     Raises:
       CoordinatorSilent: the coordinator does not answer in time.
@@ -128,15 +126,8 @@ def join(
     print(f"{cluster.processes} processes train together on {jax.device_count()} devices")
 
 
-def on_first_process(work: Callable[[], None]) -> None:
-    """Runs `work` on process 0 while the others wait for it, however long it takes."""
-    if jax.process_index() == 0:
-        work()
-    ocp.multihost.get_barrier_sync_fn()(key="first process is done", timeout_ms=_WEEK * 1000)
-
-
 def fail(error: Exception) -> int:
-    """Says what went wrong, and returns the exit code that tells it.
+    """Print an error and return its exit code.
 
     Where only this one of several processes failed, the call does not return: an orderly end would
     wait for the others, and they for this one.
@@ -148,7 +139,7 @@ def fail(error: Exception) -> int:
         traceback.print_exception(error)
         code = CRASH_EXIT_CODE
     if jax.distributed.is_initialized() and not _all_failed():
-        print("error: this process failed and leaves; the others end too", file=sys.stderr)
+        print("error: this process failed and exits; the others end too", file=sys.stderr)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(code)
@@ -164,8 +155,8 @@ def _all_failed() -> bool:
 
 
 def _found_by_jax(seconds: int) -> Cluster | None:
-    # What jax.distributed.initialize() asks as well; nothing public tells a cluster's size, and
-    # one host alone is not to open a port.
+    # jax.distributed.initialize() asks the same; nothing public returns a cluster's size, and a
+    # host alone must not open a port.
     from jax._src.clusters import ClusterEnv
 
     ask: Any = ClusterEnv.auto_detect_unset_distributed_params
@@ -175,9 +166,9 @@ def _found_by_jax(seconds: int) -> Cluster | None:
         if processes in (None, 1):
             return None
         return Cluster(*ask(address, None, None, None, None, seconds))
-    except Exception as error:  # each kind of cluster fails in its own way
+    except Exception as error:  # every kind of cluster fails in its own way
         raise UserError(
-            f"this host seems to belong to a cluster that cannot be asked ({error!r}): give "
+            f"JAX detects a cluster around this host but cannot read its size ({error!r}): give "
             "--coordinator_address, --num_processes and --process_id, or --num_processes=1 to "
             "train in this process alone"
         ) from error
@@ -210,8 +201,8 @@ def _await_coordinator(address: str, seconds: int) -> None:
         except OSError as error:
             if time.monotonic() > deadline:
                 raise CoordinatorSilent(
-                    f"the coordinator {address} did not answer within {seconds} s ({error}): see "
-                    "whether process 0 runs there and its port can be reached, or raise "
+                    f"the coordinator {address} did not answer within {seconds} s ({error}): check "
+                    "that process 0 runs there and that its port can be reached, or raise "
                     "--initialization_timeout_seconds"
                 ) from error
             time.sleep(0.5)

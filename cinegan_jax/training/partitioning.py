@@ -1,10 +1,9 @@
-"""How a step runs on devices: the only place that names an axis or a mesh."""
+"""Partitioning of the step by `jit`, `pmap` or `pjit`; with `pmap.py`, all that names an axis."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from math import gcd
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,94 +12,15 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Batch
+from cinegan_jax.training.partitioner import MakeStep, Partitioner, Share, own_devices, per_group
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.state import TrainState
 from cinegan_jax.training.step import MeasuredStep, TrainStep
 
-REPLICAS, DATA, SPATIAL = "replicas", "data", "spatial"
+DATA, SPATIAL = "data", "spatial"
+"""Axes of the device mesh."""
+
 PARALLELISMS = ("jit", "pmap", "pjit")
-
-
-@dataclass(frozen=True)
-class Share:
-    """Which of the equal parts of each batch a process loads, of how many."""
-
-    index: int
-    count: int
-
-
-Step = TypeVar("Step", TrainStep, MeasuredStep, covariant=True)
-
-
-class MakeStep(Protocol[Step]):
-    """`make_train_step` or `make_measured_step` with everything but the partitioning bound."""
-
-    def __call__(
-        self,
-        *,
-        average: Callable[[Any], Any] = ...,
-        replica: Callable[[], int | jax.Array] = ...,
-        replicas: int = ...,
-    ) -> Step: ...
-
-
-class Partitioner(Protocol):
-    """A way to run one and the same step on devices."""
-
-    devices: Sequence[jax.Device]
-    """This process' devices that take part."""
-
-    share: Share
-    """This process' part of each batch."""
-
-    def per_device(self, batch_size: int, slices: int = 1) -> int:
-        """Pairs that one device, or one group of devices that share pictures, gets of a batch.
-
-        Raises:
-          UserError: the batch cannot be divided evenly.
-        """
-        ...
-
-    def compile(self, make_step: MakeStep[TrainStep], state: TrainState) -> jax.stages.Wrapped:
-        """The step over all devices; the buffers of the placed state are donated."""
-        ...
-
-    def compile_measured(
-        self, make_step: MakeStep[MeasuredStep], state: TrainState
-    ) -> jax.stages.Wrapped:
-        """The same of a step that also measures; `one` takes what it measured."""
-        ...
-
-    def shapes(self, state: TrainState, frozen: Any, batch: Batch) -> tuple[Any, Any, Any]:
-        """What the compiled step takes, as shapes with shardings.
-
-        Args:
-          state, frozen, batch: arrays or shapes, not yet placed; the batch is that of all devices.
-        """
-        ...
-
-    def place_state(self, state: TrainState) -> TrainState:
-        """Host or device arrays, copied to where the step wants them."""
-        ...
-
-    def replicate(self, tree: Any) -> Any:
-        """The same for arrays that each device reads whole."""
-        ...
-
-    def place_batch(self, batch: Batch) -> Batch:
-        """This process' share of a batch, [n, h, w, 3] on the host, as the step wants it."""
-        ...
-
-    def unreplicate(self, tree: Any) -> Any:
-        """Placed arrays as single arrays on a device of this process; all processes must ask."""
-        ...
-
-    def to_save(self, state: TrainState) -> TrainState:
-        """A placed state as a checkpoint takes it."""
-        ...
-
-    def to_restore(self, state: TrainState) -> TrainState:
-        """A fresh state as a template for a checkpoint to fill; then `place_state` takes it."""
-        ...
 
 
 def make_partitioner(
@@ -109,16 +29,16 @@ def make_partitioner(
     shard_optimizer: bool,
     devices: Sequence[jax.Device] | None = None,
 ) -> Partitioner:
-    """The partitioning that a config names.
+    """Return the partitioner that a config names.
 
     Args:
       parallelism: `jit` (the first device), `pmap` or `pjit` (all devices).
-      spatial: devices that share each picture's rows; pjit only.
-      shard_optimizer: whether moments and averages are spread over the data axis; pjit only.
-      devices: to take the place of those there are.
+      spatial: number of devices that share the rows of each image; pjit only.
+      shard_optimizer: whether Adam's moments and the EMA are sharded over the data axis; pjit only.
+      devices: used instead of all that exist.
 
     Raises:
-      UserError: there is no such way, or a setting does not belong to it.
+      UserError: the name is unknown, or a setting does not apply to it.
     """
     if parallelism != "pjit" and (spatial != 1 or shard_optimizer):
         raise UserError(
@@ -141,98 +61,16 @@ def make_partitioner(
             raise UserError(f"parallelism={other!r} is not one of {', '.join(PARALLELISMS)}")
 
 
-class Pmap:
-    """Data parallelism by `jax.pmap`: each device holds the state whole and a part of the batch."""
-
-    def __init__(self, devices: Sequence[jax.Device] | None = None):
-        """`devices`: of all processes; all there are when left out."""
-        self._every = sorted(devices or jax.devices(), key=lambda device: device.process_index)
-        self.devices: Sequence[jax.Device] = _own(self._every)
-        self.share = Share(jax.process_index(), jax.process_count())
-        mesh = Mesh(np.array(self.devices), (REPLICAS,))
-        self._sharding = NamedSharding(mesh, PartitionSpec(REPLICAS))
-
-    def per_device(self, batch_size: int, slices: int = 1) -> int:
-        """See `Partitioner`."""
-        return _divided(batch_size, len(self._every), slices)
-
-    def compile(self, make_step: MakeStep[TrainStep], state: TrainState) -> jax.stages.Wrapped:
-        """See `Partitioner`."""
-        return self._mapped(make_step)
-
-    def compile_measured(
-        self, make_step: MakeStep[MeasuredStep], state: TrainState
-    ) -> jax.stages.Wrapped:
-        """See `Partitioner`."""
-        return self._mapped(make_step)
-
-    def _mapped(self, make_step: MakeStep) -> jax.stages.Wrapped:
-        step = make_step(
-            average=partial(jax.lax.pmean, axis_name=REPLICAS),
-            replica=partial(jax.lax.axis_index, REPLICAS),
-            replicas=len(self._every),
-        )
-        return jax.pmap(step, axis_name=REPLICAS, devices=self._every, donate_argnums=(0,))
-
-    def shapes(self, state: TrainState, frozen: Any, batch: Batch) -> tuple[Any, Any, Any]:
-        """See `Partitioner`."""
-        count = len(self.devices)
-
-        def shape(*sizes: int, like: Any) -> jax.ShapeDtypeStruct:
-            return jax.ShapeDtypeStruct((count, *sizes), like.dtype, sharding=self._sharding)
-
-        whole = jax.tree.map(lambda x: shape(*x.shape, like=x), (state, frozen))
-        part = {
-            name: shape(x.shape[0] // (count * jax.process_count()), *x.shape[1:], like=x)
-            for name, x in batch.items()
-        }
-        return *whole, part
-
-    def place_state(self, state: TrainState) -> TrainState:
-        """See `Partitioner`."""
-        return self.replicate(state)
-
-    def replicate(self, tree: Any) -> Any:
-        """Copies under a new leading axis of devices."""
-
-        def put(array: Any) -> jax.Array:
-            one = np.asarray(array)[None]
-            shape = (len(self.devices), *one.shape[1:])
-            return jax.make_array_from_callback(shape, self._sharding, lambda _: one)
-
-        return jax.tree.map(put, tree)
-
-    def place_batch(self, batch: Batch) -> Batch:
-        """[n, ...] to [devices, n / devices, ...]."""
-
-        def split(array: Any) -> np.ndarray:
-            return array.reshape(len(self.devices), -1, *array.shape[1:])
-
-        return jax.device_put(jax.tree.map(split, dict(batch)), self._sharding)
-
-    def unreplicate(self, tree: Any) -> Any:
-        """The first replica."""
-        return jax.tree.map(lambda array: array.addressable_shards[0].data[0], tree)
-
-    def to_save(self, state: TrainState) -> TrainState:
-        """On the host: every process has the same, and the first one writes it."""
-        return jax.device_get(self.unreplicate(state))
-
-    def to_restore(self, state: TrainState) -> TrainState:
-        """See `Partitioner`."""
-        return state
-
-
 class MeshJit:
-    """One program over a mesh of devices, `data` x `spatial`, by `jax.jit` and named shardings.
+    """One program over a `data` x `spatial` mesh of devices, with `jax.jit` and named shardings.
 
-    The batch is split over `data` and the rows of its pictures over `spatial`; the compiler adds
-    the halos of convolutions and the sums of normalisation. With `shard_optimizer`, moments and
-    averages are spread over `data` (as ZeRO stage 1, arXiv 1910.02054).
+    The batch is split over `data` and the rows of its images over `spatial`; the compiler adds the
+    halos of convolutions and the sums of normalisation. With `shard_optimizer`, Adam's moments and
+    the EMA are sharded over `data` (ZeRO stage 1, arXiv 1910.02054).
 
-    Devices that share pictures lie within a process where `spatial` is no more than it has. Where
-    it is more, neighbouring processes share pictures: they load the same ones, and each places its
-    rows of them.
+    Devices that share images belong to one process as long as `spatial` is at most its number of
+    devices. Beyond that, neighbouring processes share images: all of them load the same images, and
+    each places its rows.
     """
 
     def __init__(
@@ -241,13 +79,13 @@ class MeshJit:
         spatial: int = 1,
         shard_optimizer: bool = False,
     ):
-        """`devices`: of all processes; all there are when left out.
+        """Use `devices` of all processes; by default all that exist.
 
         Raises:
           UserError: the devices cannot be grouped by `spatial`.
         """
         every = list(devices or jax.devices())
-        self.devices: Sequence[jax.Device] = _own(every)
+        self.devices: Sequence[jax.Device] = own_devices(every)
         processes = sorted({device.process_index for device in every})
         local = len(every) // len(processes)
         within = gcd(spatial, local)
@@ -274,7 +112,7 @@ class MeshJit:
 
     def per_device(self, batch_size: int, slices: int = 1) -> int:
         """See `Partitioner`."""
-        return _divided(batch_size, self._mesh.shape[DATA], slices)
+        return per_group(batch_size, self._mesh.shape[DATA], slices)
 
     def compile(self, make_step: MakeStep[TrainStep], state: TrainState) -> jax.stages.Wrapped:
         """See `Partitioner`."""
@@ -318,30 +156,30 @@ class MeshJit:
         return jax.tree.map(put, dict(batch))
 
     def unreplicate(self, tree: Any) -> Any:
-        """This process' copies, once the spread arrays are gathered."""
+        """Gather sharded arrays and return the copies of this process."""
         if not all(array.is_fully_replicated for array in jax.tree.leaves(tree)):
-            tree = jax.jit(_same, out_shardings=self._whole)(tree)
+            tree = jax.jit(_identity, out_shardings=self._whole)(tree)
         return jax.tree.map(lambda array: array.addressable_data(0), tree)
 
     def to_save(self, state: TrainState) -> TrainState:
-        """As it is: each process writes the parts it holds."""
+        """Return the state itself: each process writes the parts that it holds."""
         return state
 
     def to_restore(self, state: TrainState) -> TrainState:
-        """Shapes that say where each part goes, so that each process reads what it is to hold."""
+        """Return shapes with shardings, so that each process reads only the parts that it holds."""
         return jax.tree.map(_shape, state, self._shardings(state))
 
     def _shardings(self, state: TrainState) -> TrainState:
         whole = jax.tree.map(lambda _: self._whole, state)
         if not self._shard_optimizer:
             return whole
-        spread = {
-            name: jax.tree.map(self._spread, getattr(state, name)) for name in ("optimizers", "ema")
+        sharded = {
+            name: jax.tree.map(self._shard, getattr(state, name)) for name in ("optimizers", "ema")
         }
-        return replace(whole, **spread)
+        return replace(whole, **sharded)
 
-    def _spread(self, array: Any) -> NamedSharding:
-        """Split along the longest axis that the data axis divides; whole where none is."""
+    def _shard(self, array: Any) -> NamedSharding:
+        """Shard the longest axis that the data axis divides; keep whole where none is divisible."""
         shards, shape = self._mesh.shape[DATA], np.shape(array)
         fitting = [axis for axis, length in enumerate(shape) if length and length % shards == 0]
         if not fitting:
@@ -350,33 +188,17 @@ class MeshJit:
         return NamedSharding(self._mesh, PartitionSpec(*[None] * longest, DATA))
 
 
-def _own(devices: Sequence[jax.Device]) -> Sequence[jax.Device]:
-    """Those of this process; where it is the only one, it may plan for any devices."""
-    if jax.process_count() == 1:
-        return list(devices)
-    return [device for device in devices if device.process_index == jax.process_index()]
-
-
-def _same(tree: Any) -> Any:
+def _identity(tree: Any) -> Any:
     return tree
 
 
 def _copied(array: Any, sharding: NamedSharding) -> jax.Array:
-    """A host or device array in fresh buffers, which may be donated."""
+    """Copy a host or device array into fresh buffers, which may be donated."""
     if isinstance(array, jax.Array) and not array.is_fully_addressable:
-        return array  # restored, and so where it is to be already
+        return array  # restored, so it is already in place
     whole = np.asarray(array)
     return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
 
 
 def _shape(array: Any, sharding: NamedSharding) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding)
-
-
-def _divided(batch_size: int, groups: int, slices: int) -> int:
-    if batch_size < 1 or batch_size % (groups * slices):
-        raise UserError(
-            f"batch_size={batch_size} cannot be divided over {groups} devices"
-            f" x accumulate_steps={slices}; use a multiple of {groups * slices}"
-        )
-    return batch_size // groups

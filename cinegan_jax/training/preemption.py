@@ -1,7 +1,9 @@
-"""Tells the training loop to save and leave when the machine is about to be taken away."""
+"""Ask the training loop to save and stop when the machine is about to be taken away."""
 
 import os
 import signal
+import sys
+import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -22,9 +24,11 @@ class PreemptionGuard:
     A process alone catches the signals itself. Where `jax.distributed` is initialised, JAX's own
     service holds SIGTERM and brings all processes to the same step, however often and to however
     many it is sent; a handler of ours would silence it, so none is installed, and Ctrl-C is passed
-    on as SIGTERM. A second Ctrl-C kills at once.
+    on as SIGTERM. A second Ctrl-C kills at once; in a notebook or an interactive Python, which must
+    survive it, it raises KeyboardInterrupt.
 
-    Enter it in the main thread. Leaving it puts the old handlers back.
+    Enter it in the main thread; in another thread, where Python forbids handlers of signals, it
+    catches none. Leaving it puts the old handlers back.
     """
 
     def __init__(self) -> None:
@@ -33,6 +37,8 @@ class PreemptionGuard:
         self._old_handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
+        if threading.current_thread() is not threading.main_thread():
+            return self
         numbers = [signal.SIGINT] if self._distributed else [signal.SIGINT, signal.SIGTERM]
         for number in numbers:
             self._old_handlers[number] = signal.signal(number, self._on_signal)
@@ -72,6 +78,7 @@ class PreemptionGuard:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._received = number  # nothing is logged here: the signal may have cut into a write
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        interactive = hasattr(sys, "ps1")
+        signal.signal(signal.SIGINT, signal.default_int_handler if interactive else signal.SIG_DFL)
         if self._distributed:
             os.kill(os.getpid(), signal.SIGTERM)

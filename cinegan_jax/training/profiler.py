@@ -1,4 +1,4 @@
-"""An xprof trace of a few steps: what the devices and the host did, and when."""
+"""An xprof trace of a few steps: the work of devices and host through time."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -8,25 +8,25 @@ import jax
 from absl import logging
 from etils import epath
 
-from cinegan_jax.training.metrics_log import GrowingFiles
+from cinegan_jax.training.record_files import GrowingFiles
 from cinegan_jax.training.state import TrainState
 
 FOLDER = "profile"
 WARM_UP_STEPS = 10
-"""Passed over first: they wait for compilations and for the loader's first batches."""
+"""Steps skipped first: they wait for compilations and for the loader's first batches."""
 
 
 class Profiler:
     """A hook that traces some steps of the first process into `WORKDIR/profile`.
 
-    It waits for the devices before and after these steps, so that the trace holds them whole. A run
-    that ends within them leaves the trace of those it did.
+    It waits for the devices before and after these steps, so that the trace holds them completely.
+    A run that ends within them leaves a trace of the steps taken.
     """
 
     every_steps = 1
 
     def __init__(self, workdir: epath.Path, steps: int, start: int, last: int):
-        """Traces `steps` steps (0: none) of a run that goes from `start` to `last`."""
+        """Trace `steps` steps (0: none) of a run from step `start` to `last`."""
         self._begin = start + WARM_UP_STEPS
         self._end = min(self._begin + steps, last)
         self._wanted = steps > 0 and jax.process_index() == 0
@@ -34,8 +34,8 @@ class Profiler:
         self._files: GrowingFiles | None = None
         if self._wanted and self._begin >= last:
             logging.warning(
-                "profile_steps=%d: nothing is traced, for it begins %d steps after the start and "
-                "only %d are left",
+                "profile_steps=%d: nothing is traced, since tracing begins %d steps after the "
+                "start and only %d are left",
                 *(steps, WARM_UP_STEPS, last - start),
             )
 

@@ -19,7 +19,7 @@ from cinegan_jax.pages.svg_chart import to_svg
 
 
 def write_provenance(workdir: epath.Path, config: ml_collections.ConfigDict) -> None:
-    """Write `config.json` and `versions.json`; of a resumed run they tell of the last start.
+    """Write `config.json` and `versions.json`; those of a resumed run describe its last start.
 
     Only the first process writes.
 
@@ -41,12 +41,12 @@ def _write(path: epath.Path, content: object) -> None:
 
 LOSSES_FILE = "losses.svg"
 LOSS = "loss_"
-"""What the names of all players' losses begin with."""
+"""Prefix of the names of all players' losses."""
 
 
 @contextlib.contextmanager
 def losses_drawn_at_the_end(workdir: epath.Path) -> Iterator[None]:
-    """Leaves the picture behind however a run ends: finished, told to stop, or by an error."""
+    """Draw the losses however a run ends: finished, stopped, or by an error."""
     try:
         yield
     finally:
@@ -54,9 +54,9 @@ def losses_drawn_at_the_end(workdir: epath.Path) -> Iterator[None]:
 
 
 def write_loss_plot(workdir: epath.Path) -> None:
-    """Draws the losses that `metrics.jsonl` tells of, of all steps so far; no losses, no picture.
+    """Draw the losses in `metrics.jsonl`; without losses, nothing is written.
 
-    Where it cannot be written there is an error in the log. Only the first process writes.
+    A failure to write is logged as an error. Only the first process writes.
     """
     records = workdir / "metrics.jsonl"
     if jax.process_index() != 0 or not records.exists():
@@ -71,7 +71,7 @@ def write_loss_plot(workdir: epath.Path) -> None:
 
 
 def loss_curves(records: Iterable[Mapping[str, Any]]) -> list[Curve]:
-    """A curve for each loss of a player; None where it was not finite."""
+    """Return a curve for each loss of a player; None where it was not finite."""
     points: dict[str, dict[int, float | None]] = {}
     for record in records:
         for name, value in record.items():

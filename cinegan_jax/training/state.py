@@ -21,7 +21,7 @@ from cinegan_jax.families.api import GanFamily
 
 @struct.dataclass
 class MetricWindow:
-    """Sums of the step's metrics since the last log, over the finite steps only."""
+    """Sums of a step's metrics since the last log, over finite steps only."""
 
     sums: dict[str, jax.Array]
     count: jax.Array
@@ -29,26 +29,26 @@ class MetricWindow:
 
 @struct.dataclass
 class NonFinite:
-    """Steps whose losses or gradients were not finite; such steps move nothing."""
+    """Counts of steps whose losses or gradients were not finite; such steps move nothing."""
 
     total: jax.Array
     in_a_row: jax.Array
     metrics: dict[str, jax.Array]
-    """For each metric, whether it was not finite in the last step."""
+    """True for each metric that was not finite in the last step."""
 
 
 @struct.dataclass
 class TrainState:
-    """All arrays are float32 masters or integers; networks cast at use."""
+    """State of a run. Arrays are float32 masters or integers; networks cast at use."""
 
     step: jax.Array
     key: jax.Array
-    """Raw key data of the run; each step folds its own number in."""
+    """Raw random key of the run; each step folds in its number."""
     params: dict[str, Params]
     model_state: Any
     optimizers: dict[str, optax.OptState]
     ema: dict[str, Params]
-    """Averages of the family's `averaged` players; empty when no EMA is kept."""
+    """Exponential moving averages of the family's `averaged` players; empty without an EMA."""
     window: MetricWindow
     nonfinite: NonFinite
 
@@ -64,7 +64,7 @@ def init_state(
     batch: Batch,
     with_ema: bool,
 ) -> TrainState:
-    """A fresh state for pictures of the shapes in `batch`."""
+    """Return a fresh state for images of the shapes in `batch`."""
     init_key, run_key = jax.random.split(jax.random.key(seed))
     params, model_state = family.init(init_key, batch)
     zero = jnp.zeros((), jnp.int32)
@@ -82,28 +82,28 @@ def init_state(
 
 
 def empty_window(metric_names: tuple[str, ...]) -> MetricWindow:
-    """A window that has seen no step."""
+    """Return a window without steps."""
     sums = {name: jnp.zeros((), jnp.float32) for name in metric_names}
     return MetricWindow(sums, jnp.zeros((), jnp.int32))
 
 
 class Networks(NamedTuple):
-    """What it takes to make pictures."""
+    """Parameters and model state with which a family generates images."""
 
     params: Mapping[str, Params]
     model_state: Any
 
 
 def networks_of(state: TrainState) -> Networks:
-    """The networks to make pictures with: the averages where there are any."""
+    """Return the networks that generate images: moving averages where there are any."""
     return Networks({**state.params, **state.ema}, state.model_state)
 
 
 def with_networks_of(workdir: epath.Path, fresh: TrainState) -> TrainState:
-    """A fresh state with the networks of another run's newest checkpoint.
+    """Return a fresh state with the networks of another run's newest checkpoint.
 
-    Optimizers, step, key and counters stay new. Where the new run keeps an EMA, it starts from the
-    other run's, or from its parameters if it kept none.
+    Optimizers, step, key and counters stay new. Where the new run keeps an EMA, it starts from that
+    of the other run, or from its parameters if it kept none.
 
     Raises:
       UserError: there is no such run, or its networks have other shapes.
@@ -121,9 +121,9 @@ def with_networks_of(workdir: epath.Path, fresh: TrainState) -> TrainState:
 def with_fitted_parameters(
     family: GanFamily, pairs: PairSource, seed: int, fresh: TrainState
 ) -> TrainState:
-    """A fresh state with what the family fits to pixels of the training pairs.
+    """Return a fresh state with the parameters that the family fits to the training pairs.
 
-    Every process fits the same. The average of a player gets the same values.
+    All processes fit the same values; the moving average of a player gets them too.
 
     Raises:
       UserError: no pair could be read.
@@ -138,6 +138,6 @@ def with_fitted_parameters(
 
 
 def _merged(params: Params, values: Params) -> Params:
-    """`values` in their places; copies, since the buffers of a state are donated."""
+    """Replace parameters by `values`; copies, since the buffers of a state are donated."""
     copies = {path: jnp.array(value) for path, value in flatten_dict(dict(values)).items()}
     return unflatten_dict(flatten_dict(dict(params)) | copies)

@@ -1,8 +1,7 @@
-"""Training mode: put a run's parts together, resume where it stopped, and let the loop go."""
+"""Train a run: build its parts, resume from the newest checkpoint, and run the loop."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,10 +14,10 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import absolute, open_path
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.health.monitor import Alarm, RollBack
-from cinegan_jax.training.health import HealthHook, WatchedStep, roll_back
-from cinegan_jax.training.held_out import HeldOut, HeldOutPairs, HeldOutPictures, best_mode
+from cinegan_jax.training.health import HealthHook, roll_back
+from cinegan_jax.training.held_out import best_mode, make_held_out
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
-from cinegan_jax.training.loop import Hook, Loop
+from cinegan_jax.training.loop import CompiledSteps, Hook, Loop
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.preemption import PreemptionGuard
 from cinegan_jax.training.profiler import Profiler
@@ -33,31 +32,37 @@ from cinegan_jax.training.state import (
 
 
 class Start(NamedTuple):
-    """Where steps begin: the state, steps behind it, and what was known of its health."""
+    """Where a run starts: the state, the steps behind it, and what is known of its health."""
 
     state: TrainState
     step: int
     health: Mapping[str, Any] | None = None
 
 
-def train(run: Run, workdir: epath.Path) -> int:
-    """Train, from the newest checkpoint in `workdir` where there is one.
+def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = None) -> int:
+    """Train from the newest checkpoint in `workdir`, or from the start where there is none.
+
+    Args:
+      run: the parts of the run.
+      workdir: its folder.
+      guard: asks for a stop; the caller has entered it. None: one of the run's own.
 
     Returns:
-      0 when the run is finished, the guard's exit code when it was told to stop.
+      0 when the run is finished, the guard's exit code when it was asked to stop.
 
     Raises:
-      UserError: see `Loop.run`, and whatever the parts of the run find wanting.
+      LastSaveFailed: the last step could not be saved.
+      UserError: see `Loop.run`, and the errors of the run's parts.
     """
     config, parallel = run.config, run.parallel
     print(
         f"{run.total_steps} steps of {run.examples_per_step} {run.family.learns_from}, "
-        f"{run.device_batch} a device"
+        f"{run.device_batch} per device"
     )
     frozen = parallel.replicate(run.frozen)
     batches = DevicePrefetch(run.train_batches(), parallel.place_batch)
     with (
-        PreemptionGuard() as guard,
+        contextlib.nullcontext(guard) if guard else PreemptionGuard() as guard,
         contextlib.closing(batches),
         open_checkpoints(run, workdir) as checkpoints,
     ):
@@ -69,15 +74,16 @@ def train(run: Run, workdir: epath.Path) -> int:
             MetricsLog(workdir, start.step) as log,
             Profiler(workdir, config.profile_steps, start.step, run.total_steps) as profiler,
         ):
-            health = _health(run, batches, log, start)
-            hooks = partial(_hooks, run, workdir, batches, checkpoints, log, health)
+            steps = _compile(run, start.state)
+            health = _make_health(run, steps, batches, log, start)
             while True:
+                hooks = _make_hooks(run, workdir, batches, checkpoints, log, health, start.step)
                 loop = Loop(
-                    step_fn=health.step,
+                    step=steps,
                     frozen=frozen,
                     batches=batches,
                     to_save=parallel.to_save,
-                    hooks=[profiler, *hooks(start.step)],
+                    hooks=[profiler, *hooks],
                     upload_records=log.upload,
                     checkpoints=checkpoints,
                     checkpoint_every_steps=config.checkpoint_every_steps,
@@ -88,20 +94,22 @@ def train(run: Run, workdir: epath.Path) -> int:
                 )
                 try:
                     state = parallel.place_state(start.state)
-                    finished = loop.run(state, start.step, run.total_steps, guard)
-                    return 0 if finished else guard.exit_code
-                except RollBack as asked:
-                    alarm = asked.alarm
-                # Not above: there the exception would keep the state that is given up in memory.
+                    reached = loop.run(state, start.step, run.total_steps, guard)
+                    if reached > start.step:
+                        checkpoints.require_saved(reached)
+                    return 0 if reached == run.total_steps else guard.exit_code
+                except RollBack as request:
+                    alarm = request.alarm
+                # Outside of the handler: there, the exception would keep the old state in memory.
                 start = _rolled_back(run, alarm, health, checkpoints)
                 log.rewind(start.step)
 
 
 def open_checkpoints(run: Run, workdir: epath.Path) -> Checkpoints:
-    """The workdir's checkpoints, kept as the config says.
+    """Open the checkpoints of a workdir, kept as the config says.
 
     Raises:
-      UserError: there is no such metric, the workdir cannot be made, or see `Checkpoints`.
+      UserError: the best metric is unknown, the workdir cannot be made, or see `Checkpoints`.
     """
     config = run.config
     return Checkpoints(
@@ -113,29 +121,14 @@ def open_checkpoints(run: Run, workdir: epath.Path) -> Checkpoints:
     )
 
 
-def make_held_out(run: Run) -> HeldOut:
-    """What is shown and scored while training goes on, by what the family learns from.
-
-    Raises:
-      UserError: too few of what is held out can serve, or the family's discriminator cannot judge.
-    """
-    config, family = run.config, run.family
-    data = config.data
-    shown = family, run.test_examples, config.evaluate_pairs, data.size, data.crop
-    if family.learns_from == "images":
-        return HeldOutPictures(*shown, judged=config.sample_scores)
-    if config.sample_scores:
-        raise UserError(
-            f"config.sample_scores=True: family {config.family!r} learns from pairs, and its "
-            "discriminators judge no picture alone; set it to False"
-        )
-    return HeldOutPairs(*shown)
-
-
 def _start(
     run: Run, workdir: epath.Path, checkpoints: Checkpoints, batches: DevicePrefetch
 ) -> Start:
-    """From the newest checkpoint, or afresh."""
+    """Restore the newest checkpoint, or make a fresh state.
+
+    A fresh state takes the networks of `restore_from` as they are: parameters fitted in closed form
+    (the colour table) were trained together with the others, so they are not fitted again.
+    """
     source = open_path(run.config.restore_from) if run.config.restore_from else None
     if source and absolute(source) == absolute(workdir):
         raise UserError(f"restore_from={source} is the workdir; fine-tune in another one")
@@ -143,10 +136,12 @@ def _start(
     restored = checkpoints.restore(run.parallel.to_restore(fresh), batches)
     if restored is not None:
         done = restored.step >= run.total_steps
-        print(f"{'nothing left to do after' if done else 'going on from'} step {restored.step}")
+        print(f"{'nothing left to do after' if done else 'continuing from'} step {restored.step}")
         return Start(restored.state, restored.step, restored.meta.get("health"))
-    fresh = with_networks_of(source, fresh) if source else fresh
-    return Start(with_fitted_parameters(run.family, run.train_examples, run.config.seed, fresh), 0)
+    if source:
+        return Start(with_networks_of(source, fresh), 0)
+    fitted = with_fitted_parameters(run.family, run.train_examples, run.config.seed, fresh)
+    return Start(fitted, 0)
 
 
 def _rolled_back(run: Run, alarm: Alarm, health: HealthHook, checkpoints: Checkpoints) -> Start:
@@ -154,21 +149,28 @@ def _rolled_back(run: Run, alarm: Alarm, health: HealthHook, checkpoints: Checkp
     return Start(*roll_back(alarm, health, checkpoints, template, run.config.health.max_rollbacks))
 
 
-def _health(run: Run, batches: DevicePrefetch, log: MetricsLog, start: Start) -> HealthHook:
-    parallel, settings = run.parallel, run.config.health
+def _compile(run: Run, state: TrainState) -> CompiledSteps:
+    parallel = run.parallel
+    return CompiledSteps(
+        plain=parallel.compile(run.make_step, state),
+        measured=parallel.compile_measured(run.make_measured_step, state),
+        measure_every=run.config.health.every_steps,
+        replicate=parallel.replicate,
+    )
+
+
+def _make_health(
+    run: Run, steps: CompiledSteps, batches: DevicePrefetch, log: MetricsLog, start: Start
+) -> HealthHook:
+    settings = run.config.health
     health = HealthHook(
         every_steps=settings.every_steps,
         monitor=run.make_monitor(),
-        step=WatchedStep(
-            plain=parallel.compile(run.make_step, start.state),
-            measured=parallel.compile_measured(run.make_measured_step, start.state),
-            every_steps=settings.every_steps,
-            replicate=parallel.replicate,
-        ),
+        steps=steps,
         players=tuple(run.optimizers),
         lower_rate_factor=settings.lower_rate_factor,
         waited=lambda: batches.waited,
-        unreplicate=parallel.unreplicate,
+        unreplicate=run.parallel.unreplicate,
         log=log,
     )
     if start.health is not None:
@@ -176,7 +178,7 @@ def _health(run: Run, batches: DevicePrefetch, log: MetricsLog, start: Start) ->
     return health
 
 
-def _hooks(
+def _make_hooks(
     run: Run,
     workdir: epath.Path,
     batches: DevicePrefetch,
@@ -185,9 +187,16 @@ def _hooks(
     health: HealthHook,
     start: int,
 ) -> Iterator[Hook]:
-    """In this order at each step: guard, health, progress, samples, scores."""
+    """Yield the hooks in the order in which they run: guard, health, progress, samples, scores."""
     config, unreplicate = run.config, run.parallel.unreplicate
-    held_out = make_held_out(run)
+    held_out = make_held_out(
+        run.family,
+        run.test_examples,
+        count=config.evaluate_pairs,
+        size=config.data.size,
+        crop=config.data.crop,
+        judged=config.sample_scores,
+    )
     yield NonFiniteGuard(config.max_nonfinite_steps, unreplicate, lambda: checkpoints.latest_step)
     if health.every_steps:
         yield health

@@ -1,1 +1,1 @@
-"""The web page and its server, for photos of one person on one machine."""
+"""`cinegan serve`: a local web page that applies looks to photos, and its HTTP interface."""

@@ -1,4 +1,4 @@
-"""Who may ask, and how many at once: what holds for every request, before any route sees it."""
+"""Access rules that apply to every request before any route: origin checks and request slots."""
 
 import asyncio
 import re
@@ -9,17 +9,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cinegan_jax.web.jobs import Jobs, QueueFull
-from cinegan_jax.web.limits import give_memory_back
-from cinegan_jax.web.problems import problem
+from cinegan_jax.web.error_responses import error_response
+from cinegan_jax.web.jobs import JobQueue, QueueFull
+from cinegan_jax.web.limits import return_free_memory
 
-THIS_MACHINE = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
-WORKING_PATHS = ("/v1/apply", "/v1/lut")
-RETRY_AFTER_SECONDS = 3
-LINGER_SECONDS = 1.0
-STALL_SECONDS = 30.0
+_THIS_MACHINE = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
+_PATHS_WITH_SLOTS = ("/v1/apply", "/v1/lut")
+_RETRY_AFTER_SECONDS = 3
+_LINGER_SECONDS = 1.0
+_STALL_SECONDS = 30.0
+"""Maximum time in which a client must accept each part of an answer."""
 
-HEADERS = {
+_SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -29,12 +30,12 @@ HEADERS = {
 }
 
 
-class Guard:
-    """Lets in this machine's own pages and programs only, and says so to browsers.
+class OriginGuard:
+    """Middleware that serves only pages and programs of this machine, with security headers.
 
-    Another site's page may reach this server through the browser of the one who opened it. So the
-    Host must be this machine's (against DNS rebinding) and an Origin, which browsers send and
-    programs such as curl do not, must be this server's own (against forged requests).
+    A page of another site can reach this server through the user's browser. Therefore the Host must
+    name this machine (against DNS rebinding), and an Origin, which browsers send and programs such
+    as curl do not, must be this server's own (against cross-site request forgery).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -47,7 +48,7 @@ class Guard:
         headers = Headers(scope=scope)
         unread = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
-        async def watch() -> Message:
+        async def receive_and_note() -> Message:
             nonlocal unread
             message = await receive()
             unread = unread and message.get("more_body", False)
@@ -56,65 +57,67 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
-                answer.update(HEADERS)
+                answer.update(_SECURITY_HEADERS)
                 answer.setdefault("Cache-Control", "no-cache")
-                if unread:  # else the server would read on for as long as the client sends
+                if unread:  # otherwise the server would read for as long as the client sends
                     answer["Connection"] = "close"
             await send(message)
 
         app = self._app if _is_own(headers) else _refusal()
-        await app(scope, watch, send_with_headers)
+        await app(scope, receive_and_note, send_with_headers)
 
 
 def _is_own(headers: Headers) -> bool:
     host = headers.get("host", "")
     return (
-        THIS_MACHINE.fullmatch(host) is not None
+        _THIS_MACHINE.fullmatch(host) is not None
         and headers.get("origin", f"http://{host}") == f"http://{host}"
         and headers.get("sec-fetch-site", "none") in ("same-origin", "none")
     )
 
 
 def _refusal() -> Response:
-    return problem(403, "This server answers only to its own page, at 127.0.0.1 or localhost.")
+    return error_response(
+        403, "This server answers only to its own page, at 127.0.0.1 or localhost."
+    )
 
 
-class Places:
-    """A place in the queue for each request that makes work, from its first byte to its last.
+class RequestSlots:
+    """Middleware that gives each request that causes work a slot, from first byte to last.
 
-    So what all requests together hold in memory is bounded, whatever clients do: those without a
-    place are sent away unread, and those that stop reading their answer lose it.
+    It bounds the memory of all requests together, whatever clients do. Requests without a slot are
+    refused unread, and clients that stop reading their answer are disconnected.
     """
 
-    def __init__(self, app: ASGIApp, jobs: Jobs) -> None:
-        self._app, self._jobs = app, jobs
+    def __init__(self, app: ASGIApp, queue: JobQueue) -> None:
+        self._app, self._queue = app, queue
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in WORKING_PATHS:
+        if scope["type"] != "http" or scope["path"] not in _PATHS_WITH_SLOTS:
             return await self._app(scope, receive, send)
 
         async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(STALL_SECONDS):
+            async with asyncio.timeout(_STALL_SECONDS):
                 await send(message)
 
         try:
-            with self._jobs.place():
+            with self._queue.slot():
                 await self._app(scope, receive, send_in_time)
-            give_memory_back()
+            return_free_memory()
             return
         except QueueFull:
-            await forget_rest(Request(scope, receive))
-        retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        busy = problem(429, "The server is busy with other photos. Try again in a moment.", retry)
-        await busy(scope, receive, send)
+            await discard_rest(Request(scope, receive))
+        retry = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
+        text = "The server is busy with other photos. Try again in a moment."
+        await error_response(429, text, retry)(scope, receive, send)
 
 
-async def forget_rest(request: Request) -> None:
-    """Reads on for a moment and keeps nothing.
+async def discard_rest(request: Request) -> None:
+    """Read and discard the rest of a request body for up to a second.
 
-    A connection that is closed while the client still sends is reset, and the answer with it.
+    Closing a connection while the client still sends resets it, and the client loses the answer.
     """
     with suppress(TimeoutError, ClientDisconnect):
-        async with asyncio.timeout(LINGER_SECONDS):
+        async with asyncio.timeout(_LINGER_SECONDS):
             async for _ in request.stream():
                 pass

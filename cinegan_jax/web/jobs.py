@@ -1,74 +1,165 @@
-"""The queue before the one worker: bounded, previews first, and nothing done for clients gone."""
+"""Jobs of the web server: the tasks a worker can do, and the queue in front of the worker.
+
+The queue is bounded, runs previews first, and skips the jobs of clients that have disconnected. The
+server process never imports JAX; only the worker process does.
+"""
 
 import asyncio
 import enum
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
 
-from cinegan_jax.web.tasks import Answer, Task
-from cinegan_jax.web.worker import Worker
 
-_numbers = itertools.count()
+@dataclass(frozen=True)
+class LookSummary:
+    """Name and one-line description of a look."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """Looks that the worker offers, and file name suffixes of the photos it reads."""
+
+    looks: tuple[LookSummary, ...] = ()
+    suffixes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DevelopPhoto:
+    """Task: apply a look to a photo.
+
+    Attributes:
+      photo: the bytes of the photo file.
+      name: its file name, for messages.
+      look: name of one of the worker's looks.
+      method, strength, grain: as in `inference.develop.Settings`.
+      format, quality: as in `photos.encode.EncodeOptions`.
+      max_side: reduce the photo first if its long side exceeds this number of pixels.
+    """
+
+    photo: bytes
+    name: str
+    look: str
+    method: str = "transfer"
+    strength: float = 1.0
+    grain: float = 0.0
+    format: str | None = None
+    quality: int | None = None
+    max_side: int | None = None
+
+
+@dataclass(frozen=True)
+class MakeLut:
+    """Task: write the colours of a look as a LUT file, `cube` or `hald`."""
+
+    look: str
+    size: int
+    format: str
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """Task: compile the programs that a photo of this shape needs."""
+
+    look: str
+    height: int
+    width: int
+
+
+WorkerTask = DevelopPhoto | MakeLut | WarmUp
+
+
+@dataclass(frozen=True)
+class Answer:
+    """File produced by a task: content, media type and name suffix. Empty after a warm-up."""
+
+    content: bytes = b""
+    media_type: str = ""
+    suffix: str = ""
+
+
+class JobState(Protocol):
+    """State shared between a job and the worker.
+
+    The worker writes `share`, the completed fraction, and reads `cancelled`.
+    """
+
+    share: float
+    cancelled: bool
+
+
+class TaskWorker(Protocol):
+    """Worker that does one task at a time and blocks until it is done."""
+
+    def do(self, task: WorkerTask, state: JobState, /) -> Answer:
+        """Do the task; see `web.worker.Worker.do`."""
 
 
 class QueueFull(Exception):
-    """As many requests as `limits.requests` are being served."""
+    """The server is already serving `ServerLimits.requests` requests."""
 
 
 class Urgency(enum.IntEnum):
-    """What goes first."""
+    """Priority of a job; the lowest value runs first."""
 
     PREVIEW = 0
     FULL_SIZE = 1
     WARM_UP = 2
 
 
+_job_numbers = itertools.count()
+
+
 class Job:
-    """A task that waits, is worked on, or is done.
+    """A task that is waiting, running or finished.
 
     Attributes:
-      rank: the lowest goes first.
-      share: done, 0 to 1.
-      cancelled: nobody waits for it any more.
-      answer: a future of it; holds what `Worker.do` raises.
+      rank: sort key; the lowest runs first.
+      share: completed fraction, 0 to 1.
+      cancelled: True once no client waits for the result.
+      answer: future of the result; it carries the exception that the worker raised.
     """
 
-    def __init__(self, task: Task, urgency: Urgency) -> None:
+    def __init__(self, task: WorkerTask, urgency: Urgency) -> None:
         self.task = task
-        self.rank = (urgency, next(_numbers))
+        self.rank = (urgency, next(_job_numbers))
         self.share = 0.0
         self.cancelled = False
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
     def cancel(self) -> None:
-        """Ends it, or keeps it from being begun."""
+        """Stop the job, or prevent it from starting."""
         self.cancelled = True
         self.answer.cancel()
 
 
-class Jobs:
-    """The queue. Everything but the worker's own thread runs in the event loop.
+class JobQueue:
+    """Priority queue in front of the worker. All methods run in the event loop.
 
     Attributes:
-      requests: how many hold a place.
-      waiting: jobs that are not begun.
+      requests: number of slots in use.
+      waiting: jobs that have not started.
     """
 
-    def __init__(self, worker: Worker, most_requests: int) -> None:
+    def __init__(self, worker: TaskWorker, max_requests: int) -> None:
         self.requests = 0
         self.waiting: list[Job] = []
-        self._worker, self._most_requests = worker, most_requests
+        self._worker, self._max_requests = worker, max_requests
         self._arrivals = asyncio.Semaphore(0)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place for one request, from before its body is read until it is answered.
+    def slot(self) -> Iterator[None]:
+        """Hold a slot for one request, from before its body is read until it is answered.
 
         Raises:
-          QueueFull: none is free.
+          QueueFull: no slot is free.
         """
-        if self.requests >= self._most_requests:
+        if self.requests >= self._max_requests:
             raise QueueFull
         self.requests += 1
         try:
@@ -76,21 +167,21 @@ class Jobs:
         finally:
             self.requests -= 1
 
-    def add(self, task: Task, urgency: Urgency) -> Job:
-        """Lets a task wait for its turn."""
+    def add(self, task: WorkerTask, urgency: Urgency) -> Job:
+        """Add a task to the queue and return its job."""
         job = Job(task, urgency)
         self.waiting.append(job)
         self._arrivals.release()
         return job
 
     def ahead_of(self, job: Job) -> int | None:
-        """How many waiting jobs go before this one; None once it is begun."""
+        """Return the number of waiting jobs that run before this one; None once it has started."""
         if job not in self.waiting:
             return None
         return sum(other.rank < job.rank and not other.cancelled for other in self.waiting)
 
     async def work(self) -> None:
-        """Hands the worker one job after another, for ever."""
+        """Pass jobs to the worker, one after another, until cancelled."""
         while True:
             await self._arrivals.acquire()
             job = min(self.waiting, key=lambda job: job.rank)

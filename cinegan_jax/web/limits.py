@@ -1,4 +1,4 @@
-"""Limits of the web server, and the memory that this machine has."""
+"""Limits that the web server enforces, and the release of unused memory."""
 
 import ctypes
 import sys
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
-    """All are enforced by the server.
+class ServerLimits:
+    """Limits of the server. Every one of them is enforced.
 
     Attributes:
-      body_bytes: of a request, counted as it comes in.
-      pixels: of a photo, looked up before it is decoded.
-      whole_pixels: of a photo by the method `whole`, whose memory grows with it.
-      requests: that are being read, wait or are worked on; more are sent away with 429.
-      upload_seconds: that sending a photo may take.
-      job_seconds: that developing a photo may take.
+      body_bytes: maximum size of a request body, counted as it arrives.
+      pixels: maximum number of pixels of a photo, checked before it is decoded.
+      whole_pixels: the same for the method `whole`, whose memory grows with the photo.
+      requests: maximum number of requests being read, waiting or processed; further ones get 429.
+      upload_seconds: maximum time to receive a photo.
+      job_seconds: maximum time to develop a photo.
     """
 
     body_bytes: int = 100 * 10**6
@@ -26,10 +26,10 @@ class Limits:
     job_seconds: float = 120.0
 
 
-def give_memory_back() -> None:
-    """Has glibc return what is free; elsewhere nothing is done.
+def return_free_memory() -> None:
+    """Return freed memory to the operating system (glibc only; elsewhere do nothing).
 
-    It would keep the pieces between larger blocks, and a server's memory would creep upwards.
+    glibc keeps the gaps between larger blocks, so the memory of a server would grow slowly.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)

@@ -1,4 +1,4 @@
-"""The server put together."""
+"""Assembly of the server: routes, static files, error handlers, access rules and the worker."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,28 +9,27 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from cinegan_jax import __version__
-from cinegan_jax.pages.page import SHARED
-from cinegan_jax.web.guard import Guard, Places
-from cinegan_jax.web.jobs import Jobs, Urgency
-from cinegan_jax.web.limits import Limits
-from cinegan_jax.web.problems import HANDLERS
-from cinegan_jax.web.routes import STATIC, router
-from cinegan_jax.web.tasks import WarmUp
+from cinegan_jax.pages.page import SHARED_STATIC
+from cinegan_jax.web.error_responses import ERROR_HANDLERS
+from cinegan_jax.web.guard import OriginGuard, RequestSlots
+from cinegan_jax.web.jobs import JobQueue, Urgency, WarmUp
+from cinegan_jax.web.limits import ServerLimits
+from cinegan_jax.web.routes import PAGE_FILES, router
 from cinegan_jax.web.worker import Worker
 
 PREVIEW_SHAPES = ((683, 1024), (1024, 683), (768, 1024), (1024, 768))
-"""Those that are compiled at the start: 3:2 and 4:3, lying and standing."""
+"""Preview shapes compiled at the start: 3:2 and 4:3, landscape and portrait."""
 
 
-def create_app(worker: Worker, limits: Limits) -> ASGIApp:
-    """The whole server. The worker starts and stops with it."""
-    jobs = Jobs(worker, limits.requests)
+def create_app(worker: Worker, limits: ServerLimits) -> ASGIApp:
+    """Create the complete server. The worker starts and stops with it."""
+    queue = JobQueue(worker, limits.requests)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(worker.start)
-        _warm_up(jobs, worker)
-        working = asyncio.create_task(jobs.work())
+        _warm_up(queue, worker)
+        working = asyncio.create_task(queue.work())
         try:
             yield
         finally:
@@ -41,24 +40,24 @@ def create_app(worker: Worker, limits: Limits) -> ASGIApp:
         title="CineGAN",
         version=__version__,
         summary="Film looks for photographs, at full size.",
-        description='Every error is JSON, `{"error": "what is wrong, in words"}`.',
+        description='Every error is JSON: `{"error": "a sentence that says what is wrong"}`.',
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.worker, app.state.limits, app.state.jobs = worker, limits, jobs
+    app.state.worker, app.state.limits, app.state.queue = worker, limits, queue
     app.state.tickets = {}
     app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC))
-    app.mount("/shared", StaticFiles(directory=SHARED))
-    for kind, handler in HANDLERS.items():
+    app.mount("/static", StaticFiles(directory=PAGE_FILES))
+    app.mount("/shared", StaticFiles(directory=SHARED_STATIC))
+    for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    return Guard(Places(app, jobs))
+    return OriginGuard(RequestSlots(app, queue))
 
 
-def _warm_up(jobs: Jobs, worker: Worker) -> None:
-    """Has the programs of previews compiled while nobody waits."""
-    for look in worker.hello.looks:
+def _warm_up(queue: JobQueue, worker: Worker) -> None:
+    """Compile the programs of previews while no client waits."""
+    for look in worker.info.looks:
         for height, width in PREVIEW_SHAPES:
-            job = jobs.add(WarmUp(look.name, height, width), Urgency.WARM_UP)
+            job = queue.add(WarmUp(look.name, height, width), Urgency.WARM_UP)
             job.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())

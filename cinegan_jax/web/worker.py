@@ -1,7 +1,7 @@
-"""A process of its own for all that touches pixels.
+"""The worker process, which decodes, develops and encodes photos for the server.
 
-Decoders of a dozen formats meet files from anywhere. Whatever a file does to one, such as running
-for ever or taking its process down, it does to this process, which is killed and started anew.
+Untrusted files reach a dozen decoders. A file that makes a decoder hang or crash affects only this
+process, which the server then kills and restarts.
 """
 
 import multiprocessing
@@ -9,62 +9,60 @@ import signal
 import time
 import traceback
 from multiprocessing.connection import Connection
-from typing import Any, Protocol
+from typing import Any
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.web.limits import Limits, give_memory_back
-from cinegan_jax.web.tasks import Answer, Hello, Task
+from cinegan_jax.web.jobs import Answer, JobState, WorkerInfo, WorkerTask
+from cinegan_jax.web.limits import ServerLimits, return_free_memory
 
-POLL_SECONDS = 0.05
-START_SECONDS = 120.0
-REPORT_STEP = 0.01
-"""Of the share done, between two reports."""
+_POLL_SECONDS = 0.05
+_START_SECONDS = 120.0
+_REPORT_STEP = 0.01
+"""Minimum increase of the completed fraction between two progress messages."""
 
 
 class CancelledJob(Exception):
-    """Nobody waits for the answer any more."""
+    """The job was cancelled because no client waits for its result."""
 
 
 class JobTooLong(Exception):
-    """The deadline has passed, and the process was killed."""
+    """The job exceeded its time limit and the process was killed."""
 
 
 class WorkerFailed(Exception):
-    """The process ended by itself, or met an error that is not the user's."""
-
-
-class Watch(Protocol):
-    """Who follows a job: is told the share done, says when nobody waits any more."""
-
-    share: float
-    cancelled: bool
+    """The process ended by itself, or raised an error that is not a UserError."""
 
 
 class Worker:
-    """The process, seen from the server. One thread at a time may use it.
+    """Handle of the worker process in the server. Only one thread at a time may use it.
 
     Attributes:
-      hello: what it can do; empty before the first start.
+      info: what the process offers; empty before the first start.
     """
 
-    def __init__(self, limits: Limits, weights: tuple[str, ...] = ()) -> None:
-        """`weights`: look files and training workdirs, besides the installed looks."""
-        self.hello = Hello()
+    def __init__(self, limits: ServerLimits, weights: tuple[str, ...] = ()) -> None:
+        """Create the handle without starting the process.
+
+        Args:
+          limits: limits of the server.
+          weights: look files and training workdirs to offer besides the installed looks.
+        """
+        self.info = WorkerInfo()
         self._limits, self._weights = limits, weights
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection
 
     @property
     def pid(self) -> int | None:
-        """Of the process, once there is one."""
+        """Process id; None before the first start."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Starts the process where none runs, and waits until it can work.
+        """Start the process unless it is running, and wait until it is ready.
 
         Raises:
           UserError: a look cannot be used.
-          WorkerFailed, JobTooLong: it did not start.
+          WorkerFailed, JobTooLong: the process did not start.
         """
         if self._process and self._process.is_alive():
             return
@@ -74,35 +72,35 @@ class Worker:
         self._process = context.Process(target=_work, args=arguments, name="pixels", daemon=True)
         self._process.start()
         theirs.close()
-        self.hello = self._result(START_SECONDS, None)
+        self.info = self._result(_START_SECONDS, None)
 
-    def do(self, task: Task, watch: Watch) -> Answer:
-        """Has a task done.
+    def do(self, task: WorkerTask, state: JobState) -> Answer:
+        """Run a task in the process and return its result.
 
         Raises:
-          UserError: it cannot be done; the text is for the user.
-          CancelledJob: `watch.cancelled` became true.
-          JobTooLong: it was not done within `limits.job_seconds`.
+          UserError: the task cannot be done; the text is for the user.
+          CancelledJob: `state.cancelled` became True.
+          JobTooLong: the task took longer than `limits.job_seconds`.
           WorkerFailed: any other failure.
         """
         self.start()
         self._pipe.send(task)
-        return self._result(self._limits.job_seconds, watch)
+        return self._result(self._limits.job_seconds, state)
 
     def stop(self) -> None:
-        """Kills the process; may be called from any thread, and again."""
+        """Kill the process. May be called from any thread and more than once."""
         if self._process:
             self._process.kill()
             self._process.join()
 
-    def _result(self, seconds: float, watch: Watch | None) -> Any:
-        deadline, told = time.monotonic() + seconds, False
+    def _result(self, seconds: float, state: JobState | None) -> Any:
+        deadline, cancel_sent = time.monotonic() + seconds, False
         while time.monotonic() < deadline:
             try:
-                if watch and watch.cancelled and not told:
+                if state and state.cancelled and not cancel_sent:
                     self._pipe.send(None)
-                    told = True
-                if not self._pipe.poll(POLL_SECONDS):
+                    cancel_sent = True
+                if not self._pipe.poll(_POLL_SECONDS):
                     continue
                 kind, value = self._pipe.recv()
             except (EOFError, OSError) as error:
@@ -110,8 +108,8 @@ class Worker:
                 raise WorkerFailed("the process ended") from error
             match kind:
                 case "share":
-                    if watch:
-                        watch.share = value
+                    if state:
+                        state.share = value
                 case "done":
                     return value
                 case "refused":
@@ -124,29 +122,29 @@ class Worker:
         raise JobTooLong
 
 
-def _work(pipe: Connection, limits: Limits, weights: tuple[str, ...]) -> None:
-    """The process: tasks in, answers out, until the server is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which ends this one too
+def _work(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> None:
+    """Run in the process: read tasks and send results until the server closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the server, which stops this too
     try:
-        from cinegan_jax.web.pixels import Pixels
+        from cinegan_jax.web.task_runner import TaskRunner
 
-        pixels = Pixels(limits, weights)
+        runner = TaskRunner(limits, weights)
     except Exception as error:
         pipe.send(_failure(error))
         return
-    pipe.send(("done", pixels.hello()))
+    pipe.send(("done", runner.info()))
     while True:
         try:
             task = pipe.recv()
         except EOFError:
             return
-        if task is None:  # told to stop a job that had ended already
+        if task is None:  # a cancellation that arrived after its job had ended
             continue
         try:
-            pipe.send(("done", pixels.do(task, _Report(pipe))))
+            pipe.send(("done", runner.do(task, _ProgressReporter(pipe))))
         except Exception as error:
             pipe.send(_failure(error))
-        give_memory_back()
+        return_free_memory()
 
 
 def _failure(error: Exception) -> tuple[str, str]:
@@ -158,16 +156,16 @@ def _failure(error: Exception) -> tuple[str, str]:
     return "failed", "".join(traceback.format_exception(error))
 
 
-class _Report:
-    """Tells the server the share done, and ends the work where the server says so."""
+class _ProgressReporter:
+    """Sends the completed fraction to the server; raises CancelledJob if the server asks for it."""
 
     def __init__(self, pipe: Connection) -> None:
-        self._pipe, self._told = pipe, 0.0
+        self._pipe, self._reported = pipe, 0.0
 
     def __call__(self, share: float) -> None:
         if self._pipe.poll():
             self._pipe.recv()
             raise CancelledJob
-        if share >= self._told + REPORT_STEP:
-            self._told = share
+        if share >= self._reported + _REPORT_STEP:
+            self._reported = share
             self._pipe.send(("share", share))

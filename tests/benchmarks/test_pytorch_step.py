@@ -1,4 +1,4 @@
-"""The PyTorch side of the benchmark does the same work: counts, losses and gradients agree."""
+"""The benchmark's PyTorch step agrees with ours in counts, losses and gradients."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from cinegan_jax.families.cinegan_discriminators import DISCRIMINATOR_SCALES
 from cinegan_jax.nets.patchgan import PatchDiscriminator
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.nets.vgg19 import Vgg19Weights, layer_shapes
-from cinegan_jax.training.step import gradients_of
+from cinegan_jax.training.gradients import player_gradients
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -28,7 +28,7 @@ def ours(**changes: int) -> CineGan:
 
 
 def set_parameters(layer: Any, values: Any) -> None:
-    """Ours as PyTorch stores them."""
+    """Convert our parameters to PyTorch's layout."""
     for name, array in values.items():
         theirs = {"kernel": "weight", "scale": "weight", "bias": "bias"}[name]
         array = np.asarray(array)
@@ -38,7 +38,7 @@ def set_parameters(layer: Any, values: Any) -> None:
 
 
 def shuffled(values: Any) -> dict[str, np.ndarray]:
-    """A convolution before a pixel shuffle: PyTorch has the channel outside, the shift inside."""
+    """Reorder channels before a pixel shuffle: in PyTorch the position varies fastest."""
     return {
         name: np.moveaxis(np.reshape(a, (*a.shape[:-1], 4, -1)), -2, -1).reshape(a.shape)
         for name, a in values.items()
@@ -100,8 +100,8 @@ def theirs(params: Any, vectors: Any, vgg: Vgg19Weights) -> pytorch_step.CineGan
     return gan
 
 
-def as_tensor(pictures: np.ndarray) -> Any:
-    return torch.from_numpy(np.moveaxis(pictures / np.float32(127.5) - 1, -1, 1).copy())
+def as_tensor(images: np.ndarray) -> Any:
+    return torch.from_numpy(np.moveaxis(images / np.float32(127.5) - 1, -1, 1).copy())
 
 
 def norm_of(arrays: list[np.ndarray]) -> float:
@@ -114,7 +114,7 @@ def test_losses_and_gradients_agree(rng: np.random.Generator) -> None:
     params, vectors = jax.jit(family.init)(jax.random.key(1), batch)
     context = step_context(0, jax.random.key(0), 2)
     slopes, losses, _ = jax.jit(
-        lambda p, s, f, b: gradients_of(
+        lambda p, s, f, b: player_gradients(
             family.objective, ("generator", "discriminator"), p, s, f, b, context
         )
     )(params, vectors, vgg, batch)

@@ -1,4 +1,4 @@
-"""`cinegan collect` as a program that reaches this machine only."""
+"""Program that runs `cinegan collect` with all connections limited to this machine."""
 
 import socket
 

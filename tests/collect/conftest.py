@@ -1,4 +1,4 @@
-"""A site on this machine, a client that does not wait long, and no other network."""
+"""Fixtures: a local site, clients with short waits, and no other network."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -8,13 +8,13 @@ import misbehaving_site
 import pytest
 
 from cinegan_jax.collect.client import Client
-from cinegan_jax.collect.collection import Collection
-from cinegan_jax.collect.manners import Manners
+from cinegan_jax.collect.politeness import Politeness
+from cinegan_jax.collect.records import Collection
 
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets nothing leave this machine, not even by a proxy."""
+    """Refuse connections to other machines, also through a proxy."""
     monkeypatch.setattr(socket.socket, "connect", misbehaving_site.connect_to_loopback)
     monkeypatch.setattr(socket, "getaddrinfo", misbehaving_site.look_up_loopback)
     for name in ("http_proxy", "https_proxy", "all_proxy"):
@@ -35,11 +35,11 @@ def collection(tmp_path: Path) -> Collection:
 
 @pytest.fixture
 def make_client() -> Iterator[Callable[..., Client]]:
-    """Makes clients of quick manners, or others."""
+    """Return a factory of clients, with short waits by default."""
     made = []
 
-    def make(manners: Manners = misbehaving_site.QUICK, **options: object) -> Client:
-        made.append(Client(manners, **options))
+    def make(politeness: Politeness = misbehaving_site.QUICK, **options: object) -> Client:
+        made.append(Client(politeness, **options))
         return made[-1]
 
     yield make

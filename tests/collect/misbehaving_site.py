@@ -1,4 +1,4 @@
-"""A web site on loopback that does as it is told, and tells what it was asked."""
+"""Local web server with programmable misbehaviour that records its requests."""
 
 import contextlib
 import io
@@ -13,31 +13,31 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from cinegan_jax.collect.manners import Manners
+from cinegan_jax.collect.politeness import Politeness
 
-QUICK = Manners(
+QUICK = Politeness(
     delay=0.0, attempts=4, back_off=0.01, patience=5.0, read_timeout=0.3, attempt_timeout=3.0
 )
-"""Manners that tests have the time for."""
+"""Settings with waits short enough for tests."""
 
 _connect, _look_up = socket.socket.connect, socket.getaddrinfo
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def connect_to_loopback(self: socket.socket, address: object) -> None:
-    """In place of `socket.connect`: refuses every other machine."""
+    """Replacement of `socket.connect` that refuses other machines."""
     if self.family != socket.AF_UNIX:
         assert address[0] in _LOOPBACK, f"a test would contact {address[0]}"
     _connect(self, address)
 
 
 def look_up_loopback(host: str, *arguments: object, **options: object) -> list:
-    """In place of `socket.getaddrinfo`: asks no other machine for names."""
+    """Replacement of `socket.getaddrinfo` that resolves local names only."""
     assert host in _LOOPBACK, f"a test would look up {host}"
     return _look_up(host, *arguments, **options)
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     """A request."""
 
     path: str
@@ -50,12 +50,12 @@ class Answer:
     """A response.
 
     Attributes:
-      body: all that a well-behaved server would send.
-      status: of HTTP.
-      headers: beside Content-Length, unless `length` is False.
-      sent: how many bytes of the body are sent before the connection is closed; all if None.
-      pause: seconds of silence before each part of the body but the first.
-      parts: in which the body is sent.
+      body: the whole body.
+      status: HTTP status.
+      headers: added to Content-Length, which is sent unless `length` is False.
+      sent: number of bytes of the body after which the connection is closed; None for all.
+      pause: seconds of silence before each part of the body except the first.
+      parts: number of parts of the body.
     """
 
     body: bytes = b""
@@ -67,15 +67,15 @@ class Answer:
     parts: int = 2
 
 
-Behaviour = Callable[[Asked], Answer]
+Behaviour = Callable[[Request], Answer]
 
 
 class Site:
-    """Answers by path; whatever has no behaviour is not found, robots.txt too."""
+    """Maps paths to behaviours; any other path, including robots.txt, is not found."""
 
     def __init__(self) -> None:
         self.behaviours: dict[str, Behaviour] = {}
-        self.asked: list[Asked] = []
+        self.requests: list[Request] = []
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
@@ -87,18 +87,18 @@ class Site:
     def __setitem__(self, path: str, answer: Answer | Behaviour | bytes) -> None:
         if isinstance(answer, bytes):
             answer = Answer(answer)
-        self.behaviours[path] = answer if callable(answer) else lambda asked: answer
+        self.behaviours[path] = answer if callable(answer) else lambda request: answer
 
     def url(self, path: str) -> str:
         return self.address + path
 
     def paths(self) -> list[str]:
-        """What was asked for, but for robots.txt."""
-        return [asked.path for asked in self.asked if asked.path != "/robots.txt"]
+        """Return the requested paths except robots.txt."""
+        return [request.path for request in self.requests if request.path != "/robots.txt"]
 
     @contextlib.contextmanager
     def stuck_after(self, answers: int) -> Iterator[threading.Event]:
-        """Answers no more after so many, until left; the event says when one is waited for."""
+        """Hold all requests after `answers` responses; the event is set when one is held."""
         self._stuck.clear()
         self._go_on.clear()
         self._left = answers
@@ -118,11 +118,11 @@ class Site:
             self._stuck.set()
             self._go_on.wait()
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, request: Request) -> Answer:
         self._hold()
-        self.asked.append(asked)
-        behaviour = self.behaviours.get(asked.path.partition("?")[0])
-        return behaviour(asked) if behaviour else Answer(b"nothing", 404)
+        self.requests.append(request)
+        behaviour = self.behaviours.get(request.path.partition("?")[0])
+        return behaviour(request) if behaviour else Answer(b"nothing", 404)
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[None]:
@@ -143,8 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         with self.site.counting(), contextlib.suppress(ConnectionError):
-            asked = Asked(self.path, dict(self.headers), time.monotonic())
-            self._send(self.site.answer(asked))
+            request = Request(self.path, dict(self.headers), time.monotonic())
+            self._send(self.site.answer(request))
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
@@ -170,7 +170,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *args: object) -> None:
-        """Clients that hang up are what is tested."""
+        """Ignore clients that hang up; tests do that on purpose."""
 
 
 @contextlib.contextmanager
@@ -188,13 +188,13 @@ def serving() -> Iterator[Site]:
         thread.join()
 
 
-def of_versions(body: bytes, etag: str) -> Behaviour:
-    """A server that knows parts and versions (RFC 9110, 14), as good ones do."""
+def resumable(body: bytes, etag: str) -> Behaviour:
+    """Return a behaviour that supports ranges and versions (RFC 9110, 14)."""
 
-    def answer(asked: Asked) -> Answer:
+    def answer(request: Request) -> Answer:
         headers = {"ETag": etag, "Content-Type": "image/jpeg"}
-        part = asked.headers.get("Range")
-        if part is None or asked.headers.get("If-Range") != etag:
+        part = request.headers.get("Range")
+        if part is None or request.headers.get("If-Range") != etag:
             return Answer(body, headers=headers)
         start = int(part.removeprefix("bytes=").removesuffix("-"))
         if start >= len(body):
@@ -206,20 +206,22 @@ def of_versions(body: bytes, etag: str) -> Behaviour:
 
 
 def in_turn(*answers: Answer | Behaviour) -> Behaviour:
-    """The first answer to the first request, and so on; the last one to all that follow."""
+    """Return a behaviour that gives each answer once, in order, and repeats the last."""
     left = list(answers)
     lock = threading.Lock()
 
-    def answer(asked: Asked) -> Answer:
+    def answer(request: Request) -> Answer:
         with lock:
             now = left.pop(0) if len(left) > 1 else left[0]
-        return now(asked) if callable(now) else now
+        return now(request) if callable(now) else now
 
     return answer
 
 
-def picture(seed: int, size: tuple[int, int] = (24, 16), form: str = "jpeg", **options) -> bytes:
-    """A file of smooth random colours."""
+def image_file(
+    seed: int, size: tuple[int, int] = (24, 16), form: str = "jpeg", **options: object
+) -> bytes:
+    """Return an image file of smooth random colours."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), np.uint8))
     file = io.BytesIO()

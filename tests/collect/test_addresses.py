@@ -1,9 +1,8 @@
-"""One text for one address."""
+"""Normal form of addresses."""
 
 import pytest
 
-from cinegan_jax.collect.addresses import host_of, is_picture_address, normalised
-from cinegan_jax.collect.failure import Failure
+from cinegan_jax.collect.addresses import Failure, host_of, is_image_address, normalised
 
 
 @pytest.mark.parametrize(
@@ -19,7 +18,7 @@ from cinegan_jax.collect.failure import Failure
         ("http://[::1]:8000/a", "", "http://[::1]:8000/a"),
     ],
 )  # fmt: skip
-def test_normal_form(address, base, expected):
+def test_normal_form(address: str, base: str, expected: str) -> None:
     assert normalised(address, base) == expected
     assert normalised(expected) == expected
 
@@ -34,23 +33,23 @@ def test_normal_form(address, base, expected):
         ("a.jpg", "http"),
         ("", "http"),
         ("http://user:secret@example.org/a.jpg", "password"),
-        ("http://[::1", "no address"),
-        ("http://", "no address"),
-        ("http://a..example/", "no address"),
-        ("http://ü..example/", "no address"),
-        (f"http://{'x' * 70}.example/", "no address"),
+        ("http://[::1", "not an address"),
+        ("http://", "not an address"),
+        ("http://a..example/", "not an address"),
+        ("http://ü..example/", "not an address"),
+        (f"http://{'x' * 70}.example/", "not an address"),
     ],
 )
-def test_what_is_no_address(address, reason):
-    with pytest.raises(Failure, match=reason) as told:
+def test_malformed_addresses_are_refused(address: str, reason: str) -> None:
+    with pytest.raises(Failure, match=reason) as error:
         normalised(address)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(error.value)
 
 
-def test_picture_addresses_end_like_pictures():
-    assert is_picture_address("https://example.org/a.JPEG?size=3")
-    assert not is_picture_address("https://example.org/a.html?a.jpg")
+def test_image_addresses_have_an_image_suffix() -> None:
+    assert is_image_address("https://example.org/a.JPEG?size=3")
+    assert not is_image_address("https://example.org/a.html?a.jpg")
 
 
-def test_hosts_have_ports():
+def test_host_includes_the_port() -> None:
     assert host_of("http://example.org:8080/a") == "example.org:8080"

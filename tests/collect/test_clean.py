@@ -1,20 +1,19 @@
-"""Which pictures are left out, and that none gets lost by it."""
+"""Rejection of images, and that none is lost."""
 
 import shutil
 from pathlib import Path
 
 import pytest
-from misbehaving_site import picture
+from misbehaving_site import image_file
 from PIL import Image
 
-from cinegan_jax.collect import clean as cleaning
-from cinegan_jax.collect.clean import Limits, clean
-from cinegan_jax.collect.collection import Collection
+from cinegan_jax.collect.clean import CleaningResult, ImageLimits, clean
+from cinegan_jax.collect.records import Collection
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.json_lines import read_json_lines
 
 SIZE = (200, 160)
-PLAIN = picture(1, SIZE, quality=95)
+PLAIN = image_file(1, SIZE, quality=95)
 
 
 def fill(collection: Collection, files: dict[str, bytes]) -> None:
@@ -23,12 +22,12 @@ def fill(collection: Collection, files: dict[str, bytes]) -> None:
         (collection.pictures / name).write_bytes(content)
 
 
-def run(collection: Collection, **limits):
-    return clean(collection, Limits(**limits), 2, lambda done, total: None)
+def run(collection: Collection, **limits: int) -> CleaningResult:
+    return clean(collection, ImageLimits(**limits), 2, lambda done, total: None)
 
 
 def reasons(collection: Collection) -> dict[str, str]:
-    """Kind by file, of what was left out."""
+    """Return the kind of rejection by file."""
     return {line["file"]: line["kind"] for line in read_json_lines(collection.rejections)}
 
 
@@ -36,21 +35,23 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_what_is_broken_small_grey_or_doubled_is_left_out(collection, tmp_path):
+def test_broken_small_grey_and_duplicate_images_are_rejected(
+    collection: Collection, tmp_path: Path
+) -> None:
     grey = Image.open(_saved(tmp_path, PLAIN)).convert("L").convert("RGB")
     grey.save(tmp_path / "grey.jpg")
     files = {
         "plain.jpg": PLAIN,
-        "other.jpg": picture(2, SIZE),
+        "other.jpg": image_file(2, SIZE),
         "cut.jpg": PLAIN[:-2000],
         "no.jpg": b"<html>",
-        "small.png": picture(3, (200, 127), "png"),
+        "small.png": image_file(3, (200, 127), "png"),
         "grey.jpg": (tmp_path / "grey.jpg").read_bytes(),
-        "less.jpg": picture(1, (180, 144), quality=60),
+        "less.jpg": image_file(1, (180, 144), quality=60),
     }
     fill(collection, files)
-    outcome = run(collection)
-    assert list(outcome.kept) == ["other.jpg", "plain.jpg"] == sorted(names(collection.pictures))
+    result = run(collection)
+    assert list(result.kept) == ["other.jpg", "plain.jpg"] == sorted(names(collection.pictures))
     assert reasons(collection) == {
         "cut.jpg": "broken",
         "no.jpg": "broken",
@@ -63,43 +64,45 @@ def test_what_is_broken_small_grey_or_doubled_is_left_out(collection, tmp_path):
     assert not files
 
 
-def test_reasons_name_the_picture_that_stays_and_the_limit(collection):
-    fill(collection, {"a.jpg": picture(1, SIZE), "b.jpg": picture(1, (220, 176)), "c.png": b""})
-    fill(collection, {"d.jpg": picture(2, (20, 16))})
-    told = {rejection.file: rejection.reason for rejection in run(collection).rejected}
-    assert told["a.jpg"].startswith("like b.jpg: ")
-    assert "--distance" in told["a.jpg"]
-    assert told["d.jpg"] == "20x16 pixels, --least-side is 128"
-    assert "c.png" in told
+def test_reasons_name_the_kept_image_and_the_limit(collection: Collection) -> None:
+    fill(
+        collection, {"a.jpg": image_file(1, SIZE), "b.jpg": image_file(1, (220, 176)), "c.png": b""}
+    )
+    fill(collection, {"d.jpg": image_file(2, (20, 16))})
+    reasons_by_file = {rejection.file: rejection.reason for rejection in run(collection).rejected}
+    assert reasons_by_file["a.jpg"].startswith("like b.jpg: ")
+    assert "--distance" in reasons_by_file["a.jpg"]
+    assert reasons_by_file["d.jpg"] == "20x16 pixels, --least-side is 128"
+    assert "c.png" in reasons_by_file
 
 
-def test_other_limits_let_pictures_in_again(collection):
-    fill(collection, {"small.jpg": picture(1, (100, 100)), "large.jpg": picture(2, SIZE)})
+def test_other_limits_bring_images_back(collection: Collection) -> None:
+    fill(collection, {"small.jpg": image_file(1, (100, 100)), "large.jpg": image_file(2, SIZE)})
     run(collection)
     assert names(collection.rejected) == {"small.jpg"}
-    outcome = run(collection, least_side=64)
-    assert list(outcome.kept) == ["large.jpg", "small.jpg"]
+    result = run(collection, least_side=64)
+    assert list(result.kept) == ["large.jpg", "small.jpg"]
     assert names(collection.rejected) == set()
     assert reasons(collection) == {}
 
 
-def test_what_someone_rejected_by_hand_stays_rejected(collection):
-    fill(collection, {"a.jpg": picture(1, SIZE), "b.jpg": picture(2, SIZE)})
+def test_images_rejected_by_hand_stay_rejected(collection: Collection) -> None:
+    fill(collection, {"a.jpg": image_file(1, SIZE), "b.jpg": image_file(2, SIZE)})
     run(collection)
     (collection.pictures / "b.jpg").rename(collection.rejected / "b.jpg")
     assert list(run(collection).kept) == ["a.jpg"]
     assert names(collection.rejected) == {"b.jpg"}
 
 
-def test_pictures_are_looked_at_once(collection, monkeypatch):
-    fill(collection, {"a.jpg": picture(1, SIZE), "b.jpg": picture(2, (20, 20))})
+def test_images_are_judged_once(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(collection, {"a.jpg": image_file(1, SIZE), "b.jpg": image_file(2, (20, 20))})
     first = run(collection)
-    monkeypatch.setattr(cleaning, "judge", None)
+    monkeypatch.setattr("cinegan_jax.collect.clean.judge", None)
     assert run(collection) == first
 
 
-def test_a_picture_that_changed_is_looked_at_again(collection):
-    fill(collection, {"a.jpg": picture(1, SIZE)})
+def test_a_changed_image_is_judged_again(collection: Collection) -> None:
+    fill(collection, {"a.jpg": image_file(1, SIZE)})
     run(collection)
     fill(collection, {"a.jpg": b"broken now"})
     with collection.judged.open("a") as file:
@@ -109,17 +112,19 @@ def test_a_picture_that_changed_is_looked_at_again(collection):
 
 
 @pytest.mark.parametrize("moves", range(4))
-def test_a_stop_between_moves_loses_nothing(collection, monkeypatch, moves):
-    """After any number of them, with pictures to go both ways."""
-    files = {f"{n}.jpg": picture(n, (100 + 20 * n, 150)) for n in range(6)}
+def test_a_stop_between_moves_loses_nothing(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    """Stop after each number of moves, with images to move both ways."""
+    files = {f"{n}.jpg": image_file(n, (100 + 20 * n, 150)) for n in range(6)}
     fill(collection, files)
     run(collection, least_side=150)
-    small = {f"small {n}.jpg": picture(n, (50, 50)) for n in range(2)}
+    small = {f"small {n}.jpg": image_file(n, (50, 50)) for n in range(2)}
     fill(collection, small)
-    done = []
+    done: list[Path] = []
     rename = Path.rename
 
-    def stopping(self, target):
+    def stopping(self: Path, target: Path) -> Path:
         if len(done) == moves:
             raise KeyboardInterrupt
         done.append(self)
@@ -138,15 +143,15 @@ def test_a_stop_between_moves_loses_nothing(collection, monkeypatch, moves):
     assert reasons(collection) == reasons(fresh)
 
 
-def test_two_pictures_of_one_name_are_told(collection):
-    fill(collection, {"a.jpg": picture(1, (20, 20)), "b.jpg": picture(2, SIZE)})
+def test_two_images_with_one_name_are_an_error(collection: Collection) -> None:
+    fill(collection, {"a.jpg": image_file(1, (20, 20)), "b.jpg": image_file(2, SIZE)})
     run(collection)
     shutil.copy(collection.rejected / "a.jpg", collection.pictures / "a.jpg")
-    with pytest.raises(UserError, match=r"a\.jpg lies in .* and in .*: remove one"):
+    with pytest.raises(UserError, match=r"a\.jpg is in .* and in .*: remove one"):
         run(collection)
 
 
-def test_no_pictures_is_an_error(collection):
+def test_an_empty_collection_is_an_error(collection: Collection) -> None:
     with pytest.raises(UserError, match="collect download"):
         run(collection)
 

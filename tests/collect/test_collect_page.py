@@ -1,14 +1,14 @@
-"""The pictures that pages name."""
+"""Images, titles and licences of HTML pages."""
 
 import pytest
 
-from cinegan_jax.collect.page import read_page
+from cinegan_jax.collect.sources import read_page
 
 AT = "https://example.org/shells/page.html"
 
 
 def addresses(html: str) -> list[str]:
-    return [picture.address for picture in read_page(html.encode(), AT).pictures]
+    return [image.address for image in read_page(html.encode(), AT).images]
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ def addresses(html: str) -> list[str]:
         ('<a href="http://[::1/a.jpg"></a><img src="http://[::1"><img src="b.jpg"', []),
     ],
 )  # fmt: skip
-def test_pictures(html, expected):
+def test_pictures(html: str, expected: list[str]) -> None:
     assert addresses(html) == expected
 
 
-def test_of_a_picture_the_largest_size_that_can_be_read_is_taken():
+def test_a_picture_element_yields_its_largest_readable_size() -> None:
     html = """<picture>
       <source type="image/avif" srcset="a.avif 2000w">
       <source type="image/webp" srcset="b.webp 500w, c.webp 1000w">
@@ -45,18 +45,18 @@ def test_of_a_picture_the_largest_size_that_can_be_read_is_taken():
     assert addresses(html) == ["https://example.org/shells/c.webp"]
 
 
-def test_titles():
+def test_titles() -> None:
     html = """<img src=a.jpg alt=" A shell "><img src=b.jpg title="Sea"><img src=c.jpg>
       <a href=c.jpg><b>The</b> third</a><a href=d.jpg title=D>link</a>
       <meta property=og:image content=e.jpg><meta property=og:image:alt content=E>"""
-    titles = {p.address[-5:]: p.title for p in read_page(html.encode(), AT).pictures}
+    titles = {p.address[-5:]: p.title for p in read_page(html.encode(), AT).images}
     assert titles == {
         **{"a.jpg": "A shell", "b.jpg": "Sea", "c.jpg": "The third"},
         **{"d.jpg": "D", "e.jpg": "E"},
     }
 
 
-def test_licences():
+def test_licences() -> None:
     html = """<link rel="license" href="https://creativecommons.org/licenses/by/4.0/">
       <a rel="nofollow license" href="/terms">terms</a><a rel="license" href="/terms">again</a>
       <a href="/other">other</a>"""
@@ -76,13 +76,13 @@ def test_licences():
         ("utf-8", "no-such-charset", "<meta charset=utf-8>"),
     ],
 )
-def test_characters(encoding, charset, declared):
+def test_characters(encoding: str, charset: str | None, declared: str) -> None:
     html = f"<html><head>{declared}</head><img src=a.jpg alt=桜貝>".encode(encoding)
-    assert read_page(html, AT, charset).pictures[0].title == "桜貝"
+    assert read_page(html, AT, charset).images[0].title == "桜貝"
 
 
-def test_xhtml():
+def test_xhtml() -> None:
     html = (
         b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><img src="a.jpg"/></html>'
     )
-    assert len(read_page(html, AT).pictures) == 1
+    assert len(read_page(html, AT).images) == 1

@@ -1,8 +1,8 @@
-"""Sizes of an HTML image, by examples of the standard's."""
+"""Sizes in a `srcset`, with examples of the HTML standard."""
 
 import pytest
 
-from cinegan_jax.collect.srcset import candidates, largest
+from cinegan_jax.collect.sources import candidates, largest
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,14 @@ from cinegan_jax.collect.srcset import candidates, largest
         ("a.jpg 2q, b.jpg x, c.jpg -1x, d.jpg 3x", [("d.jpg", 3)]),
     ],
 )  # fmt: skip
-def test_candidates(srcset, expected):
+def test_candidates(srcset: str, expected: list[tuple[str, float]]) -> None:
     assert candidates(srcset) == expected
 
 
-def test_the_largest_is_the_first_of_several():
+def test_the_first_of_equally_large_sizes_wins() -> None:
     assert largest("a.jpg 100w, b.jpg 300w, c.jpg 300w") == "b.jpg"
     assert largest("") is None
 
 
-def test_endless_commas_take_no_time():
+def test_a_million_commas_are_skipped_quickly() -> None:
     assert candidates("," * 10**6 + "a.jpg" + "," * 10**6) == [("a.jpg", 1)]

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import pytest
 
 from cinegan_jax.config import health
-from cinegan_jax.config.check import read_section
+from cinegan_jax.config.check import read_section, to_config_dict
 from cinegan_jax.config.run import (
     METRICS_OF_IMAGES,
     METRICS_OF_PAIRS,
@@ -16,15 +16,7 @@ from cinegan_jax.config.run import (
     Parallelism,
     RunConfig,
 )
-from cinegan_jax.config.schema import (
-    KeyLimits,
-    Section,
-    key,
-    keys_of,
-    section,
-    to_config_dict,
-    with_default,
-)
+from cinegan_jax.config.schema import KeyLimits, Section, key, keys_of, section, with_default
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.cinegan_config import PERCEPTUAL_LAYERS, LossWeights
 from cinegan_jax.families.game import LABELLED_LOSSES, AdversarialLoss, Augmentation

@@ -1,4 +1,4 @@
-"""Which photos are under way at a time, and what ends a batch; developing itself is replaced."""
+"""Photos in progress, and what ends a batch. Developing itself is replaced by a fake."""
 
 import errno
 import os
@@ -7,27 +7,28 @@ import time
 from collections.abc import Callable
 from concurrent.futures import wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cinegan_jax.darkroom import batch
-from cinegan_jax.darkroom.batch import Batch, Recipe
+from cinegan_jax.darkroom.batch import BatchOptions, PhotoBatch
 from cinegan_jax.darkroom.destination import Destination
-from cinegan_jax.darkroom.find import Found
-from cinegan_jax.darkroom.outcome import Outcome
+from cinegan_jax.darkroom.find import FoundPhoto
+from cinegan_jax.darkroom.outcomes import Outcome
 from cinegan_jax.inference.develop import Settings
-from cinegan_jax.inference.look import TrainedLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.photos.encode import EncodeOptions
 
-LOOK = TrainedLook("none", ResUnetGenerator(width=4, num_blocks=1), {})
+LOOK = Look("none", ResUnetGenerator(width=4, num_blocks=1), {})
 Develop = Callable[..., np.ndarray]
 
 
 class Seen:
-    """What a batch tells of."""
+    """Observer that records outcomes."""
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
@@ -44,22 +45,22 @@ class Seen:
 
 
 @pytest.fixture
-def photos(write_photo: Callable[..., Path], tmp_path: Path) -> list[Found]:
-    return [Found(write_photo(tmp_path / "in" / f"{n}.png", 20, 10)) for n in range(6)]
+def photos(write_photo: Callable[..., Path], tmp_path: Path) -> list[FoundPhoto]:
+    return [FoundPhoto(write_photo(tmp_path / "in" / f"{n}.png", 20, 10)) for n in range(6)]
 
 
 @pytest.fixture
 def start(
-    photos: list[Found], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Develop], tuple[Batch, Seen]]:
-    """A batch in which `develop` is another function."""
+    photos: list[FoundPhoto], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Develop], tuple[PhotoBatch, Seen]]:
+    """Return a function that makes a batch whose `develop` is replaced."""
 
-    def make(develop: Develop) -> tuple[Batch, Seen]:
+    def make(develop: Develop) -> tuple[PhotoBatch, Seen]:
         monkeypatch.setattr(batch, "develop", develop)
         seen = Seen()
         destination = Destination(tmp_path / "out", "")
-        recipe = Recipe(LOOK, Settings(), EncodeOptions(), destination)
-        return Batch(photos, recipe, seen), seen
+        options = BatchOptions(LOOK, Settings(), EncodeOptions(), destination)
+        return PhotoBatch(photos, options, seen), seen
 
     return make
 
@@ -71,37 +72,43 @@ def unchanged(photo: np.ndarray, *_: object) -> np.ndarray:
 @pytest.mark.parametrize(
     ("jobs", "pixels_at_once", "most"), [(3, 10**9, 3), (3, 450, 2), (3, 1, 1), (1, 10**9, 1)]
 )
-def test_so_many_are_read_and_one_is_developed_at_a_time(
+def test_few_photos_are_in_progress_and_one_is_developed_at_a_time(
     jobs: int,
     pixels_at_once: int,
     most: int,
-    start: Callable[[Develop], tuple[Batch, Seen]],
+    start: Callable[[Develop], tuple[PhotoBatch, Seen]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    developing, under_way, most_under_way = threading.Lock(), 0, 0
+    developing, counting, reached = threading.Lock(), threading.Lock(), threading.Event()
+    under_way, most_under_way = 0, 0
     read, write = batch.read_photo, batch.write_whole
 
-    def counted_read(*args, **kwargs):
+    def count(change: int) -> None:
         nonlocal under_way, most_under_way
-        under_way += 1
-        most_under_way = max(most_under_way, under_way)
+        with counting:
+            under_way += change
+            most_under_way = max(most_under_way, under_way)
+            if most_under_way == most:
+                reached.set()
+
+    def counted_read(*args: Any, **kwargs: Any) -> Any:
+        count(1)
         return read(*args, **kwargs)
 
-    def counted_write(*args):
-        nonlocal under_way
+    def counted_write(*args: Any) -> None:
         write(*args)
-        under_way -= 1
+        count(-1)
 
     def develop(photo: np.ndarray, *_: object) -> np.ndarray:
         with_nobody_else = developing.acquire(blocking=False)
         assert with_nobody_else
-        time.sleep(0.02)
+        assert reached.wait(30)
         developing.release()
         return photo
 
     monkeypatch.setattr(batch, "read_photo", counted_read)
     monkeypatch.setattr(batch, "write_whole", counted_write)
-    monkeypatch.setattr(batch, "PIXELS_AT_ONCE", pixels_at_once)
+    monkeypatch.setattr(batch, "_MAX_PIXELS_IN_PROGRESS", pixels_at_once)
     run, seen = start(develop)
     run.run(jobs)
     assert {status for _, status, _ in seen.ends} == {"done"}
@@ -112,14 +119,14 @@ def test_so_many_are_read_and_one_is_developed_at_a_time(
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (MemoryError(), "the memory does not suffice: try --jobs 1 and another --method"),
-        (RuntimeError("RESOURCE_EXHAUSTED: 9 GB"), "the memory does not suffice"),
+        (MemoryError(), "out of memory: try --jobs 1 and another --method"),
+        (RuntimeError("RESOURCE_EXHAUSTED: 9 GB"), "out of memory"),
         (OSError(errno.EIO, "Input/output error"), "Input/output error"),
-        (ZeroDivisionError("by 0"), "unforeseen, please report it: ZeroDivisionError: by 0"),
+        (ZeroDivisionError("by 0"), "unexpected error, please report it: ZeroDivisionError: by 0"),
     ],
 )
-def test_whatever_one_photo_meets_others_are_done(
-    error: Exception, reason: str, start: Callable[[Develop], tuple[Batch, Seen]]
+def test_the_failure_of_one_photo_does_not_stop_others(
+    error: Exception, reason: str, start: Callable[[Develop], tuple[PhotoBatch, Seen]]
 ) -> None:
     calls = iter(range(6))
 
@@ -135,33 +142,33 @@ def test_whatever_one_photo_meets_others_are_done(
 
 
 def test_a_photo_that_is_too_large_is_not_decoded(
-    start: Callable[[Develop], tuple[Batch, Seen]], monkeypatch: pytest.MonkeyPatch
+    start: Callable[[Develop], tuple[PhotoBatch, Seen]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "MAX_PIXELS", 199)
+    monkeypatch.setattr(batch, "_MAX_PIXELS", 199)
     run, seen = start(unchanged)
     run.run(2)
     assert {status for _, status, _ in seen.ends} == {"failed"}
-    assert "20 x 10 pixels are 0.0 megapixels; at most 0.000199 are taken" in seen.ends[0][2]
+    assert "20 x 10 pixels are 0.0 megapixels; at most 0.000199 are allowed" in seen.ends[0][2]
 
 
-def test_a_full_disk_ends_the_batch(start: Callable[[Develop], tuple[Batch, Seen]]) -> None:
+def test_a_full_disk_ends_the_batch(start: Callable[[Develop], tuple[PhotoBatch, Seen]]) -> None:
     def develop(*_: object) -> np.ndarray:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     run, seen = start(develop)
     run.run(1)
-    assert seen.ends == [("0.png", "failed", "no space is left where its result goes")]
+    assert seen.ends == [("0.png", "failed", "no space left on the disk of its result")]
     assert run.not_tried == 5
 
 
-def test_an_interrupt_drops_what_is_not_developed(
-    start: Callable[[Develop], tuple[Batch, Seen]],
+def test_an_interrupt_drops_photos_that_are_not_developed(
+    start: Callable[[Develop], tuple[PhotoBatch, Seen]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown = []
 
-    def develop(photo: np.ndarray, look: TrainedLook, settings: Settings, progress) -> np.ndarray:
+    def develop(photo: np.ndarray, look: Look, settings: Settings, progress: Any) -> np.ndarray:
         shown.append(photo)
         deadline = time.monotonic() + 30
         while len(shown) > 1 and time.monotonic() < deadline:
@@ -184,12 +191,12 @@ def test_an_interrupt_drops_what_is_not_developed(
     assert os.listdir(tmp_path / "out") == [seen.ends[0][0]]
 
 
-def test_seeds_are_of_the_photo_s_name(
-    start: Callable[[Develop], tuple[Batch, Seen]], tmp_path: Path
+def test_seeds_depend_on_the_name_of_the_photo(
+    start: Callable[[Develop], tuple[PhotoBatch, Seen]], tmp_path: Path
 ) -> None:
     seeds = []
 
-    def develop(photo: np.ndarray, look: TrainedLook, settings: Settings, *_: object) -> np.ndarray:
+    def develop(photo: np.ndarray, look: Look, settings: Settings, *_: object) -> np.ndarray:
         seeds.append(settings.seed)
         return photo
 

@@ -1,4 +1,4 @@
-"""`cinegan lut` as a photographer meets it."""
+"""`cinegan lut` as a photographer uses it."""
 
 import re
 from pathlib import Path
@@ -10,18 +10,19 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.darkroom.lut import make_table
+from cinegan_jax.darkroom.lut import fit_look_lut
 from cinegan_jax.film.lut_files import read_lut
 from cinegan_jax.inference import lut_fit as colour_table
-from cinegan_jax.inference.look import TrainedLook, write_look
+from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.metrics.delta_e import delta_e_2000
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.lut import apply_lut, identity_lut
 
-SAYS = re.compile(
-    r"look\.\w+: tiny, (\d+) nodes an axis, fitted to (\d+) photos\.\n"
-    r"On (\d+) other photos it misses the look by a mean delta E 2000 of (\S+) "
-    r"\(95th percentile (\S+)\); the untouched photos by (\S+) \(95th percentile (\S+)\)\.\n"
+SUMMARY = re.compile(
+    r"look\.\w+: tiny, (\d+) nodes per axis, fitted to (\d+) photos\.\n"
+    r"Mean delta E 2000 from the look on (\d+) other photos: LUT (\S+) "
+    r"\(95th percentile (\S+)\), unchanged photos (\S+) \(95th percentile (\S+)\)\.\n"
 )
 
 
@@ -33,17 +34,17 @@ def _small_fit(monkeypatch):
 
 
 @pytest.fixture
-def look(rng) -> TrainedLook:
-    """Changes colours, a little also by what is around them."""
+def look(rng) -> Look:
+    """Return a look that changes colours, slightly depending on their surroundings."""
     generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=True)
     params = generator.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))["params"]
     kernels = jax.tree.map(lambda x: x + 0.03 * rng.normal(size=x.shape).astype(np.float32), params)
-    return TrainedLook("tiny", generator, kernels)
+    return Look("tiny", generator, kernels)
 
 
 @pytest.fixture
 def photos(tmp_path, rng) -> Path:
-    """Six smooth pictures, one of them in a subfolder, and a broken one."""
+    """Write six smooth images, two of them in a subfolder, and a broken one."""
     folder = tmp_path / "my photos"
     (folder / "more").mkdir(parents=True)
     for name in ["a", "b", "c", "d", "more/e", "more/f"]:
@@ -65,7 +66,7 @@ def test_the_command(tmp_path, look, photos):
         "--weights", tmp_path / "tiny.safetensors", "-o", output, "--photos", photos, "--size", 17
     )
     assert code == 0
-    size, fitted, held_out, mean, high, untouched, _ = map(float, SAYS.search(said).groups())
+    size, fitted, held_out, mean, high, untouched, _ = map(float, SUMMARY.search(said).groups())
     assert (size, fitted, held_out) == (17, 4, 2)
     assert 0 < mean < high
     assert mean < untouched
@@ -73,23 +74,23 @@ def test_the_command(tmp_path, look, photos):
     assert "# Input and output are sRGB-encoded.\nLUT_3D_SIZE 17\n" in output.read_text()
 
 
-def test_a_hald_is_named_by_its_suffix(tmp_path, look, photos):
+def test_the_suffix_png_selects_a_hald(tmp_path, look, photos):
     write_look(look, tmp_path / "tiny.safetensors")
     output = tmp_path / "look.png"
     code, said, _ = run(
         "--weights", tmp_path / "tiny.safetensors", "-o", output, "--photos", photos
     )
     assert code == 0
-    assert SAYS.search(said)
+    assert SUMMARY.search(said)
     assert read_lut(output).shape == (64, 64, 64, 3)
 
 
-def test_what_it_says_is_what_is_so(look, photos):
-    """Against the mean of the metric, on the first and the last photo: those are held out."""
-    table = make_table(look, 9, photos)
+def test_the_printed_differences_are_correct(look, photos):
+    """Compare with the metric on the first and the last photo, which are held out."""
+    table = fit_look_lut(look, 9, photos)
     develop = colour_table.make_develop(look)
     held_out = colour_table.read_photos([photos / "a.png", photos / "more" / "f.png"])
-    for lut, found in [(table.lut, table.miss), (identity_lut(2), table.untouched)]:
+    for lut, found in [(table.lut, table.error), (identity_lut(2), table.unchanged)]:
         scores = [
             delta_e_2000(apply_lut(lut, photo[None] / np.float32(255)), develop(photo)[None])[0]
             for photo in held_out
@@ -97,17 +98,20 @@ def test_what_it_says_is_what_is_so(look, photos):
         assert found.mean == pytest.approx(np.mean(scores), rel=1e-4)
 
 
-def test_no_strength_is_the_identity(look, photos):
-    table = make_table(look, 9, photos, strength=0.0)
+def test_strength_0_is_the_identity(look, photos):
+    table = fit_look_lut(look, 9, photos, strength=0.0)
     np.testing.assert_allclose(table.lut, identity_lut(9), atol=1e-4)
-    assert table.miss.percentile_95 < 0.02
+    assert table.error.percentile_95 < 0.02
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--size", "20"], "--size 20: nodes an axis for --format cube are 17, 33, 65"),
-        (["--format", "hald", "--size", "33"], "--size 33: nodes an axis for --format hald are 64"),
+        (["--size", "20"], "--size 20: nodes per axis for --format cube are 17, 33, 65"),
+        (
+            ["--format", "hald", "--size", "33"],
+            "--size 33: nodes per axis for --format hald are 64",
+        ),
         (
             ["-o", "look.txt"],
             "--output look.txt: the file needs the suffix .cube, or .png for a Hald",
@@ -117,11 +121,11 @@ def test_no_strength_is_the_identity(look, photos):
         (["-o", "folder.cube"], "--output folder.cube: is a folder"),
         (["--strength", "2"], "strength 2.0 is not between 0 and 1.5"),
         (["--look", "none"], "look 'none' is not one of"),
-        (["--photos", "nowhere"], "--photos nowhere is no folder"),
-        (["--photos", "folder.cube"], "--photos folder.cube has 0 photos that can be read"),
+        (["--photos", "nowhere"], "--photos nowhere is not a folder"),
+        (["--photos", "folder.cube"], "--photos folder.cube has 0 readable photos"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_written(tmp_path, monkeypatch, arguments, says):
+def test_wrong_options_are_named_and_nothing_is_written(tmp_path, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.cube").mkdir()
     code, _, said = run(*arguments)

@@ -1,7 +1,8 @@
-"""Training batches: order, shares, crops, resume, and broken pairs."""
+"""Training batches: order, shares of processes, crops, resuming, and broken pairs."""
 
 import itertools
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair
-from cinegan_jax.data.pipeline import train_batches
+from cinegan_jax.data.pipeline import TrainBatches, train_batches
 
 
 class Numbered:
@@ -23,14 +24,16 @@ class Numbered:
 
     kind = "pairs"
 
-    def __init__(self, count, height=6, width=8, broken=()):
+    def __init__(
+        self, count: int, height: int = 6, width: int = 8, broken: Iterable[int] = ()
+    ) -> None:
         self.names = [f"p{i}" for i in range(count)]
         self._shape, self._broken = (height, width), set(broken)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Pair:
         if index in self._broken:
             raise BrokenExample(self.names[index], "damaged")
         y, x = np.indices(self._shape)
@@ -47,18 +50,18 @@ class Loader(NamedTuple):
     seed: int = 0
     threads: int = 2
 
-    def open(self, source, **arguments):
+    def open(self, source: Any, **arguments: Any) -> TrainBatches:
         return train_batches(source, **{**self._asdict(), **arguments})
 
 
 LOADER = Loader()
 
 
-def _numbers(batch):
+def _numbers(batch: Mapping[str, np.ndarray]) -> list[int]:
     return batch["input"][:, 0, 0, 0].tolist()
 
 
-def _take(batches, count):
+def _take(batches: TrainBatches, count: int) -> list[list[int]]:
     taken = [_numbers(batch) for batch in itertools.islice(batches, count)]
     batches.close()
     return taken
@@ -72,8 +75,8 @@ def _take(batches, count):
     seed=st.integers(0, 2**32 - 1),
 )
 def test_every_epoch_covers_each_pair_at_most_once_over_all_processes(
-    count, local, processes, seed
-):
+    count: int, local: int, processes: int, seed: int
+) -> None:
     global_batch = local * processes
     if count < global_batch:
         count += global_batch
@@ -93,7 +96,7 @@ def test_every_epoch_covers_each_pair_at_most_once_over_all_processes(
             assert set(seen) == set(range(count))
 
 
-def test_order_changes_every_epoch_and_repeats_with_the_seed():
+def test_order_changes_every_epoch_and_repeats_with_the_seed() -> None:
     epochs = [np.ravel(_take(LOADER.open(Numbered(30)), 45)).reshape(3, 30) for _ in range(2)]
     np.testing.assert_array_equal(*epochs)
     for first, second in itertools.combinations(epochs[0], 2):
@@ -102,12 +105,12 @@ def test_order_changes_every_epoch_and_repeats_with_the_seed():
     assert (other == epochs[0][0]).mean() < 0.3
 
 
-def test_left_out_remainder_differs_between_epochs():
+def test_left_out_remainder_differs_between_epochs() -> None:
     taken = np.ravel(_take(LOADER.open(Numbered(9), batch_size=8), 12)).reshape(12, 8)
     assert len({tuple(sorted(epoch)) for epoch in taken}) > 1
 
 
-def test_global_batches_do_not_depend_on_the_number_of_processes():
+def test_global_batches_do_not_depend_on_the_number_of_processes() -> None:
     source = Numbered(24)
     whole = next(LOADER.open(source, batch_size=8))
     shares = [
@@ -118,15 +121,15 @@ def test_global_batches_do_not_depend_on_the_number_of_processes():
         np.testing.assert_array_equal(together, whole[key])
 
 
-def test_both_pictures_get_the_same_crop_and_flip_and_all_occur():
+def test_both_images_get_the_same_crop_and_flip_and_all_occur() -> None:
     batches = LOADER.open(Numbered(64), batch_size=64)
     windows = set()
     for batch in itertools.islice(batches, 10):
         assert batch["input"].shape == batch["target"].shape == (64, 4, 4, 3)
         assert batch["input"].dtype == batch["target"].dtype == np.uint8
         np.testing.assert_array_equal(batch["target"], 255 - batch["input"])
-        for picture in batch["input"].astype(int):
-            rows, columns = picture[:, 0, 1], picture[0, :, 2]
+        for image in batch["input"].astype(int):
+            rows, columns = image[:, 0, 1], image[0, :, 2]
             assert (np.diff(rows) == 1).all()
             assert set(np.diff(columns)) in ({1}, {-1})
             windows.add((rows[0], columns.min(), columns[1] > columns[0]))
@@ -134,20 +137,20 @@ def test_both_pictures_get_the_same_crop_and_flip_and_all_occur():
     assert windows == set(itertools.product(range(3), range(5), (True, False)))
 
 
-def test_squash_is_the_published_resize():
+def test_squash_is_the_published_resize() -> None:
     batches = LOADER.open(Numbered(4, 6, 7), crop="squash", size=5, batch_size=4)
     y, x = np.indices((6, 7)).astype(np.float32)
     expected = jax.image.resize(np.stack([y, x]), (2, 5, 5), "bilinear", antialias=False)
-    for picture in next(batches)["input"].astype(float):
-        np.testing.assert_allclose(picture[..., 1], expected[0], atol=0.501)
-        flipped = picture[0, 0, 2] > picture[0, -1, 2]
-        columns = picture[:, ::-1, 2] if flipped else picture[..., 2]
+    for image in next(batches)["input"].astype(float):
+        np.testing.assert_allclose(image[..., 1], expected[0], atol=0.501)
+        flipped = image[0, 0, 2] > image[0, -1, 2]
+        columns = image[:, ::-1, 2] if flipped else image[..., 2]
         np.testing.assert_allclose(columns, expected[1], atol=0.501)
     batches.close()
 
 
 @pytest.mark.parametrize("position", [0, 1, 7, 8, 13])
-def test_resume_continues_byte_for_byte(position):
+def test_resume_continues_byte_for_byte(position: int) -> None:
     first = LOADER.open(Numbered(17))
     for _ in range(position):
         next(first)
@@ -163,7 +166,7 @@ def test_resume_continues_byte_for_byte(position):
     second.close()
 
 
-def test_state_goes_over_to_another_number_of_processes():
+def test_state_goes_over_to_another_number_of_processes() -> None:
     source = Numbered(32)
     whole = LOADER.open(source, batch_size=4)
     for _ in range(11):
@@ -178,26 +181,26 @@ def test_state_goes_over_to_another_number_of_processes():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seed": 5}, "seed=0 .* seed=5"),
-        ({"batch_size": 4}, "global_batch=2 .* global_batch=4"),
+        ({"seed": 5}, "seed=0, .* seed=5"),
+        ({"batch_size": 4}, "global_batch=2, .* global_batch=4"),
     ],
 )
-def test_resume_under_other_settings_is_refused(change, message):
+def test_resume_under_other_settings_is_refused(change: dict[str, Any], message: str) -> None:
     state = LOADER.open(Numbered(8)).get_state()
     with pytest.raises(UserError, match=message):
         LOADER.open(Numbered(8), **change).set_state(state)
 
 
-def test_broken_pair_is_replaced_by_the_next_of_its_epoch():
+def test_broken_pair_is_replaced_by_the_next_of_its_epoch() -> None:
     expected = np.reshape(_take(LOADER.open(Numbered(64)), 64), (2, -1))
-    mended = LOADER.open(Numbered(64, broken=[5]), corrupt_ceiling=0.02)
-    got = np.reshape(_take(mended, 64), (2, -1))
+    replaced = LOADER.open(Numbered(64, broken=[5]), corrupt_ceiling=0.02)
+    got = np.reshape(_take(replaced, 64), (2, -1))
     following = np.roll(expected, -1, axis=1)
     np.testing.assert_array_equal(got, np.where(expected == 5, following, expected))
-    assert mended.broken == {"p5": "damaged"}
+    assert replaced.broken == {"p5": "damaged"}
 
 
-def test_what_replaces_a_broken_pair_does_not_depend_on_the_number_of_processes():
+def test_what_replaces_a_broken_pair_does_not_depend_on_the_number_of_processes() -> None:
     source, arguments = Numbered(16, broken=[3, 9]), {"corrupt_ceiling": 0.2}
     whole = _take(LOADER.open(source, batch_size=8, **arguments), 4)
     shares = [
@@ -207,9 +210,9 @@ def test_what_replaces_a_broken_pair_does_not_depend_on_the_number_of_processes(
     assert np.concatenate(shares, axis=1).tolist() == whole
 
 
-def test_pair_too_small_for_the_crop_is_broken():
+def test_pair_too_small_for_the_crop_is_broken() -> None:
     class OneSmall(Numbered):
-        def __getitem__(self, index):
+        def __getitem__(self, index: int) -> Pair:
             pair = super().__getitem__(index)
             return pair if index else Pair("p0", pair.input[:3], pair.target[:3])
 
@@ -219,7 +222,7 @@ def test_pair_too_small_for_the_crop_is_broken():
     assert "8x3 is too small for crops of 4x4" in batches.broken["p0"]
 
 
-def test_too_many_broken_pairs_stop_the_run_and_are_named():
+def test_too_many_broken_pairs_stop_the_run_and_are_named() -> None:
     batches = LOADER.open(Numbered(100, broken=[3, 60]), corrupt_ceiling=0.01)
     with pytest.raises(UserError, match=r"2 of 100 pairs .* the 1 that .*p\d+ \(damaged\)") as stop:
         _take(batches, 50)
@@ -227,7 +230,7 @@ def test_too_many_broken_pairs_stop_the_run_and_are_named():
     assert "p60" in str(stop.value)
 
 
-def test_no_good_pair_at_all_is_an_error():
+def test_no_good_pair_at_all_is_an_error() -> None:
     batches = LOADER.open(Numbered(4, broken=range(4)), corrupt_ceiling=1.0)
     with pytest.raises(UserError, match="all pairs are broken"):
         next(batches)
@@ -244,6 +247,6 @@ def test_no_good_pair_at_all_is_an_error():
         ({"threads": 0}, "threads is 0"),
     ],
 )
-def test_settings_out_of_range_are_named(arguments, message):
+def test_settings_out_of_range_are_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         LOADER.open(Numbered(8), **arguments)

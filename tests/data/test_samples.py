@@ -16,7 +16,7 @@ def rows() -> dict[str, dict[str, str]]:
         return {row["file"]: row for row in csv.DictReader(file)}
 
 
-def test_every_photo_is_free_listed_and_unchanged():
+def test_every_photo_is_free_listed_and_unchanged() -> None:
     photos = sample_photos("train") + sample_photos("test")
     listed = rows()
     assert sorted(p.name for p in photos) == sorted(listed)
@@ -29,22 +29,22 @@ def test_every_photo_is_free_listed_and_unchanged():
         assert hashlib.sha256(photo.read_bytes()).hexdigest() == row["sha256"]
 
 
-def test_photos_have_the_stated_size():
+def test_photos_have_the_stated_size() -> None:
     for photo in sample_photos("train") + sample_photos("test"):
-        with Image.open(photo) as picture:
-            assert max(picture.size) == 512
-            assert min(picture.size) >= 256
+        with Image.open(photo) as image:
+            assert max(image.size) == 512
+            assert min(image.size) >= 256
 
 
-def test_splits_share_no_photo():
+def test_splits_share_no_photo() -> None:
     train, test = ({p.stem for p in sample_photos(split)} for split in ("train", "test"))
     assert len(train) >= 32
     assert len(test) >= 10
-    # Names tell subjects apart by what stands before a number or a hyphenated addition.
+    # The part of a name before a number or a hyphen identifies the subject.
     subjects = [{stem.rstrip("0123456789-") for stem in split} for split in (train, test)]
     assert not subjects[0] & subjects[1]
 
 
-def test_an_unknown_split_is_named():
+def test_an_unknown_split_is_named() -> None:
     with pytest.raises(UserError, match="no split 'val'; choose train or test"):
         sample_photos("val")

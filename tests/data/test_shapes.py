@@ -1,6 +1,7 @@
 """The drawn set: what it shows, how it is spread, and that it is always the same."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +11,12 @@ from scipy import stats
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.shapes import (
     BACKGROUND,
-    COLOURS,
+    CENTRE_SHIFT,
     COUNTS,
     KINDS,
-    MODES,
     RADIUS,
-    SHIFT,
+    SHAPE_COLOURS,
+    SHAPE_MODES,
     TURN,
     DrawnShapes,
     Shape,
@@ -24,7 +25,7 @@ from cinegan_jax.data.shapes import (
 )
 
 
-def _outline(shape):
+def _outline(shape: Shape) -> Any:
     """Corners of the shape round the origin, by their angles and radii alone."""
     match shape.kind:
         case "square":
@@ -40,13 +41,13 @@ def _outline(shape):
     return radii * np.exp(1j * angles)
 
 
-def _by_pillow(shape, size, times=16):
+def _by_pillow(shape: Shape, size: int, times: int = 16) -> np.ndarray:
     """The share of each pixel that is covered, by drawing it 16 times as large."""
     image = Image.new("L", (size * times, size * times))
     pen, centre = ImageDraw.Draw(image), complex(shape.right, shape.down) * size * times
     scale = shape.radius * size * times
 
-    def disc(radius, fill):
+    def disc(radius: float, fill: int) -> None:
         box = [
             centre.real - radius,
             centre.imag - radius,
@@ -68,7 +69,7 @@ def _by_pillow(shape, size, times=16):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("turn", [0.0, 0.3])
-def test_coverage_is_that_of_a_large_drawing(kind, turn):
+def test_coverage_is_that_of_a_large_drawing(kind: str, turn: float) -> None:
     shape = Shape(kind, "red", 0.47, 0.53, 0.22, turn)
     found, expected = coverage(shape, 64), _by_pillow(shape, 64)
     difference = abs(found - expected)
@@ -78,7 +79,9 @@ def test_coverage_is_that_of_a_large_drawing(kind, turn):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_kinds_have_the_same_area_and_the_centre_they_say(kind):
+def test_all_kinds_have_the_same_area_and_the_centre_they_say(
+    kind: str,
+) -> None:
     shape = Shape(kind, "blue", 0.45, 0.52, 0.2, 0.2)
     cover = coverage(shape, 256)
     assert cover.mean() == pytest.approx(np.pi * 0.2**2, rel=0.01)
@@ -87,29 +90,29 @@ def test_all_kinds_have_the_same_area_and_the_centre_they_say(kind):
     assert centre == pytest.approx([0.45, 0.52], abs=1e-3)
 
 
-def test_colours_are_those_named():
-    for name, colour in COLOURS.items():
-        picture = draw(Shape("disc", name, 0.5, 0.5, 0.2, 0.0), 64)
-        assert tuple(picture[32, 32]) == colour
-        assert tuple(picture[0, 0]) == BACKGROUND
-    assert picture.dtype == np.uint8
+def test_colours_are_those_named() -> None:
+    for name, colour in SHAPE_COLOURS.items():
+        image = draw(Shape("disc", name, 0.5, 0.5, 0.2, 0.0), 64)
+        assert tuple(image[32, 32]) == colour
+        assert tuple(image[0, 0]) == BACKGROUND
+    assert image.dtype == np.uint8
 
 
-def test_modes_are_equally_frequent_and_named():
+def test_modes_are_equally_frequent_and_named() -> None:
     for split, count in COUNTS.items():
         source = DrawnShapes(split, 8)
         assert len(source) == len(source.names) == len(set(source.names)) == count
         modes = Counter(name.split(maxsplit=1)[1] for name in source.names)
-        assert set(modes) == set(MODES)
-        assert set(modes.values()) == {count / len(MODES)}
+        assert set(modes) == set(SHAPE_MODES)
+        assert set(modes.values()) == {count / len(SHAPE_MODES)}
     shape = source.shape(7)
     assert source.names[7] == f"00007 {shape.colour} {shape.kind}"
 
 
-def test_the_rest_is_uniform():
+def test_the_rest_is_uniform() -> None:
     source = DrawnShapes("train", 8)
     shapes = [source.shape(index) for index in range(2_000)]
-    middle = (0.5 - SHIFT, 0.5 + SHIFT)
+    middle = (0.5 - CENTRE_SHIFT, 0.5 + CENTRE_SHIFT)
     for field, (least, most) in {
         "right": middle,
         "down": middle,
@@ -120,24 +123,24 @@ def test_the_rest_is_uniform():
         assert stats.kstest(values, "uniform", (least, most - least)).pvalue > 0.001
 
 
-def test_nothing_is_cut_off():
+def test_nothing_is_cut_off() -> None:
     edge = np.ones((64, 64), bool)
     edge[1:-1, 1:-1] = False
     for kind in KINDS:
         for turn in (-TURN, 0.0, TURN):
-            shape = Shape(kind, "red", 0.5 + SHIFT, 0.5 - SHIFT, RADIUS[1], turn)
+            shape = Shape(kind, "red", 0.5 + CENTRE_SHIFT, 0.5 - CENTRE_SHIFT, RADIUS[1], turn)
             assert not coverage(shape, 64)[edge].any()
 
 
-def test_a_picture_is_the_same_each_time_and_of_one_split_only():
+def test_a_image_is_the_same_each_time_and_of_one_split_only() -> None:
     first, again = DrawnShapes("train", 32), DrawnShapes("train", 32)
     np.testing.assert_array_equal(first[123].target, again[123].target)
     assert first[123].name == again[123].name
     assert DrawnShapes("test", 32).shape(123) != first.shape(123)
-    assert first.shape(123) != first.shape(123 + len(MODES))
+    assert first.shape(123) != first.shape(123 + len(SHAPE_MODES))
     assert DrawnShapes("train", 64).shape(123) == first.shape(123)
 
 
-def test_an_unknown_split_lists_the_known_ones():
+def test_an_unknown_split_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"no split 'valid'; choose train or test"):
         DrawnShapes("valid", 64)

@@ -5,5 +5,5 @@ from listed_pairs import ListedPairs
 
 
 @pytest.fixture
-def listed_pairs():
+def listed_pairs() -> type[ListedPairs]:
     return ListedPairs

@@ -11,7 +11,7 @@ class ListedPairs:
 
     kind = "pairs"
 
-    def __init__(self, pairs: Sequence[Pair | BrokenExample]):
+    def __init__(self, pairs: Sequence[Pair | BrokenExample]) -> None:
         self._pairs = pairs
         self.names = [pair.name for pair in pairs]
 

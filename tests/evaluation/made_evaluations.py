@@ -1,10 +1,10 @@
-"""Evaluations made by hand, and pictures for them."""
+"""Evaluations made by hand, and images for them."""
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from cinegan_jax.evaluation.page_pictures import PhotoPictures
+from cinegan_jax.evaluation.paired_page import PhotoImages
 from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, SetScore
 
 NAMES = tuple(f"photo {number:02}" for number in range(12))
@@ -16,7 +16,7 @@ def evaluation_of(
     look: str = "Look",
     **psnr: float,
 ) -> Evaluation:
-    """Of four methods on these photos, each about a PSNR."""
+    """Make an evaluation of four methods on these photos, each with scores near one PSNR."""
     rng = np.random.default_rng(7)
     levels = {"input": 23.0, "lut": 35.0, "affine": 30.0, "generator": 40.0} | psnr
     photos = tuple(
@@ -37,7 +37,7 @@ def _scores(psnr: float) -> dict[str, float]:
     }
 
 
-def flat_pictures(names: Iterable[str]) -> Iterator[PhotoPictures]:
+def flat_images(names: Iterable[str]) -> Iterator[PhotoImages]:
     """Photos of one grey, results and targets of one colour each."""
     for name in names:
         results = {
@@ -45,7 +45,7 @@ def flat_pictures(names: Iterable[str]) -> Iterator[PhotoPictures]:
             "affine": _flat(0, 255, 0),
             "generator": _flat(0, 0, 255),
         }
-        yield PhotoPictures(name, _flat(128, 128, 128), _flat(255, 255, 0), results)
+        yield PhotoImages(name, _flat(128, 128, 128), _flat(255, 255, 0), results)
 
 
 def _flat(*colour: int) -> np.ndarray:

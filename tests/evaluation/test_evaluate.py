@@ -1,236 +1,67 @@
-import weakref
+"""The one function that evaluates, on finished runs."""
 
-import jax
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
-from listed_pairs import ListedPairs
-from scipy.interpolate import RegularGridInterpolator
-from several_processes import in_processes
+import runs
+from PIL import Image
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.pairs import Pair
-from cinegan_jax.evaluation.baselines import lut_generate
+from cinegan_jax.evaluation import methods
 from cinegan_jax.evaluation.evaluate import evaluate
-from cinegan_jax.evaluation.methods import of_photo, unchanged
-from cinegan_jax.evaluation.result import About
-from cinegan_jax.evaluation.scope import Scope
-from cinegan_jax.evaluation.sets import SetScorer
-from cinegan_jax.metrics.devices import OnDevices
-from cinegan_jax.metrics.set_distances import frechet_distance
-from cinegan_jax.metrics.streaming import Moments
+from cinegan_jax.evaluation.result import load
+from cinegan_jax.evaluation.tables import print_result
+from cinegan_jax.metrics.registry import MAIN_METRICS, PAIRED_METRICS
+from cinegan_jax.ops.lut import fit_lut
 
-SIZE = 32
-ABOUT = About("run", "pairs", "Look")
+SLOW_METRICS = [name for name in PAIRED_METRICS if name not in MAIN_METRICS]
 
 
-def _photo(rng, height=24, width=40, high=200):
-    return rng.integers(0, high, (height, width, 3), dtype=np.uint8)
+def test_a_workdir_is_scored_by_both_protocols_and_everything_written(
+    tmp_path: Path,
+    trained: Path,
+    cinegan_settings: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(methods, "fit_lut", partial(fit_lut, size=5))  # which is quick
+    workdir = tmp_path / "run"
+    shutil.copytree(trained, workdir)
+    config = runs.config_of(cinegan_settings)
+    evaluation = evaluate(workdir, config=config, without=SLOW_METRICS)
+    assert load(workdir / "evaluation.json") == evaluation
+    print_result(evaluation)
+    found = evaluation.summaries(metric="psnr")
+    means = {(summary.protocol, summary.method): summary.mean for summary in found}
+    names = ("input", "lut", "affine", "generator")
+    assert means.keys() == {(p, m) for p in ("filmnet", "native") for m in names}
+    expected = np.mean([psnr(*pair) for pair in held_out(Path(cinegan_settings["data.path"]))])
+    assert means["native", "input"] == pytest.approx(expected, abs=1e-3)
+    assert means["native", "generator"] != means["native", "input"]
+    said = capsys.readouterr().out
+    for shown in ("filmnet", "native", "fitted LUT", f"{expected:.2f}"):
+        assert shown in said
+        assert shown in (workdir / "evaluation.md").read_text()
+    for name in ("before_after.png", "worst.jpg"):
+        with Image.open(workdir / name) as sheet:
+            assert np.ptp(np.asarray(sheet.convert("RGB"))) > 100
+    assert "<html" in (workdir / "evaluation.html").read_text()
 
 
-def _evaluate(pairs, methods=None, devices=1, sets=None, **scope):
-    methods = methods or {"input": unchanged}
-    scope = {"size": SIZE, "metrics": ("psnr", "ssim", "delta_e_76")} | scope
-    return evaluate(
-        pairs, methods, ABOUT, Scope(**scope), sets, devices=jax.local_devices()[:devices]
-    )
+def held_out(folder: Path) -> list[list[np.ndarray]]:
+    sides = [sorted((folder / "test" / side).iterdir()) for side in ("input", "Look")]
+    return [[np.asarray(Image.open(path), float) for path in pair] for pair in zip(*sides)]  # noqa: B905
 
 
-def _mean(evaluation, metric="psnr", **fields):
-    (summary,) = evaluation.summaries(metric=metric, **fields)
-    return summary.mean
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    return 10 * np.log10(255**2 / np.mean((one - other) ** 2))
 
 
-def test_each_photo_has_the_score_of_a_closed_form(rng, listed_pairs):
-    """Offsets of 10 and 50 levels: the mean of two PSNRs is not the PSNR of the mean error."""
-    photos = {10: _photo(rng), 50: _photo(rng, 70, 20)}
-    pairs = [Pair(str(k), photo, photo + np.uint8(k)) for k, photo in photos.items()]
-    evaluation = _evaluate(listed_pairs(pairs))
-    expected = {str(k): pytest.approx(20 * np.log10(255 / k), abs=1e-3) for k in photos}
-    for protocol in ("filmnet", "native"):
-        scores = {s.name: s.scores["psnr"] for s in evaluation.select(protocol=protocol)}
-        assert scores == expected
-        mean = 20 * np.log10(255 / np.array([10, 50])).mean()
-        assert _mean(evaluation, protocol=protocol) == pytest.approx(mean, abs=1e-3)
-
-
-def test_an_identity_generator_scores_as_the_input(rng, listed_pairs):
-    pairs = listed_pairs([Pair(str(i), _photo(rng), _photo(rng)) for i in range(2)])
-    methods = {"input": unchanged, "generator": of_photo(lambda photo: photo)}
-    evaluation = _evaluate(pairs, methods)
-    given, made = (evaluation.select(method=method) for method in methods)
-    assert len(given) == 4
-    assert [score.scores for score in made] == [score.scores for score in given]
-
-
-def test_a_generator_that_is_a_lut_scores_as_that_lut(rng, listed_pairs):
-    lut = rng.random((5, 5, 5, 3))
-    interpolate = RegularGridInterpolator([np.linspace(0, 1, 5)] * 3, lut)
-
-    def generate(photo):
-        return np.rint(255 * interpolate(photo / 255)).astype(np.uint8)
-
-    methods = {"lut": of_photo(lut_generate(lut)), "generator": of_photo(generate)}
-    pairs = listed_pairs([Pair("one", _photo(rng), _photo(rng))])
-    evaluation = _evaluate(pairs, methods)
-    for protocol in ("filmnet", "native"):
-        for metric, tolerance in (("psnr", 1e-2), ("ssim", 1e-3), ("delta_e_76", 2e-2)):
-            ours = _mean(evaluation, metric, protocol=protocol, method="lut")
-            theirs = _mean(evaluation, metric, protocol=protocol, method="generator")
-            assert ours == pytest.approx(theirs, abs=tolerance)
-
-
-def test_the_clean_target_is_scored_where_it_is_known(rng, listed_pairs):
-    photo = _photo(rng)
-    pairs = [
-        Pair("known", photo, photo + np.uint8(50), photo + np.uint8(10)),
-        Pair("unknown", photo, photo + np.uint8(50)),
-    ]
-    evaluation = _evaluate(listed_pairs(pairs), protocols=("native",))
-    (clean,) = evaluation.select(reference="clean")
-    assert clean.name == "known"
-    assert clean.scores["psnr"] == pytest.approx(20 * np.log10(255 / 10), abs=1e-3)
-    assert len(evaluation.select(reference="target")) == 2
-
-
-def test_pairs_that_cannot_be_scored_are_named_and_skipped(rng, listed_pairs):
-    photo = _photo(rng)
-    pairs = [
-        BrokenExample("torn.png", "truncated"),
-        Pair("whole.png", photo, photo + np.uint8(10)),
-        Pair("tiny.png", photo[:10], photo[:10]),
-    ]
-    evaluation = _evaluate(listed_pairs(pairs))
-    assert evaluation.skipped["torn.png"] == "truncated"
-    assert "11x11" in evaluation.skipped["tiny.png"]
-    assert {score.name for score in evaluation.photos} == {"whole.png"}
-
-
-def test_a_method_without_a_picture_leaves_the_pair_out_for_all(rng, listed_pairs):
-    photo = _photo(rng)
-
-    def generate(pair, prepare):
-        if pair.name == "b":
-            raise BrokenExample("b", "there is no result")
-        return pair.input
-
-    pairs = listed_pairs([Pair(name, photo, photo) for name in "abc"])
-    evaluation = _evaluate(pairs, {"input": unchanged, "generator": generate})
-    assert {score.name for score in evaluation.photos} == {"a", "c"}
-    assert evaluation.skipped == {"b": "there is no result"}
-
-
-def test_no_pair_to_score_is_an_error_that_names_them(listed_pairs):
-    with pytest.raises(UserError, match=r"torn\.png.*truncated"):
-        _evaluate(listed_pairs([BrokenExample("torn.png", "truncated")]))
-
-
-def test_an_unknown_protocol_is_an_error_that_lists_them(rng, listed_pairs):
-    pairs = listed_pairs([Pair("one", _photo(rng), _photo(rng))])
-    with pytest.raises(UserError, match="'square' is not one of filmnet, native"):
-        _evaluate(pairs, protocols=("square",))
-
-
-def test_the_squashed_protocol_squashes_before_the_generator_runs(rng, listed_pairs):
-    seen = []
-
-    def generate(photo):
-        seen.append(photo.shape)
-        return photo
-
-    pairs = listed_pairs([Pair("one", _photo(rng), _photo(rng))])
-    _evaluate(pairs, {"generator": of_photo(generate)})
-    assert seen == [(SIZE, SIZE, 3), (24, 40, 3)]
-
-
-def test_a_limit_takes_pairs_from_all_over_the_split(rng, listed_pairs):
-    pairs = listed_pairs([Pair(str(i), _photo(rng), _photo(rng)) for i in range(9)])
-
-    def names(limit):
-        evaluation = _evaluate(pairs, protocols=("native",), limit=limit)
-        return [score.name for score in evaluation.photos]
-
-    assert names(3) == ["0", "3", "6"]
-    assert names(20) == [str(i) for i in range(9)]
-
-
-def test_pairs_are_not_kept(rng):
-    read, alive = [], []
-
-    class Source:
-        names = tuple(map(str, range(20)))
-
-        def __len__(self):
-            return len(self.names)
-
-        def __getitem__(self, index):
-            alive.append(sum(photo() is not None for photo in read))
-            pair = Pair(str(index), _photo(rng), _photo(rng))
-            read.append(weakref.ref(pair.input))
-            return pair
-
-    _evaluate(Source(), protocols=("native",), devices=2)
-    assert len(alive) == 20
-    assert max(alive) <= 3  # one for each device, and what is just being dropped
-
-
-def test_several_devices_find_what_one_does(rng, listed_pairs):
-    pairs = listed_pairs([Pair(str(i), _photo(rng), _photo(rng)) for i in range(5)])
-    alone, together = (_evaluate(pairs, protocols=("native",), devices=n) for n in (1, 2))
-    assert together == alone
-    assert [score.name for score in together.photos] == list("01234")
-
-
-def evaluated():
-    """Of five pairs, in this process' share and all others'."""
-    rng = np.random.default_rng(6)
-    pairs = [Pair(str(i), _photo(rng), _photo(rng)) for i in range(5)]
-    found = _evaluate(
-        ListedPairs([*pairs, BrokenExample("torn", "truncated")]), protocols=("native",)
-    )
-    return [(score.name, score.scores) for score in found.photos], found.skipped
-
-
-def test_two_processes_find_what_one_does():
-    alone = evaluated()
-    assert [name for name, _ in alone[0]] == list("01234")
-    assert in_processes(evaluated, devices=1) == [alone, alone]
-
-
-class TestSets:
-    """Colours' means stand for the network's features: the sets' parts are tested on their own."""
-
-    def _sets(self, methods):
-        network = OnDevices(lambda _, images: images.mean((1, 2)), devices=jax.local_devices()[:1])
-        return SetScorer(network, ("native",), methods, dimensions=3)
-
-    def _pairs(self, rng, known=3):
-        pairs = []
-        for i in range(3):
-            photo = _photo(rng, 299, 299, high=60 * (i + 1))
-            pairs.append(Pair(str(i), photo, photo + np.uint8(50), photo + np.uint8(9)))
-            if i >= known:
-                pairs[-1] = pairs[-1]._replace(clean=None)
-        return pairs
-
-    def test_each_method_is_compared_with_each_reference(self, rng, listed_pairs):
-        pairs = self._pairs(rng)
-        methods = {"input": unchanged, "generator": of_photo(lambda photo: photo + np.uint8(50))}
-        found = _evaluate(
-            listed_pairs(pairs), methods, sets=self._sets(methods), protocols=("native",)
-        )
-        fid = {(score.reference, score.method): score.scores["fid"] for score in found.sets}
-        assert fid["target", "generator"] == pytest.approx(0, abs=1e-6)
-        means = {
-            side: np.stack([getattr(pair, side).mean((0, 1)) / 255 for pair in pairs])
-            for side in ("input", "clean")
-        }
-        expected = frechet_distance(Moments.of(means["input"]), Moments.of(means["clean"]))
-        assert fid["clean", "input"] == pytest.approx(expected, rel=1e-3)
-        assert all(score.photos == 3 and score.notes for score in found.sets)
-
-    def test_a_reference_that_some_photos_lack_is_left_out(self, rng, listed_pairs):
-        methods = {"input": unchanged}
-        pairs = listed_pairs(self._pairs(rng, known=2))
-        found = _evaluate(pairs, methods, sets=self._sets(methods), protocols=("native",))
-        assert [score.reference for score in found.sets] == ["target"]
+def test_a_workdir_without_a_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder"):
+        evaluate(tmp_path / "nowhere", config=runs.config_of(runs.TOY))
+    assert not (tmp_path / "nowhere").exists()

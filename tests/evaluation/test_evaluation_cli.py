@@ -3,17 +3,18 @@
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.evaluation import baselines
-from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
-from cinegan_jax.evaluation.result_file import load
-from cinegan_jax.metrics.paired import PAIRED_METRICS
+from cinegan_jax.evaluation import methods
+from cinegan_jax.evaluation.result import load
+from cinegan_jax.metrics.registry import MAIN_METRICS, PAIRED_METRICS
 from cinegan_jax.ops.lut import fit_lut
 
 QUICKLY = ["--protocol", "native"]
@@ -21,27 +22,29 @@ QUICKLY += [f"--without={name}" for name in PAIRED_METRICS if name not in MAIN_M
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch, tmp_path):
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A small LUT, and a folder of its own for programs and results."""
-    monkeypatch.setattr(baselines, "fit_lut", partial(fit_lut, size=5))
+    monkeypatch.setattr(methods, "fit_lut", partial(fit_lut, size=5))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
-def results(small_pairs, tmp_path):
+def results(small_pairs: dict[str, Any], tmp_path: Path) -> Path:
     """The targets of the test split as if they were a program's results."""
     folder = tmp_path / "results"
     shutil.copytree(Path(small_pairs["data.path"]) / "test" / "Look", folder)
     return folder
 
 
-def _evaluate(small_pairs, target, *options):
+def _evaluate(small_pairs: dict[str, Any], target: Path, *options: str) -> Result:
     pairs = ["--data", small_pairs["data.path"], "--look", "Look"]
     return CliRunner().invoke(app, ["evaluate", str(target), *pairs, *QUICKLY, *options])
 
 
-def test_a_folder_of_results_is_scored_and_everything_written(small_pairs, results, tmp_path):
+def test_a_folder_of_results_is_scored_and_everything_written(
+    small_pairs: dict[str, Any], results: Path, tmp_path: Path
+) -> None:
     Image.open(results / "001.png").point(lambda level: 255 - level).save(results / "001.png")
     said = _evaluate(small_pairs, results)
     assert said.exit_code == 0, said.output
@@ -58,7 +61,9 @@ def test_a_folder_of_results_is_scored_and_everything_written(small_pairs, resul
         assert name in said.stdout
 
 
-def test_a_pair_without_a_result_is_named(small_pairs, results, tmp_path):
+def test_a_pair_without_a_result_is_named(
+    small_pairs: dict[str, Any], results: Path, tmp_path: Path
+) -> None:
     (results / "001.png").unlink()
     said = _evaluate(small_pairs, results, "-o", str(tmp_path / "out"))
     assert said.exit_code == 0, said.output
@@ -66,7 +71,7 @@ def test_a_pair_without_a_result_is_named(small_pairs, results, tmp_path):
     assert (tmp_path / "out" / "evaluation.json").exists()
 
 
-def test_what_cannot_be_left_out_is_told(small_pairs, results):
+def test_required_metrics_cannot_be_left_out(small_pairs: dict[str, Any], results: Path) -> None:
     said = _evaluate(small_pairs, results, "--without", "psnr")
     assert said.exit_code == 2
-    assert "--without psnr: it is not one of histogram, random_features" in said.stderr
+    assert "--without psnr: choose from histogram, random_features" in said.stderr

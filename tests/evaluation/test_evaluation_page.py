@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_evaluations import NAMES, evaluation_of, flat_pictures
+from made_evaluations import NAMES, evaluation_of, flat_images
 from page_visits import visit
 from PIL import Image
 
-from cinegan_jax.evaluation.page import to_html, write_page
+from cinegan_jax.evaluation.paired_page import paired_page
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    write_page(evaluation_of(), flat_pictures, tmp_path / "evaluation.html")
+    (tmp_path / "evaluation.html").write_text(paired_page(evaluation_of(), flat_images))
     return tmp_path / "evaluation.html"
 
 
@@ -33,7 +33,7 @@ def by_psnr(method: str) -> list[str]:
 
 def test_the_page_holds_every_photos_scores() -> None:
     evaluation = evaluation_of()
-    page = to_html(evaluation, flat_pictures)
+    page = paired_page(evaluation, flat_images)
     data = json.loads(re.search(r'<script [^>]*id="data">(.*?)</script>', page)[1])
     for photo in evaluation.photos:
         number, text = data["scores"][0][photo.name][photo.method]["psnr"]
@@ -42,15 +42,15 @@ def test_the_page_holds_every_photos_scores() -> None:
     assert {photo["name"] for photo in data["photos"]} == set(NAMES)
 
 
-def test_what_is_left_out_is_named() -> None:
-    page = to_html(evaluation_of(), lambda names: flat_pictures(list(names)[:4]))
+def test_skipped_pairs_are_named() -> None:
+    page = paired_page(evaluation_of(), lambda names: flat_images(list(names)[:4]))
     assert "8 photos are left out" in page
     assert "photo 11" in page
 
 
-def test_without_pictures_there_are_scores() -> None:
-    page = to_html(evaluation_of(), lambda names: iter(()))
-    assert "There are no pictures of these photos." in page
+def test_without_images_there_are_scores() -> None:
+    page = paired_page(evaluation_of(), lambda names: iter(()))
+    assert "There are no images of these photos." in page
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
@@ -67,7 +67,7 @@ def test_photos_are_sorted_by_error(browser: Any, path: Path, width: int, scheme
         assert cards(page) == by_psnr("lut")[::-1]  # the same order, though lower is better
 
 
-def test_the_divider_shows_two_pictures_of_the_chosen_photo(browser: Any, path: Path) -> None:
+def test_the_divider_shows_two_images_of_the_chosen_photo(browser: Any, path: Path) -> None:
     with visit(browser, path) as page:
         page.locator(".card").nth(3).click()
         assert page.locator("#name").inner_text() == by_psnr("generator")[3]
@@ -77,7 +77,7 @@ def test_the_divider_shows_two_pictures_of_the_chosen_photo(browser: Any, path: 
         assert page.locator("#viewport .tag").all_inner_texts() == ["Photo", "fitted LUT"]
         page.wait_for_function("document.querySelector('img.exact').complete")
         page.locator("#viewport").scroll_into_view_if_needed()
-        box = page.locator("#viewport .pictures").bounding_box()
+        box = page.locator("#viewport .images").bounding_box()
         left, right = box["x"] + box["width"] * 0.7, box["x"] + box["width"] * 0.95
         height = box["y"] + box["height"] * 0.8
         assert colour_at(page, left, height) == pytest.approx((255, 0, 0), abs=4)
@@ -93,7 +93,7 @@ def colour_at(page: Any, x: float, y: float) -> tuple[int, ...]:
 
 def test_hostile_names_stay_text(browser: Any, tmp_path: Path) -> None:
     evaluation = evaluation_of((HOSTILE, "other"), look=HOSTILE)
-    write_page(evaluation, flat_pictures, tmp_path / "page.html")
+    (tmp_path / "page.html").write_text(paired_page(evaluation, flat_images))
     with visit(browser, tmp_path / "page.html") as page:
         assert page.locator("h1").inner_text() == HOSTILE
         assert HOSTILE in cards(page)

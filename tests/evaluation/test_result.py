@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +11,12 @@ from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
 ABOUT = About("run", "FilmSet", "Velvia")
 
 
-def _evaluation(*scores):
+def _evaluation(*scores: tuple[Any, ...]) -> Evaluation:
     return Evaluation(tuple(PhotoScore(*score) for score in scores), (), {}, 512, ABOUT)
 
 
 @pytest.fixture
-def evaluation():
+def evaluation() -> Evaluation:
     return _evaluation(
         ("b", "native", "target", "input", {"psnr": 20.0, "delta_e_76": 9.0}),
         ("a", "native", "target", "input", {"psnr": 25.0, "delta_e_76": 12.0}),
@@ -25,13 +26,13 @@ def evaluation():
     )
 
 
-def test_select_takes_all_fields_together(evaluation):
+def test_select_takes_all_fields_together(evaluation: Evaluation) -> None:
     assert evaluation.select(protocol="native") == evaluation.photos
     assert evaluation.select(protocol="native", method="input") == evaluation.photos[:3]
     assert evaluation.select(reference="clean", method="input") == ()
 
 
-def test_summaries_are_those_of_numpy_with_student_s_interval(rng):
+def test_summaries_are_those_of_numpy_with_student_s_interval(rng: np.random.Generator) -> None:
     values = rng.normal(25, 3, 40)
     found = _evaluation(
         *((str(i), "native", "target", "input", {"psnr": v}) for i, v in enumerate(values))
@@ -46,7 +47,7 @@ def test_summaries_are_those_of_numpy_with_student_s_interval(rng):
     assert summary.high == pytest.approx(values.mean() + reach, abs=0.1 * reach)
 
 
-def test_each_group_and_metric_has_a_summary(evaluation):
+def test_each_group_and_metric_has_a_summary(evaluation: Evaluation) -> None:
     keys = [(s.protocol, s.reference, s.method, s.metric) for s in evaluation.summaries()]
     assert keys == [
         ("native", "target", "input", "psnr"),
@@ -56,13 +57,15 @@ def test_each_group_and_metric_has_a_summary(evaluation):
     ]
 
 
-def test_an_infinite_score_makes_the_mean_infinite_and_its_interval_unknown(evaluation):
+def test_an_infinite_score_makes_the_mean_infinite_and_its_interval_unknown(
+    evaluation: Evaluation,
+) -> None:
     (summary,) = evaluation.summaries(method="generator", metric="psnr")
     assert summary.mean == summary.median == math.inf
     assert all(map(math.isnan, (summary.std, summary.low, summary.high)))
 
 
-def test_photos_without_a_score_are_left_out(evaluation):
+def test_photos_without_a_score_are_left_out(evaluation: Evaluation) -> None:
     (summary,) = evaluation.summaries(method="generator", metric="delta_e_76")
     assert (summary.photos, summary.mean) == (1, 0.0)
     nothing = _evaluation(("a", "native", "target", "input", {"psnr": math.nan}))
@@ -70,8 +73,8 @@ def test_photos_without_a_score_are_left_out(evaluation):
     assert math.isnan(nothing.summaries()[0].mean)
 
 
-def test_the_worst_come_first_by_the_metric_s_direction(evaluation):
-    def names(metric, **more):
+def test_the_worst_come_first_by_the_metric_s_direction(evaluation: Evaluation) -> None:
+    def names(metric: str, **more: int) -> list[str]:
         found = evaluation.worst("native", "target", "input", metric, **more)
         return [score.name for score in found]
 
@@ -80,10 +83,10 @@ def test_the_worst_come_first_by_the_metric_s_direction(evaluation):
     assert names("psnr", count=1) == ["b"]
 
 
-def test_photos_without_a_score_are_not_among_the_worst(evaluation):
+def test_photos_without_a_score_are_not_among_the_worst(evaluation: Evaluation) -> None:
     assert [s.name for s in evaluation.worst("native", "clean", "generator", "delta_e_76")] == ["a"]
 
 
-def test_an_unknown_metric_is_an_error_that_lists_them(evaluation):
+def test_an_unknown_metric_is_an_error_that_lists_them(evaluation: Evaluation) -> None:
     with pytest.raises(UserError, match="'loudness' is not one of psnr, ssim"):
         evaluation.worst("native", "target", "input", "loudness")

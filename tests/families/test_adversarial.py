@@ -16,6 +16,8 @@ from cinegan_jax.families.adversarial import (
 from cinegan_jax.families.api import step_context
 from cinegan_jax.families.game import Adversarial
 
+pytestmark = pytest.mark.agreement
+
 PAIRS = 400
 CONTEXT = step_context(5, jax.random.key(1), PAIRS)
 KEYS = stream(CONTEXT.keys, "labels")

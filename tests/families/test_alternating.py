@@ -20,8 +20,11 @@ from cinegan_jax.families.game import Adversarial
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.nets.dcgan import DcganDiscriminator, DcganGenerator
 from cinegan_jax.ops.images import to_signed
+from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.state import init_state
-from cinegan_jax.training.step import StepSettings, make_train_step, metric_names
+from cinegan_jax.training.step import StepSettings, make_train_step
+
+pytestmark = pytest.mark.agreement
 
 SIZE, Z, BATCH, WIDTH = 16, 6, 4, 4
 LOGISTIC = Adversarial(loss="logistic")

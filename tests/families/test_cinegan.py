@@ -22,8 +22,8 @@ from cinegan_jax.nets.patchgan import PatchDiscriminator
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.nets.vgg19 import Features, Vgg19Weights, layer_shapes
 from cinegan_jax.preflight import step_cost
+from cinegan_jax.training.gradients import player_gradients
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.step import gradients_of
 
 CONTEXT = step_context(0, jax.random.key(0), 2)
 CHARACTERISTIC = {
@@ -85,13 +85,13 @@ def test_alternating_updates_have_the_losses_and_gradients_of_the_joint_one(batc
 
     @jax.jit
     def joint(params: Any, state: Any) -> Any:
-        return gradients_of(both.objective, PLAYERS, params, state, None, batch, CONTEXT)
+        return player_gradients(both.objective, PLAYERS, params, state, None, batch, CONTEXT)
 
     @jax.jit
     def in_turn(params: Any, state: Any) -> Any:
         gradients, player_losses, metrics = {}, {}, {}
         for update in apart.updates:
-            found, loss, aux = gradients_of(
+            found, loss, aux = player_gradients(
                 update.objective, update.players, params, state, None, batch, CONTEXT
             )
             state = aux.state

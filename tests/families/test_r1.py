@@ -15,7 +15,9 @@ from cinegan_jax.families.cinegan_discriminators import DISCRIMINATOR_SCALES
 from cinegan_jax.families.game import Adversarial
 from cinegan_jax.nets.patchgan import PatchDiscriminator
 from cinegan_jax.nets.res_unet import ResUnetGenerator
-from cinegan_jax.training.step import gradients_of
+from cinegan_jax.training.gradients import player_gradients
+
+pytestmark = pytest.mark.agreement
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
@@ -51,7 +53,7 @@ def our_gradient(dtype: Any) -> tuple[Any, float]:
     (update,) = [update for update in gan.updates if update.name == "r1"]
     assert (update.players, update.every) == (("discriminator",), EVERY)
     slopes, losses, _ = jax.jit(
-        lambda p, s, b: gradients_of(update.objective, update.players, p, s, None, b, context)
+        lambda p, s, b: player_gradients(update.objective, update.players, p, s, None, b, context)
     )(*networks(), batch())
     return slopes["discriminator"], float(losses["discriminator"])
 

@@ -15,9 +15,10 @@ from PIL import Image
 
 from cinegan_jax.config.load import default_config
 from cinegan_jax.families.registry import FAMILIES, FamilyEntry
-from cinegan_jax.training.partitioning import Pmap, make_partitioner
+from cinegan_jax.training.partitioning import make_partitioner
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 DESIGN = Path(__file__).parents[2] / "docs" / "design.md"
 
@@ -50,7 +51,7 @@ def test_a_run_of_it_scores_shows_and_resumes(
     workdir = epath.Path(tmp_path)
     for steps in (2, 4):
         config.num_steps = steps
-        assert train(Run(config), workdir) == 0
+        assert run_training(Run(config), workdir) == 0
     records = runs.records(tmp_path)
     assert [record["step"] for record in records if "loss_discriminator" in record] == [2, 4]
     assert all(np.isfinite(r["feature_distance"]) for r in records if "feature_distance" in r)

@@ -1,11 +1,11 @@
-"""When an alarm is raised, when it is over, and what is remembered in between."""
+"""When an alarm is raised, when it is over, and the state in between."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 
 from cinegan_jax.health.monitor import Alarm, Monitor, alarm_record, check_record
-from cinegan_jax.health.rules import Collapse, Divergence, NonFinite
+from cinegan_jax.health.rules import Collapse, Divergence, NonFiniteSteps
 
 COLLAPSE = Collapse("warn", patience=3, distance_to_targets=0.3)
 FINE, SICK = 0.9, 0.1
@@ -35,11 +35,11 @@ def test_an_alarm_needs_patience_and_is_raised_once() -> None:
     assert steps_of(monitor(), [SICK] * 10) == [3]
 
 
-def test_noisy_checks_raise_none() -> None:
+def test_noisy_checks_raise_no_alarm() -> None:
     assert steps_of(monitor(), [SICK, SICK, FINE] * 5) == []
 
 
-def test_it_is_raised_again_only_after_it_was_over() -> None:
+def test_an_alarm_is_raised_again_only_after_it_was_over() -> None:
     watch = monitor()
     # Two calm checks are not enough for it to be over, three are.
     checks = [SICK] * 3 + [FINE] * 2 + [SICK] * 3 + [FINE] * 3 + [SICK] * 3
@@ -64,13 +64,13 @@ def test_active_and_healthy() -> None:
     ]
 
 
-def test_an_alarm_that_lowers_a_rate_is_raised_for_as_long_as_it_helps_nothing() -> None:
+def test_an_alarm_that_lowers_a_rate_is_repeated_while_the_failure_lasts() -> None:
     assert steps_of(monitor("lower_rate"), [SICK] * 7 + [FINE] * 3) == [3, 6]
 
 
-def test_grace_at_the_start() -> None:
+def test_most_rules_do_not_apply_during_the_grace_steps() -> None:
     assert steps_of(monitor(grace_steps=5), [SICK] * 8) == [8]
-    broken = Monitor({"non_finite": NonFinite("warn", patience=1, steps=1)}, grace_steps=5)
+    broken = Monitor({"non_finite": NonFiniteSteps("warn", patience=1, steps=1)}, grace_steps=5)
     assert len(broken.check(1, {"steps/non_finite": 2}).alarms) == 1
 
 
@@ -84,7 +84,7 @@ def test_levels_are_compared_with_the_mean_of_the_first_checks() -> None:
     assert diagnostics["level/l1_to_start"] == alarm.evidence[0].value == 3.1
 
 
-def test_what_is_recalled_goes_on_as_if_it_had_never_stopped() -> None:
+def test_a_recalled_monitor_continues_as_if_uninterrupted() -> None:
     checks = [SICK] * 3 + [FINE] * 2 + [SICK] * 3 + [FINE] * 3 + [SICK] * 3
     for cut in range(len(checks)):
         before, after = monitor(), monitor()
@@ -94,7 +94,7 @@ def test_what_is_recalled_goes_on_as_if_it_had_never_stopped() -> None:
         assert found == [3, 14], cut
 
 
-def test_a_rule_that_is_new_begins_anew() -> None:
+def test_a_new_rule_starts_fresh() -> None:
     old = Monitor({}, grace_steps=0)
     new = monitor()
     new.recall(old.memory())
@@ -126,11 +126,16 @@ def test_the_records_of_a_check_and_of_its_alarm() -> None:
         "limits": {"output/distance_to_targets": 0.3},
         "action": "stop",
     }
-    for said in ("the same picture", "distance_to_targets 0.1 (limit 0.3)", "3 checks", "config."):
-        assert said in message
+    for expected in (
+        "the same image",
+        "distance_to_targets 0.1 (limit 0.3)",
+        "Measured in 3 checks in a row",
+        "config.",
+    ):
+        assert expected in message
 
 
-def test_a_warning_acts_on_nothing() -> None:
+def test_a_warning_takes_no_action() -> None:
     (alarm,) = alarms_of(monitor(), [SICK] * 3)
     record = alarm_record(alarm)
     assert (record["severity"], record["action"]) == ("warn", "none")

@@ -1,4 +1,6 @@
-"""Each rule sees its failure in the diagnostics of a check, and none in healthy ones."""
+"""Each rule detects its failure in the diagnostics of a check, and none in healthy ones."""
+
+import re
 
 import pytest
 
@@ -63,12 +65,12 @@ def test_a_sick_check_shows_its_failure_and_no_other(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_signals_that_could_not_be_measured_show_nothing(name: str) -> None:
+def test_diagnostics_that_are_missing_show_nothing(name: str) -> None:
     rule = shipped()[name]
     assert rule.crossings({}, []) == rule.crossings(dict.fromkeys(HEALTHY), []) == []
 
 
-def test_a_generator_that_stands_still_is_seen_by_its_updates() -> None:
+def test_a_generator_that_does_not_move_is_detected_by_its_updates() -> None:
     rule = shipped()["generator_gradient_vanishes"]
     still = HEALTHY | {"generator/update_ratio": 0.0}
     assert rule.crossings(still, []) == [Crossing("generator/update_ratio", 0.0, 1e-9)]
@@ -81,7 +83,7 @@ def test_exploding_gradients_are_a_divergence() -> None:
 
 
 def test_turns_are_counted_between_the_limits_and_beyond() -> None:
-    """0.7 is on neither side; a discriminator that stays ahead takes no turns."""
+    """0.7 is neither ahead nor behind; a discriminator that stays ahead takes no turns."""
     rule = shipped()["oscillation"]
     now = HEALTHY | {"discriminator/accuracy_full": 0.99}
     assert rule.crossings(now, TURNS) == [Crossing("discriminator/accuracy_full_turns", 4, 4)]
@@ -105,3 +107,17 @@ def test_wrong_settings_are_refused(fields: dict, says: str) -> None:
     settings = {"action": "warn", "patience": 3, "distance_to_targets": 0.3, **fields}
     with pytest.raises(UserError, match=says):
         make_rules({"collapse": settings})
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_messages_are_sentences_that_name_existing_config_keys(name: str) -> None:
+    """A `*` in a key stands for each player."""
+    rule = shipped()[name]
+    config = {**get_config().to_dict(), "capacity": 16}
+    for text in (rule.meaning, rule.remedy):
+        assert text[0].isupper()
+        assert not text.endswith(".")
+    for key in re.findall(r"config\.([\w.*]+\w)", rule.remedy):
+        value = config
+        for part in key.split("."):
+            value = value["generator" if part == "*" else part]

@@ -1,20 +1,25 @@
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import Result
 from flax.traverse_util import flatten_dict
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.export import export_look
-from cinegan_jax.inference.look import load_look, read_look
+from cinegan_jax.inference.look import Look, load_look
+from cinegan_jax.inference.look_file import read_look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 FORMATS = ("safetensors", "stablehlo", "onnx")
 
 
-def test_safetensors_is_a_look_file(random_look, tmp_path):
+def test_safetensors_is_a_look_file(random_look: Callable[..., Look], tmp_path: Path) -> None:
     look = random_look(ResUnetGenerator(4, 1))
     for precision in ("float32", "float16"):
         path = tmp_path / "new folder" / precision
@@ -26,7 +31,9 @@ def test_safetensors_is_a_look_file(random_look, tmp_path):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_file_that_cannot_be_written_leaves_the_old_one(random_look, tmp_path, form):
+def test_a_failed_write_keeps_the_old_file(
+    random_look: Callable[..., Look], tmp_path: Path, form: Any
+) -> None:
     look = random_look(ResUnetGenerator(4, 1))
     (tmp_path / "file").write_text("as it was")
     for path in (tmp_path / "file" / "look", tmp_path):
@@ -38,7 +45,9 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(random_look, tmp_path,
 
 
 @pytest.mark.parametrize(("value", "said"), [(7e4, "70000"), (np.nan, "nan"), (-np.inf, "inf")])
-def test_kernels_that_the_precision_cannot_hold(random_look, tmp_path, value, said):
+def test_kernels_beyond_the_precision_are_refused(
+    random_look: Callable[..., Look], tmp_path: Path, value: float, said: str
+) -> None:
     look = random_look(ResUnetGenerator(4, 1))
     look.kernels["up1"]["conv"]["kernel"][0, 0, 0, 0] = value
     with pytest.raises(UserError, match=rf"float16.* 65504: .*up1/conv/kernel is {said}"):
@@ -46,18 +55,20 @@ def test_kernels_that_the_precision_cannot_hold(random_look, tmp_path, value, sa
     assert not list(tmp_path.iterdir())
 
 
-def test_onnx_not_installed(random_look, monkeypatch, tmp_path):
+def test_onnx_not_installed(
+    random_look: Callable[..., Look], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.delitem(sys.modules, "cinegan_jax.inference.export_onnx", raising=False)
     with pytest.raises(UserError, match=r"pip install '\.\[onnx\]'"):
         export_look(random_look(ResUnetGenerator(4, 1)), tmp_path / "look", "onnx")
 
 
-def run(*arguments):
+def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["export", *map(str, arguments)])
 
 
-def test_the_command(monkeypatch, tmp_path):
+def test_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     for arguments in (
         ("--format", "safetensors", "--look", "classic_neg"),
@@ -77,7 +88,7 @@ def test_the_command(monkeypatch, tmp_path):
         np.testing.assert_array_equal(found[name], kernel)
 
 
-def test_the_command_says_what_is_wrong(tmp_path):
+def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     for arguments, said in (
         (("--format", "tflite"), "'safetensors', 'stablehlo', 'onnx'"),
         (("--format", "onnx", "--look", "noir"), "classic_neg"),

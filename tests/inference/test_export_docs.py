@@ -1,4 +1,4 @@
-"""The commands and programs of docs/export.md, run as they stand there."""
+"""The commands and programs of docs/export.md, run as written."""
 
 import re
 import shlex
@@ -20,8 +20,8 @@ PROGRAMS = dict(re.findall(r"^### (\w+)\n.*?^```python\n(.*?)^```", PAGE, re.MUL
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """What the page's commands wrote, and a photo of awkward size."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the files of the page's commands and a photo of odd size."""
     folder = tmp_path_factory.mktemp("export")
     photo = np.random.default_rng(3).integers(0, 256, (9, 13, 3), np.uint8)
     Image.fromarray(photo).resize((61, 43), Image.Resampling.BICUBIC).save(folder / "photo.jpg")
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_there_are_a_command_and_a_program_for_each_format(folder):
+def test_there_are_a_command_and_a_program_for_each_format(folder: Path) -> None:
     assert set(PROGRAMS) == {"ONNX", "StableHLO", "safetensors"}
     assert sorted(file.suffix for file in folder.iterdir()) == [
         ".jpg",
@@ -44,16 +44,18 @@ def test_there_are_a_command_and_a_program_for_each_format(folder):
 
 
 @pytest.mark.parametrize("form", PROGRAMS)
-def test_the_programs_give_the_generators_picture(folder, monkeypatch, form):
+def test_the_programs_give_the_generators_image(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     monkeypatch.chdir(folder)
     exec(PROGRAMS[form], {})
-    with Image.open("photo.jpg") as photo, Image.open("picture.png") as picture:
-        photo, picture = np.asarray(photo), np.asarray(picture)
-    Path("picture.png").unlink()
+    with Image.open("photo.jpg") as photo, Image.open("result.png") as image:
+        photo, image = np.asarray(photo), np.asarray(image)
+    Path("result.png").unlink()
     look = load_look("classic_neg")
     generate = make_generate(
         lambda kernels, photos: apply_generator(look.generator, kernels, to_signed(photos)),
         look.kernels,
         bucket=8,
     )
-    assert np.abs(picture - generate(photo).astype(int)).max() <= 1
+    assert np.abs(image - generate(photo).astype(int)).max() <= 1

@@ -1,6 +1,7 @@
 import pytest
 
-from cinegan_jax.inference.look import SCORES, file_size, installed_looks, parse_card, read_card
+from cinegan_jax.inference.look import installed_looks
+from cinegan_jax.inference.look_card import SCORES, file_size, parse_card, read_card
 
 CARD = """# fern: Greens like moss.
 

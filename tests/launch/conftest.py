@@ -1,11 +1,11 @@
-"""A computer with few tools, a stand-in for gcloud, and a machine that is a folder."""
+"""A computer with few tools, a fake gcloud, and folders as machines."""
 
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from launch_types import Git, Run
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -24,13 +24,10 @@ SETTINGS = {
     "POLL_SECONDS": "0",
 }
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
-Git = Callable[..., str]
-
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
-    """A folder for PATH with links to TOOLS alone, so that no real gcloud is ever found."""
+    """Create a folder for PATH with links to TOOLS only, so that no real gcloud is found."""
     folder = tmp_path / "tools"
     folder.mkdir()
     for name in TOOLS:
@@ -42,7 +39,7 @@ def tools(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cloud(tmp_path: Path, tools: Path) -> Path:
-    """The stand-in cloud's folder: see fake_gcloud.sh."""
+    """Create the folder of the fake cloud, see fake_gcloud.sh."""
     (tools / "gcloud").symlink_to(HERE / "fake_gcloud.sh")
     (tools / "python3.11").symlink_to(HERE / "fake_python.sh")
     folder = tmp_path / "cloud"
@@ -53,7 +50,7 @@ def cloud(tmp_path: Path, tools: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def git() -> Git:
-    """Git in a folder, with a name to commit under."""
+    """Return a function that runs git in a folder, with an identity for commits."""
     identity = ("-c", "user.name=Tester", "-c", "user.email=tester@example.org")
 
     def run(folder: Path, *arguments: str) -> str:
@@ -66,7 +63,7 @@ def git() -> Git:
 
 @pytest.fixture(scope="session")
 def first_commit(tmp_path_factory: pytest.TempPathFactory, git: Git) -> Path:
-    """A small checkout with this project's launch scripts and one commit; not to be changed."""
+    """Create a small checkout with the launch scripts and one commit; read-only for tests."""
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "launch", folder / "launch")
     (folder / "configs").mkdir()
@@ -80,13 +77,13 @@ def first_commit(tmp_path_factory: pytest.TempPathFactory, git: Git) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, first_commit: Path) -> Path:
-    """The test's own copy of the small checkout."""
+    """Copy the small checkout for one test."""
     return shutil.copytree(first_commit, tmp_path / "project")
 
 
 @pytest.fixture
 def launch(tmp_path: Path, project: Path, tools: Path, cloud: Path) -> Run:
-    """Run a script of launch/ in the small checkout, with the settings above."""
+    """Return a function that runs a script of launch/ in the small checkout, with SETTINGS."""
 
     def run(script: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": str(tools), "HOME": str(tmp_path), "CLOUD": str(cloud)}

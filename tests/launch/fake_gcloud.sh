@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# A stand-in for gcloud, with the commands and flags that the real one documents; it refuses others.
-# It records each call in $CLOUD/calls; gs://NAME is the folder $CLOUD/gs/NAME. One slice is
-# in $CLOUD:
-#   state          of the queued resource; no file, no resource
-#   coming         states that the next looks find, one a line, after a create
-#   node_state     of the slice (default READY)
-#   workers        how many it has (default 1)
-#   machine, machine-1, ...   the workers' home folders; "ssh" runs its command there
-#   preempt_with   a signal: once step 5 is whole in the bucket, the slice is taken away with it
-#   broken         commands that fail, one a line, once each
+# A fake gcloud that accepts commands and flags which the real one documents, and refuses others. It
+# records each call in $CLOUD/calls; gs://NAME is the folder $CLOUD/gs/NAME. $CLOUD has one slice:
+#   state          state of the queued resource; no file: no resource
+#   coming         later states, one per line: each query after a create takes the next
+#   node_state     state of the slice (default READY)
+#   workers        number of workers (default 1)
+#   machine, machine-1, ...   home folders of the workers; "ssh" runs its command there
+#   preempt_with   a signal that preempts the slice once step 5 is complete in the bucket
+#   broken         commands that fail, one per line, once each
 set -u
 printf '%q ' "$@" >>"$CLOUD/calls"
 echo >>"$CLOUD/calls"
@@ -18,7 +17,7 @@ fail() {
   exit 1
 }
 
-# allow PATTERN FLAG...: refuse flags that do not fit
+# allow PATTERN FLAG...: refuse flags that do not match
 allow() {
   local flag
   for flag in "${@:2}"; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A stand-in for a worker's Python: venv and pip do next to nothing, and training is
-# $CLOUD/trainer, given the flags of cinegan_jax.main.
+# A fake Python for workers: venv and pip do almost nothing, and training runs $CLOUD/trainer with
+# the flags of cinegan_jax.main.
 case "$*" in
   "-c "*) ;;
   "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;

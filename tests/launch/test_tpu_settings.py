@@ -1,8 +1,9 @@
-"""Wrong settings stop a script before it asks the cloud for anything."""
+"""Wrong settings stop a script before it calls the cloud."""
 
 from pathlib import Path
 
 import pytest
+from launch_types import Run
 
 CREATE, INSTALL, TRAIN, SUPERVISE = (
     f"tpu_{name}.sh" for name in ("create", "install", "train", "supervise")
@@ -23,13 +24,15 @@ CREATE, INSTALL, TRAIN, SUPERVISE = (
         (INSTALL, "REVISION", "nowhere", "has no such commit"),
         (TRAIN, "CONFIG", "tpu_v3_8", "configs/tpu_v3_8.py"),
         (TRAIN, "CONFIG", "configs/tpu_v3_9.py", "has only configs/tpu_v3_8.py"),
-        (TRAIN, "WORKDIR", "", "gs://BUCKET/FOLDER, or a folder of the machine"),
-        (TRAIN, "WORKDIR", "s3://bucket/look", "gs://BUCKET/FOLDER, or a folder of the machine"),
-        (TRAIN, "WORKDIR", "gs://bucket", "gs://BUCKET/FOLDER, or a folder of the machine"),
+        (TRAIN, "WORKDIR", "", "gs://BUCKET/FOLDER, or a folder on the machine"),
+        (TRAIN, "WORKDIR", "s3://bucket/look", "gs://BUCKET/FOLDER, or a folder on the machine"),
+        (TRAIN, "WORKDIR", "gs://bucket", "gs://BUCKET/FOLDER, or a folder on the machine"),
         (SUPERVISE, "WORKDIR", "runs/look", "takes its disk with it"),
     ],
 )
-def test_wrong_setting(launch, cloud: Path, script: str, name: str, value: str, advice: str):
+def test_a_wrong_setting_is_named(
+    launch: Run, cloud: Path, script: str, name: str, value: str, advice: str
+) -> None:
     done = launch(script, **{name: value})
     assert done.returncode == 2
     assert f"error: {name} is '{value}'" in done.stderr
@@ -38,14 +41,14 @@ def test_wrong_setting(launch, cloud: Path, script: str, name: str, value: str, 
 
 
 @pytest.mark.parametrize("accelerator", ["v3-32", "v4-16", "v5litepod-16", "v5p-16", "v6e-16"])
-def test_several_hosts_need_a_bucket(launch, cloud: Path, accelerator: str):
+def test_several_hosts_need_a_bucket(launch: Run, cloud: Path, accelerator: str) -> None:
     done = launch(TRAIN, ACCELERATOR_TYPE=accelerator, WORKDIR="runs/look")
     assert done.returncode == 2
     assert f"the hosts of a {accelerator} share no disk" in done.stderr
     assert not (cloud / "calls").exists()
 
 
-def test_missing_gcloud(launch, tools: Path):
+def test_missing_gcloud(launch: Run, tools: Path) -> None:
     (tools / "gcloud").unlink()
     done = launch(CREATE)
     assert done.returncode == 2
@@ -62,7 +65,9 @@ def test_missing_gcloud(launch, tools: Path):
         ("v6e-256", "v2-alpha-tpuv6e"),
     ],
 )
-def test_runtime_fits_the_chip(launch, cloud: Path, accelerator: str, runtime: str):
+def test_the_runtime_version_fits_the_chip(
+    launch: Run, cloud: Path, accelerator: str, runtime: str
+) -> None:
     assert launch(CREATE, ACCELERATOR_TYPE=accelerator).returncode == 0
     create = (cloud / "calls").read_text().splitlines()[0]
     assert (

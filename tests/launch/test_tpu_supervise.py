@@ -1,12 +1,13 @@
-"""The supervisor against a cloud that takes machines away and a trainer that ends in every way."""
+"""The supervisor with a fake cloud that preempts machines, and a trainer with any exit code."""
 
 from pathlib import Path
 
 import pytest
+from launch_types import Git, Run
 
-# Trains from the newest step in its workdir, a bucket, until it has been interrupted as planned and
-# stands at step 6. Told to leave, it finishes a step and saves; it also saves at step 5, once the
-# supervisor has asked whether it runs.
+# Trains from the newest step in its workdir, a bucket, until the planned preemption has happened
+# and step 6 is reached. After SIGTERM it finishes a step and saves. It also saves at step 5, after
+# the supervisor has asked for its state.
 TRAINER = """
 shopt -s extglob
 last=${!#}
@@ -49,9 +50,9 @@ def steps_in(bucket: Path) -> list[int]:
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("signal", ["TERM", "KILL"])
-def test_a_preempted_slice_is_recreated_and_training_goes_on_from_the_bucket(
-    launch, cloud: Path, project: Path, git, signal: str, workers: int
-):
+def test_a_preempted_slice_is_recreated_and_training_continues_from_the_bucket(
+    launch: Run, cloud: Path, project: Path, git: Git, signal: str, workers: int
+) -> None:
     (cloud / "workers").write_text(f"{workers}\n")
     commit = git(project, "rev-parse", "HEAD")
     branch_moves_on = f"git -C {project} update-ref HEAD {git(project, *EMPTY_COMMIT)}\n"
@@ -73,15 +74,15 @@ def test_a_preempted_slice_is_recreated_and_training_goes_on_from_the_bucket(
     steps = [int(start.split()[1]) for start in starts]
     before, after = steps[:workers], steps[workers:]
     assert set(before) == {0}
-    # Killed, it is back at the last checkpoint; told to leave, it saved a later step.
+    # After SIGKILL it is back at the last checkpoint; after SIGTERM it has saved a later step.
     assert after[0] == 5 if signal == "KILL" else after[0] > 5
     assert steps_in(cloud / "gs/bucket/look")[-1] == max(*after, 6)
 
 
-@pytest.mark.parametrize("code", [2, 3, 130])
-def test_a_mistake_to_mend_ends_it_with_the_log_kept(
-    launch, cloud: Path, tmp_path: Path, code: int
-):
+@pytest.mark.parametrize("code", [2, 3, 126, 127, 130])
+def test_an_error_that_a_restart_cannot_fix_deletes_the_machine_and_keeps_the_log(
+    launch: Run, cloud: Path, tmp_path: Path, code: int
+) -> None:
     (cloud / "trainer").write_text(f"echo 'error: no such folder' >&2; exit {code}")
     done = launch("tpu_supervise.sh")
     assert done.returncode == code
@@ -90,13 +91,43 @@ def test_a_mistake_to_mend_ends_it_with_the_log_kept(
     assert calls(cloud, "queued-resources create") == 1
 
 
-def test_a_preemption_that_only_training_heard_of_starts_it_again(launch, cloud: Path):
+def test_a_failed_last_save_keeps_the_machine_and_says_what_to_do(
+    launch: Run, cloud: Path, tmp_path: Path
+) -> None:
+    (cloud / "trainer").write_text(
+        'echo start >>"$CLOUD/starts"; echo "error: quota" >&2; exit "$(cat "$CLOUD/code")"'
+    )
+    (cloud / "code").write_text("4")
+    flag = "--config.data.path=gs://bucket/my data"
+    done = launch("tpu_supervise.sh", flag)
+    assert done.returncode == 4
+    assert "error: quota" in (tmp_path / "look.log").read_text()
+    assert (cloud / "state").exists()
+    assert calls(cloud, "queued-resources delete") == 0
+    assert (cloud / "starts").read_text() == "start\n"
+    quoted = r"--config.data.path=gs://bucket/my\ data"
+    advice = f"bash launch/tpu_train.sh {quoted} && bash launch/tpu_supervise.sh {quoted}"
+    assert advice in done.stderr
+    assert "bash launch/tpu_delete.sh" in done.stderr
+
+    assert launch("tpu_supervise.sh", flag).returncode == 4  # nothing has been fixed yet
+    assert (cloud / "starts").read_text() == "start\n"
+    (cloud / "code").write_text("0")
+    assert launch("tpu_train.sh", flag).returncode == 0
+    assert launch("tpu_supervise.sh", flag).returncode == 0
+    assert (cloud / "starts").read_text() == "start\n" * 2
+    assert not (cloud / "state").exists()
+
+
+def test_a_preemption_that_only_training_noticed_restarts_it(launch: Run, cloud: Path) -> None:
     (cloud / "trainer").write_text('rm "$CLOUD/trainer"; echo exit 0 >"$CLOUD/trainer"; exit 75')
     assert launch("tpu_supervise.sh").returncode == 0
     assert calls(cloud, "queued-resources create") == 1
 
 
-def test_a_supervisor_started_again_takes_up_the_running_machine(launch, cloud: Path):
+def test_a_restarted_supervisor_continues_with_the_running_machine(
+    launch: Run, cloud: Path
+) -> None:
     (cloud / "trainer").write_text(TRAINER)
     assert launch("tpu_create.sh").returncode == 0
     assert launch("tpu_install.sh").returncode == 0
@@ -105,7 +136,7 @@ def test_a_supervisor_started_again_takes_up_the_running_machine(launch, cloud: 
     assert len((cloud / "history").read_text().splitlines()) == 1
 
 
-def test_failing_calls_are_tried_again(launch, cloud: Path):
+def test_failing_calls_are_retried(launch: Run, cloud: Path) -> None:
     (cloud / "trainer").write_text(TRAINER)
     words = ("queued-resources list", "queued-resources create", "tpu-vm scp", "tpu-vm ssh")
     words += ("queued-resources delete", "tpu-vm describe")
@@ -117,7 +148,7 @@ def test_failing_calls_are_tried_again(launch, cloud: Path):
     assert not (cloud / "state").exists()
 
 
-def test_requests_that_always_fail_are_given_up(launch, cloud: Path):
+def test_the_supervisor_gives_up_requests_that_always_fail(launch: Run, cloud: Path) -> None:
     (cloud / "after_create").write_text("FAILED\n")
     done = launch("tpu_supervise.sh", MAX_ATTEMPTS="4")
     assert done.returncode == 1
@@ -126,7 +157,9 @@ def test_requests_that_always_fail_are_given_up(launch, cloud: Path):
 
 
 @pytest.mark.parametrize("state", ["PREEMPTED", "TERMINATED"])
-def test_a_lost_machine_of_an_active_request_is_deleted(launch, cloud: Path, state: str):
+def test_a_lost_machine_of_an_active_request_is_deleted(
+    launch: Run, cloud: Path, state: str
+) -> None:
     assert launch("tpu_create.sh").returncode == 0
     (cloud / "node_state").write_text(state)
     done = launch("tpu_supervise.sh", MAX_ATTEMPTS="1")
@@ -139,12 +172,15 @@ def test_a_lost_machine_of_an_active_request_is_deleted(launch, cloud: Path, sta
     ("codes", "starts", "end"),
     [
         ("0 0 0", 1, 0),
-        ("0 2 134", 1, 2),  # the mistake of one, which the others die of
-        ("75 0 0", 2, 0),  # all start again with the one that left
+        ("0 2 134", 1, 2),  # the user error of one makes the others abort
+        ("2 4 134", 1, 4),  # what is not saved decides before the user error
+        ("75 0 0", 2, 0),  # all restart with the preempted one
     ],
 )
-def test_the_worker_that_decides_is_heard(launch, cloud: Path, codes: str, starts: int, end: int):
-    """Each worker takes the next code in turn; later ones find nothing left to do."""
+def test_one_worker_decides_for_all(
+    launch: Run, cloud: Path, codes: str, starts: int, end: int
+) -> None:
+    """Each worker exits with its own code at the first start and with 0 later."""
     (cloud / "workers").write_text("3\n")
     for number, code in enumerate(codes.split()):
         (cloud / f"code-{number}").write_text(code)
@@ -156,4 +192,5 @@ def test_the_worker_that_decides_is_heard(launch, cloud: Path, codes: str, start
     done = launch("tpu_supervise.sh", MAX_CRASHES="1")
     assert done.returncode == end, done.stderr
     assert calls(cloud, "queued-resources create") == 1
+    assert calls(cloud, "queued-resources delete") == (end != 4)
     assert len((cloud / "starts-").read_text().splitlines()) == starts

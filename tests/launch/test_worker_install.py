@@ -1,4 +1,4 @@
-"""Where the machine's Python is too old, uv brings one; where it is not, nothing is fetched."""
+"""Installation of Python with uv, if that of the machine is too old."""
 
 import subprocess
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+Machine = dict[str, str]
 
-# What curl brings: an installer that puts a uv into UV_UNMANAGED_INSTALL, which "finds" a Python.
+# Output of the fake curl: an installer that writes a fake uv, which "finds" a Python.
 INSTALLER = """#!/usr/bin/env bash
 echo "curl $*" >>"$HOME/calls"
 cat <<'END'
@@ -15,7 +16,7 @@ mkdir -p "$UV_UNMANAGED_INSTALL"
 cat >"$UV_UNMANAGED_INSTALL/uv" <<'UV'
 #!/usr/bin/env bash
 echo "uv $*" >>"$HOME/calls"
-[ "$2" != find ] || echo "$HOME/brought_python"
+[ "$2" != find ] || echo "$HOME/newer_python"
 UV
 chmod +x "$UV_UNMANAGED_INSTALL/uv"
 END
@@ -24,12 +25,12 @@ TOO_OLD = "#!/usr/bin/env bash\nexit 1\n"
 
 
 @pytest.fixture
-def machine(tmp_path: Path, tools: Path) -> dict[str, str]:
-    """The environment of a machine like Ubuntu 22.04: its only Python fails the check."""
+def machine(tmp_path: Path, tools: Path) -> Machine:
+    """Return the environment of a machine whose only Python fails the check, as on Ubuntu 22.04."""
     for name, text in (("curl", INSTALLER), ("python3", TOO_OLD)):
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
-    (tmp_path / "brought_python").symlink_to(HERE / "fake_python.sh")
+    (tmp_path / "newer_python").symlink_to(HERE / "fake_python.sh")
     return {"PATH": str(tools), "HOME": str(tmp_path)}
 
 
@@ -38,7 +39,9 @@ def install(project: Path, environment: dict[str, str]) -> subprocess.CompletedP
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
 
 
-def test_an_old_python_is_left_alone_and_a_newer_one_brought(project: Path, machine, tmp_path):
+def test_a_newer_python_is_installed_beside_an_old_one(
+    project: Path, machine: Machine, tmp_path: Path
+) -> None:
     done = install(project, machine)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "calls").read_text().splitlines() == [
@@ -50,20 +53,24 @@ def test_an_old_python_is_left_alone_and_a_newer_one_brought(project: Path, mach
     assert (project / ".venv/installed").exists()
 
 
-def test_a_second_installation_fetches_no_python(project: Path, machine, tmp_path):
+def test_a_second_installation_downloads_no_python(
+    project: Path, machine: Machine, tmp_path: Path
+) -> None:
     install(project, machine)
     before = (tmp_path / "calls").read_text()
     assert install(project, machine).returncode == 0
     assert (tmp_path / "calls").read_text() == before
 
 
-def test_a_new_python_is_used_as_it_is(project: Path, machine, tools, tmp_path):
+def test_a_new_python_of_the_machine_is_used(
+    project: Path, machine: Machine, tools: Path, tmp_path: Path
+) -> None:
     (tools / "python3.12").symlink_to(HERE / "fake_python.sh")
     assert install(project, machine).returncode == 0
     assert not (tmp_path / "calls").exists()
 
 
-def test_a_failed_installation_is_not_marked_as_done(project: Path, machine, tools):
+def test_a_failed_installation_is_not_marked_as_complete(project: Path, machine: Machine) -> None:
     install(project, machine)
     (project / ".venv/bin/python").write_text("#!/usr/bin/env bash\nexit 1\n")
     assert install(project, machine).returncode != 0

@@ -1,6 +1,8 @@
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -57,7 +59,7 @@ def colour() -> ModuleType:
     return colour
 
 
-def test_greys_have_a_closed_form():
+def test_greys_have_a_closed_form() -> None:
     """White to black is L* 100 to 0, and linear light 0.18 is L* 116 * cbrt(0.18) - 16."""
     grey = 1.055 * 0.18 ** (1 / 2.4) - 0.055
     images = np.stack([np.full((4, 5, 3), level, np.float32) for level in (1, grey)])
@@ -67,7 +69,7 @@ def test_greys_have_a_closed_form():
 
 
 @pytest.mark.parametrize("levels", [None, 255], ids=["float", "8 bit"])
-def test_agrees_with_scikit_image(rng, levels):
+def test_agrees_with_scikit_image(rng: np.random.Generator, levels: int | None) -> None:
     images, references = rng.random((2, 3, 11, 7, 3))
     if levels:
         images, references = (np.rint(x * levels) / levels for x in (images, references))
@@ -76,10 +78,10 @@ def test_agrees_with_scikit_image(rng, levels):
     np.testing.assert_allclose(actual, expected, rtol=1e-3)
 
 
-def test_agrees_with_colour_science(rng, colour):
+def test_agrees_with_colour_science(rng: np.random.Generator, colour: ModuleType) -> None:
     images, references = rng.random((2, 3, 11, 7, 3))
 
-    def lab(unit):
+    def lab(unit: np.ndarray) -> np.ndarray:
         return colour.XYZ_to_Lab(colour.sRGB_to_XYZ(unit))
 
     expected = colour.delta_E(lab(images), lab(references), method="CIE 1976").mean((1, 2))
@@ -88,7 +90,9 @@ def test_agrees_with_colour_science(rng, colour):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_nan_scores_nan_unless_ignored(rng, metric):
+def test_nan_scores_nan_unless_ignored(
+    rng: np.random.Generator, metric: Callable[..., jax.Array]
+) -> None:
     images, references = rng.random((2, 1, 6, 6, 3)).astype(np.float32)
     width = [(0, 0), (0, 2), (0, 3), (0, 0)]
     padded = [np.pad(x, width, constant_values=np.nan) for x in (images, references)]
@@ -98,10 +102,12 @@ def test_nan_scores_nan_unless_ignored(rng, metric):
     )
 
 
-def test_delta_e_2000_agrees_with_colour_science(rng, colour):
+def test_delta_e_2000_agrees_with_colour_science(
+    rng: np.random.Generator, colour: ModuleType
+) -> None:
     images, references = rng.random((2, 3, 11, 7, 3))
 
-    def lab(unit):
+    def lab(unit: np.ndarray) -> np.ndarray:
         return colour.XYZ_to_Lab(colour.sRGB_to_XYZ(unit))
 
     expected = colour.delta_E(lab(images), lab(references), method="CIE 2000").mean((1, 2))
@@ -110,7 +116,9 @@ def test_delta_e_2000_agrees_with_colour_science(rng, colour):
 
 
 @pytest.mark.parametrize("spread", [3, 200])
-def test_ciede2000_agrees_with_colour_science(rng, colour, spread):
+def test_ciede2000_agrees_with_colour_science(
+    rng: np.random.Generator, colour: ModuleType, spread: float
+) -> None:
     """Near colours and far ones: those meet every branch of the mean hue."""
     labs = rng.uniform([0, -128, -128], [100, 128, 128], (20_000, 3))
     references = labs + rng.uniform(-spread, spread, labs.shape)
@@ -118,15 +126,15 @@ def test_ciede2000_agrees_with_colour_science(rng, colour, spread):
     np.testing.assert_allclose(ciede2000(labs, references), expected, atol=1e-9)
 
 
-def test_ciede2000_of_the_published_pairs():
+def test_ciede2000_of_the_published_pairs() -> None:
     """They were chosen to show what implementations get wrong."""
     first, second, published = np.split(np.array(SHARMA_PAIRS), [3, 6], axis=1)
     for one, other in [(first, second), (second, first)]:
         np.testing.assert_allclose(ciede2000(one, other), published[:, 0], atol=5e-5)
 
 
-def test_ciede2000_in_float32():
-    """Of hues exactly opposite (pairs 10 and 14), rounding would choose the shorter arc."""
+def test_ciede2000_in_float32() -> None:
+    """Pairs 10 and 14 are left out: their hues are opposite, and rounding decides the arc."""
     pairs = np.delete(np.array(SHARMA_PAIRS), [9, 13], axis=0)
     first, second, published = np.split(pairs, [3, 6], axis=1)
     found = ciede2000(jnp.float32(first), jnp.float32(second))
@@ -134,7 +142,7 @@ def test_ciede2000_in_float32():
     np.testing.assert_allclose(found, published[:, 0], atol=2e-4)
 
 
-def test_greys_have_no_hue():
+def test_greys_have_no_hue() -> None:
     """Zero chroma against colour, and against itself: finite, and zero for the same colour."""
     labs = np.array([[50.0, 0, 0], [50, 0, 0], [0, 0, 0]])
     references = np.array([[50.0, 0, 0], [50, 30, -20], [100, 0, 0]])

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from scipy.stats import entropy
 
-from cinegan_jax.data.shapes import BACKGROUND, MODES, DrawnShapes
+from cinegan_jax.data.shapes import BACKGROUND, SHAPE_MODES, DrawnShapes
 from cinegan_jax.metrics.modes import (
     NONE,
     expected_scores,
@@ -15,32 +15,34 @@ from cinegan_jax.metrics.modes import (
     scores_of_counts,
 )
 
-K = len(MODES)
+K = len(SHAPE_MODES)
 
 
 @pytest.fixture(scope="module")
-def held_out():
-    """The 1,000 held-out pictures of 64 pixels; picture i has mode i modulo 25."""
+def held_out() -> np.ndarray:
+    """The 1,000 held-out images of 64 pixels; image i has mode i modulo 25."""
     source = DrawnShapes("test", 64)
     return np.stack([source[index].target for index in range(len(source))])
 
 
-def _noisy(pictures, rng, sigma):
-    noise = rng.normal(0, sigma, pictures.shape)
-    return np.rint(np.clip(pictures + noise, 0, 255)).astype(np.uint8)
+def _noisy(images: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+    noise = rng.normal(0, sigma, images.shape)
+    return np.rint(np.clip(images + noise, 0, 255)).astype(np.uint8)
 
 
-def test_every_held_out_picture_belongs_to_the_mode_it_was_drawn_in(held_out):
+def test_every_held_out_image_belongs_to_the_mode_it_was_drawn_in(held_out: np.ndarray) -> None:
     np.testing.assert_array_equal(recognise(held_out), np.arange(1000) % K)
 
 
-def test_at_twice_the_size_too():
+def test_images_of_twice_the_size_are_recognised() -> None:
     source = DrawnShapes("train", 128)
-    pictures = np.stack([source[9_000 + index].target for index in range(100)])
-    np.testing.assert_array_equal(recognise(pictures), np.arange(9_000, 9_100) % K)
+    images = np.stack([source[9_000 + index].target for index in range(100)])
+    np.testing.assert_array_equal(recognise(images), np.arange(9_000, 9_100) % K)
 
 
-def test_mild_blur_noise_and_darkness_change_nothing(held_out, rng):
+def test_mild_blur_noise_and_darkness_change_nothing(
+    held_out: np.ndarray, rng: np.random.Generator
+) -> None:
     some = held_out[:200]
     blurred = ndimage.gaussian_filter(some.astype(float), (0, 1, 1, 0))
     darker = some - np.minimum(some, 16)  # as of a generator whose ground is a little off
@@ -48,25 +50,27 @@ def test_mild_blur_noise_and_darkness_change_nothing(held_out, rng):
         np.testing.assert_array_equal(recognise(changed), np.arange(200) % K)
 
 
-def test_what_shows_no_shape_belongs_to_none(held_out, rng):
+def test_images_without_a_shape_belong_to_no_mode(
+    held_out: np.ndarray, rng: np.random.Generator
+) -> None:
     plain = np.broadcast_to(np.array(BACKGROUND, np.uint8), (1, 64, 64, 3))
     noise = rng.integers(0, 256, (5, 64, 64, 3), np.uint8)
     grey = np.repeat(held_out[:10].mean(-1, keepdims=True), 3, axis=-1).astype(np.uint8)
     upside_down = held_out[10:15, ::-1]
-    assert MODES[10] == "red triangle"
+    assert SHAPE_MODES[10] == "red triangle"
     dark = np.maximum(held_out[:10], 60) - 60
-    for pictures in (plain, noise, 255 - held_out[:10], grey, upside_down, dark):
-        assert (recognise(pictures) == NONE).all()
+    for images in (plain, noise, 255 - held_out[:10], grey, upside_down, dark):
+        assert (recognise(images) == NONE).all()
 
 
-def test_blends_of_modes_belong_to_none(held_out):
+def test_blends_of_modes_belong_to_none(held_out: np.ndarray) -> None:
     first, second = np.arange(200), np.arange(200) + 6  # another kind in another colour
     blends = (held_out[first].astype(int) + held_out[second]) // 2
     assert (recognise(blends.astype(np.uint8)) == NONE).mean() > 0.97
 
 
-def test_counts_of_a_collapsed_sample(held_out, rng):
-    """Three modes in unequal shares, and a fifth of the pictures are noise."""
+def test_counts_of_a_collapsed_sample(held_out: np.ndarray, rng: np.random.Generator) -> None:
+    """Three modes in unequal shares, and a fifth of the images are noise."""
     collapsed = np.concatenate([held_out[3::K][:20], held_out[7::K][:12], held_out[24::K][:8]])
     noise = rng.integers(0, 256, (10, 64, 64, 3), np.uint8)
     sample = np.concatenate([collapsed, noise])
@@ -81,7 +85,7 @@ def test_counts_of_a_collapsed_sample(held_out, rng):
     assert scores["mode_total_variation"] == pytest.approx(abs(counts / 40 - uniform).sum() / 2)
 
 
-def test_scores_have_their_extremes():
+def test_scores_have_their_extremes() -> None:
     even = scores_of_counts(np.full(K, 4), 100)
     assert even == pytest.approx(
         {
@@ -100,13 +104,15 @@ def test_scores_have_their_extremes():
         assert none[name] == pytest.approx(single[name])
 
 
-@pytest.mark.parametrize("pictures", [10, 500])
-def test_what_is_expected_of_real_pictures_is_the_mean_over_draws(pictures, rng):
-    draws = rng.multinomial(pictures, np.full(K, 1 / K), 4_000)
-    found = [scores_of_counts(counts, pictures) for counts in draws]
-    for name, expected in expected_scores(pictures).items():
+@pytest.mark.parametrize("images", [10, 500])
+def test_expected_scores_of_real_images_are_the_mean_over_draws(
+    images: int, rng: np.random.Generator
+) -> None:
+    draws = rng.multinomial(images, np.full(K, 1 / K), 4_000)
+    found = [scores_of_counts(counts, images) for counts in draws]
+    for name, expected in expected_scores(images).items():
         each = np.array([scores[name] for scores in found])
         error = each.std() / np.sqrt(len(each))
         assert abs(each.mean() - expected) <= 4 * error + 1e-6, name
-    coverage = K * (1 - (1 - 1 / K) ** pictures)
-    assert expected_scores(pictures)["modes_covered"] == pytest.approx(coverage)
+    coverage = K * (1 - (1 - 1 / K) ** images)
+    assert expected_scores(images)["modes_covered"] == pytest.approx(coverage)

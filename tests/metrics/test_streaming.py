@@ -1,4 +1,6 @@
-"""Running sums, against numpy on all pictures at once, on other devices, and in two processes."""
+"""Running sums, against numpy on all images at once, on other devices, and in two processes."""
+
+from collections.abc import Iterable
 
 import jax
 import numpy as np
@@ -7,11 +9,11 @@ from several_processes import in_processes
 
 from cinegan_jax.metrics import streaming
 from cinegan_jax.metrics.devices import own_indices
-from cinegan_jax.metrics.paired import PAIRED_METRICS
+from cinegan_jax.metrics.registry import PAIRED_METRICS
 from cinegan_jax.metrics.streaming import Moments, RunningMeans, RunningMoments, mean_scores
 
 
-def assert_moments_of(moments, vectors):
+def assert_moments_of(moments: Moments, vectors: np.ndarray) -> None:
     vectors = vectors.astype(np.float64)
     assert moments.count == len(vectors)
     np.testing.assert_allclose(moments.mean, vectors.mean(0), rtol=1e-12, atol=1e-12)
@@ -19,7 +21,9 @@ def assert_moments_of(moments, vectors):
 
 
 @pytest.mark.parametrize("sizes", [[50], [1, 1, 1, 47], [0, 20, 0, 30], [13] * 4])
-def test_moments_of_a_stream(rng, monkeypatch, sizes):
+def test_moments_of_a_stream(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, sizes: list[int]
+) -> None:
     monkeypatch.setattr(streaming, "BLOCK", 16)
     vectors = rng.normal(3, 1, (sum(sizes), 4)).astype(np.float32)
     running = RunningMoments(4)
@@ -30,7 +34,7 @@ def test_moments_of_a_stream(rng, monkeypatch, sizes):
     assert_moments_of(running.moments(), vectors)  # asking changes nothing
 
 
-def test_moments_far_from_zero_keep_their_precision(rng):
+def test_moments_far_from_zero_keep_their_precision(rng: np.random.Generator) -> None:
     """Sums of squares would lose all of a deviation of 1e-3 at 1e6."""
     vectors = 1e6 + 1e-3 * rng.normal(size=(4000, 2))
     parts = [Moments.of(part) for part in np.split(vectors, 40)]
@@ -40,7 +44,7 @@ def test_moments_far_from_zero_keep_their_precision(rng):
     assert np.abs(naive / 1e-6 - 1).max() > 1
 
 
-def test_moments_of_too_few_vectors(rng):
+def test_moments_of_too_few_vectors(rng: np.random.Generator) -> None:
     empty = RunningMoments(3).moments()
     one = Moments.of(rng.normal(size=(1, 3)))
     for moments in (empty, empty + empty, one, one + empty):
@@ -49,7 +53,7 @@ def test_moments_of_too_few_vectors(rng):
     np.testing.assert_array_equal((empty + one).mean, one.mean)
 
 
-def test_running_means_leave_out_nan_and_keep_infinity(rng):
+def test_running_means_leave_out_nan_and_keep_infinity(rng: np.random.Generator) -> None:
     psnr, highlights = rng.normal(size=(2, 20))
     highlights[[0, 3, 19]] = np.nan
     running = RunningMeans(["psnr", "highlights", "none", "equal"])
@@ -63,17 +67,17 @@ def test_running_means_leave_out_nan_and_keep_infinity(rng):
     assert np.isinf(means["equal"])
 
 
-def pictures(count: int, side: int = 24):
+def made_images(count: int, side: int = 24) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(8)
     references = rng.uniform(size=(count, side, side, 3)).astype(np.float32)
     noise = rng.normal(0, 0.1, references.shape).astype(np.float32)
     return np.clip(references + noise, 0, 1), references
 
 
-def assert_devices_agree(names, side):
+def assert_devices_agree(names: Iterable[str], side: int) -> None:
     """Batches of unlike lengths over eight devices, one device, and the plain metric."""
     metrics = {name: PAIRED_METRICS[name].function for name in names}
-    images, references = pictures(19, side)
+    images, references = made_images(19, side)
     plain = {
         name: np.nanmean(np.asarray(metric(images, references), np.float64))
         for name, metric in metrics.items()
@@ -84,18 +88,18 @@ def assert_devices_agree(names, side):
         assert got == pytest.approx(plain, rel=1e-5)
 
 
-def test_means_do_not_depend_on_the_devices():
+def test_means_do_not_depend_on_the_devices() -> None:
     assert_devices_agree(["psnr", "ssim", "delta_e_76"], 24)
 
 
 @pytest.mark.slow
-def test_means_of_all_metrics_do_not_depend_on_the_devices():
+def test_means_of_all_metrics_do_not_depend_on_the_devices() -> None:
     assert_devices_agree(PAIRED_METRICS, 64)
 
 
-def own_sums():
-    """In a process: moments and means of the own half of eleven pictures."""
-    images, references = pictures(11)
+def own_sums() -> tuple[int, int, np.ndarray, np.ndarray, dict[str, float]]:
+    """Compute, in one process, moments and means of its own half of eleven images."""
+    images, references = made_images(11)
     own = list(own_indices(11))
     vectors = images[own].reshape(len(own), -1)[:, :6]
     running = RunningMoments(6)
@@ -107,8 +111,8 @@ def own_sums():
 
 
 @pytest.mark.slow
-def test_two_processes_find_what_one_finds():
-    images, references = pictures(11)
+def test_two_processes_find_what_one_finds() -> None:
+    images, references = made_images(11)
     expected = np.mean(PAIRED_METRICS["psnr"].function(images, references))
     results = in_processes(own_sums)
     assert [own for own, *_ in results] == [6, 5]

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -5,10 +8,10 @@ from flax.traverse_util import flatten_dict
 
 
 @pytest.fixture
-def copy_to_keras():
-    """Give a Keras model the parameters of a flax tree; layer `a-b` takes those at `a/b`."""
+def copy_to_keras() -> Callable[[Any, Any], None]:
+    """Set a Keras model's parameters from a Flax tree; layer `a-b` takes those at `a/b`."""
 
-    def copy(params, model):
+    def copy(params: Any, model: Any) -> None:
         layers = {}
         for path, leaf in flatten_dict(params).items():
             layers.setdefault("-".join(path[:-1]), {})[path[-1]] = leaf

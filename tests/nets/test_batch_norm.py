@@ -1,4 +1,4 @@
-"""Batch norm over replicas, against the same over the whole batch, in numpy."""
+"""Batch norm over replicas, compared with numpy over the whole batch."""
 
 from functools import partial
 from typing import Any
@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from agreement import largest_gap
 
-from cinegan_jax.nets.batch_norm import ALONE, BatchNorm, Replicas
+from cinegan_jax.nets.norms import ALONE, BatchNorm, Replicas
+
+pytestmark = pytest.mark.agreement
 
 BATCH, CHANNELS = 16, 3
 SPREAD = Replicas(partial(jax.lax.pmean, axis_name="here"), 8)
@@ -17,7 +19,7 @@ SPREAD = Replicas(partial(jax.lax.pmean, axis_name="here"), 8)
 
 @pytest.fixture
 def x(rng: np.random.Generator) -> np.ndarray:
-    """Activations whose level and spread differ from picture to picture."""
+    """Activations whose mean and deviation differ between images."""
     levels = rng.normal(size=(BATCH, 1, 1, CHANNELS))
     x = levels + rng.uniform(0.5, 2, levels.shape) * rng.normal(size=(BATCH, 5, 4, CHANNELS))
     return x.astype(np.float32)
@@ -40,7 +42,7 @@ def in_parts(x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("unbiased", [True, False])
-def test_a_batch_is_normalised_by_its_own_moments_and_remembered(
+def test_training_normalises_by_the_batch_and_updates_running_statistics(
     x: np.ndarray, variables: dict[str, Any], unbiased: bool
 ) -> None:
     norm = BatchNorm(epsilon=0.1, decay=0.75, unbiased=unbiased)
@@ -53,7 +55,7 @@ def test_a_batch_is_normalised_by_its_own_moments_and_remembered(
     np.testing.assert_allclose(after["variance"], 0.75 * kept["variance"] + 0.25 * found, atol=1e-6)
 
 
-def test_a_picture_is_normalised_by_what_is_remembered(
+def test_inference_normalises_by_the_running_statistics(
     x: np.ndarray, variables: dict[str, Any]
 ) -> None:
     y = BatchNorm(epsilon=0.1).apply(variables, x[:1])
@@ -74,8 +76,8 @@ def test_eight_replicas_have_the_moments_and_gradients_of_the_whole_batch(
 
     def step(replicas: Replicas, params: Any, x: Any, weights: Any) -> Any:
         differentiate = jax.grad(loss, has_aux=True)
-        (slopes, of_x), told = differentiate((params, x), weights, replicas)
-        return replicas.average(slopes), of_x, told
+        (slopes, of_x), updated = differentiate((params, x), weights, replicas)
+        return replicas.average(slopes), of_x, updated
 
     whole = jax.jit(partial(step, ALONE))(variables["params"], x, weights)
     parts = jax.pmap(partial(step, SPREAD), axis_name="here", in_axes=(None, 0, 0))(
@@ -85,7 +87,7 @@ def test_eight_replicas_have_the_moments_and_gradients_of_the_whole_batch(
     first = jax.tree.map(lambda leaf: leaf[0], (slopes, after))
     assert largest_gap(first, (whole[0], whole[2][1])) < 1e-6
     np.testing.assert_allclose(y.reshape(x.shape), whole[2][0], atol=1e-5)
-    # A replica's loss is the mean of its part: 8 times as much of each picture.
+    # A replica's loss is the mean over its part, in which each image counts 8 times as much.
     np.testing.assert_allclose(of_x.reshape(x.shape) / 8, whole[1], atol=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""DCGAN's networks against the same in PyTorch."""
+"""DCGAN's networks, compared with the same networks in PyTorch."""
 
 from typing import Any
 
@@ -8,21 +8,23 @@ import numpy as np
 import pytest
 from agreement import largest_gap
 
-from cinegan_jax.nets.batch_norm import ALONE
 from cinegan_jax.nets.dcgan import DcganDiscriminator, DcganGenerator
+from cinegan_jax.nets.norms import ALONE
 
 torch = pytest.importorskip("torch", reason="needs PyTorch")
 import dcgan_in_torch  # noqa: E402
+
+pytestmark = pytest.mark.agreement
 
 Z, WIDTH, BATCH = 10, 6, 5
 
 
 class Case:
-    """One of our networks, the same in PyTorch, and random inputs of it."""
+    """One network, the same network in PyTorch, and random inputs."""
 
-    def __init__(self, which: str, size: int, rng: np.random.Generator):
-        self.makes_pictures = which == "generator"
-        if self.makes_pictures:
+    def __init__(self, which: str, size: int, rng: np.random.Generator) -> None:
+        self.is_generator = which == "generator"
+        if self.is_generator:
             self.ours: Any = DcganGenerator(size, WIDTH)
             self.theirs = dcgan_in_torch.generator(size, Z, WIDTH)
             self.shape: tuple[int, ...] = (BATCH, Z)
@@ -40,11 +42,11 @@ class Case:
         return self.rng.normal(size=self.shape).astype(np.float32)
 
     def for_torch(self, x: np.ndarray) -> Any:
-        x = x[:, None, None] if self.makes_pictures else x
+        x = x[:, None, None] if self.is_generator else x
         return torch.from_numpy(x).movedim(-1, 1)
 
     def outputs(self, statistics: Any, x: np.ndarray, replicas: Any) -> tuple[dict[str, Any], Any]:
-        """What our layers give, by name, and the running statistics after it."""
+        """Return the results of our layers by name, and the running statistics afterwards."""
 
         @jax.jit
         def apply(params: Any, statistics: Any, x: Any) -> Any:
@@ -143,11 +145,11 @@ def test_parameters_of_the_published_networks(
     assert ours == theirs == counts
 
 
-def test_initial_parameters_have_the_published_spread() -> None:
-    pictures = jnp.zeros((1, 32, 32, 3))
+def test_initial_parameters_have_the_published_deviation() -> None:
+    images = jnp.zeros((1, 32, 32, 3))
     for module, x in (
         (DcganGenerator(32, 16), jnp.zeros((1, 100))),
-        (DcganDiscriminator(16), pictures),
+        (DcganDiscriminator(16), images),
     ):
         params = jax.jit(module.init)(jax.random.key(1), x)["params"]
         for name, layer in params.items():

@@ -1,4 +1,4 @@
-"""The image GAN's networks against the same in Keras."""
+"""The image GAN's networks, compared with the same networks in Keras."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,13 +11,15 @@ import pytest
 from flax.traverse_util import flatten_dict
 from keras import layers
 
-from cinegan_jax.nets.batch_norm import ALONE
 from cinegan_jax.nets.image_gan import ImageGanDiscriminator, ImageGanGenerator
+from cinegan_jax.nets.norms import ALONE
+
+pytestmark = pytest.mark.agreement
 
 
 @pytest.fixture(autouse=True)
 def lenient_ranks() -> Iterator[None]:
-    """As Keras' layers need them."""
+    """Convert our arrays to those of Keras' layers."""
     with jax.numpy_rank_promotion("allow"):
         yield
 
@@ -33,13 +35,13 @@ def keras_generator(size: int, z: int, capacity: int) -> keras.Model:
         x = layers.Conv2DTranspose(features, 5, strides=2, padding="same", name=f"up{i}")(x)
         x = layers.BatchNormalization(name=f"norm{i}")(x)
         x = layers.LeakyReLU(negative_slope=0.3)(x)
-    pictures = layers.Conv2D(3, 5, padding="same", activation="tanh", name="picture")(x)
-    return keras.Model(latents, pictures)
+    images = layers.Conv2D(3, 5, padding="same", activation="tanh", name="picture")(x)
+    return keras.Model(latents, images)
 
 
 def keras_discriminator(size: int, capacity: int) -> keras.Model:
-    """The logits; a tutorial's discriminator has their sigmoid."""
-    pictures = x = keras.Input((size, size, 3))
+    """Return the discriminator with logits; tutorials apply a sigmoid to them."""
+    images = x = keras.Input((size, size, 3))
     for i in range(1, {16: 2, 64: 4}[size] + 1):
         for part, stride in (("a", 1), ("b", 2)):
             features = capacity * 2 ** (i - 1)
@@ -47,7 +49,7 @@ def keras_discriminator(size: int, capacity: int) -> keras.Model:
             x = layers.BatchNormalization(name=f"norm{i}{part}")(conv(x))
         x = layers.LeakyReLU(negative_slope=0.3)(x)
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(pictures, layers.Dense(1, name="logits")(x))
+    return keras.Model(images, layers.Dense(1, name="logits")(x))
 
 
 SIZE, Z, CAPACITY, BATCH = 16, 7, 4, 6
@@ -68,7 +70,7 @@ NETWORKS = {
 
 
 def copy_to(model: keras.Model, params: Any, statistics: Any) -> None:
-    """Give Keras' layers our arrays of their names."""
+    """Set the arrays of Keras' layers from ours of the same names."""
     for name, leaves in params.items():
         arrays = {**leaves, **statistics.get(name, {})}
         if name == "dense":
@@ -79,7 +81,9 @@ def copy_to(model: keras.Model, params: Any, statistics: Any) -> None:
 
 
 @pytest.mark.parametrize("which", NETWORKS)
-def test_parity_in_training_and_after_it(which: str, rng: np.random.Generator, random_params: Any):
+def test_parity_in_training_and_after_it(
+    which: str, rng: np.random.Generator, random_params: Any
+) -> None:
     ours, build, settings, shape = NETWORKS[which]
     theirs = build(*settings)
     params = random_params(ours, jnp.zeros(shape))
@@ -109,7 +113,7 @@ def test_parity_in_training_and_after_it(which: str, rng: np.random.Generator, r
 
 @pytest.mark.parametrize("which", NETWORKS)
 def test_gradients(which: str, rng: np.random.Generator, random_params: Any) -> None:
-    """Of all but the biases right before a batch norm, which Keras moves by rounding errors."""
+    """Compares all but biases directly before a batch norm, which have rounding errors in Keras."""
     ours, build, settings, shape = NETWORKS[which]
     theirs = build(*settings)
     params = random_params(ours, jnp.zeros(shape))

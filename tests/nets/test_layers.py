@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -6,17 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cinegan_jax.nets.layers import InstanceNorm, ResidualBlock, SqueezeExcite, ThinConv, conv
+from cinegan_jax.nets.layers import ResidualBlock, SqueezeExcite, ThinConv, conv
+from cinegan_jax.nets.norms import InstanceNorm
 from cinegan_jax.ops.images import pixel_shuffle
 
+pytestmark = pytest.mark.agreement
 
-def instance_norm(x, scale, bias) -> np.ndarray:
+
+def instance_norm(x: Any, scale: Any, bias: Any) -> np.ndarray:
     x = np.asarray(x, np.float64)
     mean, variance = x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)
     return (x - mean) / np.sqrt(variance + 1e-3) * scale + bias
 
 
-def test_instance_norm_against_numpy(rng, random_params):
+def test_instance_norm_against_numpy(
+    rng: np.random.Generator, random_params: Callable[..., Any]
+) -> None:
     x = rng.normal(3, 2, (2, 6, 5, 4)).astype(np.float32)
     params = random_params(InstanceNorm(), x)
     got = InstanceNorm().apply({"params": params}, x)
@@ -26,7 +33,9 @@ def test_instance_norm_against_numpy(rng, random_params):
 @pytest.mark.parametrize(
     ("dtype", "mean", "tolerance"), [(jnp.float32, 4000, 1e-4), (jnp.bfloat16, 100, 0.02)]
 )
-def test_instance_norm_of_a_bright_flat_picture_keeps_its_variance(rng, dtype, mean, tolerance):
+def test_instance_norm_of_a_bright_flat_image_keeps_its_variance(
+    rng: np.random.Generator, dtype: Any, mean: float, tolerance: float
+) -> None:
     """Whole numbers near `mean` are exact in `dtype`; their statistics are not."""
     x = mean + rng.integers(-3, 4, (2, 32, 32, 3)).astype(np.float32)
     norm = InstanceNorm(dtype=dtype)
@@ -36,21 +45,23 @@ def test_instance_norm_of_a_bright_flat_picture_keeps_its_variance(rng, dtype, m
     np.testing.assert_allclose(got.astype(jnp.float32), instance_norm(x, 1, 0), atol=tolerance)
 
 
-def test_instance_norm_has_the_gradients_of_its_definition(rng, random_params):
-    """The first and the second derivative, against autodiff of the formula as it is written."""
+def test_instance_norm_has_the_gradients_of_its_definition(
+    rng: np.random.Generator, random_params: Callable[..., Any]
+) -> None:
+    """Compares the first and second derivative with autodiff of the textbook formula."""
     x, direction, weight = (rng.normal(size=(2, 4, 3, 5)).astype(np.float32) for _ in range(3))
     norm = InstanceNorm()
     params = random_params(norm, x)
 
-    def by_module(params, x):
+    def by_module(params: Any, x: Any) -> jax.Array:
         return jnp.sum(jnp.tanh(weight * norm.apply({"params": params}, x)))
 
-    def by_definition(params, x):
+    def by_definition(params: Any, x: Any) -> jax.Array:
         mean, variance = x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)
         y = (x - mean) / jnp.sqrt(variance + 1e-3) * params["scale"][None, None, None]
         return jnp.sum(jnp.tanh(weight * (y + params["bias"][None, None, None])))
 
-    def derivatives(loss):
+    def derivatives(loss: Any) -> Any:
         gradient = jax.grad(loss, argnums=(0, 1))
         return jax.jit(lambda x: jax.jvp(partial(gradient, params), (x,), (direction,)))(x)
 
@@ -58,7 +69,9 @@ def test_instance_norm_has_the_gradients_of_its_definition(rng, random_params):
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-4), got, wanted)
 
 
-def test_instance_norm_in_parts_is_that_after_a_pixel_shuffle(rng, random_params):
+def test_instance_norm_in_parts_is_that_after_a_pixel_shuffle(
+    rng: np.random.Generator, random_params: Callable[..., Any]
+) -> None:
     x = rng.normal(1, 2, (2, 4, 3, 20)).astype(np.float32)
     norm = InstanceNorm(parts=4)
     params = random_params(norm, x)
@@ -67,7 +80,9 @@ def test_instance_norm_in_parts_is_that_after_a_pixel_shuffle(rng, random_params
     np.testing.assert_allclose(got, instance_norm(pixel_shuffle(x), **params), atol=1e-5)
 
 
-def test_squeeze_excite_against_numpy(rng, random_params):
+def test_squeeze_excite_against_numpy(
+    rng: np.random.Generator, random_params: Callable[..., Any]
+) -> None:
     x = rng.normal(size=(2, 4, 4, 32)).astype(np.float32)
     params = random_params(SqueezeExcite(), x)
     squeeze, excite = params["squeeze"], params["excite"]
@@ -78,15 +93,15 @@ def test_squeeze_excite_against_numpy(rng, random_params):
     np.testing.assert_allclose(got, x * gate[:, None, None, :], atol=1e-5)
 
 
-def test_squeeze_excite_keeps_one_channel_below_16(rng):
+def test_squeeze_excite_keeps_one_channel_below_16(rng: np.random.Generator) -> None:
     x = rng.normal(size=(1, 2, 2, 8)).astype(np.float32)
     got, variables = SqueezeExcite().init_with_output(jax.random.key(0), x)
     assert variables["params"]["squeeze"]["kernel"].shape == (8, 1)
     assert got.shape == x.shape
 
 
-def test_residual_block_has_no_relu_after_the_sum(rng):
-    """With the last norm at zero the block is the identity, negative values included."""
+def test_residual_block_has_no_relu_after_the_sum(rng: np.random.Generator) -> None:
+    """With the last norm at zero the block is the identity, also for negative values."""
     x = rng.normal(size=(1, 8, 8, 4)).astype(np.float32)
     block = ResidualBlock(4)
     params = block.init(jax.random.key(0), x)["params"]
@@ -95,7 +110,9 @@ def test_residual_block_has_no_relu_after_the_sum(rng):
 
 
 @pytest.mark.parametrize("shape", [(2, 16, 24, 5), (1, 8, 8, 1)])
-def test_a_thin_convolution_is_the_plain_one(rng, shape):
+def test_a_thin_convolution_equals_the_plain_one(
+    rng: np.random.Generator, shape: tuple[int, ...]
+) -> None:
     x = rng.normal(size=shape).astype(np.float32)
     thin, plain = ThinConv(3, 7), nn.Conv(3, (7, 7), padding="SAME")
     variables = jax.tree.map(
@@ -109,18 +126,18 @@ def test_a_thin_convolution_is_the_plain_one(rng, shape):
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-3, rtol=1e-4), *pulled)
 
 
-def test_a_bias_that_a_norm_takes_out_again_has_no_gradient(rng):
-    """As autodiff of the plain convolution finds, but for its rounding."""
+def test_a_bias_that_a_norm_removes_has_no_gradient(rng: np.random.Generator) -> None:
+    """Autodiff of the plain convolution finds zero up to rounding."""
     x = rng.normal(size=(2, 8, 8, 3)).astype(np.float32)
     weight = rng.normal(size=(2, 8, 8, 4)).astype(np.float32)
 
-    def gradient(before_norm):
+    def gradient(before_norm: bool) -> Any:
         convolution = conv(4, 3, dtype=jnp.float32, name="conv", before_norm=before_norm)
         norm = InstanceNorm()
         started = norm.init(jax.random.key(1), weight)
         variables = convolution.init(jax.random.key(0), x)
 
-        def loss(variables):
+        def loss(variables: Any) -> jax.Array:
             return jnp.sum(weight * norm.apply(started, convolution.apply(variables, x)))
 
         return jax.grad(loss)(variables)["params"]

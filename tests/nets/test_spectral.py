@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,11 +8,13 @@ from jax.test_util import check_grads
 
 from cinegan_jax.nets import spectral
 
+pytestmark = pytest.mark.agreement
+
 LAYERS = ("first", "deep/conv")
 
 
 @pytest.fixture
-def params(rng) -> dict:
+def params(rng: np.random.Generator) -> dict:
     def layer(*shape: int) -> dict:
         kernel = rng.normal(size=shape).astype(np.float32)
         return {"kernel": jnp.asarray(kernel), "bias": jnp.ones(shape[-1])}
@@ -18,17 +22,17 @@ def params(rng) -> dict:
     return {"first": layer(3, 3, 4, 8), "deep": {"conv": layer(4, 4, 6, 1)}, "plain": layer(8, 5)}
 
 
-def kernel_of(params, layer):
+def kernel_of(params: Any, layer: str) -> Any:
     for part in layer.split("/"):
         params = params[part]
     return params["kernel"]
 
 
-def matrix(kernel) -> np.ndarray:
+def matrix(kernel: Any) -> np.ndarray:
     return np.asarray(kernel, np.float64).reshape(-1, kernel.shape[-1])
 
 
-def converged(params):
+def converged(params: Any) -> spectral.SpectralState:
     state = spectral.init_spectral(jax.random.key(0), params, LAYERS)
     advance = jax.jit(spectral.power_iteration)
     for _ in range(300):
@@ -36,7 +40,7 @@ def converged(params):
     return state
 
 
-def test_state_has_unit_vectors_of_the_output_size(params):
+def test_state_has_unit_vectors_of_the_output_size(params: Any) -> None:
     state = spectral.init_spectral(jax.random.key(0), params, LAYERS)
     assert {layer: u.shape for layer, u in state.items()} == {"first": (8,), "deep/conv": (1,)}
     for u in state.values():
@@ -44,19 +48,19 @@ def test_state_has_unit_vectors_of_the_output_size(params):
         np.testing.assert_allclose(np.linalg.norm(u), 1, rtol=1e-6)
 
 
-def test_unknown_layer_lists_the_valid_ones(params):
+def test_unknown_layer_lists_the_valid_ones(params: Any) -> None:
     with pytest.raises(ValueError, match=r"\['e9'\].*'first', 'deep/conv', 'plain'"):
         spectral.init_spectral(jax.random.key(0), params, ("first", "e9"))
 
 
-def test_sigma_converges_to_the_largest_singular_value(params):
+def test_sigma_converges_to_the_largest_singular_value(params: Any) -> None:
     for layer, u in converged(params).items():
         kernel = kernel_of(params, layer)
         wanted = np.linalg.svd(matrix(kernel), compute_uv=False)[0]
         np.testing.assert_allclose(spectral.spectral_norm(kernel, u), wanted, rtol=1e-5)
 
 
-def test_power_iteration_advances_once(params):
+def test_power_iteration_advances_once(params: Any) -> None:
     state = spectral.init_spectral(jax.random.key(1), params, LAYERS)
     got = spectral.power_iteration(params, state)
     for layer, u in state.items():
@@ -66,7 +70,7 @@ def test_power_iteration_advances_once(params):
         np.testing.assert_allclose(got[layer], u / np.linalg.norm(u), rtol=1e-5, atol=1e-6)
 
 
-def test_normalize_touches_only_the_named_kernels(params):
+def test_normalize_touches_only_the_named_kernels(params: Any) -> None:
     before = jax.tree.map(np.array, params)
     state = converged(params)
     got = spectral.normalize(params, state)
@@ -79,35 +83,35 @@ def test_normalize_touches_only_the_named_kernels(params):
     jax.tree.map(np.testing.assert_array_equal, params, before)
 
 
-def test_gradient_of_sigma_is_the_outer_product_of_singular_vectors(params):
+def test_gradient_of_sigma_is_the_outer_product_of_singular_vectors(params: Any) -> None:
     kernel = params["first"]["kernel"]
     gradient = jax.grad(spectral.spectral_norm)(kernel, converged(params)["first"])
     left, _, right = np.linalg.svd(matrix(kernel), full_matrices=False)
     np.testing.assert_allclose(matrix(gradient), np.outer(left[:, 0], right[0]), atol=1e-4)
 
 
-def test_gradient_of_normalize_against_finite_differences(params):
+def test_gradient_of_normalize_against_finite_differences(params: Any) -> None:
     """At convergence sigma is stationary in u and v, so finite differences see the same slope."""
     state = converged(params)
     weights = jax.random.normal(jax.random.key(2), params["first"]["kernel"].shape)
 
-    def loss(kernel):
+    def loss(kernel: Any) -> jax.Array:
         tree = {**params, "first": {**params["first"], "kernel": kernel}}
         return jnp.sum(weights * spectral.normalize(tree, state)["first"]["kernel"])
 
     check_grads(loss, (params["first"]["kernel"],), order=1, modes=["rev"], rtol=0.02, eps=1e-2)
 
 
-def test_no_gradient_through_the_power_iteration(params):
+def test_no_gradient_through_the_power_iteration(params: Any) -> None:
     state = spectral.init_spectral(jax.random.key(1), params, LAYERS)
 
-    def loss(p):
+    def loss(p: Any) -> jax.Array:
         return sum(jnp.sum(u) for u in spectral.power_iteration(p, state).values())
 
     assert not any(np.any(g) for g in jax.tree.leaves(jax.grad(loss)(params)))
 
 
-def test_zero_kernel_stays_finite(params):
+def test_zero_kernel_stays_finite(params: Any) -> None:
     params = {**params, "first": jax.tree.map(jnp.zeros_like, params["first"])}
     state = spectral.init_spectral(jax.random.key(0), params, LAYERS)
     state = spectral.power_iteration(params, state)
@@ -115,7 +119,7 @@ def test_zero_kernel_stays_finite(params):
     np.testing.assert_array_equal(spectral.normalize(params, state)["first"]["kernel"], 0)
 
 
-def test_bfloat16_kernels_are_measured_in_float32(params):
+def test_bfloat16_kernels_are_measured_in_float32(params: Any) -> None:
     kernel = params["first"]["kernel"].astype(jnp.bfloat16)
     sigma = spectral.spectral_norm(kernel, jnp.ones(8) / np.sqrt(8))
     assert sigma.dtype == jnp.float32

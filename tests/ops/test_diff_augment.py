@@ -1,4 +1,6 @@
-"""DiffAugment: what may come out, how often, and what flows back."""
+"""DiffAugment: the range and distribution of its results, and its gradients."""
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -7,18 +9,20 @@ import pytest
 
 from cinegan_jax.ops.diff_augment import POLICIES, diff_augment
 
-PICTURES = 2000
+pytestmark = pytest.mark.agreement
+
+IMAGES = 2000
 
 
-def keys(count: int = PICTURES) -> jax.Array:
+def keys(count: int = IMAGES) -> jax.Array:
     return jax.random.split(jax.random.key(3), count)
 
 
 @pytest.fixture(scope="module")
 def photo() -> np.ndarray:
-    """One picture without zeros, height 16 and width 24, as many times as there are keys."""
+    """Copies of an image without zeros, height 16 and width 24, one per key."""
     photo = np.random.default_rng(5).uniform(0.1, 1, (1, 16, 24, 3)).astype(np.float32)
-    return np.tile(photo, (PICTURES, 1, 1, 1))
+    return np.tile(photo, (IMAGES, 1, 1, 1))
 
 
 def changed(images: np.ndarray, *policies: str) -> np.ndarray:
@@ -33,12 +37,14 @@ def uniform(values: np.ndarray, low: float, high: float) -> None:
     assert values.std() == pytest.approx((high - low) / 12**0.5, rel=0.05)
 
 
-def test_colour_draws_brightness_saturation_and_contrast_as_the_paper_does(photo):
+def test_colour_draws_brightness_saturation_and_contrast_as_the_paper_does(
+    photo: np.ndarray,
+) -> None:
     found = changed(photo, "colour")
     mean, grey = found.mean((1, 2, 3)), found.mean(-1)
     before = photo.astype(np.float64)
     old_mean, old_grey = before.mean((1, 2, 3)), before.mean(-1)
-    # Contrast scales greys about the picture's mean, saturation colours about their grey.
+    # Contrast scales greys about the image's mean, saturation scales colours about their grey.
     contrast = (grey - mean[:, None, None]).std((1, 2)) / old_grey.std((1, 2))
     chroma = (found - grey[..., None]).std((1, 2, 3)) / (before - old_grey[..., None]).std(
         (1, 2, 3)
@@ -53,18 +59,18 @@ def test_colour_draws_brightness_saturation_and_contrast_as_the_paper_does(photo
     np.testing.assert_allclose(found[:1], one.mean() + contrast[0] * (one - one.mean()), atol=1e-5)
 
 
-def test_translation_moves_by_up_to_an_eighth_each_way_alike_often(photo):
+def test_translation_is_uniform_up_to_an_eighth_in_each_direction(photo: np.ndarray) -> None:
     found = changed(photo, "translation")
     moves = [(down, right) for down in range(-2, 3) for right in range(-3, 4)]
     padded = np.pad(photo[0], ((2, 2), (3, 3), (0, 0)))
     shifted = [padded[2 + down :, 3 + right :][:16, :24] for down, right in moves]
-    same = np.stack([(found == np.float64(picture)).all((1, 2, 3)) for picture in shifted])
+    same = np.stack([(found == np.float64(image)).all((1, 2, 3)) for image in shifted])
     assert (same.sum(0) == 1).all()
-    expected = PICTURES / len(moves)
+    expected = IMAGES / len(moves)
     assert np.abs(same.sum(1) - expected).max() < 5 * expected**0.5
 
 
-def test_cutout_blanks_a_square_centred_anywhere(photo):
+def test_cutout_blanks_a_square_centred_anywhere(photo: np.ndarray) -> None:
     gone = changed(photo, "cutout") == 0
     kept = changed(photo, "cutout")[~gone]
     np.testing.assert_array_equal(kept, np.float64(photo)[~gone])
@@ -72,7 +78,7 @@ def test_cutout_blanks_a_square_centred_anywhere(photo):
     for axis, side in ((1, 16), (2, 24)):
         lines = gone.any(3 - axis)
         np.testing.assert_array_equal(lines.sum(1), (gone.sum(axis)).max(1))  # a whole rectangle
-        # Centres 0 to `side`, alike often; of half the side, what lies in the picture.
+        # Centres from 0 to `side` are equally likely; the hole is clipped at the border.
         centres = np.arange(side + 1)
         counts = np.minimum(centres + side // 4, side) - np.maximum(centres - side // 4, 0)
         assert lines.sum(1).mean() == pytest.approx(counts.mean(), rel=0.02)
@@ -80,9 +86,9 @@ def test_cutout_blanks_a_square_centred_anywhere(photo):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_pictures_of_a_pair_are_changed_alike(policy, photo):
-    """The same keys, the same change: that of a sum is the sum of the changes, but for colour's
-    brightness, which is added twice."""
+def test_images_of_a_pair_are_augmented_alike(policy: str, photo: np.ndarray) -> None:
+    """Equal keys give equal changes: augmenting a sum gives the sum of the augmented images, except
+    for the brightness of `colour`, which is added twice."""
     one, other = photo[:50], photo[:50, ::-1]
     both = changed(one + other, policy) - changed(one, policy) - changed(other, policy)
     np.testing.assert_allclose(
@@ -92,14 +98,14 @@ def test_pictures_of_a_pair_are_changed_alike(policy, photo):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_gradients_flow_back_to_where_pixels_came_from(policy, photo):
-    """Against finite differences: <slope, direction>."""
+def test_gradients_flow_back_to_where_pixels_came_from(policy: str, photo: np.ndarray) -> None:
+    """Compares the slope along a direction with finite differences."""
     images = photo[:8]
     weights = np.random.default_rng(0).normal(size=images.shape).astype(np.float32)
     direction = np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
 
     @jax.jit
-    def weighed(x):
+    def weighed(x: Any) -> jax.Array:
         return jnp.sum(weights * diff_augment(x, keys(8), (policy,)))
 
     slope = jax.jit(jax.grad(weighed))(images)
@@ -108,7 +114,7 @@ def test_gradients_flow_back_to_where_pixels_came_from(policy, photo):
     assert np.abs(slope).max() > 0.1
 
 
-def test_policies_are_taken_in_order_and_none_changes_nothing(photo):
+def test_policies_are_applied_in_order_and_none_changes_nothing(photo: np.ndarray) -> None:
     images = photo[:4]
     np.testing.assert_array_equal(changed(images), images)
     both = changed(images, "cutout", "colour")

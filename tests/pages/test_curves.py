@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cinegan_jax.pages.curves import (
-    LEAST_POINTS,
-    MOST_POINTS,
+    LEAST_CURVE_POINTS,
+    MOST_CURVE_POINTS,
     PAGE_POINTS,
     Chart,
     Curve,
@@ -65,12 +65,12 @@ def test_all_curves_of_a_page_share_its_points() -> None:
     def charts(curves: int) -> list[Chart]:
         return [Chart("t", [Curve("a", [], [])]) for _ in range(curves)]
 
-    assert points_each(charts(0)) == points_each(charts(10)) == MOST_POINTS
+    assert points_each(charts(0)) == points_each(charts(10)) == MOST_CURVE_POINTS
     assert points_each(charts(PAGE_POINTS // 500)) == 500
-    assert points_each(charts(PAGE_POINTS // LEAST_POINTS * 2)) == LEAST_POINTS
+    assert points_each(charts(PAGE_POINTS // LEAST_CURVE_POINTS * 2)) == LEAST_CURVE_POINTS
 
 
-def test_what_is_not_finite_is_not_drawn() -> None:
+def test_values_that_are_not_finite_are_not_drawn() -> None:
     chart = Chart("t", [Curve("a", [1, 2, 3], [np.inf, np.nan, 0.123456789])], unit="dB", log=True)
     assert to_data("chart-1", chart, 100) == {
         "id": "chart-1",

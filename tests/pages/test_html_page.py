@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cinegan_jax.pages.page import SHARED, render
+from cinegan_jax.pages.page import SHARED_STATIC, render_page
 
 TEMPLATE = """{% extends "base.html" %}
 {% block title %}{{ name }}{% endblock %}
@@ -20,13 +20,13 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\" ' &"
 class Parsed(html.parser.HTMLParser):
     """The elements of a page, and the text between their tags."""
 
-    def __init__(self, page: str):
+    def __init__(self, page: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None], list[str]]] = []
         self.text: list[str] = []
         self.feed(page)
 
-    def handle_starttag(self, tag, attrs) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.text = []
         self.elements.append((tag, dict(attrs), self.text))
 
@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
 def page_of(folder: Path, name: str = "a name") -> str:
     values = {"name": name, "data": {"name": name, "number": 0.5}}
     scripts = ["first.js", "second.js"]
-    return render([folder], "own.html", values, libraries=["library.js"], scripts=scripts)
+    return render_page([folder], "own.html", values, libraries=["library.js"], scripts=scripts)
 
 
 def test_every_style_and_script_is_inside_and_named_by_its_digest(folder: Path) -> None:
@@ -89,7 +89,7 @@ def test_values_are_escaped_and_data_comes_back_as_it_was(folder: Path) -> None:
 
 def test_a_value_that_is_not_there_is_an_error(folder: Path) -> None:
     with pytest.raises(Exception, match="'name' is undefined"):
-        render([folder], "own.html", {"data": {}})
+        render_page([folder], "own.html", {"data": {}})
 
 
 def test_a_script_cannot_end_its_element(folder: Path) -> None:
@@ -99,7 +99,9 @@ def test_a_script_cannot_end_its_element(folder: Path) -> None:
 
 
 def test_uplot_is_as_published() -> None:
-    """By the digest of the file in the package uplot 1.6.32 of the npm registry."""
-    digest = hashlib.sha256((SHARED / "uplot" / "uPlot.iife.min.js").read_bytes()).hexdigest()
+    """The digest is that of the file in the npm package uplot 1.6.32."""
+    digest = hashlib.sha256(
+        (SHARED_STATIC / "uplot" / "uPlot.iife.min.js").read_bytes()
+    ).hexdigest()
     assert digest == "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"
-    assert "MIT License" in (SHARED / "uplot" / "LICENSE").read_text()
+    assert "MIT License" in (SHARED_STATIC / "uplot" / "LICENSE").read_text()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from cinegan_jax.pages.numbers import count, duration, figure, moment
+from cinegan_jax.pages.numbers import duration, short_number, thousands, utc_time
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,12 @@ from cinegan_jax.pages.numbers import count, duration, figure, moment
         (None, "–"),
     ],
 )
-def test_figures_have_four_digits(value: float | None, text: str) -> None:
-    assert figure(value) == text
+def test_short_numbers_have_four_digits(value: float | None, text: str) -> None:
+    assert short_number(value) == text
 
 
 def test_thousands_stand_apart() -> None:
-    assert count(1234567) == "1\u2009234\u2009567"
+    assert thousands(1234567) == "1\u2009234\u2009567"
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ def test_durations_have_two_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_moments_are_in_utc() -> None:
-    assert moment(86400 * 365) == "1971-01-01 00:00"
+def test_times_are_in_utc() -> None:
+    assert utc_time(86400 * 365) == "1971-01-01 00:00"

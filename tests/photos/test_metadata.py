@@ -1,16 +1,17 @@
 """EXIF, XMP and IPTC through every format, seen with Pillow, tifffile and exiv2 as readers."""
 
 import io
+from typing import Any
 
 import exiv2
 import numpy as np
 import pytest
 import tifffile
-from pictures import XMP, exif_of, reread, saved
+from image_files import XMP, exif_of, reread, saved
 from PIL import Image, ImageOps
 
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo
-from cinegan_jax.photos.metadata import Metadata, checked, orientation, upright
+from cinegan_jax.photos.metadata import Metadata, orientation, readable_parts, upright
 from cinegan_jax.photos.read import read_photo
 
 IPTC = b"\x1c\x02\x78\x00\x05Hello"
@@ -22,7 +23,7 @@ def _through(data: bytes, format: str | None = None) -> bytes:
     return encode_photo(photo, photo.pixels, EncodeOptions(format=format))
 
 
-def _seen_by_exiv2(data: bytes):
+def _seen_by_exiv2(data: bytes) -> Any:
     image = exiv2.ImageFactory.open(data)
     image.readMetadata()
     exif = {datum.key(): str(datum.value()) for datum in image.exifData()}
@@ -31,8 +32,8 @@ def _seen_by_exiv2(data: bytes):
 
 
 @pytest.fixture
-def jpeg(blocks) -> bytes:
-    """As a phone writes it: sideways, with all three kinds of metadata."""
+def jpeg(blocks: np.ndarray) -> bytes:
+    """A JPEG as a phone writes it: sideways, with all three kinds of metadata."""
     block = b"8BIM\x04\x04\0\0" + len(IPTC).to_bytes(4) + IPTC
     segment = b"Photoshop 3.0\0" + block
     return saved(
@@ -47,7 +48,7 @@ def jpeg(blocks) -> bytes:
 
 
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp", "tiff"])
-def test_metadata_is_kept_and_made_true(jpeg, format):
+def test_metadata_is_kept_and_made_true(jpeg: bytes, format: str) -> None:
     written = _through(jpeg, format)
     exif, xmp, iptc = _seen_by_exiv2(written)
     assert exif["Exif.Image.Make"] == "Camera"
@@ -64,7 +65,7 @@ def test_metadata_is_kept_and_made_true(jpeg, format):
 
 
 @pytest.mark.parametrize("format", ["avif", "heic"])
-def test_metadata_in_newer_formats(jpeg, format):
+def test_metadata_in_newer_formats(jpeg: bytes, format: str) -> None:
     if format == "heic":
         pytest.importorskip("pillow_heif")
     photo = read_photo(_through(jpeg, format), max_pixels=10**6)
@@ -76,14 +77,14 @@ def test_metadata_in_newer_formats(jpeg, format):
     assert b"Rating" in photo.source.metadata.xmp
 
 
-def test_resolution_is_kept(jpeg):
+def test_resolution_is_kept(jpeg: bytes) -> None:
     assert reread(_through(jpeg)).info["dpi"] == (240, 240)
     assert reread(_through(jpeg, "png")).info["dpi"] == pytest.approx((240, 240), abs=0.02)
     with tifffile.TiffFile(io.BytesIO(_through(jpeg, "tiff"))) as tiff:
         assert tiff.pages[0].resolution == (240, 240)
 
 
-def test_the_thumbnail_of_the_undeveloped_photo_goes(blocks):
+def test_the_thumbnail_of_the_undeveloped_photo_goes(blocks: np.ndarray) -> None:
     exif = exif_of(1)
     thumbnail = saved(Image.fromarray(blocks).resize((16, 12)), "jpeg")
     data = saved(Image.fromarray(blocks), "jpeg", exif=exif.tobytes())
@@ -100,7 +101,7 @@ def test_the_thumbnail_of_the_undeveloped_photo_goes(blocks):
     assert thumbnail not in written
 
 
-def test_what_tells_of_the_file_stays_behind(blocks):
+def test_metadata_that_describes_the_old_file_is_dropped(blocks: np.ndarray) -> None:
     """Compression and strips of a TIFF say nothing of the JPEG that is made of it."""
     data = saved(Image.fromarray(blocks), "tiff", exif=exif_of(3).tobytes())
     exif, _, _ = _seen_by_exiv2(_through(data, "jpeg"))
@@ -108,14 +109,14 @@ def test_what_tells_of_the_file_stays_behind(blocks):
     assert not {"Exif.Image.Compression", "Exif.Image.StripOffsets"} & set(exif)
 
 
-def test_orientation_by_xmp_alone():
+def test_orientation_by_xmp_alone() -> None:
     packet = XMP.replace(b"ORIENTATION", b"8")
     assert orientation(Metadata(xmp=packet)) == 8
     assert orientation(Metadata(exif_of(3).tobytes(), packet)) == 3
     assert orientation(Metadata()) == 1
 
 
-def test_a_note_of_srgb():
+def test_a_note_of_srgb() -> None:
     exif = exif_of(1)
     exif.get_ifd(0x8769)[0xA001] = 65535
     seen = Image.Exif()
@@ -132,14 +133,14 @@ def test_a_note_of_srgb():
         Metadata(exif=exif_of(1).tobytes(), xmp=b"<"),
     ],
 )
-def test_damaged_metadata_is_left_out_with_a_note(damaged):
-    sound, notes = checked(damaged)
+def test_damaged_metadata_is_left_out_with_a_note(damaged: bytes) -> None:
+    sound, notes = readable_parts(damaged)
     assert len(notes) == 1
     assert sound.xmp == b""
-    assert checked(sound) == (sound, ())
+    assert readable_parts(sound) == (sound, ())
 
 
-def test_a_damaged_exif_does_not_stop_a_photo(blocks):
+def test_a_damaged_exif_does_not_stop_a_photo(blocks: np.ndarray) -> None:
     photo = read_photo(
         saved(Image.fromarray(blocks), "webp", lossless=True, exif=b"damaged"), max_pixels=10**6
     )
@@ -147,7 +148,7 @@ def test_a_damaged_exif_does_not_stop_a_photo(blocks):
     assert "metadata" in photo.source.notes[0]
 
 
-def test_metadata_too_large_for_a_jpeg_is_left_out(blocks):
+def test_metadata_too_large_for_a_jpeg_is_left_out(blocks: np.ndarray) -> None:
     packet = XMP.replace(b"ORIENTATION", b"1").replace(b'"4"', b'"' + b"x" * 70_000 + b'"')
     photo = read_photo(saved(Image.fromarray(blocks), "webp", xmp=packet), max_pixels=10**6)
     assert "xmp" not in reread(encode_photo(photo, photo.pixels, EncodeOptions("jpeg"))).info

@@ -18,17 +18,17 @@ _ROW_AND_COLUMN = {
 }
 
 
-def _side(picture, name):
+def _side(image: np.ndarray, name: str) -> np.ndarray:
     return {
-        "top": picture[0],
-        "bottom": picture[-1],
-        "left": picture[:, 0],
-        "right": picture[:, -1],
+        "top": image[0],
+        "bottom": image[-1],
+        "left": image[:, 0],
+        "right": image[:, -1],
     }[name]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_first_row_and_column_go_where_the_tag_says(orientation):
+def test_first_row_and_column_go_where_the_tag_says(orientation: int) -> None:
     stored = np.arange(6).reshape(2, 3)
     row, column = _ROW_AND_COLUMN[orientation]
     seen = turned_upright(stored, orientation)
@@ -37,6 +37,6 @@ def test_first_row_and_column_go_where_the_tag_says(orientation):
     assert seen.flags.c_contiguous
 
 
-def test_an_upright_picture_is_not_copied():
+def test_an_upright_image_is_not_copied() -> None:
     stored = np.zeros((2, 3, 3), np.uint8)
     assert turned_upright(stored, 1) is stored

@@ -1,11 +1,13 @@
 """ICC conversions against colour-science, littleCMS in floating point, and closed forms."""
 
+from typing import Any
+
 import colour
 import imagecodecs
 import numpy as np
 import pytest
 from colour import RGB_COLOURSPACES
-from pictures import rgb_profile
+from image_files import rgb_profile
 
 from cinegan_jax.photos.profiles import (
     adobe_rgb_profile,
@@ -25,14 +27,14 @@ WIDE = {
 }
 
 
-def _colours(rng, dtype=np.uint16):
+def _colours(rng: np.random.Generator, dtype: Any = np.uint16) -> np.ndarray:
     full = np.iinfo(dtype).max
     colours = rng.integers(0, full, (200, 50, 3), endpoint=True, dtype=dtype)
     colours[:50] //= 16  # shadows
     return colours
 
 
-def _by_littlecms(samples, profile):
+def _by_littlecms(samples: np.ndarray, profile: bytes) -> np.ndarray:
     """Unclipped, float64."""
     full = np.iinfo(samples.dtype).max
     return imagecodecs.cms_transform(
@@ -47,7 +49,7 @@ def _by_littlecms(samples, profile):
     )
 
 
-def test_adobe_rgb_against_colour_science(rng):
+def test_adobe_rgb_against_colour_science(rng: np.random.Generator) -> None:
     own = _colours(rng)
     expected = colour.RGB_to_RGB(
         own / 65535, ADOBE, SRGB, apply_cctf_decoding=True, apply_cctf_encoding=True
@@ -61,7 +63,9 @@ def test_adobe_rgb_against_colour_science(rng):
 
 @pytest.mark.parametrize("name", WIDE)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_matrix_profiles_against_littlecms(rng, name, dtype):
+def test_matrix_profiles_against_littlecms(
+    rng: np.random.Generator, name: str, dtype: type[np.unsignedinteger[Any]]
+) -> None:
     own = _colours(rng, dtype)
     expected = np.clip(_by_littlecms(own, WIDE[name]), 0, 1)
     seen = own_colours(WIDE[name]).to_srgb(own) / 65535
@@ -69,7 +73,7 @@ def test_matrix_profiles_against_littlecms(rng, name, dtype):
 
 
 @pytest.mark.parametrize("name", WIDE)
-def test_there_and_back_within_a_level(rng, name):
+def test_there_and_back_within_a_level(rng: np.random.Generator, name: str) -> None:
     own, colours = _colours(rng, np.uint8), own_colours(WIDE[name])
     light = _by_littlecms(own, WIDE[name])
     inside = ((light >= 0) & (light <= 1)).all(-1)
@@ -80,7 +84,7 @@ def test_there_and_back_within_a_level(rng, name):
 
 
 @pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
-def test_grey_profiles_by_formula(gamma):
+def test_grey_profiles_by_formula(gamma: float) -> None:
     colours = own_colours(imagecodecs.cms_profile("gray", gamma=gamma))
     own = np.arange(256, dtype=np.uint8)[None, :, None]
     light = (np.arange(256) / 255) ** gamma
@@ -90,25 +94,25 @@ def test_grey_profiles_by_formula(gamma):
     assert np.abs(colours.from_srgb(seen) / 257 - own).max() < 0.5
 
 
-def test_srgb_needs_no_conversion():
+def test_srgb_needs_no_conversion() -> None:
     assert own_colours(srgb_profile()) is None
 
 
-def test_profiles_are_the_same_bytes_each_time():
+def test_profiles_are_the_same_bytes_each_time() -> None:
     srgb_profile.cache_clear()
     first = srgb_profile()
     srgb_profile.cache_clear()
     assert srgb_profile() == first
 
 
-def test_damaged_profiles_are_known():
+def test_damaged_profiles_are_known() -> None:
     assert profile_space(adobe_rgb_profile()) == "RGB"
     assert profile_space(imagecodecs.cms_profile("gray", gamma=2.2)) == "GRAY"
     for damaged in (b"", b"no profile", adobe_rgb_profile()[:200]):
         assert profile_space(damaged) is None
 
 
-def test_lab_against_colour_science(rng):
+def test_lab_against_colour_science(rng: np.random.Generator) -> None:
     lab = np.stack([rng.uniform(5, 95, 99), *rng.uniform(-30, 30, (2, 99))], -1)
     d50 = np.array([0.3457, 0.3585])
     expected = colour.XYZ_to_sRGB(colour.Lab_to_XYZ(lab, d50), d50, "Bradford")
@@ -117,7 +121,7 @@ def test_lab_against_colour_science(rng):
     np.testing.assert_allclose(seen[inside], expected[inside], atol=0.5 / 255)
 
 
-def test_cmyk_by_the_plain_rule():
+def test_cmyk_by_the_plain_rule() -> None:
     inks = np.array([[[0, 0, 0, 0], [255, 0, 0, 0], [0, 0, 0, 255], [51, 102, 0, 51]]], np.uint8)
     np.testing.assert_array_equal(
         cmyk_without_profile(inks),

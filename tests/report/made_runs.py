@@ -1,4 +1,4 @@
-"""Workdirs of runs, made by hand as a run writes them."""
+"""Workdirs of runs, written by hand in the format of a run."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,12 @@ from runs import config_of
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.record_writer import RecordWriter
 
-from cinegan_jax.evaluation import result_file
-from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore
+from cinegan_jax.evaluation.result import About, Evaluation, PhotoScore, save
 
 NOW = 1_800_000_000.0
 """Seconds since the epoch."""
 STEPS = range(10, 410, 10)
-SIGNALS = (
+_DIAGNOSTICS = (
     "discriminator/accuracy_real_full",
     "discriminator/accuracy_fake_full",
     "generator/gradient_norm",
@@ -88,12 +87,12 @@ def evaluation_of(names: list[str], seed: int = 1) -> Evaluation:
         for name in names
     )
     return Evaluation(
-        photos, (), {"torn": "no picture"}, 512, About("run", "pairs", "Look", step=400)
+        photos, (), {"torn": "no image"}, 512, About("run", "pairs", "Look", step=400)
     )
 
 
 def _diagnostics(step: int) -> dict[str, float]:
-    return {name: (number + 1) * step / 400 for number, name in enumerate(SIGNALS)}
+    return {name: (number + 1) * step / 400 for number, name in enumerate(_DIAGNOSTICS)}
 
 
 def write_workdir(folder: Path, rng: np.random.Generator) -> Path:
@@ -113,7 +112,7 @@ def write_workdir(folder: Path, rng: np.random.Generator) -> Path:
         for step in range(50, 401, 50)
     ]
     write_lines(folder / "health.jsonl", [*checks, ALARM])
-    result_file.save(evaluation_of([f"photo {n}" for n in range(12)]), folder / "evaluation.json")
+    save(evaluation_of([f"photo {n}" for n in range(12)]), folder / "evaluation.json")
     for step in (200, 400):
         (folder / "checkpoints" / str(step)).mkdir(parents=True)
     write_start(folder / "tensorboard", 0, NOW - 7200)

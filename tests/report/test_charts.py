@@ -1,4 +1,4 @@
-"""Which curves make which chart."""
+"""Assignment of curves to charts."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def read(workdir: Path) -> RunFiles:
     return read_run(epath.Path(workdir))
 
 
-def test_losses_lie_with_their_like(workdir: Path) -> None:
+def test_losses_are_grouped_by_kind(workdir: Path) -> None:
     charts = loss_charts(read(workdir))
     assert named(charts) == {
         "Losses": ["generator", "discriminator"],
@@ -35,7 +35,7 @@ def test_skipped_steps_are_shown_where_there_are_any(workdir: Path) -> None:
     records = [loss_record(step) | {"skipped_steps": step // 20} for step in (10, 20, 30)]
     write_lines(workdir / "metrics.jsonl", records)
     chart = loss_charts(read(workdir))[-1]
-    assert (chart.title, list(chart.curves[0].values)) == ("Skipped steps, so far", [0, 1, 1])
+    assert (chart.title, list(chart.curves[0].values)) == ("Skipped steps, total", [0, 1, 1])
 
 
 def test_a_step_written_twice_counts_as_written_last(workdir: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_step_written_twice_counts_as_written_last(workdir: Path) -> None:
     assert (list(curve.steps), list(curve.values)) == ([10, 20], [3, 2])
 
 
-def test_held_out_scores_have_a_chart_a_metric(workdir: Path) -> None:
+def test_each_held_out_metric_has_a_chart(workdir: Path) -> None:
     records = [{"step": 1, "heldout/psnr": 30.0, "heldout/psnr_clean": 31.0, "heldout/lpips": 0.1}]
     write_lines(workdir / "metrics.jsonl", records)
     charts = held_out_charts(read(workdir))
@@ -60,7 +60,7 @@ def test_waits_are_in_percent(workdir: Path) -> None:
     assert dict(zip(waits.curves[0].steps, waits.curves[0].values, strict=True))[30] == 1.0
 
 
-def test_signals_of_health_are_grouped_by_what_they_tell_of(workdir: Path) -> None:
+def test_diagnostics_are_grouped_by_the_part_that_they_describe(workdir: Path) -> None:
     names = [f"discriminator/accuracy_{w}_{s}" for w in ("real", "fake") for s in ("full", "half")]
     names += ["generator/gradient_norm", "generator/gradient_norm/block1", "generator/gap", "alone"]
     names += ["output/mean_a", "target/mean_a", "data/wait_share"]
@@ -73,5 +73,5 @@ def test_signals_of_health_are_grouped_by_what_they_tell_of(workdir: Path) -> No
         "discriminator": {"accuracy": ["real full", "real half", "fake full", "fake half"]},
         "generator": {"gradient norm": ["all", "block1"], "gap": [""]},
         "run": {"alone": [""], "data: wait share": [""]},
-        "pictures": {"mean a": ["output", "target"]},
+        "images": {"mean a": ["output", "target"]},
     }

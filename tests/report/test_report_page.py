@@ -31,7 +31,7 @@ def data_of(page: str) -> dict[str, Any]:
 
 
 def text_of(page: str, section: str) -> str:
-    """What a person reads in a section."""
+    """Return the visible text of a section."""
     found = re.search(f'<section id="{section}".*?</section>', page, re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", found[0])).split())
 
@@ -43,14 +43,14 @@ def test_the_command_writes_into_the_workdir(workdir: Path) -> None:
     assert "<title>Look: step 400" in (workdir / "report.html").read_text()
 
 
-def test_the_command_writes_where_it_is_told(workdir: Path, tmp_path: Path) -> None:
+def test_the_command_writes_to_the_given_file(workdir: Path, tmp_path: Path) -> None:
     answer = CliRunner().invoke(app, ["report", str(workdir), "-o", str(tmp_path / "p.html")])
     assert answer.exit_code == 0, answer.output
     assert (tmp_path / "p.html").exists()
     assert not (workdir / "report.html").exists()
 
 
-def test_what_is_no_workdir_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_workdir_is_a_one_line_error(tmp_path: Path) -> None:
     answer = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert answer.exit_code == 2
     assert "is no workdir of a run" in answer.stderr
@@ -71,7 +71,7 @@ def test_the_page_holds_what_the_files_say(workdir: Path) -> None:
     assert marks == [("restart", 250), ("best", 200), ("act", 300)]
 
 
-def test_every_section_tells_its_part(workdir: Path) -> None:
+def test_every_section_has_its_content(workdir: Path) -> None:
     page = page_of(workdir)
     assert "The best checkpoint by PSNR is that of step 200." in text_of(page, "scores")
     health = text_of(page, "health")
@@ -92,7 +92,7 @@ def test_the_best_score_counts_where_no_scored_step_was_kept(workdir: Path) -> N
         (workdir / "checkpoints" / str(step)).rmdir()
     page = page_of(workdir)
     assert "The best by PSNR is that of step 200." in text_of(page, "scores")
-    assert "no checkpoint of it" in page
+    assert "best score, without a checkpoint" in page
 
 
 @pytest.mark.parametrize("best", ["delta_e", "unknown"])
@@ -105,8 +105,8 @@ def test_the_best_is_chosen_as_the_config_says(workdir: Path, best: str) -> None
     assert ("by Delta E 76 is that of step 400" in found) == (best == "delta_e")
 
 
-def test_a_run_that_learns_from_pictures_is_told_in_pictures(workdir: Path) -> None:
-    timing = {"timing": {"pictures_per_second": 8.0, "seconds": 5.0}}
+def test_a_run_that_learns_from_images_is_reported_in_images(workdir: Path) -> None:
+    timing = {"timing": {"images_per_second": 8.0, "seconds": 5.0}}
     scores = {"heldout/feature_distance": 0.25, "heldout/modes_covered": 24.0}
     records = [loss_record(step) | timing for step in (10, 20)]
     write_lines(workdir / "metrics.jsonl", [*records, {"step": 20, **scores}])
@@ -115,13 +115,14 @@ def test_a_run_that_learns_from_pictures_is_told_in_pictures(workdir: Path) -> N
     (workdir / "config.json").write_text(json.dumps(config))
     page = page_of(workdir)
     assert f"<h1>{workdir.name}</h1>" in page
-    assert "8 <small>pictures/s</small>" in page
-    assert "Scores on held-out pictures The best" in text_of(page, "scores")
+    assert "8 <small>images/s</small>" in page
+    assert "Scores on held-out images The best" in text_of(page, "scores")
     assert "by feature distance is that of step 20" in text_of(page, "scores")
     assert "modes covered" in text_of(page, "scores")
-    assert "the same latents again and again; over each picture" in text_of(page, "samples")
-    assert "Pictures a second" in text_of(page, "speed")
-    assert "pairs" not in text_of(page, "samples") + text_of(page, "speed")
+    samples = text_of(page, "samples")
+    assert "same latents at every step, each under the discriminator's score" in samples
+    assert "Images per second" in text_of(page, "speed")
+    assert "pairs" not in samples + text_of(page, "speed")
 
 
 def test_a_bare_workdir_says_what_is_missing(workdir: Path, tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_a_bare_workdir_says_what_is_missing(workdir: Path, tmp_path: Path) -> N
     page = page_of(bare)
     assert "No held-out scores yet" in text_of(page, "scores")
     assert "No sample grids" in text_of(page, "samples")
-    assert "Health was not watched" in text_of(page, "health")
+    assert "Health was not checked" in text_of(page, "health")
     assert "Not evaluated yet" in text_of(page, "evaluation")
     assert "nothing recorded yet" in page
     assert "config.json cannot be read" in page

@@ -30,7 +30,7 @@ def test_a_whole_workdir_leaves_nothing_to_note(workdir: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "empty"])
-def test_what_is_no_workdir_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_folder_that_is_no_workdir_is_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "other"
     if kind == "file":
         path.write_text("")

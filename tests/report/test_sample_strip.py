@@ -10,33 +10,33 @@ from etils import epath
 from PIL import Image
 
 from cinegan_jax.report.run_files import read_run
-from cinegan_jax.report.samples import MOST_FRAMES, SIDE, Frames, evenly, frames_of
+from cinegan_jax.report.samples import FRAME_SIDE, MOST_FRAMES, Frames, evenly, read_frames
 
 
 def frames(workdir: Path, **bounds: int) -> Frames:
-    return frames_of(read_run(epath.Path(workdir)), **bounds)
+    return read_frames(read_run(epath.Path(workdir)), **bounds)
 
 
-def picture(frame: str) -> Image.Image:
+def image(frame: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(frame.partition(",")[2])))
 
 
 def test_all_frames_are_shown_where_they_fit(workdir: Path) -> None:
     found = frames(workdir)
-    assert ([f.step for f in found.shown], found.there) == ([100, 200, 300, 400], 4)
-    assert picture(found.shown[0].picture).size == (30, 40)
+    assert ([f.step for f in found.shown], found.total) == ([100, 200, 300, 400], 4)
+    assert image(found.shown[0].image).size == (30, 40)
 
 
 def test_frames_are_thinned_out_evenly_to_the_budget(workdir: Path) -> None:
     source = (workdir / "samples" / "0000100.png").read_bytes()
     for step in range(100, 10_100, 100):
         (workdir / "samples" / f"{step:07d}.png").write_bytes(source)
-    size = len(base64.b64decode(frames(workdir).shown[0].picture.partition(",")[2]))
+    size = len(base64.b64decode(frames(workdir).shown[0].image.partition(",")[2]))
     found = frames(workdir, budget=11 * size)
     steps = [f.step for f in found.shown]
     assert (len(steps), steps[0], steps[-1]) == (11, 100, 10_000)
     assert set(np.diff(steps).tolist()) <= {900, 1000}
-    assert found.there == 100
+    assert found.total == 100
 
 
 def test_frames_that_grow_stay_in_the_budget(workdir: Path, rng: np.random.Generator) -> None:
@@ -45,12 +45,12 @@ def test_frames_that_grow_stay_in_the_budget(workdir: Path, rng: np.random.Gener
         noise = rng.integers(0, 256, (side, side, 3), np.uint8)
         Image.fromarray(noise).save(workdir / "samples" / f"{step:07d}.png")
     found = frames(workdir, budget=10_000)
-    sizes = [len(base64.b64decode(f.picture.partition(",")[2])) for f in found.shown]
+    sizes = [len(base64.b64decode(f.image.partition(",")[2])) for f in found.shown]
     assert sum(sizes) <= 10_000
     assert found.shown[-1].step == 1000
 
 
-def test_half_a_picture_is_named(workdir: Path) -> None:
+def test_incomplete_images_are_named(workdir: Path) -> None:
     path = workdir / "samples" / "0000300.png"
     path.write_bytes(path.read_bytes()[:500])
     (workdir / "samples" / "0000400.png").write_bytes(b"")
@@ -60,8 +60,8 @@ def test_half_a_picture_is_named(workdir: Path) -> None:
 
 
 def test_large_grids_are_reduced(workdir: Path) -> None:
-    Image.new("RGB", (1000, 2 * SIDE)).save(workdir / "samples" / "0000500.png")
-    assert picture(frames(workdir).shown[-1].picture).size == (500, SIDE)
+    Image.new("RGB", (1000, 2 * FRAME_SIDE)).save(workdir / "samples" / "0000500.png")
+    assert image(frames(workdir).shown[-1].image).size == (500, FRAME_SIDE)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, MOST_FRAMES])

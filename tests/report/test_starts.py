@@ -8,7 +8,7 @@ from made_runs import NOW, write_start
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import RecordWriter
 
-from cinegan_jax.report.history import Start, read_starts
+from cinegan_jax.report.history import ProcessStart, read_starts
 from cinegan_jax.training.metrics_log import MetricsLog
 
 
@@ -22,7 +22,7 @@ def test_each_process_is_a_start_that_ends_with_its_last_file(tmp_path: Path) ->
     for path, seconds in ((first, 40), (later, 90), (second, 300)):
         os.utime(path, (NOW + seconds, NOW + seconds))
     found = read_starts(epath.Path(tmp_path))
-    assert found == (Start(0, NOW, NOW + 90), Start(120, NOW + 200, NOW + 300))
+    assert found == (ProcessStart(0, NOW, NOW + 90), ProcessStart(120, NOW + 200, NOW + 300))
 
 
 def test_files_cut_short_are_passed_over(tmp_path: Path) -> None:

@@ -12,13 +12,12 @@ from etils import epath
 
 from cinegan_jax.checkpointing.step_folder import find_damage, finished_steps
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.evaluation.metric_facts import MAIN_METRICS
-from cinegan_jax.evaluation.scope import Scope
-from cinegan_jax.prepare.plan import Settings
-from cinegan_jax.prepare.prepare import prepare
-from cinegan_jax.training.evaluate import evaluate
+from cinegan_jax.evaluation.evaluate import evaluate
+from cinegan_jax.metrics.registry import MAIN_METRICS, PAIRED_METRICS
+from cinegan_jax.prepare.prepare import prepare_shards
+from cinegan_jax.prepare.settings import PrepareSettings
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 LAST = 6
 
@@ -26,8 +25,8 @@ LAST = 6
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("shards") / "out"
-    settings = Settings(look=runs.TOY["data.look"], size=32, resize="squash")
-    prepare("samples", out, settings, 1, lambda done, total: None)
+    settings = PrepareSettings(look=runs.TOY["data.look"], size=32, resize="squash")
+    prepare_shards("samples", out, settings, 1, lambda done, total: None)
     return out
 
 
@@ -66,7 +65,7 @@ def copy(source: Path, target: epath.Path) -> epath.Path:
 
 
 def start(settings: Mapping[str, Any], workdir: epath.Path) -> None:
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
 
 
 def test_a_run_whose_machine_is_lost_ends_as_one_on_a_disk(
@@ -128,8 +127,8 @@ def test_a_bucket_serves_fine_tuning_and_evaluation(
     params = [path for path in given if path.startswith("['params']")]
     assert params
     assert all(kept[path] == given[path] for path in params)
-    scope = Scope(size=64, metrics=MAIN_METRICS)
-    assert evaluate(Run(runs.config_of(toy | small_pairs)), bucket / "run", scope) == 0
+    slow = [name for name in PAIRED_METRICS if name not in MAIN_METRICS]
+    evaluate(bucket / "run", config=runs.config_of(toy | small_pairs), without=slow)
     assert json.loads((bucket / "run" / "evaluation.json").read_text())["photos"]
     assert (bucket / "run" / "before_after.png").read_bytes().startswith(b"\x89PNG")
 
@@ -170,7 +169,7 @@ def test_two_hosts_share_a_bucket(
         ({"restore_from": "gs://closed/run"}, "", "gs://closed/run .*machine's account"),
     ],
 )
-def test_what_cannot_be_used_is_named(
+def test_unusable_workdirs_are_named(
     settings: dict[str, Any],
     workdir: str,
     message: str,

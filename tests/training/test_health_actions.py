@@ -1,4 +1,4 @@
-"""What alarms do to a run, by whole runs of a family that compiles at once."""
+"""Actions on alarms, in whole runs of a family that compiles quickly."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from cinegan_jax.families.api import Aux
 from cinegan_jax.families.registry import FAMILIES
 from cinegan_jax.health.monitor import UnhealthyRun
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 CHECKS = {"health.every_steps": 2, "health.grace_steps": 0}
 ALWAYS = {**CHECKS, "health.divergence.patience": 2, "health.divergence.gradient_to_start": 0.0}
@@ -49,7 +49,7 @@ def marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def start(workdir: Path, settings: dict[str, Any]) -> Path:
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
     return workdir
 
 
@@ -71,7 +71,7 @@ def test_a_warning_is_logged_shown_and_written(
     assert (alarm["step"], alarm["rule"], alarm["action"]) == (10, "divergence", "none")
     said = [r.getMessage() for r in caplog.records if "ALARM" in r.getMessage()]
     assert len(said) == 1
-    assert said[0].startswith("Step 10: ALARM divergence: the run diverges")
+    assert said[0].startswith("Step 10: ALARM divergence: The run diverges")
     shown = [line for line in capsys.readouterr().out.splitlines() if "ALARM: divergence" in line]
     assert [line.split()[1] for line in shown] == ["10/14", "12/14", "14/14"]
 
@@ -114,7 +114,7 @@ def test_an_alarm_stops_the_run_with_a_code_of_its_own(tmp_path: Path, toy: dict
     settings = {**toy, **ALWAYS, "health.divergence.action": "stop"}
     started = runs.Started(tmp_path / "run", settings)
     assert started.exit_code() == UnhealthyRun.exit_code == 3
-    assert "error: step 10: divergence: the run diverges" in started.said
+    assert "error: step 10: divergence: The run diverges" in started.said
     assert "Traceback" not in started.said
     assert runs.saved_steps(tmp_path / "run") == [4, 6, 8]
     assert [alarm["action"] for alarm in lines(tmp_path / "run", "alarm")] == ["stop"]
@@ -131,13 +131,13 @@ def test_a_run_is_taken_back_and_goes_on_another_way(
     assert steps == [*range(1, hit["step"] + 1), *range(steps[again], 6)]
     assert steps[again] == hit["step"]  # the step before was the last healthy one
     assert [a["action"] for a in lines(taken_back, "alarm")] == ["rollback"]
-    # Its batches and keys are others than the first time, and metrics are told once.
+    # Its batches and keys differ from the first time, and each metric is logged once.
     one, other = (runs.checkpoint(workdir, 5) for workdir in (ignored, taken_back))
     assert one["['params']['generator']['bias']"] != other["['params']['generator']['bias']"]
     assert one["['key']"] != other["['key']"]
     assert other["data"]["position"]["batches"] == one["data"]["position"]["batches"] + 1
-    told = [record["step"] for record in runs.records(taken_back) if "epoch" in record]
-    assert told == sorted(set(told))
+    logged = [record["step"] for record in runs.records(taken_back) if "epoch" in record]
+    assert logged == sorted(set(logged))
 
 
 def test_a_run_that_is_taken_back_too_often_stops(tmp_path: Path, marked: dict[str, Any]) -> None:

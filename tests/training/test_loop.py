@@ -53,9 +53,9 @@ class Written:
         return self.measured
 
 
-def run(diary: Diary, hooks: list[Any], every: int, start: int, last: int) -> bool:
+def run(diary: Diary, hooks: list[Any], every: int, start: int, last: int) -> int:
     loop = Loop(
-        step_fn=diary.step,
+        step=diary.step,
         frozen=None,
         batches=diary,
         to_save=lambda state: state,
@@ -71,7 +71,7 @@ def run(diary: Diary, hooks: list[Any], every: int, start: int, last: int) -> bo
 def test_hooks_come_in_order_before_the_checkpoint_which_comes_before_the_next_batch() -> None:
     diary = Diary()
     hooks = [diary.hook("progress", 2), diary.hook("scores", 4, psnr=30.0)]
-    assert run(diary, hooks, every=2, start=0, last=5)
+    assert run(diary, hooks, every=2, start=0, last=5) == 5
     assert diary.lines == [
         "step on batch 1",
         "step on batch 2",
@@ -94,20 +94,20 @@ def test_hooks_come_in_order_before_the_checkpoint_which_comes_before_the_next_b
 
 def test_a_resumed_run_keeps_the_beat_of_a_whole_one() -> None:
     diary = Diary()
-    assert run(diary, [diary.hook("progress", 4)], every=10, start=6, last=9)
-    told = [line for line in diary.lines if "batch" not in line]
-    assert told == ["progress 8", "progress 9", "upload", "save 9: 9, 3 drawn, None"]
+    assert run(diary, [diary.hook("progress", 4)], every=10, start=6, last=9) == 9
+    lines = [line for line in diary.lines if "batch" not in line]
+    assert lines == ["progress 8", "progress 9", "upload", "save 9: 9, 3 drawn, None"]
 
 
-def test_told_to_stop_it_saves_that_step_and_leaves() -> None:
+def test_a_stop_saves_that_step_and_leaves() -> None:
     diary = Diary(stop_at=3)
-    assert not run(diary, [], every=10, start=0, last=9)
+    assert run(diary, [], every=10, start=0, last=9) == 3
     assert diary.lines[-3:] == ["step on batch 3", "upload", "save 3: 3, 3 drawn, None"]
 
 
-def test_told_to_stop_at_the_last_step_it_is_finished() -> None:
+def test_a_stop_at_the_last_step_finishes_the_run() -> None:
     diary = Diary(stop_at=9)
-    assert run(diary, [], every=10, start=0, last=9)
+    assert run(diary, [], every=10, start=0, last=9) == 9
     assert diary.lines[-1].startswith("save 9")
     assert sum("save" in line for line in diary.lines) == 1
 
@@ -115,6 +115,6 @@ def test_told_to_stop_at_the_last_step_it_is_finished() -> None:
 @pytest.mark.parametrize("start", [9, 12])
 def test_a_finished_run_does_nothing(start: int) -> None:
     diary = Diary()
-    assert run(diary, [diary.hook("progress", 1)], every=1, start=start, last=9)
+    assert run(diary, [diary.hook("progress", 1)], every=1, start=start, last=9) == 9
     assert diary.lines == []
     assert diary.drawn == 0

@@ -9,7 +9,7 @@ import pytest
 import runs
 
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import train
+from cinegan_jax.training.train import run_training
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def settings(small_pairs: dict[str, Any]) -> dict[str, Any]:
 
 
 def start(workdir: Path, settings: dict[str, Any]) -> Path:
-    assert train(Run(runs.config_of(settings)), workdir) == 0
+    assert run_training(Run(runs.config_of(settings)), workdir) == 0
     return workdir
 
 

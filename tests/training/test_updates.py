@@ -15,17 +15,15 @@ from toy_family import ToyFamily
 
 from cinegan_jax.families.api import Aux, Update, Variables
 from cinegan_jax.ops.images import to_signed
-from cinegan_jax.training.partitioning import MeshJit, Partitioner, Pmap, make_partitioner
+from cinegan_jax.training.gradients import metric_names, minibatch_count, minibatches
+from cinegan_jax.training.partitioner import Partitioner
+from cinegan_jax.training.partitioning import MeshJit, make_partitioner
+from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState, init_state
-from cinegan_jax.training.step import (
-    StepSettings,
-    make_measured_step,
-    make_train_step,
-    metric_names,
-    minibatch_count,
-    minibatches,
-)
+from cinegan_jax.training.step import StepSettings, make_measured_step, make_train_step
+
+pytestmark = pytest.mark.agreement
 
 PAIRS = 32
 SHAPES = dict.fromkeys(("input", "target"), jax.ShapeDtypeStruct((PAIRS, 32, 8, 3), np.uint8))
@@ -79,9 +77,9 @@ def fresh() -> TrainState:
 @pytest.fixture
 def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Two minibatches of unlike brightness."""
-    pictures = {name: rng.integers(0, 120, like.shape, np.uint8) for name, like in SHAPES.items()}
-    pictures["target"][1::2] += 100
-    return pictures
+    images = {name: rng.integers(0, 120, like.shape, np.uint8) for name, like in SHAPES.items()}
+    images["target"][1::2] += 100
+    return images
 
 
 def stepped(

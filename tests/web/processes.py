@@ -1,24 +1,24 @@
-"""What may run in the worker's place: processes that start fast and misbehave."""
+"""Replacements of the worker process that start fast and misbehave."""
 
 import os
 import time
 from multiprocessing.connection import Connection
 
-from cinegan_jax.web.limits import Limits
-from cinegan_jax.web.tasks import Answer, Hello
+from cinegan_jax.web.jobs import Answer, WorkerInfo
+from cinegan_jax.web.limits import ServerLimits
 
 
-def stuck(pipe: Connection, limits: Limits, weights: tuple[str, ...]) -> None:
-    """Begins a task and never ends it, whatever it is told."""
-    pipe.send(("done", Hello()))
+def stuck(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> None:
+    """Start a task and never end it, even if cancelled."""
+    pipe.send(("done", WorkerInfo()))
     pipe.recv()
     pipe.send(("share", 0.5))
-    time.sleep(60)
+    time.sleep(600)  # longer than any test; the server kills it
 
 
-def dying(pipe: Connection, limits: Limits, weights: tuple[str, ...]) -> None:
-    """Ends by itself at a task whose photo is empty; does the others."""
-    pipe.send(("done", Hello()))
+def dying(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> None:
+    """Exit at a task whose photo is empty; complete the others."""
+    pipe.send(("done", WorkerInfo()))
     while True:
         task = pipe.recv()
         if not task.photo:
@@ -26,6 +26,6 @@ def dying(pipe: Connection, limits: Limits, weights: tuple[str, ...]) -> None:
         pipe.send(("done", Answer(task.photo)))
 
 
-def refusing(pipe: Connection, limits: Limits, weights: tuple[str, ...]) -> None:
-    """Cannot start."""
+def refusing(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> None:
+    """Fail to start."""
     pipe.send(("refused", "a.safetensors is damaged"))

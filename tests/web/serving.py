@@ -1,4 +1,4 @@
-"""The server in this process, at a real port, with a worker of the test's choice."""
+"""The server in this process, on a real port, with a worker chosen by the test."""
 
 import contextlib
 import socket
@@ -6,58 +6,60 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import uvicorn
 
-from cinegan_jax.web.limits import Limits
+from cinegan_jax.inference.look import Look
+from cinegan_jax.web.jobs import Answer, DevelopPhoto, JobState, LookSummary, WorkerInfo, WorkerTask
+from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.server import create_app
-from cinegan_jax.web.tasks import Answer, Develop, Hello, LookCard, Task
-from cinegan_jax.web.worker import CancelledJob, Watch
+from cinegan_jax.web.worker import CancelledJob, Worker
 
 
 @dataclass
 class EchoWorker:
-    """Answers with the photo it was sent; `before` runs first and may raise or wait.
+    """Worker that returns the photo unchanged; `before` runs first and may raise or wait.
 
     Attributes:
-      done: the tasks begun, in order.
+      done: the started tasks, in order.
     """
 
-    before: Callable[[Task, Watch], None] = lambda task, watch: None
-    done: list[Task] = field(default_factory=list)
-    hello: Hello = field(
-        default_factory=lambda: Hello((LookCard("plain", "As it is."),), (".jpg",))
+    before: Callable[[WorkerTask, JobState], None] = lambda task, watch: None
+    done: list[WorkerTask] = field(default_factory=list)
+    info: WorkerInfo = field(
+        default_factory=lambda: WorkerInfo((LookSummary("plain", "As it is."),), (".jpg",))
     )
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
-    def do(self, task: Task, watch: Watch) -> Answer:
-        """The photo itself."""
+    def do(self, task: WorkerTask, watch: JobState) -> Answer:
+        """Return the photo."""
         self.done.append(task)
         self.before(task, watch)
-        if isinstance(task, Develop):
+        if isinstance(task, DevelopPhoto):
             return Answer(task.photo, "image/jpeg", ".jpg")
         return Answer(b"lut", "text/plain", ".cube")
 
     def photos(self) -> list[bytes]:
-        """Those of the tasks begun."""
-        return [task.photo for task in self.done if isinstance(task, Develop)]
+        """Return the photos of the started tasks."""
+        return [task.photo for task in self.done if isinstance(task, DevelopPhoto)]
 
 
 class Gate:
-    """Holds tasks until it is opened, or until nobody waits for them."""
+    """Holds tasks until it is opened or they are cancelled."""
 
     def __init__(self) -> None:
         self.entered = threading.Semaphore(0)
         self._open = threading.Event()
 
-    def __call__(self, task: Task, watch: Watch) -> None:
-        if not isinstance(task, Develop):
+    def __call__(self, task: WorkerTask, watch: JobState) -> None:
+        if not isinstance(task, DevelopPhoto):
             return
         self.entered.release()
         while not self._open.wait(0.01):
@@ -65,17 +67,34 @@ class Gate:
                 raise CancelledJob
 
     def wait_for_task(self) -> None:
-        """Returns when one more task has come to the gate."""
+        """Wait until one more task has arrived."""
         assert self.entered.acquire(timeout=20)
 
     def open(self) -> None:
-        """Lets all pass from now on."""
+        """Let all tasks pass from now on."""
         self._open.set()
 
 
+@dataclass(frozen=True)
+class Darkroom:
+    """A running server with the real worker.
+
+    Attributes:
+      client: HTTP client of the server.
+      worker: its worker.
+      look: the look that the server offers as `small`; it changes colours at random.
+      temporary: folder for the temporary files of the worker process.
+    """
+
+    client: httpx.Client
+    worker: Worker
+    look: Look
+    temporary: Path
+
+
 @contextlib.contextmanager
-def serving(worker: object, limits: Limits) -> Iterator[httpx.Client]:
-    """A client of the server, which ends with it."""
+def serving(worker: object, limits: ServerLimits) -> Iterator[httpx.Client]:
+    """Run a server and yield a client for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(create_app(worker, limits), log_level="critical", lifespan="on")
         server = uvicorn.Server(config)
@@ -92,17 +111,17 @@ def serving(worker: object, limits: Limits) -> Iterator[httpx.Client]:
 
 
 def until(ready: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits; fails when it takes longer."""
+    """Wait for a condition; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < deadline, "it never happened"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.01)
 
 
 def send(
     client: httpx.Client, photo: bytes, name: str = "a.jpg", **fields: object
 ) -> httpx.Response:
-    """POST /v1/apply."""
+    """Send a photo to /v1/apply."""
     return client.post(
         "/v1/apply", files={"photo": (name, photo)}, data={"look": "plain", **fields}
     )

@@ -1,4 +1,4 @@
-// The page of an evaluation put together.
+// Page of an evaluation on image pairs.
 
 import { data } from "./data.js";
 import { Compare } from "./compare.js";
@@ -27,11 +27,11 @@ function start() {
       button.ariaCurrent = button.dataset.name === photo.name;
     }
   };
-  const anew = () => open(sheet()[0]);
-  for (const select of document.querySelectorAll(".choosers select")) select.addEventListener("input", anew);
+  const refresh = () => open(sheet()[0]);
+  for (const select of document.querySelectorAll(".choosers select")) select.addEventListener("input", refresh);
   choose(byId("order"), (value) => {
     state.order = value;
-    anew();
+    refresh();
   });
   choose(byId("pair"), (value) => {
     state.pair = value;
@@ -40,10 +40,10 @@ function start() {
   byId("zoom").addEventListener("click", (event) => {
     if (event.target.value) compare.zoom(event.target.value === "actual");
   });
-  anew();
+  refresh();
 }
 
-/** The photos by the chosen score; those without one come last. */
+/** Returns the photos by the chosen score; those without one come last. */
 function byError(order) {
   const { higher } = chosenMetric();
   const sign = (higher ? 1 : -1) * (order === "worst" ? 1 : -1);
@@ -75,19 +75,19 @@ function card(photo, open) {
 }
 
 function show(compare, photo, pair) {
-  const pictures = { photo: photo.pictures.photo, result: resultOf(photo), target: photo.pictures.target };
+  const images = { photo: photo.images.photo, result: resultOf(photo), target: photo.images.target };
   const names = { photo: "Photo", result: chosenMethod().label, target: "Target" };
   const [left, right] = pair.split(" ");
-  compare.open(pictures[left], photo.width, photo.height, photo.name);
-  compare.set("exact", pictures[right]);
+  compare.open(images[left], photo.width, photo.height, photo.name);
+  compare.set("exact", images[right]);
   const [before, after] = document.querySelectorAll("#viewport .tag");
   [before.textContent, after.textContent] = [names[left], names[right]];
   byId("name").textContent = photo.name;
   byId("rank").textContent = rankOf(photo);
-  tell(photo);
+  showScores(photo);
 }
 
-/** Where the photo stands among all that were scored, with and without pictures here. */
+/** Returns the photo's rank among all scored photos, with and without images here. */
 function rankOf(photo) {
   const { label, higher } = chosenMetric();
   const [method, metric] = [byId("method").value, byId("metric").value];
@@ -99,8 +99,8 @@ function rankOf(photo) {
   return `${label}: ${worse.length + 1} of ${known.length} from the worst`;
 }
 
-/** The photo's scores: a row a metric, a column a method. */
-function tell(photo) {
+/** Shows the photo's scores: a row for each metric, a column for each method. */
+function showScores(photo) {
   const chosen = byId("method").value;
   const cell = (kind, text, method) => {
     const made = Object.assign(document.createElement(kind), { textContent: text });
@@ -125,7 +125,7 @@ function scoreOf(name, method, metric) {
 }
 
 function resultOf(photo) {
-  return photo.pictures[chosenMethod().picture] ?? photo.pictures.photo;
+  return photo.images[chosenMethod().image] ?? photo.images.photo;
 }
 
 function chosenMethod() {

@@ -21,7 +21,7 @@ export class Charts {
     DARK.addEventListener("change", () => this.#drawAll());
   }
 
-  /** The mean over about so many steps takes a curve's place, and the curve itself fades. */
+  /** Shows each curve's mean over about this number of steps, and fades the curve itself. */
   smooth(steps) {
     this.#smoothing = steps;
     this.#drawAll();
@@ -61,7 +61,7 @@ class Chart {
     new ResizeObserver(() => this.#drawn?.setSize(this.#size())).observe(this.#plot);
   }
 
-  /** Anew, at the zoom of before. */
+  /** Draws again at the same zoom. */
   draw(smoothing) {
     const zoom = this.#drawn?.scales.x;
     this.#smoothing = smoothing;
@@ -70,7 +70,7 @@ class Chart {
     if (zoom) this.#drawn.setScale("x", { min: zoom.min, max: zoom.max });
   }
 
-  /** A button for each curve, which takes it away and brings it back. */
+  /** Makes a button for each curve that hides and shows it. */
   #list() {
     const list = this.#figure.querySelector(".curves");
     for (const [index, curve] of this.#curves.entries()) {
@@ -97,7 +97,7 @@ class Chart {
     this.draw(this.#smoothing);
   }
 
-  /** Aligned to one row of steps: first the curves themselves, then their means. */
+  /** Aligns all curves to one row of steps: first the curves themselves, then their means. */
   #data() {
     const means = this.#smoothing ? this.#curves.map((curve) => this.#mean(curve)) : [];
     const tables = [...this.#curves, ...means].map(({ steps, values }) => [steps, values]);
@@ -123,7 +123,7 @@ class Chart {
         { ...axis, grid, size: 58, values: (_, at) => at.map((v) => (v === null ? "" : short(v))) },
       ],
       series: [{}, { show: false }, ...own, ...means],
-      hooks: { setCursor: [(plot) => this.#tell(plot)], draw: [(plot) => this.#mark(plot)] },
+      hooks: { setCursor: [(plot) => this.#showValues(plot)], draw: [(plot) => this.#mark(plot)] },
     };
   }
 
@@ -139,7 +139,7 @@ class Chart {
     };
   }
 
-  /** Logarithmic where all is above 0, else by the inverse hyperbolic sine, which has room for both. */
+  /** Logarithmic if all values are above 0, else the inverse hyperbolic sine, which takes both signs. */
   #scale() {
     if (!this.#log) return {};
     const values = this.#curves.flatMap((curve) => curve.values).filter((v) => v !== null);
@@ -153,8 +153,8 @@ class Chart {
     return { width: this.#plot.clientWidth, height: this.#plot.clientHeight };
   }
 
-  /** The values beside the names: at the cursor, else the last ones. */
-  #tell(plot) {
+  /** Shows the values beside the names: at the cursor, else the last ones. */
+  #showValues(plot) {
     const { idx } = plot.cursor;
     const first = 2 + (this.#smoothing ? this.#curves.length : 0);
     const unit = this.unit ? `\u2009${this.unit}` : "";
@@ -204,8 +204,8 @@ function triangle(ctx, x, box, colour, pixel) {
 }
 
 /**
- * A mean that forgets by 1/e over `span` steps, of what came before and not after; it starts with
- * the first value, not with 0, and anew after a gap.
+ * Returns the exponential moving average of past values, which decays by 1/e over `span` steps. It
+ * starts with the first value, not with 0, and again after a gap.
  */
 function runningMean(steps, values, span) {
   let sum = 0;
@@ -222,7 +222,7 @@ function runningMean(steps, values, span) {
   });
 }
 
-/** The value at an index, or the last one before it. */
+/** Returns the value at an index, or the last one before it. */
 function nearest(values, index) {
   for (let i = index; i >= 0; i--) {
     if (values[i] !== undefined && values[i] !== null) return values[i];
@@ -248,7 +248,7 @@ function css(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** The least and the greatest; spreading a long array into Math.min would overflow the stack. */
+/** Returns least and greatest; spreading a long array into Math.min would overflow the stack. */
 function ends(values) {
   return values.length
     ? values.reduce(([least, most], v) => [Math.min(least, v), Math.max(most, v)], [Infinity, -Infinity])

@@ -4,20 +4,20 @@ const ARROW_STEP = 60; // CSS pixels
 
 export class Compare {
   #root;
-  #pictures;
+  #images;
   #cut;
   #handle;
   #images = {};
   #width = 1;
   #height = 1;
   #actual = false;
-  #x = 0; // of the picture's middle from the viewport's, in CSS pixels
+  #x = 0; // from the viewport's centre to the image's, in CSS pixels
   #y = 0;
 
-  /** @param {HTMLElement} root holds .pictures, .cut and .handle */
+  /** @param {HTMLElement} root holds .images, .cut and .handle */
   constructor(root, onZoom) {
     this.#root = root;
-    this.#pictures = root.querySelector(".pictures");
+    this.#images = root.querySelector(".images");
     this.#cut = root.querySelector("input.cut");
     this.#handle = root.querySelector(".handle");
     this.onZoom = onZoom;
@@ -31,7 +31,7 @@ export class Compare {
     this.#dragging();
   }
 
-  /** Another photo; nothing of the one before stays. */
+  /** Opens another photo and drops everything of the previous one. */
   open(url, width, height, name) {
     for (const layer of ["preview", "stronger", "exact"]) this.set(layer, "");
     this.#images.before.alt = `${name}, before`;
@@ -40,14 +40,14 @@ export class Compare {
     this.zoom(false);
   }
 
-  /** The photo as it was, in its full width and height where they are known by now. */
+  /** Shows the original photo, at its full width and height once they are known. */
   before(url, width, height) {
     [this.#width, this.#height] = [width, height];
     this.set("before", url);
     this.#layout();
   }
 
-  /** A layer: preview (strength 1), stronger (1.5) or exact; "" takes it away. */
+  /** Sets a layer: preview (strength 1), stronger (1.5) or exact; "" removes it. */
   set(layer, url) {
     const image = this.#images[layer];
     if (!url) image.removeAttribute("src");
@@ -56,13 +56,13 @@ export class Compare {
     return url ? image.decode().catch(() => {}) : Promise.resolve();
   }
 
-  /** Blends what is there towards a strength, 0 to 1.5. */
+  /** Blends the layers towards a strength, 0 to 1.5. */
   strength(value) {
     this.#images.preview.style.opacity = Math.min(value, 1);
     this.#images.stronger.style.opacity = Math.max(0, (value - 1) / 0.5);
   }
 
-  /** To 100 %, where one pixel of the photo is one of the screen, or back to all of it. */
+  /** Zooms to 100 % (one pixel of the photo for each of the screen), or back to the whole photo. */
   zoom(actual, at) {
     const box = this.#root.getBoundingClientRect();
     const before = this.#scale();
@@ -91,7 +91,7 @@ export class Compare {
     this.#y = within(this.#y, (height - clientHeight) / 2);
     const left = Math.round((clientWidth - width) / 2 + this.#x);
     const top = Math.round((clientHeight - height) / 2 + this.#y);
-    Object.assign(this.#pictures.style, {
+    Object.assign(this.#images.style, {
       width: `${width}px`,
       height: `${height}px`,
       transform: `translate(${left}px, ${top}px)`,
@@ -104,7 +104,7 @@ export class Compare {
     }, left);
   }
 
-  /** Puts the divider over the part of the picture that can be seen. */
+  /** Moves the divider to the visible part of the image. */
   #divide(seen, left) {
     const share = this.#cut.value / 100;
     const at = seen.left + share * (seen.right - seen.left);
@@ -114,7 +114,7 @@ export class Compare {
     set("--seen-width", seen.right - seen.left);
     set("--seen-height", seen.bottom - seen.top);
     set("--at", at);
-    this.#pictures.style.setProperty("--cut", `${Math.max(0, at - left)}px`);
+    this.#images.style.setProperty("--cut", `${Math.max(0, at - left)}px`);
     this.#cut.ariaValueText = `${Math.round(share * 100)} % before, the rest after`;
   }
 

@@ -1,4 +1,4 @@
-// Pictures through time: one is shown large, and a strip, a slider and a button lead through them.
+// Images over time: one is shown large; a strip, a slider and a button select another.
 
 const FRAME_MS = 350;
 
@@ -13,7 +13,7 @@ export class Strip {
   #thumbs;
   #timer = 0;
 
-  /** @param {Object[]} frames `{picture, caption, facts: [[name, value]]}` */
+  /** @param {Object[]} frames `{image, caption, facts: [[name, value]]}` */
   constructor(root, frames) {
     this.#root = root;
     this.#frames = frames;
@@ -34,9 +34,9 @@ export class Strip {
   }
 
   show(index) {
-    const { picture, caption, facts } = this.#frames[index];
+    const { image, caption, facts } = this.#frames[index];
     this.#facts.replaceChildren(...facts.map(term));
-    this.#image.src = picture;
+    this.#image.src = image;
     this.#image.alt = `Samples, ${caption}`;
     this.#caption.textContent = caption;
     this.#slider.value = index;
@@ -47,7 +47,7 @@ export class Strip {
     roll.scrollLeft = frame.offsetLeft - (roll.clientWidth - frame.clientWidth) / 2;
   }
 
-  #thumb({ picture, caption }, index) {
+  #thumb({ image: source, caption }, index) {
     const item = document.createElement("li");
     const button = document.createElement("button");
     const image = document.createElement("img");
@@ -58,7 +58,7 @@ export class Strip {
       this.#stop();
       this.show(index);
     });
-    Object.assign(image, { decoding: "async", alt: "", src: picture });
+    Object.assign(image, { decoding: "async", alt: "", src: source });
     button.append(image);
     item.append(button);
     return button;

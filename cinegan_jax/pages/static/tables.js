@@ -1,4 +1,4 @@
-// Tables whose columns sort: of a class "sortable", by the `data-sort` of a cell, else its text.
+// Sortable tables: columns sort by the `data-sort` of a cell, else by its text.
 
 export function makeSortable(table) {
   for (const [column, heading] of [...table.tHead.rows[0].cells].entries()) {
@@ -10,7 +10,7 @@ export function makeSortable(table) {
   }
 }
 
-/** Numbers from the largest first, words from A, and the other way with the next click. */
+/** Sorts numbers from the largest, words from A; the next click reverses the order. */
 function sortBy(table, column, heading) {
   const rows = [...table.tBodies[0].rows];
   const key = (row) => row.cells[column].dataset.sort ?? row.cells[column].textContent.trim();
@@ -26,7 +26,7 @@ function sortBy(table, column, heading) {
   table.tBodies[0].append(...rows);
 }
 
-/** What is not there comes last in the first order that a person sees. */
+/** Missing values come last in the first order. */
 function number(text) {
   return text === "" ? -Infinity : Number(text);
 }

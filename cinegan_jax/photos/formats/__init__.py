@@ -1,1 +1,1 @@
-"""One module a file format; each gives `open_file` and, where it is written, `encode`."""
+"""File formats, one module each; `registry.FormatModule` documents their functions."""

@@ -1,4 +1,4 @@
-"""AVIF with 8, 10 and 12 bits, by libavif; written with 8."""
+"""AVIF with 8, 10 or 12 bits, by libavif; written with 8."""
 
 import io
 
@@ -6,48 +6,48 @@ import imagecodecs
 import numpy as np
 from PIL.AvifImagePlugin import AvifImageFile
 
-from cinegan_jax.photos.cicp import profile_of_numbers
+from cinegan_jax.photos.cicp import profile_of_code_points
 from cinegan_jax.photos.levels import widened
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.photo import Opened, Picture
+from cinegan_jax.photos.photo import OpenedImage, StoredImage
 from cinegan_jax.photos.pillow_image import image_of, split
 
-QUALITY = 90
-"""Which quality a source had does not stand in the file."""
+_QUALITY = 90
+"""Default quality; a file does not record the quality it was written with."""
 
 
-def open_file(data: bytes) -> Opened:
-    """See `registry.Format`."""
+def open_file(data: bytes) -> OpenedImage:
+    """Read the header of an AVIF file (see `registry.FormatModule`)."""
     image = AvifImageFile(io.BytesIO(data))
     info, frames = image.info, image.n_frames
 
-    def decode() -> Picture:
+    def decode() -> StoredImage:
         samples, space, alpha = split(_decoded(data))
-        return Picture(
+        return StoredImage(
             samples,
             space,
             alpha,
-            profile=info.get("icc_profile") or profile_of_numbers(data),
+            profile=info.get("icc_profile") or profile_of_code_points(data),
             metadata=Metadata(
                 info.get("exif", b"").removeprefix(b"Exif\0\0"), info.get("xmp", b"")
             ),
-            notes=(f"has {frames} frames; the first is taken",) if frames > 1 else (),
+            notes=(f"has {frames} frames; the first is used",) if frames > 1 else (),
         )
 
-    return Opened("avif", image.width, image.height, decode)
+    return OpenedImage("avif", image.width, image.height, decode)
 
 
-def encode(picture: Picture, quality: int | None) -> bytes:
-    """See `registry.Format`."""
+def encode(image: StoredImage, quality: int | None) -> bytes:
+    """Return an AVIF file of 8 bits."""
     file = io.BytesIO()
-    image_of(picture).save(
+    image_of(image).save(
         file,
         "avif",
-        quality=quality or QUALITY,
-        subsampling="4:4:4" if picture.samples.shape[-1] == 3 else "4:0:0",
-        icc_profile=picture.profile,
-        exif=picture.metadata.exif,
-        xmp=picture.metadata.xmp,
+        quality=quality or _QUALITY,
+        subsampling="4:4:4" if image.samples.shape[-1] == 3 else "4:0:0",
+        icc_profile=image.profile,
+        exif=image.metadata.exif,
+        xmp=image.metadata.xmp,
     )
     return file.getvalue()
 

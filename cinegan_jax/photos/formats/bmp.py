@@ -1,27 +1,26 @@
-"""Windows bitmaps; they hold neither metadata nor profiles nor alpha."""
+"""Windows bitmaps. They hold no metadata, profile or alpha."""
 
 import io
 
 from PIL.BmpImagePlugin import BmpImageFile
 
-from cinegan_jax.photos.photo import Opened, Picture
+from cinegan_jax.photos.photo import OpenedImage, StoredImage
 from cinegan_jax.photos.pillow_image import image_of, over_white, samples_of
 
 
-def open_file(data: bytes) -> Opened:
-    """See `registry.Format`."""
+def open_file(data: bytes) -> OpenedImage:
+    """Read the header of a BMP file (see `registry.FormatModule`)."""
     image = BmpImageFile(io.BytesIO(data))
 
-    def decode() -> Picture:
+    def decode() -> StoredImage:
         samples, space, alpha = samples_of(image)
-        return Picture(samples, space, alpha, dpi=image.info.get("dpi"))
+        return StoredImage(samples, space, alpha, dpi=image.info.get("dpi"))
 
-    return Opened("bmp", image.width, image.height, decode)
+    return OpenedImage("bmp", image.width, image.height, decode)
 
 
-def encode(picture: Picture, quality: int | None) -> bytes:
-    """Exact; `quality` does not matter."""
+def encode(image: StoredImage, quality: int | None) -> bytes:
+    """Return a BMP file; lossless, so `quality` is ignored."""
     file = io.BytesIO()
-    image = image_of(over_white(picture))
-    image.save(file, "bmp", dpi=picture.dpi or (0, 0))
+    image_of(over_white(image)).save(file, "bmp", dpi=image.dpi or (0, 0))
     return file.getvalue()

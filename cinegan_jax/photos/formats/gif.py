@@ -1,20 +1,20 @@
-"""GIF, first frame only; never written, since 256 colours do not hold a photo."""
+"""GIF, first frame only. It is never written: 256 colours are too few for a photo."""
 
 import io
 
 from PIL.GifImagePlugin import GifImageFile
 
-from cinegan_jax.photos.photo import Opened, Picture
+from cinegan_jax.photos.photo import OpenedImage, StoredImage
 from cinegan_jax.photos.pillow_image import samples_of
 
 
-def open_file(data: bytes) -> Opened:
-    """See `registry.Format`."""
+def open_file(data: bytes) -> OpenedImage:
+    """Read the header of a GIF file (see `registry.FormatModule`)."""
     image = GifImageFile(io.BytesIO(data))
 
-    def decode() -> Picture:
+    def decode() -> StoredImage:
         samples, space, alpha = samples_of(image)
-        notes = ("has several frames; the first is taken",) if image.is_animated else ()
-        return Picture(samples, space, alpha, notes=notes)
+        notes = ("has several frames; the first is used",) if image.is_animated else ()
+        return StoredImage(samples, space, alpha, notes=notes)
 
-    return Opened("gif", image.width, image.height, decode)
+    return OpenedImage("gif", image.width, image.height, decode)

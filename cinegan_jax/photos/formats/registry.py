@@ -1,9 +1,13 @@
-"""The formats by name; a module is imported when its first file comes."""
+"""Known file formats, and the interface of the modules that implement them.
 
+A format's module is imported when its first file is read or written.
+"""
+
+import functools
 import importlib
 from typing import Protocol, cast
 
-from cinegan_jax.photos.photo import Opened, Picture
+from cinegan_jax.photos.photo import OpenedImage, StoredImage
 
 WRITTEN_SUFFIXES = {
     "jpeg": ".jpg",
@@ -14,39 +18,43 @@ WRITTEN_SUFFIXES = {
     "avif": ".avif",
     "heic": ".heic",
 }
-"""Formats that are written, each with the ending of its files."""
+"""File name ending of each format that can be written."""
 
 SIXTEEN_BIT_FORMATS = ("png", "tiff", "heic")
-"""Formats that are written with 16 bits a channel where the photo has them."""
+"""Formats written with 16 bits per channel where the photo has them."""
 
 FORMATS_WITHOUT_PROFILE = ("bmp",)
-"""Formats that cannot say in which colours they are: always sRGB."""
+"""Formats that cannot embed an ICC profile; they are written in sRGB."""
 
 LONGEST_SIDE = {"jpeg": 65500, "webp": 16383, "avif": 65536, "heic": 16384}
-"""Pixels on a side that a format holds."""
+"""Maximum width and height of a format, in pixels."""
 
 WRITTEN_INSTEAD = {"gif": "png", "raw": "jpeg"}
-"""What stands in for formats that are only read."""
+"""Output format for formats that are only read."""
 
 
-class Format(Protocol):
-    """What the module of a format has."""
+class FormatModule(Protocol):
+    """Interface of a module in `photos.formats`, which is named after its format."""
 
-    def open_file(self, data: bytes) -> Opened:
-        """Reads the header of a file: kind and size, and the way to the pixels.
+    def open_file(self, data: bytes) -> OpenedImage:
+        """Read the header of a file.
 
         Raises:
-          Unsupported: a sound file of a kind that is not read.
-          Exception: a damaged one; of whatever type the decoder has.
+          Unsupported: the file is valid, but of a variant that is not read.
+          Exception: the file is damaged; the type depends on the decoding library.
         """
 
-    def encode(self, picture: Picture, quality: int | None) -> bytes:
-        """The bytes of a file, where the format is one of `WRITTEN_SUFFIXES`.
+    def encode(self, image: StoredImage, quality: int | None) -> bytes:
+        """Return the bytes of a file; only modules of `WRITTEN_SUFFIXES` have this function.
 
-        `quality` is 1..100, for lossy formats; None: as the picture's coding says.
+        Args:
+          image: pixels, profile and metadata to write.
+          quality: 1..100 for lossy formats, ignored by lossless ones. With None, the compression
+            of the image's `coding` is used where it is of this format.
         """
 
 
-def module_of(name: str) -> Format:
-    """The module of a format."""
-    return cast(Format, importlib.import_module(f"cinegan_jax.photos.formats.{name}"))
+@functools.cache
+def module_of(name: str) -> FormatModule:
+    """Return the module of a format."""
+    return cast(FormatModule, importlib.import_module(f"cinegan_jax.photos.formats.{name}"))

@@ -1,82 +1,78 @@
-"""TIFF 6.0 with 8 and 16 bits a channel, by tifffile; Pillow reduces 16-bit colour to 8."""
+"""TIFF 6.0 with 8 and 16 bits per channel, by tifffile.
+
+Pillow is not used, since it reduces 16-bit colour to 8 bits.
+"""
 
 import io
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import tifffile
-from PIL.JpegImagePlugin import JpegImageFile
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
+from PIL import ExifTags, Image
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
 from cinegan_jax.photos import metadata as metadata_of
 from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.photo import Opened, Picture, TiffCoding, Unsupported
+from cinegan_jax.photos.photo import FileMetadata, OpenedImage, StoredImage, TiffCoding
 from cinegan_jax.photos.pillow_image import joined
-from cinegan_jax.photos.profiles import lab_to_srgb, srgb_profile
+from cinegan_jax.photos.profiles import srgb_profile
+from cinegan_jax.photos.tiff_samples import read_samples
 
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its notes go to stderr
+logging.getLogger("tifffile").addHandler(
+    logging.NullHandler()
+)  # otherwise its warnings go to stderr
 
-_SPACES: dict[int, str] = {
-    PHOTOMETRIC.MINISWHITE: "GRAY",
-    PHOTOMETRIC.MINISBLACK: "GRAY",
-    PHOTOMETRIC.RGB: "RGB",
-    PHOTOMETRIC.YCBCR: "RGB",  # tifffile decodes JPEG inside TIFF to RGB
-    PHOTOMETRIC.PALETTE: "RGB",
-    PHOTOMETRIC.SEPARATED: "CMYK",
-    PHOTOMETRIC.CIELAB: "LAB",
-    PHOTOMETRIC.ICCLAB: "LAB",
-}
-_CHANNELS = {"GRAY": 1, "RGB": 3, "LAB": 3, "CMYK": 4}
 _SENSOR = (PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW)
 _DNG_VERSION, _XMP, _IPTC = 50706, 700, 33723
-_READ = (
-    *(COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.PACKBITS, COMPRESSION.ZSTD),
-    *(COMPRESSION.ADOBE_DEFLATE, COMPRESSION.DEFLATE, COMPRESSION.JPEG),
-    *(COMPRESSION.CCITTRLE, COMPRESSION.CCITT_T4, COMPRESSION.CCITT_T6),
-)
-"""Compressions that are read; of the others none is common in photos."""
 _KEPT = (COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.ZSTD)
-"""Compressions that are written again; others give way to deflate, which is lossless too."""
+"""Compressions that are kept when writing; others are replaced by deflate, also lossless."""
 _PLACES = ("ImageWidth", "ImageLength", "RowsPerStrip", "StripOffsets", "StripByteCounts")
 _LONG = 4
 _STRIP_BYTES = 1 << 20
 _CENTIMETRE = 3
 
 
-def open_file(data: bytes) -> Opened:
-    """Opens a TIFF, or the RAW file that is built as one."""
+def open_file(data: bytes) -> OpenedImage:
+    """Read the header of a TIFF file, or of a RAW file that is built like one."""
     file = TiffFile(io.BytesIO(data))
     page = file.pages.first
     if data[8:10] == b"CR" or _has_sensor_data(page):
-        opened: Opened = module_of("raw").open_file(data)
+        opened: OpenedImage = module_of("raw").open_file(data)
         return opened
 
-    def decode() -> Picture:
+    def decode() -> StoredImage:
         return _decoded(file, page, data)
 
-    return Opened("tiff", page.imagewidth, page.imagelength, decode)
+    def read_metadata(image: StoredImage) -> FileMetadata:
+        found = metadata_of.from_file(data)
+        exif = found.exif if found else b""
+        notes = () if found else (metadata_of.DAMAGED,)
+        return FileMetadata(replace(image.metadata, exif=exif), notes)
+
+    return OpenedImage("tiff", page.imagewidth, page.imagelength, decode, read_metadata)
 
 
-def encode(picture: Picture, quality: int | None) -> bytes:
-    """With the source's compression where it is lossless; `quality` does not matter."""
-    coding = picture.coding if isinstance(picture.coding, TiffCoding) else None
+def encode(image: StoredImage, quality: int | None) -> bytes:
+    """Return a TIFF file in the source's compression if that is lossless; ignores `quality`."""
+    coding = image.coding if isinstance(image.coding, TiffCoding) else None
     compression = coding.compression if coding else COMPRESSION.ADOBE_DEFLATE
     if compression not in _KEPT:
         compression = COMPRESSION.ADOBE_DEFLATE
-    samples = joined(picture)
+    samples = joined(image)
     options: dict[str, Any] = {
-        "photometric": "minisblack" if picture.space == "GRAY" else "rgb",
+        "photometric": "minisblack" if image.space == "GRAY" else "rgb",
         "planarconfig": None if samples.ndim == 2 else "contig",
-        "extrasamples": None if picture.alpha is None else ["unassalpha"],
+        "extrasamples": None if image.alpha is None else ["unassalpha"],
         "compression": compression,
         "predictor": compression != COMPRESSION.NONE,
         "metadata": None,
         "software": False,
     }
     file = io.BytesIO()
-    file.write(_one_pixel(picture, samples[:1, :1], options))
+    file.write(_one_pixel(image, samples[:1, :1], options))
     file.seek(0)
     rows = max(1, _STRIP_BYTES // samples[:1].nbytes)
     tifffile.imwrite(file, samples, rowsperstrip=rows, append=True, **options)
@@ -84,27 +80,27 @@ def encode(picture: Picture, quality: int | None) -> bytes:
     return file.getvalue()
 
 
-def _one_pixel(picture: Picture, pixel: np.ndarray, options: dict[str, Any]) -> bytes:
-    """A TIFF of one pixel with all that goes with the picture.
+def _one_pixel(image: StoredImage, pixel: np.ndarray, options: dict[str, Any]) -> bytes:
+    """Return a TIFF of one pixel with the image's profile and metadata.
 
-    EXIF comes in by way of exiv2, which copies the whole file several times: this one is small.
+    exiv2 adds EXIF and copies the whole file several times, so it gets a small one.
     """
     file = io.BytesIO()
     tifffile.imwrite(
         file,
         pixel,
-        iccprofile=picture.profile,
-        resolution=picture.dpi,
-        resolutionunit="inch" if picture.dpi else None,
-        extratags=_extra_tags(picture.metadata),
+        iccprofile=image.profile,
+        resolution=image.dpi,
+        resolutionunit="inch" if image.dpi else None,
+        extratags=_extra_tags(image.metadata),
         **options,
     )
-    exif = picture.metadata.exif
+    exif = image.metadata.exif
     return metadata_of.with_exif(file.getvalue(), exif) if exif else file.getvalue()
 
 
 def _join_pages(file: io.BytesIO) -> None:
-    """Gives the first page the pixels of the second, which then is no page any more."""
+    """Give the first page the pixels of the second, and unlink the second."""
     file.seek(0)
     with TiffFile(file, mode="r+") as tiff:
         first, second = tiff.pages.first, tiff.pages[1]
@@ -127,71 +123,29 @@ def _has_sensor_data(page: TiffPage) -> bool:
     return any(isinstance(sub, TiffPage) and sub.photometric in _SENSOR for sub in page.pages or ())
 
 
-def _decoded(file: TiffFile, page: TiffPage, data: bytes) -> Picture:
-    space = _SPACES.get(page.photometric)
-    if space is None or page.dtype not in (np.uint8, np.uint16, np.bool_):
-        raise Unsupported("a TIFF of a kind that is not read; save it as RGB with 8 or 16 bits")
-    if page.compression not in _READ:
-        name = COMPRESSION(page.compression).name
-        raise Unsupported(f"a TIFF compressed by {name}; save it with LZW or deflate")
-    if page.compression == COMPRESSION.JPEG:
-        _check_jpeg_sizes(page, data)
-    samples, alpha = _samples(page, _CHANNELS[space])
-    profile = page.iccprofile
-    if space == "LAB":
-        samples, profile = lab_to_srgb(_lab(samples, page.photometric)), srgb_profile()
-    tags, found = page.tags, metadata_of.of_file(data)
-    exif = found.exif if found else b""
-    return Picture(
+def _decoded(file: TiffFile, page: TiffPage, data: bytes) -> StoredImage:
+    samples, space, alpha = read_samples(page, data)
+    tags = page.tags
+    return StoredImage(
         samples,
         "RGB" if space == "LAB" else space,
         alpha,
-        profile=profile,
-        metadata=Metadata(exif, _bytes(tags, _XMP), _bytes(tags, _IPTC)),
+        profile=srgb_profile() if space == "LAB" else page.iccprofile,
+        metadata=Metadata(_orientation_exif(page), _bytes(tags, _XMP), _bytes(tags, _IPTC)),
         dpi=_dpi(page),
         coding=TiffCoding(int(page.compression), int(page.predictor)),
-        notes=_notes(file) + (() if found else (metadata_of.DAMAGED,)),
+        notes=_notes(file),
     )
 
 
-def _check_jpeg_sizes(page: TiffPage, data: bytes) -> None:
-    """Raises ValueError if a JPEG in the file is larger than the place it is for."""
-    width, length = page.tilewidth or page.imagewidth, page.tilelength or page.rowsperstrip
-    for start, size in zip(page.dataoffsets, page.databytecounts, strict=True):
-        image = JpegImageFile(io.BytesIO(data[start : start + size]))
-        if image.width > width or image.height > length:
-            raise ValueError(f"JPEG of {image.size} in a place of {(width, length)}")
-
-
-def _samples(page: TiffPage, channels: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Samples [h, w, channels] and alpha."""
-    planes = page.asarray().reshape(page.shaped)[:, 0]  # planes, h, w, channels together
-    whole = np.moveaxis(planes[..., 0], 0, -1) if len(planes) > 1 else planes[0]
-    if page.colormap is not None:
-        return np.ascontiguousarray(page.colormap.T[whole[..., 0]]), None
-    if page.bitspersample < 8:
-        whole = whole * np.uint8(255 // (2**page.bitspersample - 1))
-    if whole.shape[-1] < channels:
-        raise ValueError(f"{whole.shape[-1]} samples a pixel")
-    samples = np.ascontiguousarray(whole[..., :channels])
-    if page.photometric == PHOTOMETRIC.MINISWHITE:
-        samples = ~samples
-    extra = page.extrasamples[:1]
-    if extra in ((EXTRASAMPLE.ASSOCALPHA,), (EXTRASAMPLE.UNASSALPHA,)):
-        return samples, np.ascontiguousarray(whole[..., channels])
-    return samples, None
-
-
-def _lab(samples: Any, photometric: int) -> np.ndarray:
-    """CIE Lab, float64 [h, w, 3], of TIFF's two ways to store it (TIFF 6.0, Technote 4)."""
-    full = np.iinfo(samples.dtype).max
-    unit = (full + 1) // 256
-    if photometric == PHOTOMETRIC.CIELAB:
-        ab: Any = np.ascontiguousarray(samples[..., 1:]).view(np.int8 if full == 255 else np.int16)
-        ab = ab / unit
-    else:
-        ab = samples[..., 1:] / unit - 128.0
-    return np.concatenate([samples[..., :1] * (100.0 / full), ab], axis=-1)
+def _orientation_exif(page: TiffPage) -> bytes:
+    """Return EXIF that holds the page's orientation alone; all of it is slow to read."""
+    tag = page.tags.get(ExifTags.Base.Orientation)
+    if tag is None:
+        return b""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = tag.value
+    return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
 def _bytes(tags: Any, code: int) -> bytes:
@@ -214,7 +168,7 @@ def _notes(file: TiffFile) -> tuple[str, ...]:
         return ()
     if isinstance(second, TiffPage) and second.is_reduced:
         return ()
-    return ("has several pages; the first is taken",)
+    return ("has several pages; the first is used",)
 
 
 def _extra_tags(metadata: Metadata) -> list[tuple[int, int, int, bytes, bool]]:

@@ -5,25 +5,25 @@ import io
 import imagecodecs
 
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.photo import Opened, Picture, WebpCoding
+from cinegan_jax.photos.photo import OpenedImage, StoredImage, WebpCoding
 from cinegan_jax.photos.pillow_image import image_of, split
 from cinegan_jax.photos.riff import riff_chunks
 
-QUALITY = 95
-"""Of a lossy file; which quality a source had does not stand in it."""
+_QUALITY = 95
+"""Default quality of lossy files; a file does not record the quality it was written with."""
 
 
-def open_file(data: bytes) -> Opened:
-    """See `registry.Format`."""
+def open_file(data: bytes) -> OpenedImage:
+    """Read the header of a WebP file (see `registry.FormatModule`)."""
     chunks: dict[bytes, bytes] = {}
     for name, content in riff_chunks(data):
         chunks.setdefault(name, content)
     width, height = _size(chunks)
     frames = sum(name == b"ANMF" for name, _ in riff_chunks(data))
 
-    def decode() -> Picture:
+    def decode() -> StoredImage:
         samples, space, alpha = split(imagecodecs.webp_decode(data))
-        return Picture(
+        return StoredImage(
             samples,
             space,
             alpha,
@@ -32,32 +32,32 @@ def open_file(data: bytes) -> Opened:
                 chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"), chunks.get(b"XMP ", b"")
             ),
             coding=WebpCoding(lossless=b"VP8L" in chunks),
-            notes=(f"has {frames} frames; the first is taken",) if frames > 1 else (),
+            notes=(f"has {frames} frames; the first is used",) if frames > 1 else (),
         )
 
-    return Opened("webp", width, height, decode)
+    return OpenedImage("webp", width, height, decode)
 
 
-def encode(picture: Picture, quality: int | None) -> bytes:
-    """Lossless where the source was, unless a quality is given."""
-    coding = picture.coding
+def encode(image: StoredImage, quality: int | None) -> bytes:
+    """Return a WebP file; lossless where the source is, unless a quality is given."""
+    coding = image.coding
     lossless = quality is None and isinstance(coding, WebpCoding) and coding.lossless
     file = io.BytesIO()
-    image_of(picture).save(
+    image_of(image).save(
         file,
         "webp",
         lossless=lossless,
         exact=True,
-        quality=60 if lossless else quality or QUALITY,
-        icc_profile=picture.profile or b"",
-        exif=picture.metadata.exif,
-        xmp=picture.metadata.xmp,
+        quality=60 if lossless else quality or _QUALITY,
+        icc_profile=image.profile or b"",
+        exif=image.metadata.exif,
+        xmp=image.metadata.xmp,
     )
     return file.getvalue()
 
 
 def _size(chunks: dict[bytes, bytes]) -> tuple[int, int]:
-    """Width and height by RFC 9649, 2.5 to 2.7."""
+    """Return width and height (RFC 9649, sections 2.5 to 2.7)."""
     if b"VP8X" in chunks:
         header = chunks[b"VP8X"]
         return 1 + int.from_bytes(header[4:7], "little"), 1 + int.from_bytes(header[7:10], "little")

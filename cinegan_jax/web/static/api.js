@@ -1,11 +1,11 @@
-// The server's HTTP interface.
+// Client of the server's HTTP interface.
 
 import { pause } from "./page.js";
 
-const MOST_TRIES = 40;
+const MAX_RETRIES = 40;
 const POLL_MS = 250;
 
-/** Something to tell the user, in plain words. */
+/** Error whose message is shown to the user. */
 export class Problem extends Error {
   name = "Problem";
 }
@@ -13,7 +13,7 @@ export class Problem extends Error {
 export const looks = () => json("v1/looks");
 export const limits = () => json("v1/limits");
 
-/** A look's LUT file; the first of a look takes a while. */
+/** Fetches a look's LUT file. The first request for a look takes a while, as it is fitted then. */
 export async function lut(look) {
   const answer = await reach(`v1/lut?look=${encodeURIComponent(look)}&size=33`);
   if (!answer.ok) throw await problem(answer);
@@ -21,7 +21,7 @@ export async function lut(look) {
 }
 
 /**
- * Develops a photo.
+ * Applies a look to a photo, and retries while the server is busy.
  * @param {Blob} file
  * @param {object} settings look, strength, grain, method, format, quality, max_side
  * @param {{signal?: AbortSignal, onProgress?: (share: number, ahead: number) => void}} options
@@ -34,7 +34,7 @@ export async function develop(file, settings, { signal, onProgress } = {}) {
   form.append("photo", file, file.name ?? "photo");
   const follower = onProgress && follow(ticket, onProgress);
   try {
-    for (let left = MOST_TRIES; ; left--) {
+    for (let left = MAX_RETRIES; ; left--) {
       const answer = await reach("v1/apply", { method: "POST", body: form, signal });
       if (answer.status === 429 && left > 0) {
         await pause(1000 * Number(answer.headers.get("Retry-After") ?? 3), signal);
@@ -73,8 +73,8 @@ async function reach(address, options) {
 }
 
 async function problem(answer) {
-  const said = await answer.json().catch(() => ({}));
-  return new Problem(said.error ?? `The server answered with status ${answer.status}.`);
+  const body = await answer.json().catch(() => ({}));
+  return new Problem(body.error ?? `The server answered with status ${answer.status}.`);
 }
 
 function fileName(answer) {

@@ -1,4 +1,4 @@
-// The page put together.
+// Entry point: creates the parts of the page and connects them.
 
 import { limits as askLimits, looks as askLooks } from "./api.js";
 import { takePhotos } from "./choose.js";
@@ -19,7 +19,7 @@ async function start() {
   const roll = new Roll(show, remove);
   new Saving(() => controls.chosen, () => table.photo, photos);
   byId("limits").textContent =
-    `Up to ${limits.body_bytes / 1e6} MB and ${limits.pixels / 1e6} megapixels a photo.`;
+    `Up to ${limits.body_bytes / 1e6} MB and ${limits.pixels / 1e6} megapixels per photo.`;
 
   function show(photo) {
     document.body.classList.remove("empty");
@@ -37,18 +37,19 @@ async function start() {
     photos.push(...added);
     added.forEach((photo) => roll.add(photo));
     if (added.length) show(added[0]);
-    draw(added);
+    addThumbnails(added);
     const words = [];
-    if (leftOut) words.push(`${leftOut} ${leftOut > 1 ? "files are" : "file is"} no photo.`);
+    if (leftOut === 1) words.push("1 file was skipped: it is not a photo.");
+    if (leftOut > 1) words.push(`${leftOut} files were skipped: they are not photos.`);
     for (const { name } of large) words.push(`${name} is larger than ${limits.body_bytes / 1e6} MB.`);
     if (words.length) notice(words.join(" "));
   }
 
-  /** Fills the frames of the roll, one after another. */
-  async function draw(added) {
+  /** Shows thumbnails in the roll, one after another. */
+  async function addThumbnails(added) {
     for (const photo of added) {
       try {
-        roll.picture(photo, (await photo.small(controls.chosen.look)).url);
+        roll.thumbnail(photo, (await photo.small(controls.chosen.look)).url);
       } catch (error) {
         photo.fails(wordsOf(error));
       }

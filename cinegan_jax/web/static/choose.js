@@ -1,8 +1,9 @@
-// Photos come in: by drop, paste, buttons; files and folders.
+// Input of photos: drag and drop, paste and buttons; files and folders.
 
 /**
+ * Connects all inputs to `take`.
  * @param {(files: File[], leftOut: number) => void} take
- * @param {string[]} suffixes of files that are photos, such as ".jpg"
+ * @param {string[]} file name suffixes of photos, such as ".jpg"
  */
 export function takePhotos(take, suffixes) {
   const isPhoto = ({ name, type }) =>
@@ -53,14 +54,14 @@ function byDrop(offer) {
   });
 }
 
-/** All files under a dropped entry, by name. */
+/** Returns all files under a dropped entry, sorted by name. */
 async function filesOf(entry) {
   if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
   const reader = entry.createReader();
   const children = [];
   for (;;) {
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) break; // a reader gives a hundred at a time
+    if (!some.length) break; // a reader returns a hundred at a time
     children.push(...some);
   }
   children.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));

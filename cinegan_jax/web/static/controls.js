@@ -1,19 +1,19 @@
-// What is chosen: look, strength, grain, method.
+// Controls: look, strength, grain and method.
 
 import { byId, percent } from "./page.js";
 
 const METHODS = {
-  transfer: () => "The network sees a reduced photo; the change is carried to every pixel.",
-  tiles: () => "The network sees every pixel, part by part. Takes minutes for a large photo.",
+  transfer: () => "The network processes a reduced photo; the change is transferred to full size.",
+  tiles: () => "The network processes every pixel, tile by tile. A large photo takes minutes.",
   whole: (limits) =>
-    `The network sees the photo at once: up to ${limits.whole_pixels / 1e6} megapixels.`,
+    `The network processes the whole photo at once: up to ${limits.whole_pixels / 1e6} megapixels.`,
 };
 
 export class Controls {
   #form = byId("controls");
   #limits;
 
-  /** Builds a card for each look; `onChange` hears of every change. */
+  /** Creates a card for each look; calls `onChange` after every change. */
   constructor(looks, limits, onChange) {
     this.#limits = limits;
     this.looks = looks.map(({ name, description }, index) => {
@@ -22,9 +22,9 @@ export class Controls {
       Object.assign(radio, { value: name, checked: index === 0 });
       card.querySelector("b").textContent = title(name);
       card.querySelector("small").textContent = capital(description);
-      const picture = card.querySelector("img");
+      const image = card.querySelector("img");
       byId("looks").append(card);
-      return { name, picture };
+      return { name, image };
     });
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#form.addEventListener("input", () => {
@@ -34,7 +34,7 @@ export class Controls {
     this.#describe();
   }
 
-  /** What the server is to be asked for. */
+  /** Settings to send to the server. */
   get chosen() {
     const { look, strength, grain, method } = this.#form.elements;
     return {
@@ -53,7 +53,7 @@ export class Controls {
   }
 }
 
-/** classic_neg: Classic neg. */
+/** Turns classic_neg into "Classic neg". */
 function title(name) {
   return capital(name.replaceAll("_", " "));
 }

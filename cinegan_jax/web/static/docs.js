@@ -1,4 +1,4 @@
-// openapi.json for people, without anything from elsewhere.
+// Renders openapi.json as a readable page, without third-party code.
 
 const EXAMPLES = {
   "/v1/apply": "curl -OJ -F photo=@IMG_1234.jpg -F look=classic_neg -F strength=0.8 ORIGIN/v1/apply",
@@ -24,7 +24,7 @@ function section(path, method, operation) {
   head.append(element("b", method.toUpperCase()), " ", path);
   all.append(head, element("p", operation.description));
   const fields = [...(operation.parameters ?? []).map(parameter), ...form(operation)];
-  if (fields.length) all.append(table(["name", "", "values", "default"], fields));
+  if (fields.length) all.append(table(["name", "meaning", "values", "default"], fields));
   if (EXAMPLES[path]) all.append(element("pre", EXAMPLES[path].replace("ORIGIN", location.origin)));
   return all;
 }
@@ -51,7 +51,7 @@ function values(schema) {
 }
 
 function initial(schema, required) {
-  return required ? "needed" : String(schema.default ?? "");
+  return required ? "required" : String(schema.default ?? "");
 }
 
 function table(heads, rows) {

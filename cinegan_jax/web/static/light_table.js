@@ -1,14 +1,14 @@
-// The photo that is shown: a preview at once, then the full size, again at every change.
+// The current photo: shows a preview, then the full size, and repeats both after every change.
 
 import { Compare } from "../shared/compare.js";
 import { byId, fail, pause, progress, say, wordsOf } from "./page.js";
 
-const SETTLE_MS = 450; // after a change, before the full size is developed
+const SETTLE_MS = 450; // pause after a change before the full size is developed
 
 export class LightTable {
   #compare;
   #controls;
-  #work = new AbortController(); // ended by every change
+  #work = new AbortController(); // aborted by every change
 
   constructor(controls) {
     this.photo = null;
@@ -21,14 +21,14 @@ export class LightTable {
     byId("actual").addEventListener("click", () => this.#compare.zoom(true));
   }
 
-  /** Shows a photo. */
+  /** Opens and develops a photo. */
   async show(photo) {
     if (photo !== this.photo) this.photo?.forgetFull();
     this.photo = photo;
     byId("name").textContent = photo.name;
     byId("viewport").classList.add("opening");
     await this.#run(async (signal) => {
-      say("Opening");
+      say("Opening \u2026");
       const { url } = await photo.small(this.#controls.chosen.look);
       signal.throwIfAborted();
       this.#compare.open(url, photo.width, photo.height, photo.name);
@@ -37,7 +37,7 @@ export class LightTable {
     });
   }
 
-  /** Another look, strength, grain or method. */
+  /** Develops the current photo again after a change of look, strength, grain or method. */
   async change() {
     if (!this.photo) return;
     await this.#run((signal) => this.#develop(this.photo, signal, SETTLE_MS));
@@ -70,7 +70,7 @@ export class LightTable {
   }
 
   async #preview(photo, signal) {
-    say("Preview");
+    say("Developing a preview \u2026");
     const { look, strength, grain } = this.#controls.chosen;
     for (const [layer, full] of [["preview", 1], ["stronger", 1.5]]) {
       const wanted = full === 1 || strength > 1;
@@ -80,10 +80,10 @@ export class LightTable {
     }
   }
 
-  /** Shows the photo itself on the looks' cards, which also makes the next choice instant. */
+  /** Shows the photo with each look on the cards; this also caches the next choice. */
   async #lookCards(photo, signal) {
-    for (const { name, picture } of this.#controls.looks) {
-      picture.src = await photo.preview(name, 1, 0);
+    for (const { name, image } of this.#controls.looks) {
+      image.src = await photo.preview(name, 1, 0);
       signal.throwIfAborted();
     }
   }
@@ -93,7 +93,7 @@ export class LightTable {
     const onProgress = (share, ahead) => {
       if (signal.aborted) return;
       progress(share);
-      say(ahead ? `Waiting for ${ahead} more` : "Developing at full size");
+      say(ahead ? `Waiting: ${ahead} ahead` : "Developing at full size");
     };
     onProgress(0, 0);
     const { url } = await photo.full(settings, { signal, onProgress });

@@ -1,21 +1,21 @@
-// The page's elements, and words for them.
+// Elements and messages of the page.
 
 export const byId = (id) => document.getElementById(id);
 
 export const percent = (share) => `${Math.round(share * 100)}\u2009%`;
 
-/** What happens to the photo that is shown. */
+/** Shows the status of the current photo. */
 export function say(words) {
   if (byId("status").textContent !== words) byId("status").textContent = words;
 }
 
-/** The share done, 0 to 1; null where nothing is under way. */
+/** Shows the completed fraction, 0 to 1; null hides the bar. */
 export function progress(share) {
   byId("progress").hidden = share === null;
   byId("progress").value = share ?? 0;
 }
 
-/** Why the photo that is shown could not be developed; "" where it could. */
+/** Shows why the current photo could not be developed; "" clears the message. */
 export function fail(words) {
   const failure = document.querySelector(".failure");
   failure.textContent = words;
@@ -28,21 +28,21 @@ export function fail(words) {
 
 let fading = 0;
 
-/** Something that passes. */
+/** Shows a message for a few seconds. */
 export function notice(words) {
   clearTimeout(fading);
   byId("notice").textContent = words;
   fading = setTimeout(() => (byId("notice").textContent = ""), 8000);
 }
 
-/** An error in words for the user; programming errors go to the console. */
+/** Returns the message of an error for the user; logs programming errors to the console. */
 export function wordsOf(error) {
   if (error.name === "Problem") return error.message;
   console.error(error);
   return "Something went wrong on this page. Reload it and try again.";
 }
 
-/** Waits; ends with an AbortError when `signal` does. */
+/** Waits; rejects with an AbortError when `signal` is aborted. */
 export function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();

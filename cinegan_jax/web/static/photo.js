@@ -1,28 +1,28 @@
-// A photo on the page: its file, a reduced copy for previews, and what was made of them.
+// A photo on the page: its file, a reduced copy for previews, and the developed results.
 
 import { develop } from "./api.js";
 
 const PREVIEW_SIDE = 1024;
-const PREVIEW_FORM = { format: "jpeg", quality: 92, max_side: PREVIEW_SIDE };
+const PREVIEW_OPTIONS = { format: "jpeg", quality: 92, max_side: PREVIEW_SIDE };
 const REDUCED_QUALITY = 0.93;
 
 export class Photo {
   #small = null;
   #previews = new Map();
   #original = null;
-  #full = null; // the last one developed: {key, blob, name, url}
+  #full = null; // last full-size result: {key, blob, name, url}
 
   /** @param {File} file */
   constructor(file) {
     this.file = file;
     this.name = file.name;
     this.failure = "";
-    this.shown = true; // whether the browser itself can show the file
-    this.width = 0; // of the file, or of the reduced copy while the file's is not known
+    this.shown = true; // whether the browser can display the file
+    this.width = 0; // of the file; of the reduced copy until the file's is known
     this.height = 0;
   }
 
-  /** The reduced copy: made by the browser, or by the server where the browser cannot. */
+  /** Returns the reduced copy, made by the browser or, if it cannot, by the server. */
   small(look) {
     this.#small ??= this.#reduce(look).catch((error) => {
       this.#small = null;
@@ -31,12 +31,12 @@ export class Photo {
     return this.#small;
   }
 
-  /** The address of the reduced copy with a look. */
+  /** Returns the URL of the reduced copy with a look. */
   preview(look, strength, grain) {
     const key = JSON.stringify([look, strength, grain]);
     if (!this.#previews.has(key)) {
       const made = this.small(look)
-        .then(({ blob }) => develop(blob, { look, strength, grain, ...PREVIEW_FORM }))
+        .then(({ blob }) => develop(blob, { look, strength, grain, ...PREVIEW_OPTIONS }))
         .then(({ blob }) => URL.createObjectURL(blob));
       made.catch(() => this.#previews.delete(key));
       this.#previews.set(key, made);
@@ -44,7 +44,7 @@ export class Photo {
     return this.#previews.get(key);
   }
 
-  /** The photo developed at full size, in a format that the browser can show: {blob, name, url}. */
+  /** Develops at full size in a format that the browser can display: {blob, name, url}. */
   async full(settings, options) {
     const key = JSON.stringify(settings);
     if (this.#full?.key !== key) {
@@ -57,13 +57,13 @@ export class Photo {
     return this.#full;
   }
 
-  /** The photo developed at full size, in its own format: {blob, name}. */
+  /** Develops at full size in the photo's own format: {blob, name}. */
   async finished(settings, options) {
     if (this.shown && this.#full?.key === JSON.stringify(settings)) return this.#full;
     return develop(this.file, settings, options);
   }
 
-  /** The address of the photo as it is, at full size. */
+  /** Returns the URL of the unchanged photo at full size. */
   async original(look, options) {
     if (!this.#original) {
       const settings = { look, strength: 0, format: "jpeg" };
@@ -73,7 +73,7 @@ export class Photo {
     return this.#original;
   }
 
-  /** Lets go of all that is large. */
+  /** Releases the full-size images. */
   forgetFull() {
     this.#dropFull();
     URL.revokeObjectURL(this.#original);
@@ -102,7 +102,7 @@ export class Photo {
   }
 
   async #shrinkByServer(look) {
-    const { blob } = await develop(this.file, { look, strength: 0, ...PREVIEW_FORM });
+    const { blob } = await develop(this.file, { look, strength: 0, ...PREVIEW_OPTIONS });
     await this.#measure(blob);
     return blob;
   }

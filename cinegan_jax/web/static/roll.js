@@ -1,4 +1,4 @@
-// The strip of photos at the foot of the page.
+// The strip of thumbnails at the bottom of the page.
 
 import { byId } from "./page.js";
 
@@ -32,8 +32,8 @@ export class Roll {
     this.#frames.delete(photo);
   }
 
-  /** The picture of a photo in its frame. */
-  picture(photo, url) {
+  /** Shows the thumbnail of a photo. */
+  thumbnail(photo, url) {
     const image = this.#frames.get(photo)?.querySelector("img");
     if (image) image.src = url;
   }

@@ -1,9 +1,9 @@
-// What goes out: a photo, all of them one after another, or the look as a LUT.
+// Downloads: one photo, all photos one after another, or the look as a LUT.
 
 import { lut } from "./api.js";
 import { byId, notice, percent, wordsOf } from "./page.js";
 
-const BETWEEN_MS = 300; // browsers drop downloads that come at once
+const BETWEEN_MS = 300; // browsers drop simultaneous downloads
 
 export class Saving {
   #running = null;
@@ -39,7 +39,7 @@ export class Saving {
       onProgress(0);
       try {
         const { blob, name } = await photo.finished(settings, { signal, onProgress });
-        hand(blob, name);
+        offer(blob, name);
         saved += 1;
         photo.fails("");
         if (many) await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
@@ -63,7 +63,7 @@ async function saveLut(look, button) {
   button.textContent = "Fitting the LUT \u2026";
   try {
     const { blob, name } = await lut(look);
-    hand(blob, name);
+    offer(blob, name);
     notice(`${name} saved to your downloads.`);
   } catch (error) {
     notice(wordsOf(error));
@@ -72,7 +72,7 @@ async function saveLut(look, button) {
   button.textContent = words;
 }
 
-function hand(blob, name) {
+function offer(blob, name) {
   const link = Object.assign(document.createElement("a"), {
     href: URL.createObjectURL(blob),
     download: name,

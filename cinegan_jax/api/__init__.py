@@ -1,0 +1,1 @@
+"""The Python interface beside looks: training, evaluation, and trained runs."""

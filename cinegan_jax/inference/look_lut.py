@@ -1,0 +1,71 @@
+"""The colours of a look as a LUT that can be saved."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.data.samples import sample_photos
+from cinegan_jax.film.lut_cube import MAX_LUT_SIZE
+from cinegan_jax.film.lut_files import write_lut
+from cinegan_jax.inference.develop import Settings
+from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.lut_fit import fit_colour_table, make_develop, read_photos, resized
+
+
+@dataclass(frozen=True, eq=False)
+class ColourLut:
+    """The colours of a look, without its grain, glow and local changes.
+
+    Attributes:
+      table: float32 [n, n, n, 3] indexed [r, g, b], in unit range.
+      look: name of the look.
+      strength: strength of the look.
+    """
+
+    table: np.ndarray
+    look: str
+    strength: float
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a `.cube` or a HaldCLUT `.png`, whole or not at all, and return the path.
+
+        Raises:
+          UserError: the suffix is another one, a HaldCLUT needs another size, or the file cannot be
+            written.
+        """
+        strength = f"strength {self.strength:g}"
+        comment = f"The colours of the look {self.look} at {strength}, by cinegan-jax."
+        write_lut(Path(path), self.table, [comment])
+        return Path(path)
+
+
+def fit_look(
+    look: Look,
+    size: int,
+    strength: float = 1.0,
+    photos: Iterable[str | os.PathLike[str]] | None = None,
+) -> ColourLut:
+    """Fit a LUT to what a look does to photos.
+
+    Args:
+      look: the look.
+      size: nodes along each axis.
+      strength: photo + strength * (look - photo), 0 to 1.5.
+      photos: photo files to fit to; None: the embedded photos.
+
+    Raises:
+      UserError: an argument is out of range, or no photo can be read.
+    """
+    Settings(strength=strength).check()
+    if not 2 <= size <= MAX_LUT_SIZE:
+        raise UserError(f"size={size} must be 2 to {MAX_LUT_SIZE} nodes along each axis")
+    files = sample_photos("train") if photos is None else [Path(photo) for photo in photos]
+    readable = read_photos(files)
+    if not readable:
+        raise UserError(f"none of the {len(files)} photos can be read; a LUT is fitted to photos")
+    table = fit_colour_table(make_develop(look, strength), readable)
+    return ColourLut(resized(table, size), look.name, strength)

@@ -1,0 +1,141 @@
+"""The tasks as the worker process runs them. The only module of this package that imports JAX."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from cinegan_jax.core.compilation_cache import keep_compilations_for_user
+from cinegan_jax.core.errors import UserError
+from cinegan_jax.film.lut_cube import encode_cube
+from cinegan_jax.film.lut_hald import encode_hald
+from cinegan_jax.inference.develop import Settings, develop
+from cinegan_jax.inference.look import DEFAULT_LOOK, Look, choose_look, installed_looks
+from cinegan_jax.inference.look_card import read_card
+from cinegan_jax.inference.lut_fit import fit_sample_table, resized
+from cinegan_jax.inference.resize import resize
+from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_format, output_suffix
+from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
+from cinegan_jax.photos.photo import Photo
+from cinegan_jax.photos.read import read_photo
+from cinegan_jax.web.jobs import (
+    Answer,
+    DevelopPhoto,
+    LookSummary,
+    MakeLut,
+    WarmUp,
+    WorkerInfo,
+    WorkerTask,
+)
+from cinegan_jax.web.limits import ServerLimits
+
+_HALD_SIZE = 64
+"""Nodes per axis of a HaldCLUT of level 8, the usual one."""
+
+_OnProgress = Callable[[float], None]
+"""Called with the completed fraction, 0 to 1."""
+
+
+class TaskRunner:
+    """The loaded looks, and the tasks that use them."""
+
+    def __init__(self, limits: ServerLimits, weights: tuple[str, ...]) -> None:
+        """Load the installed looks and those of `weights`.
+
+        Raises:
+          UserError: a look cannot be used.
+        """
+        keep_compilations_for_user()
+        self._limits = limits
+        names = sorted(installed_looks(), key=lambda name: name != DEFAULT_LOOK)
+        looks = [choose_look(name) for name in names]
+        looks += [choose_look(weights=path) for path in weights]
+        self._looks = {look.name: look for look in looks}
+        self._tables: dict[str, np.ndarray] = {}
+
+    def info(self) -> WorkerInfo:
+        """Return the available looks and the suffixes of readable photos."""
+        looks = tuple(LookSummary(name, _description(name)) for name in self._looks)
+        return WorkerInfo(looks, PHOTO_SUFFIXES)
+
+    def do(self, task: WorkerTask, on_progress: _OnProgress) -> Answer:
+        """Run a task and return the file it produces.
+
+        Raises:
+          UserError: the task cannot be done.
+        """
+        match task:
+            case DevelopPhoto():
+                return self._develop(task, on_progress)
+            case MakeLut():
+                return self._lut(task)
+            case WarmUp():
+                grey = np.full((task.height, task.width, 3), 128, np.uint8)
+                develop(grey, self._look(task.look), Settings(), on_progress)
+                return Answer()
+
+    def _look(self, name: str) -> Look:
+        if name not in self._looks:
+            raise UserError(f"look {name!r} is not one of {', '.join(self._looks)}")
+        return self._looks[name]
+
+    def _develop(self, task: DevelopPhoto, on_progress: _OnProgress) -> Answer:
+        look = self._look(task.look)
+        settings = Settings(task.method, task.strength, task.grain)
+        settings.check()
+        options = EncodeOptions(task.format, task.quality)
+        options.check()
+        photo = read_photo(task.photo, name=task.name, max_pixels=self._limits.pixels)
+        on_progress(0.0)
+        if task.max_side:
+            photo = _reduced(photo, task.max_side)
+        self._check_whole(photo, settings)
+        developed = develop(photo.pixels, look, settings, on_progress)
+        return Answer(
+            encode_photo(photo, developed, options),
+            media_type=f"image/{output_format(photo, options)}",
+            suffix=output_suffix(photo, options),
+        )
+
+    def _lut(self, task: MakeLut) -> Answer:
+        table = self._table(self._look(task.look))
+        if task.format == "hald":
+            return Answer(encode_hald(resized(table, _HALD_SIZE)), "image/png", ".png")
+        comments = [f"The colours of the look {task.look}, by cinegan-jax."]
+        return Answer(encode_cube(resized(table, task.size), comments), "text/plain", ".cube")
+
+    def _table(self, look: Look) -> np.ndarray:
+        if look.name not in self._tables:
+            self._tables[look.name] = fit_sample_table(look)
+        return self._tables[look.name]
+
+    def _check_whole(self, photo: Photo, settings: Settings) -> None:
+        height, width = photo.pixels.shape[:2]
+        if settings.method == "whole" and height * width > self._limits.whole_pixels:
+            raise UserError(
+                f"method 'whole' takes photos of up to {self._limits.whole_pixels / 1e6:.0f} "
+                f"megapixels here; this one has {height * width / 1e6:.0f}: use 'tiles'"
+            )
+
+
+def _description(look: str) -> str:
+    return read_card(look).description if look in installed_looks() else "Your own."
+
+
+def _reduced(photo: Photo, max_side: int) -> Photo:
+    """Return a preview: the photo in sRGB with its long side at most `max_side` pixels."""
+    height, width = photo.pixels.shape[:2]
+    scale = max_side / max(height, width)
+    if scale >= 1:
+        return photo
+    shape = max(1, round(height * scale)), max(1, round(width * scale))
+    levels = np.iinfo(photo.pixels.dtype).max
+
+    def shrunk(channels: np.ndarray) -> np.ndarray:
+        return np.rint(resize(channels, *shape) * levels).astype(channels.dtype)
+
+    alpha = photo.alpha
+    if alpha is not None:
+        alpha = shrunk(np.repeat(alpha[..., None], 3, axis=2))[..., 0]
+    source = dataclasses.replace(photo.source, profile=None, original=None)
+    return Photo(shrunk(photo.pixels), alpha, source)
