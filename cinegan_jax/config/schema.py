@@ -18,7 +18,7 @@ _METADATA = "key"
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
+class KeyLimits:
     """The values that a key may have."""
 
     at_least: float | None = None
@@ -59,7 +59,7 @@ class Key(NamedTuple):
     type: Any
     """`bool`, `int`, `float`, `str`, a `Literal` of texts, `tuple[T, ...]` or `Mapping[str, T]`."""
     meaning: str
-    limits: Limits
+    limits: KeyLimits
 
     @property
     def leaf_type(self) -> type:
@@ -73,7 +73,7 @@ class _Description(NamedTuple):
     """Metadata of a field: its meaning and the limits of its value."""
 
     meaning: str
-    limits: Limits
+    limits: KeyLimits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,7 @@ def key(
       at_least, above, at_most, below, multiple_of: limits of a number, or of each entry.
       choices: the valid values. Those of a `Literal` need not be repeated.
     """
-    limits = Limits(at_least, above, at_most, below, multiple_of, choices)
+    limits = KeyLimits(at_least, above, at_most, below, multiple_of, choices)
     metadata = {_METADATA: _Description(meaning, limits)}
     if isinstance(default, Mapping):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)

@@ -16,7 +16,7 @@ from cinegan_jax.config.run import (
     Parallelism,
     RunConfig,
 )
-from cinegan_jax.config.schema import Limits, Section, key, keys_of, section, with_default
+from cinegan_jax.config.schema import KeyLimits, Section, key, keys_of, section, with_default
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.cinegan_config import PERCEPTUAL_LAYERS, LossWeights
 from cinegan_jax.families.game import LABELLED_LOSSES, AdversarialLoss, Augmentation
@@ -101,12 +101,12 @@ def test_wrong_values_are_named(change: dict[str, Any], message: str) -> None:
 
 
 def test_limits_in_words() -> None:
-    assert str(Limits(at_least=0, below=1)) == "0 or more, less than 1"
-    assert str(Limits(above=0, at_most=2, multiple_of=8)) == (
+    assert str(KeyLimits(at_least=0, below=1)) == "0 or more, less than 1"
+    assert str(KeyLimits(above=0, at_most=2, multiple_of=8)) == (
         "more than 0, 2 or less, a multiple of 8"
     )
-    assert str(Limits(choices=("a", "b"))) == "one of a, b"
-    assert str(Limits()) == ""
+    assert str(KeyLimits(choices=("a", "b"))) == "one of a, b"
+    assert str(KeyLimits()) == ""
 
 
 def test_each_family_is_registered_under_its_own_name() -> None:
