@@ -5,8 +5,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 # Compiling is most of the suite's time, so it is done without optimisation, unless
@@ -152,3 +154,29 @@ def coordinator() -> str:
     import runs
 
     return runs.free_address()
+
+
+@pytest.fixture
+def signal_at_step_2(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Sends the signal that a test puts into the list, once, after step 2 of a training here."""
+    from cinegan_jax.training.hooks import Progress
+    from cinegan_jax.training.preemption import PreemptionGuard
+
+    numbers: list[int] = []
+    handled = threading.Event()
+    call, on_signal = Progress.__call__, PreemptionGuard._on_signal
+
+    def interrupted(self: Progress, step: int, state: Any) -> Mapping[str, float]:
+        if step == 2 and numbers:
+            signal.raise_signal(numbers.pop())
+            assert handled.wait(10)
+        return call(self, step, state)
+
+    def handle(self: PreemptionGuard, number: int, frame: FrameType | None) -> None:
+        on_signal(self, number, frame)
+        handled.set()
+
+    monkeypatch.setattr(Progress, "__call__", interrupted)
+    monkeypatch.setattr(PreemptionGuard, "_on_signal", handle)
+    yield numbers
+    assert not numbers

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from cinegan_jax.core.cli_options import JsonOption
+
 
 def evaluate_command(
     target: Annotated[
@@ -85,7 +87,7 @@ def compare_command(
         ),
     ],
     metric: Annotated[str | None, typer.Option(help="Compare by this metric alone.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare evaluated runs photo by photo, and say which is better.
 

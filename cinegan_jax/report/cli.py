@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
+from cinegan_jax.core.cli_options import WorkdirArgument
+
 
 def report(
-    workdir: Annotated[
-        str, typer.Argument(metavar="WORKDIR", help="The workdir of a run; may be gs://.")
-    ],
+    workdir: WorkdirArgument,
     output: Annotated[
         str | None,
         typer.Option(

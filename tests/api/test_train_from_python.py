@@ -3,9 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -15,37 +13,11 @@ from orbax.checkpoint._src import asyncio_utils
 import cinegan_jax as cinegan
 from cinegan_jax.api.runs import TrainedRun
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.training.hooks import Progress
-from cinegan_jax.training.preemption import PreemptionGuard
-from cinegan_jax.training.state import TrainState
 
 
 @pytest.fixture
 def settings(small_pairs: dict[str, Any]) -> dict[str, Any]:
     return {**runs.TOY, **small_pairs}
-
-
-@pytest.fixture
-def signal_at_step_2(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """Sends the signal that a test puts into the list, once, after step 2 of training."""
-    numbers: list[int] = []
-    handled = threading.Event()
-    call, on_signal = Progress.__call__, PreemptionGuard._on_signal
-
-    def interrupted(self: Progress, step: int, state: TrainState) -> Mapping[str, float]:
-        if step == 2 and numbers:
-            signal.raise_signal(numbers.pop())
-            assert handled.wait(10)
-        return call(self, step, state)
-
-    def handle(self: PreemptionGuard, number: int, frame: FrameType | None) -> None:
-        on_signal(self, number, frame)
-        handled.set()
-
-    monkeypatch.setattr(Progress, "__call__", interrupted)
-    monkeypatch.setattr(PreemptionGuard, "_on_signal", handle)
-    yield numbers
-    assert not numbers
 
 
 def test_it_returns_the_finished_run(tmp_path: Path, settings: dict[str, Any]) -> None:

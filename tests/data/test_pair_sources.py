@@ -14,7 +14,7 @@ from PIL import Image
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data import pairs
 from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.manifest import Manifest, Shard, write_manifest
+from cinegan_jax.data.manifest import Manifest, Shard, write_shard_manifest
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.shards import encode_record
 from cinegan_jax.film.render import load_recipe, photo_seed, render_film
@@ -191,7 +191,7 @@ def prepared(tmp_path: Path, rng: np.random.Generator) -> Filmset:
         shapes = [p.shape[1:3] for p in photos[part]]
         shards.append(Shard(path.name, path.stat().st_size, digest, names, shapes))
     splits = {"train": shards, "test": []}
-    write_manifest(Manifest("kodak.cube", "crop", 6, "plan", splits), tmp_path)
+    write_shard_manifest(Manifest("kodak.cube", "crop", 6, "plan", splits), tmp_path)
     return tmp_path, photos
 
 

@@ -17,6 +17,17 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN_ELSEWHERE = {"export.md": "tests/inference/test_export_docs.py"}
 """Pages whose blocks another test runs."""
+WRITTEN = {
+    "api.md": (
+        "developed.jpg",
+        "velvia.cube",
+        "velvia.onnx",
+        "my_velvia.safetensors",
+        "shape.png",
+        "runs/mine/evaluation.json",
+    )
+}
+"""Files that the blocks of a page leave behind."""
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->\s*\Z")
 
 
@@ -65,12 +76,5 @@ def test_blocks_run_in_order(page: Path, folder: Path) -> None:
         source = "\n" * block.line + block.source  # so that errors name the line of the page
         with redirect_stdout(io.StringIO()):
             exec(compile(source, str(page), "exec"), names)
-
-
-def test_the_page_of_the_python_interface_leaves_its_files(folder: Path) -> None:
-    """Blocks that nothing fails in could also be empty."""
-    test_blocks_run_in_order(ROOT / "docs" / "api.md", folder)
-    written = {path.name for path in folder.iterdir()}
-    assert written >= {"developed.jpg", "velvia.cube", "velvia.onnx", "my_velvia.safetensors"}
-    assert (folder / "runs" / "mine" / "evaluation.json").exists()
-    assert Image.open(folder / "shape.png").size == (32, 32)
+    for file in WRITTEN.get(page.name, ()):
+        assert (folder / file).stat().st_size > 0

@@ -1,7 +1,6 @@
 import io
 import json
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +12,8 @@ from cinegan_jax.sampling.walk import choose_encoder, to_mp4, to_webp
 
 
 @pytest.fixture
-def frames(rng: np.random.Generator) -> np.ndarray:
-    """Smooth colours that change from frame to frame, uint8 [9, 48, 64, 3]."""
+def frames(rng) -> np.ndarray:
+    """Return smooth colours that change between frames, uint8 [9, 48, 64, 3]."""
     noise = gaussian_filter(rng.normal(size=(9, 48, 64, 3)), (1, 8, 8, 0), mode="wrap")
     return np.clip(128 + 40 * noise / noise.std(), 0, 255).astype(np.uint8)
 
@@ -25,7 +24,7 @@ def _worst(decoded: np.ndarray, frames: np.ndarray) -> float:
     return np.sqrt(np.mean(differences**2, axis=(1, 2, 3))).max()
 
 
-def test_webp_by_pillow(frames: np.ndarray) -> None:
+def test_pillow_reads_the_webp(frames):
     with Image.open(io.BytesIO(to_webp(frames, fps=24))) as image:
         assert image.format == "WEBP"
         assert image.n_frames == 9
@@ -40,8 +39,8 @@ def test_webp_by_pillow(frames: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("cut", [0, 1])
-def test_mp4_by_ffmpeg(frames: np.ndarray, tmp_path: Path, needs_ffmpeg: None, cut: int) -> None:
-    """Odd sizes are padded to even ones."""
+def test_ffmpeg_reads_the_mp4(frames, tmp_path, needs_ffmpeg, cut):
+    """Odd sizes are padded."""
     frames = frames[:, cut:, cut:]
     file = tmp_path / "walk.mp4"
     file.write_bytes(to_mp4(frames, fps=12.5))
@@ -76,23 +75,21 @@ def test_mp4_by_ffmpeg(frames: np.ndarray, tmp_path: Path, needs_ffmpeg: None, c
     assert _worst(decoded[:, : 48 - cut, : 64 - cut], frames) < 3
 
 
-def test_an_ending_that_is_no_animations() -> None:
+def test_another_suffix_is_refused():
     with pytest.raises(
         UserError, match=r"walk\.gif: the name of an animation ends with \.webp or \.mp4"
     ):
         choose_encoder("walk.gif")
 
 
-def test_without_ffmpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_ffmpeg_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert choose_encoder("walk.webp") is to_webp
     with pytest.raises(UserError, match=r"ffmpeg, which is not on the PATH: .* \.webp"):
         choose_encoder("walk.MP4")
 
 
-def test_an_ffmpeg_that_fails(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frames: np.ndarray
-) -> None:
+def test_a_failure_of_ffmpeg_is_reported(monkeypatch, tmp_path, frames):
     fails = tmp_path / "ffmpeg"
     fails.write_text("#!/bin/sh\ncat >/dev/null\necho 'No space left on device' >&2\nexit 69\n")
     fails.chmod(0o755)
@@ -101,7 +98,7 @@ def test_an_ffmpeg_that_fails(
         to_mp4(frames, 24)
 
 
-def test_more_than_a_webp_can_hold() -> None:
+def test_frames_too_large_for_webp_are_refused():
     with pytest.raises(UserError, match="this one would be 16384x1: choose a smaller --grid"):
         to_webp(np.zeros((2, 1, 16384, 3), np.uint8), 24)
     assert to_webp(np.zeros((1, 1, 16383, 3), np.uint8), 24)

@@ -19,7 +19,7 @@ def generator(latent_run: Path) -> LatentGenerator:
     return open_generator(latent_run, seed=7)
 
 
-def test_samples_equal_those_of_the_family_with_the_same_key(generator: LatentGenerator) -> None:
+def test_images_equal_those_of_the_family_with_the_same_key(generator):
     networks = generator.networks
     batch = {"target": np.zeros((5, 32, 32, 3), np.uint8)}
     signed = generator.family.generate(networks.params, networks.state, batch, jax.random.key(7))
@@ -30,7 +30,7 @@ def test_samples_equal_those_of_the_family_with_the_same_key(generator: LatentGe
     assert made.std(axis=0).mean() > 10
 
 
-def test_a_sample_does_not_depend_on_its_batch(generator: LatentGenerator) -> None:
+def test_an_image_does_not_depend_on_the_others(generator):
     many = generator.decode(generator.latents(np.arange(150)))
     few = generator.decode(generator.latents(np.arange(3)))
     np.testing.assert_array_equal(few, many[:3])
@@ -40,17 +40,15 @@ def test_a_sample_does_not_depend_on_its_batch(generator: LatentGenerator) -> No
     assert np.abs(other.latents(np.arange(3)) - generator.latents(np.arange(3))).min() > 0
 
 
-def test_scores_are_the_discriminators(
-    generator: LatentGenerator, rng: np.random.Generator
-) -> None:
-    images = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+def test_scores_equal_those_of_the_discriminator(generator, rng):
+    pictures = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     discriminators = jax.tree.map(np.asarray, generator.networks.params["discriminator"])
-    seen = images / 127.5 - 1
+    seen = pictures / 127.5 - 1
     expected = np.mean(seen * discriminators["weights"], axis=(1, 2, 3)) + discriminators["bias"]
-    np.testing.assert_allclose(generator.judge(images), expected, atol=1e-5)
+    np.testing.assert_allclose(generator.judge(pictures), expected, atol=1e-5)
 
 
-def test_truncation_is_the_familys(generator: LatentGenerator) -> None:
+def test_truncation_is_that_of_the_family(generator):
     truncated = dataclasses.replace(generator, truncation=0.5)
     latents = truncated.latents(np.arange(100))
     assert 0.4 < np.abs(latents).max() <= 0.5
@@ -60,9 +58,7 @@ def test_truncation_is_the_familys(generator: LatentGenerator) -> None:
 
 
 @pytest.mark.parametrize(("which", "step"), [("newest", 6), ("best", 4), (2, 2)])
-def test_the_step_asked_for_and_the_average_of_it(
-    latent_run: Path, which: int | str, step: int
-) -> None:
+def test_the_requested_step_with_averaged_networks(latent_run, which, step):
     found = open_generator(latent_run, which).networks
     assert isinstance(found, WorkdirNetworks)
     assert found.step == step
@@ -74,7 +70,7 @@ def test_the_step_asked_for_and_the_average_of_it(
         jax.tree.map(np.testing.assert_array_equal, found.params[player], variables.params[player])
 
 
-def test_workdirs_without_a_latent_family_are_refused(tmp_path: Path, latent_run: Path) -> None:
+def test_other_folders_and_families_are_refused(tmp_path, latent_run):
     with pytest.raises(UserError, match=r"has no config\.json"):
         open_generator(tmp_path)
     with pytest.raises(UserError, match=r"no checkpoint of step 3; it has those of 2, 4, 6\."):
@@ -84,16 +80,16 @@ def test_workdirs_without_a_latent_family_are_refused(tmp_path: Path, latent_run
         open_generator(tmp_path)
 
 
-def test_a_sample_of_dcgan_does_not_depend_on_its_batch() -> None:
-    """Its layers normalise by what they remember, not by the batch."""
-    settings = {"data.size": 16, "generator.width": 4, "discriminator.width": 4}
+def test_an_image_of_dcgan_does_not_depend_on_the_others():
+    """Its layers normalise with running statistics, not with those of the batch."""
+    settings = {"data.size": 32, "generator.width": 4, "discriminator.width": 4}
     family = build_family(runs.config_of(settings, "dcgan_64"))
-    batch = {"target": jax.ShapeDtypeStruct((1, 16, 16, 3), np.uint8)}
+    batch = {"target": jax.ShapeDtypeStruct((1, 32, 32, 3), np.uint8)}
     params, state = family.init(jax.random.key(0), batch)
-    params = jax.tree.map(lambda leaf: 4 * leaf, params)  # fresh networks make nearly plain grey
+    params = jax.tree.map(lambda leaf: 4 * leaf, params)  # new networks give almost uniform grey
     generator = LatentGenerator(family, WorkdirNetworks(params, state, 0))
     many, few = (generator.decode(generator.latents(np.arange(count))) for count in (130, 3))
-    assert many.shape == (130, 16, 16, 3)
+    assert many.shape == (130, 32, 32, 3)
     assert many.std(axis=0).mean() > 10
     np.testing.assert_array_equal(few, many[:3])
     np.testing.assert_array_equal(generator.judge(few), generator.judge(many)[:3])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.state import with_fitted_parameters
+from cinegan_jax.training.start import with_fitted_parameters
 from cinegan_jax.training.train import run_training
 
 TABLE = {
