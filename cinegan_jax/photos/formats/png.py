@@ -64,7 +64,8 @@ def _is_plain(image: PngImageFile, data: bytes) -> bool:
 
 def _pixel_chunks(data: bytes) -> bytes:
     """Return the file without ancillary chunks, about which libpng writes warnings to stderr."""
-    parts, view, start = [_SIGNATURE], memoryview(data), len(_SIGNATURE)
+    view, start = memoryview(data), len(_SIGNATURE)
+    parts: list[bytes | memoryview] = [_SIGNATURE]
     while start + 12 <= len(data):
         size, name = struct.unpack_from(">L4s", data, start)
         if name in _PIXEL_CHUNKS:
