@@ -49,7 +49,7 @@ def test_help_names_the_flags() -> None:
 )
 def test_wrong_flags_are_named(flags: list[str], named: str) -> None:
     code, said = enter(*flags)
-    assert code == 1
+    assert code == 2
     assert named in said
     assert "Traceback" not in said
 

@@ -18,23 +18,19 @@ from cinegan_jax.cli import app
 from cinegan_jax.convert import keras_file
 from cinegan_jax.convert.cinegan import read_keras_generator
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.inference.look import apply_generator
-from cinegan_jax.inference.look_file import read_look
+from cinegan_jax.inference.look import apply_generator, read_look
 
 MEMBER = "model.weights.h5"
 
-Saved = tuple[Path, np.ndarray, np.ndarray]
-"""A `.keras` file, photos, and Keras' outputs for them."""
-
 
 class SEBlock(layers.Layer):
-    """Published block: `build` makes its sublayers, and the first call builds those."""
+    """As published, with its sublayers made in `build` and themselves built by the first call."""
 
     def __init__(self, filters: int, ratio: int = 16, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.ratio = filters, ratio
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Any) -> None:
         self.global_pool = layers.GlobalAveragePooling2D()
         self.dense1 = layers.Dense(self.filters // self.ratio, activation="relu")
         self.dense2 = layers.Dense(self.filters, activation="sigmoid")
@@ -49,7 +45,7 @@ class ResidualBlock(layers.Layer):
         super().__init__(**kwargs)
         self.filters = filters
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Any) -> None:
         self.conv1 = layers.Conv2D(self.filters, 3, padding="same")
         self.norm1 = layers.GroupNormalization(groups=-1)
         self.conv2 = layers.Conv2D(self.filters, 3, padding="same")
@@ -94,7 +90,7 @@ def published_generator(width: int, num_blocks: int, size: int) -> keras.Model:
 
 
 def randomize(model: keras.Model, rng: np.random.Generator) -> None:
-    """Make every weight random, also the vectors of spectral normalisation."""
+    """Every weight random, the vectors of spectral normalisation too."""
     for weight in model.weights:
         noise = rng.normal(size=weight.shape)
         match weight.name:
@@ -106,9 +102,13 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
                 weight.assign(0.3 * noise)
 
 
+Saved = tuple[Path, np.ndarray, np.ndarray]
+"""A file, photos, and the images that Keras generates from them."""
+
+
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
-    """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' outputs for them."""
+    """Save a generator of width 16 with 2 blocks; apply it to two photos."""
     rng = np.random.default_rng(7)
     path = tmp_path_factory.mktemp("keras") / "generator.keras"
     photos = rng.uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
@@ -122,8 +122,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
         return path, photos, again.predict_on_batch(photos)
 
 
-def rewritten(source: Path, target: Path, edit: Callable[[h5py.File], object]) -> Path:
-    """Return a copy of a `.keras` file after `edit(HDF5 file)` of its weights."""
+def rewritten(source: Path, target: Path, edit: Any) -> Path:
+    """Copy a `.keras` file and apply `edit(HDF5 file)` to its weights."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         (target.parent / "weights").write_bytes(old.read(MEMBER))
         with h5py.File(target.parent / "weights", "r+") as file:
@@ -133,7 +133,7 @@ def rewritten(source: Path, target: Path, edit: Callable[[h5py.File], object]) -
 
 
 def renumber(file: h5py.File, first: int) -> None:
-    """Number layers from `first`, as in a process that had made other layers before."""
+    """Number layers from another start, as in a process that created layers before."""
     group = file["layers"]
     for name in list(group):
         stem, _, number = name.rpartition("_")
@@ -144,8 +144,8 @@ def renumber(file: h5py.File, first: int) -> None:
 
 
 @pytest.mark.parametrize("first", [0, 7, 37])
-def test_outputs_equal_those_of_keras(saved: Saved, tmp_path: Path, first: int) -> None:
-    """Layer numbers may begin anywhere; 9 comes before 10, unlike in the order of strings."""
+def test_images_are_those_of_keras(saved: Saved, tmp_path: Path, first: int) -> None:
+    """Wherever the numbers of the layers begin; the order of 9 and 10 is not that of texts."""
     path, photos, wanted = saved
     if first:
         path = rewritten(path, tmp_path / "generator.keras", lambda file: renumber(file, first))
@@ -172,7 +172,7 @@ def test_the_command_writes_a_look_file(
     np.testing.assert_allclose(got, wanted, atol=tolerance)
 
 
-def run(*arguments: object) -> Result:
+def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["convert", "cinegan", *map(str, arguments)])
 
 
@@ -209,7 +209,7 @@ def test_a_missing_part_is_named(saved: Saved, tmp_path: Path, lost: str) -> Non
 @pytest.mark.parametrize(("kind", "count"), [("conv2d", 8), ("group_normalization", 10)])
 def test_a_missing_layer(saved: Saved, tmp_path: Path, kind: str, count: int) -> None:
     path = rewritten(saved[0], tmp_path / "a.keras", lambda f: f.__delitem__(f"layers/{kind}_2"))
-    refuse(path, rf"{count} layers {kind}, found are {count - 1}: .*{kind}_1, .*{kind}_3")
+    refuse(path, rf"{count} layers {kind}, but the file {count - 1}: .*{kind}_1, .*{kind}_3")
 
 
 def test_a_wrong_shape_is_shown_with_the_right_one(saved: Saved, tmp_path: Path) -> None:
@@ -234,21 +234,21 @@ FIRST, LAST = "layers/conv2d/vars/0", "layers/conv2d_7/vars/1"
 
 
 def test_hostile_arrays(saved: Saved, tmp_path: Path) -> None:
-    """Arrays of huge shapes, of another type, in another file, and links to other files."""
+    """Arrays of huge shapes, of another type, in another file; and links to other files."""
     (tmp_path / "secret").write_bytes(bytes(64))
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["bias"] = np.zeros(3, np.float32)
     edits = {
-        "is no array": lambda f: (f.__delitem__(LAST), f.create_group(LAST)),
-        "no plain array": replace(LAST, data=np.array([1, 2, 3])),
-        "no plain  array": replace(
+        "is not an array": lambda f: (f.__delitem__(LAST), f.create_group(LAST)),
+        "not a plain array": replace(LAST, data=np.array([1, 2, 3])),
+        "not a plain  array": replace(
             LAST, shape=(3,), dtype="f4", external=[(str(tmp_path / "secret"), 0, 12)]
         ),
         "there is no /layers/conv2d_7": lambda f: (
             f.__delitem__(LAST),
             f.__setitem__(LAST, h5py.ExternalLink(str(tmp_path / "other.h5"), "/bias")),
         ),
-        r"shape \(\); needed is \(7, 7, 3, width\)": replace(FIRST, data=np.float32(1)),
+        r"shape \(\), but must have \(7, 7, 3, width\)": replace(FIRST, data=np.float32(1)),
         r"width of at most 1024": replace(FIRST, shape=(7, 7, 3, 9999), dtype="f4"),
         "cannot be read": lambda f: h5py.h5g.create(f["layers"].id, b"\xff"),
         "at most 64": lambda f: [
@@ -260,7 +260,7 @@ def test_hostile_arrays(saved: Saved, tmp_path: Path) -> None:
 
 
 def test_arrays_larger_than_the_file(saved: Saved, tmp_path: Path) -> None:
-    """A file may store no bytes and declare that all values are zero."""
+    """A file may declare arrays without storing them; they read as zeros."""
     shapes = {}
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(saved[0]) as archive, h5py.File(archive.open(MEMBER)) as file:
@@ -281,7 +281,7 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("config.json", "../../model.weights.h5"):
             archive.writestr(name, "x")
-    refuse(path, r"no model.weights.h5 .*'config.json', '\.\./\.\./model.weights.h5'")
+    refuse(path, r"no member model.weights.h5, .*'config.json', '\.\./\.\./model.weights.h5'")
 
 
 def test_a_zip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -304,13 +304,13 @@ def test_an_encrypted_member(saved: Saved, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04" + bytes(100)])
-def test_no_zip(tmp_path: Path, content: bytes) -> None:
+def test_no_zip(tmp_path: Path, content: Any) -> None:
     (tmp_path / "a.keras").write_bytes(content)
-    refuse(tmp_path / "a.keras", "damaged, or no .keras file")
+    refuse(tmp_path / "a.keras", "damaged, or not a .keras file")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n" + bytes(500)])
-def test_no_hdf5_inside(tmp_path: Path, content: bytes) -> None:
+def test_no_hdf5_inside(tmp_path: Path, content: Any) -> None:
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(MEMBER, content)

@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -39,19 +40,24 @@ def test_every_device_scores_and_the_order_stays() -> None:
 
 
 def test_an_error_ends_the_scoring_in_its_turn() -> None:
-    begun = []
+    """No more items are drawn than those that run ahead."""
+    drawn: list[int] = []
 
-    def score(item: int) -> Any:
-        begun.append(item)
+    def items() -> Iterator[int]:
+        for item in range(100):
+            drawn.append(item)
+            yield item
+
+    def score(item: int) -> int:
         if item == 2:
             raise ValueError("broken")
         return item
 
-    results = devices.map_on_devices(score, range(100), jax.devices()[:1])
+    results = devices.map_on_devices(score, items(), jax.devices()[:1])
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ValueError, match="broken"):
         next(results)
-    assert len(begun) == 3 + devices._AHEAD
+    assert len(drawn) == 3 + devices._AHEAD
 
 
 def test_few_scores_wait_for_a_slow_reader() -> None:
