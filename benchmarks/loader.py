@@ -29,7 +29,7 @@ from PIL import Image
 from scipy import ndimage
 
 from cinegan_jax.data.examples import ExampleSource
-from cinegan_jax.data.manifest import Manifest, Shard, write_manifest
+from cinegan_jax.data.manifest import Manifest, Shard, write_shard_manifest
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.pipeline import train_batches
 from cinegan_jax.data.shapes import SHAPES_PATH
@@ -92,7 +92,7 @@ def _write_shards(root: Path, height: int, width: int, resize: str) -> None:
     names = [f"{index:04d}" for index in range(UNIQUE)]
     shard = Shard(path.name, path.stat().st_size, "", names, [(height, width)])
     splits = {"train": [shard] * (PAIRS // UNIQUE)}
-    write_manifest(Manifest("look", resize, SIZE, "", splits), root)
+    write_shard_manifest(Manifest("look", resize, SIZE, "", splits), root)
 
 
 def _worker_batches(source: ExampleSource[Any], crop: str) -> Iterator[object]:

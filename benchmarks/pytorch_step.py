@@ -197,7 +197,7 @@ class CineGan:
             conv.advance()
         with self._autocast():
             fake = self.generator(photo)
-            verdicts = [
+            outputs = [
                 self._judge(
                     discriminator, *(F.avg_pool2d(x, factor) for x in (photo, target, fake))
                 )
@@ -205,12 +205,12 @@ class CineGan:
                 else self._judge(discriminator, photo, target, fake)
                 for factor, discriminator in zip((1, 2), self.discriminators, strict=True)
             ]
-            generator_loss = torch.stack([made for made, _ in verdicts]).mean()
+            generator_loss = torch.stack([made for made, _ in outputs]).mean()
             if self.perceptual:
                 with torch.no_grad():
                     wanted = self.vgg(target)
                 generator_loss = generator_loss + self.perceptual * gap(wanted, self.vgg(fake))
-        return generator_loss, torch.stack([loss for _, loss in verdicts]).sum()
+        return generator_loss, torch.stack([loss for _, loss in outputs]).sum()
 
     @staticmethod
     def _judge(

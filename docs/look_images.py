@@ -9,7 +9,7 @@ import numpy as np
 
 from cinegan_jax.data.examples import SPLITS
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.film import render as film
+from cinegan_jax.film.render import load_recipe, render_film
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, Look, installed_looks, load_look
 from cinegan_jax.pages.image_grid import contact_sheet
@@ -40,9 +40,9 @@ def main() -> None:
 def write_held_out(look: Look, photos: list[np.ndarray]) -> None:
     """Write a sheet of photo, look and the film renderer's output without grain."""
     columns = ("photo", "look", "film renderer")
-    emulated = film.load_recipe(look.name)
+    emulated = load_recipe(look.name)
     rows = (
-        (photo, with_look(photo, look), film.render_film(photo, emulated, 0, grain=False))
+        (photo, with_look(photo, look), render_film(photo, emulated, 0, grain=False))
         for photo in photos
     )
     contact_sheet(columns, rows, DOCS / f"look_{look.name}.jpg", width=300)

@@ -13,7 +13,7 @@ DOUBLINGS = {16: 2, 32: 3, 64: 4, 128: 5}
 
 
 def generator(size: int, z: int, width: int) -> nn.Sequential:
-    """Latents [n, z, 1, 1] to pictures [n, 3, size, size]."""
+    """Latents [n, z, 1, 1] to images [n, 3, size, size]."""
     maps = [width * 2**i for i in range(DOUBLINGS[size])][::-1]
     layers = [nn.ConvTranspose2d(z, maps[0], 4, 1, 0, bias=False), nn.BatchNorm2d(maps[0])]
     layers.append(nn.ReLU())
@@ -25,7 +25,7 @@ def generator(size: int, z: int, width: int) -> nn.Sequential:
 
 
 def discriminator(size: int, width: int) -> nn.Sequential:
-    """Pictures [n, 3, size, size] to logits [n, 1, 1, 1]."""
+    """Images [n, 3, size, size] to logits [n, 1, 1, 1]."""
     maps = [width * 2**i for i in range(DOUBLINGS[size])]
     layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
     for before, after in pairwise(maps):
@@ -49,14 +49,14 @@ def _randomised(network: nn.Sequential) -> nn.Sequential:
 def layers(network: nn.Sequential) -> Iterator[tuple[str, nn.Module]]:
     """Our names of the layers that have parameters."""
     modules = [m for m in network if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d)]
-    makes_pictures, number = isinstance(modules[0], nn.ConvTranspose2d), 0
+    makes_images, number = isinstance(modules[0], nn.ConvTranspose2d), 0
     for module in modules[:-1]:
         if isinstance(module, nn.BatchNorm2d):
             yield f"norm{number}", module
         else:
             number += 1
-            yield f"{'up' if makes_pictures else 'down'}{number}", module
-    yield "picture" if makes_pictures else "logits", modules[-1]
+            yield f"{'up' if makes_images else 'down'}{number}", module
+    yield "picture" if makes_images else "logits", modules[-1]
 
 
 def params_of(
@@ -88,7 +88,7 @@ def statistics_of(network: nn.Sequential) -> dict[str, Any]:
 
 
 def outputs_of(network: nn.Sequential, x: torch.Tensor) -> dict[str, np.ndarray]:
-    """What each layer with parameters gives, channels last, and `result`."""
+    """Return the output of each layer with parameters, channels last, and `result`."""
     found, names = {}, {module: name for name, module in layers(network)}
     for module in network:
         x = module(x)

@@ -130,7 +130,7 @@ def random_state(seed: int, classes: int = 1008) -> State:
 
 
 def pool3(state: Mapping[str, torch.Tensor], levels: torch.Tensor) -> torch.Tensor:
-    """Features [n, 2048] of pictures [n, 3, 299, 299] of levels 0..255."""
+    """Features [n, 2048] of images [n, 3, 299, 299] of levels 0..255."""
     (x,) = _run(state, "", STEM, (levels - 128) / 128)
     for block, branches in MIXED.items():
         x = torch.cat([y for branch in branches for y in _run(state, f"{block}.", branch, x)], 1)

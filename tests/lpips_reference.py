@@ -1,10 +1,13 @@
 """LPIPS in PyTorch, written from its paper's code, with random weights in torchvision's layout."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import nn
 
 TAPS = {"alex": (1, 4, 7, 9, 11), "vgg": (3, 8, 15, 22, 29)}
-"""The places of the ReLUs in torchvision's `features` that LPIPS reads."""
+"""Positions of the ReLUs in torchvision's `features` that LPIPS reads."""
 
 
 def features(net: str) -> nn.Sequential:
@@ -35,14 +38,20 @@ def _vgg16() -> list[nn.Module]:
 
 
 def state_dict(network: nn.Sequential) -> dict[str, torch.Tensor]:
-    """As torchvision saves it: the features, and something of the classifier."""
+    """Return a state as torchvision saves it: the features and a part of the classifier."""
     state = {f"features.{name}": value for name, value in network.state_dict().items()}
     return state | {"classifier.6.bias": torch.zeros(1000)}
 
 
 @torch.no_grad()
-def lpips(network: nn.Sequential, heads, net: str, images, references):
-    """LPIPS of unit numpy pictures [n, h, w, 3]: numpy [n]."""
+def lpips(
+    network: nn.Sequential,
+    heads: Sequence[np.ndarray],
+    net: str,
+    images: np.ndarray,
+    references: np.ndarray,
+) -> np.ndarray:
+    """Compute LPIPS [n] of unit numpy images [n, h, w, 3]."""
     pairs = zip(_taps(network, net, images), _taps(network, net, references), strict=True)
     score = 0
     for head, (one, other) in zip(heads, pairs, strict=True):
@@ -52,9 +61,9 @@ def lpips(network: nn.Sequential, heads, net: str, images, references):
     return score.numpy()
 
 
-def _taps(network: nn.Sequential, net: str, pictures) -> list[torch.Tensor]:
-    """The features of the scaled pictures."""
-    x = 2 * torch.from_numpy(pictures).permute(0, 3, 1, 2) - 1
+def _taps(network: nn.Sequential, net: str, images: np.ndarray) -> list[torch.Tensor]:
+    """Return the features of the scaled images."""
+    x = 2 * torch.from_numpy(images).permute(0, 3, 1, 2) - 1
     shift, scale = torch.tensor([-0.030, -0.088, -0.188]), torch.tensor([0.458, 0.448, 0.450])
     x = (x - shift[:, None, None]) / scale[:, None, None]
     taps = []

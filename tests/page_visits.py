@@ -40,11 +40,11 @@ def visit(browser: Any, path: Path, width: int = 1280, scheme: str = "dark") -> 
 
 
 def drawing(page: Any, canvas: str) -> np.ndarray:
-    """What a canvas shows, int [h, w, 4], blank where all is 0."""
+    """Return the pixels of a canvas, int [h, w, 4]; blank ones are 0."""
     uri = page.locator(canvas).first.evaluate("canvas => canvas.toDataURL()")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))), int)
 
 
 def same(before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether two drawings look the same; edges are not smoothed alike each time."""
+    """Return True if two drawings look the same; the smoothing of edges may differ a little."""
     return before.shape == after.shape and int(np.abs(before - after).max()) < 32

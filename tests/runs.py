@@ -81,7 +81,7 @@ TINY_OF_LATENTS: Mapping[str, Mapping[str, Any]] = {
     },
     "image_gan": {**_OF_LATENTS, FILE: "image_gan_64", "capacity": 2},
 }
-"""By family."""
+"""Settings of a tiny run of unconditional samples, by family."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ def write_pairs(folder: Path, rng: np.random.Generator, train: int = 40, test: i
         for side in ("input", "Look"):
             (folder / split / side).mkdir(parents=True)
             for number in range(count):
-                picture = Image.fromarray(rng.integers(0, 256, (36, 40, 3), np.uint8))
-                picture.save(folder / split / side / f"{number:03}.png")
+                image = Image.fromarray(rng.integers(0, 256, (36, 40, 3), np.uint8))
+                image.save(folder / split / side / f"{number:03}.png")
     return folder
 
 
@@ -263,7 +263,7 @@ class Hosts:
 
 
 def free_address() -> str:
-    """Where processes of this machine may meet."""
+    """Return a free address on which processes of this machine can meet."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return f"localhost:{probe.getsockname()[1]}"
@@ -291,7 +291,7 @@ def run_hosts_to_end(
     mode: str = "train",
     seconds: float = 120,
 ) -> str:
-    """What `Hosts` say that end well."""
+    """Run `Hosts` to a successful end and return their output."""
     hosts = Hosts(workdir, settings, count, devices, mode=mode)
     codes = hosts.exit_codes(seconds)
     assert codes == [0] * count, f"exit codes {codes}:\n{hosts.said()}"
@@ -299,7 +299,7 @@ def run_hosts_to_end(
 
 
 def run_to_end(workdir: Path, settings: Mapping[str, Any], *args: Any, **kwargs: Any) -> str:
-    """What a process (see `Started`) says that ends well."""
+    """Run a process (see `Started`) to a successful end and return its output."""
     started = Started(workdir, settings, *args, **kwargs)
     code = started.exit_code()
     assert code == 0, f"exit code {code}:\n{started.said}"

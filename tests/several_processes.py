@@ -9,7 +9,7 @@ import jax
 
 
 def in_processes(function: Callable[[], Any], processes: int = 2, devices: int = 2) -> list[Any]:
-    """What a function of a module returns in each of so many processes."""
+    """Call a function of a module in each of `processes` processes and return the results."""
     import runs  # not in those processes, which it would only delay
 
     address = runs.free_address()

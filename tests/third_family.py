@@ -1,6 +1,8 @@
 """A GAN of dense layers, whose players move together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -8,8 +10,9 @@ import jax.numpy as jnp
 
 from cinegan_jax.config.run import LatentGeneratorSettings, LatentRunConfig
 from cinegan_jax.config.schema import key, section, with_default
+from cinegan_jax.core.types import Batch, Images, Params, Scalar
 from cinegan_jax.families.adversarial import discriminator_diagnostics
-from cinegan_jax.families.api import Aux, LatentFamily, Update, Variables
+from cinegan_jax.families.api import Aux, LatentFamily, StepContext, Update, Variables
 from cinegan_jax.families.game import Adversarial
 from cinegan_jax.losses import hinge_discriminator, hinge_generator
 from cinegan_jax.ops.images import to_signed
@@ -39,13 +42,21 @@ class DenseGan(LatentFamily):
         self.discriminator = nn.Sequential([nn.Dense(width), nn.leaky_relu, nn.Dense(1)])
         self.updates = (Update(self.objective, players=("generator", "discriminator")),)
 
-    def init(self, rng, batch, /):
+    def init(self, rng: jax.Array, batch: Batch, /) -> Variables:
         keys = jax.random.split(rng)
         generator = self.generator.init(keys[0], jnp.zeros((1, self.latent_size)))
         discriminator = self.discriminator.init(keys[1], jnp.zeros((1, 3 * self.size**2)))
         return Variables({"generator": generator, "discriminator": discriminator}, state={})
 
-    def objective(self, params, state, frozen, batch, context, /):
+    def objective(
+        self,
+        params: Mapping[str, Params],
+        state: Any,
+        frozen: Any,
+        batch: Batch,
+        context: StepContext,
+        /,
+    ) -> tuple[Mapping[str, Scalar], Aux]:
         fake = self.decode(params, state, self.latents(context.keys))
         real_logits = self.judge(params, state, to_signed(batch["target"]))
         fake_logits = self.judge(params, state, fake)
@@ -56,11 +67,11 @@ class DenseGan(LatentFamily):
         diagnostics = discriminator_diagnostics(Adversarial(), real_logits, fake_logits)
         return losses, Aux(state, metrics={}, diagnostics=diagnostics, generated=fake)
 
-    def decode(self, params, state, latents, /):
+    def decode(self, params: Mapping[str, Params], state: Any, latents: jax.Array, /) -> Images:
         pixels = self.generator.apply(params["generator"], latents)
         return pixels.reshape(-1, self.size, self.size, 3)
 
-    def judge(self, params, state, images, /):
+    def judge(self, params: Mapping[str, Params], state: Any, images: Images, /) -> jax.Array:
         logits = self.discriminator.apply(params["discriminator"], images.reshape(len(images), -1))
         return logits[:, 0]
 

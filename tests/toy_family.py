@@ -1,4 +1,4 @@
-"""A family that compiles at once: colours times a matrix, judged by their mean."""
+"""A family that compiles quickly: colours times a matrix, scored by their mean."""
 
 from collections.abc import Mapping
 from typing import Any

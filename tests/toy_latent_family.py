@@ -1,4 +1,4 @@
-"""A family of latents that compiles at once: pictures linear in them, judged by their colour."""
+"""A latent family that compiles quickly: images linear in the latents, scored by colour."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -85,13 +85,13 @@ class ToyLatentFamily:
         real, fooled = (self.judge(params, state, images) for images in (target, fake))
         loss = jnp.mean(jax.nn.softplus(-real)) + jnp.mean(jax.nn.softplus(fooled))
         colour = context.average(target.mean((0, 1, 2)))
-        signals = {
+        diagnostics = {
             "discriminator/accuracy_real": jnp.mean(real > 0),
             "discriminator/accuracy_fake": jnp.mean(fooled < 0),
             "discriminator/margin_real": jnp.mean(real),
             "discriminator/margin_fake": jnp.mean(-fooled),
         }
-        return {"discriminator": loss}, Aux(0.9 * state + 0.1 * colour, {}, signals)
+        return {"discriminator": loss}, Aux(0.9 * state + 0.1 * colour, {}, diagnostics)
 
     def _generator_objective(
         self,

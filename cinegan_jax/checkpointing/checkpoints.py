@@ -56,7 +56,7 @@ class DataIterator(Protocol):
 
 
 class Restored(NamedTuple):
-    """What `Checkpoints.restore` found: the step, the state placed as asked, and its `meta`."""
+    """Result of `Checkpoints.restore`: the step, the state placed as asked, and its `meta`."""
 
     step: int
     state: Any

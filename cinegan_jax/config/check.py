@@ -1,4 +1,4 @@
-"""Read a config as the dataclasses of its schema, and name every value that cannot work."""
+"""Conversion between ConfigDicts and the dataclasses of the schema, with checks of every value."""
 
 import dataclasses
 import math
@@ -9,7 +9,7 @@ from typing import Any, get_origin
 from ml_collections import ConfigDict
 
 from cinegan_jax.config.nearest import unknown_key
-from cinegan_jax.config.schema import ROOT, AnySection, Key, keys_of, sections_of
+from cinegan_jax.config.schema import ROOT, AnySection, Key, Section, keys_of, sections_of
 from cinegan_jax.core.errors import UserError
 
 TYPE_WORDS: Mapping[type, str] = {
@@ -108,3 +108,14 @@ def _is_of(kind: type, value: Any) -> bool:
     if kind is int:
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return isinstance(value, kind)
+
+
+def to_config_dict(values: Section) -> ConfigDict:
+    """Return a section, and those within it, as a ConfigDict."""
+    config = ConfigDict()
+    for each in keys_of(type(values)):
+        value = getattr(values, each.name)
+        config[each.name] = ConfigDict(dict(value)) if isinstance(value, Mapping) else value
+    for name, inner in sections_of(values).items():
+        config[name] = to_config_dict(inner)
+    return config

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import ml_collections
 
+from cinegan_jax.config.check import to_config_dict
 from cinegan_jax.config.migration import migrate
 from cinegan_jax.config.overrides import override
-from cinegan_jax.config.schema import to_config_dict
 from cinegan_jax.config.sources import find_config_file, read_config_file
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import open_path

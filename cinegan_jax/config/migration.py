@@ -123,4 +123,4 @@ _ADDED_TO_FAMILY: Mapping[str | None, Mapping[str, Any]] = {
 }
 
 _STEPS: Mapping[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {1: _from_1_to_2}
-"""By the version that a step upgrades from."""
+"""Upgrades to the next version, by the version that each of them reads."""

@@ -10,7 +10,7 @@ from cinegan_jax.config.schema import Section, key, section, sections_of, with_d
 Crop = Literal["crop", "short_side", "centre", "squash"]
 OnDiskFull = Literal["continue", "stop"]
 Parallelism = Literal["jit", "pmap", "pjit"]
-Precision = Literal["bf16", "f32"]
+ActivationPrecision = Literal["bf16", "f32"]
 ScheduleName = Literal["constant", "linear", "cosine"]
 
 METRICS_OF_PAIRS = ("psnr", "psnr_clean", "delta_e", "delta_e_clean")
@@ -84,7 +84,7 @@ class RunConfig(Section):
     seed: int = key(
         0, "Seed of the networks, the order, the crops and the flips.", at_least=0, at_most=MAX_SEED
     )
-    precision: Precision = key(
+    precision: ActivationPrecision = key(
         "bf16",
         "`bf16`: bfloat16 activations, float32 parameters and losses; `f32`: all float32.",
     )
@@ -205,7 +205,7 @@ class LatentGeneratorSettings(Section):
 class LatentRunConfig(RunConfig):
     """The keys of every run of a family that generates images from latents."""
 
-    precision: Precision = with_default(RunConfig, "precision", "f32")
+    precision: ActivationPrecision = with_default(RunConfig, "precision", "f32")
     data: DataSettings = section(DataSettings(path="shapes", look="", size=64, threads=2))
     generator: LatentGeneratorSettings = section(LatentGeneratorSettings())
     evaluate_pairs: int = with_default(RunConfig, "evaluate_pairs", 500)

@@ -11,8 +11,6 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
-import ml_collections
-
 ROOT = "config."
 """The prefix of keys in messages, as on the command line."""
 
@@ -20,7 +18,7 @@ _METADATA = "key"
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
+class KeyLimits:
     """The values that a key may have."""
 
     at_least: float | None = None
@@ -61,7 +59,7 @@ class Key(NamedTuple):
     type: Any
     """`bool`, `int`, `float`, `str`, a `Literal` of texts, `tuple[T, ...]` or `Mapping[str, T]`."""
     meaning: str
-    limits: Limits
+    limits: KeyLimits
 
     @property
     def leaf_type(self) -> type:
@@ -72,10 +70,10 @@ class Key(NamedTuple):
 
 
 class _Description(NamedTuple):
-    """What a field's metadata holds."""
+    """Metadata of a field: its meaning and the limits of its value."""
 
     meaning: str
-    limits: Limits
+    limits: KeyLimits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +113,7 @@ def key(
       at_least, above, at_most, below, multiple_of: limits of a number, or of each entry.
       choices: the valid values. Those of a `Literal` need not be repeated.
     """
-    limits = Limits(at_least, above, at_most, below, multiple_of, choices)
+    limits = KeyLimits(at_least, above, at_most, below, multiple_of, choices)
     metadata = {_METADATA: _Description(meaning, limits)}
     if isinstance(default, Mapping):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=metadata)
@@ -168,19 +166,6 @@ def sections_of(values: Section) -> dict[str, Section]:
     names = [field.name for field in dataclasses.fields(values)]
     found = {name: getattr(values, name) for name in names}
     return {name: value for name, value in found.items() if isinstance(value, Section)}
-
-
-def to_config_dict(values: Section) -> ml_collections.ConfigDict:
-    """Return a section, and those within it, as a ConfigDict."""
-    config = ml_collections.ConfigDict()
-    for each in keys_of(type(values)):
-        value = getattr(values, each.name)
-        config[each.name] = (
-            ml_collections.ConfigDict(dict(value)) if isinstance(value, Mapping) else value
-        )
-    for name, inner in sections_of(values).items():
-        config[name] = to_config_dict(inner)
-    return config
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:

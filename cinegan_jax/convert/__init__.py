@@ -1,1 +1,1 @@
-"""Weights from other frameworks' files."""
+"""Convert weight files of other frameworks."""

@@ -1,4 +1,4 @@
-"""`cinegan convert`: weights from other frameworks' files. Heavy imports wait in the commands."""
+"""The command `cinegan convert`. Heavy imports wait until a command runs."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,8 +12,8 @@ convert_app = typer.Typer(no_args_is_help=True)
 
 
 @convert_app.callback()
-def convert() -> None:
-    """Convert weights from other frameworks' files."""
+def convert_command() -> None:
+    """Convert weight files of other frameworks."""
 
 
 @convert_app.command("vgg19")
@@ -26,13 +26,14 @@ def vgg19_command(
         Path, typer.Option("--output", "-o", help="The safetensors file to write.")
     ] = Path("vgg19.safetensors"),
     download: Annotated[
-        bool, typer.Option("--download", help="Fetch Keras' official file (80 MB) instead of FILE.")
+        bool,
+        typer.Option("--download", help="Download Keras' official file (80 MB) instead of FILE."),
     ] = False,
     allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Take a FILE with another checksum.")
+        bool, typer.Option("--allow-unknown", help="Accept a FILE with another checksum.")
     ] = False,
 ) -> None:
-    """Make the VGG19 weights file that the perceptual loss reads."""
+    """Create the VGG19 weights file for the perceptual loss."""
     from cinegan_jax.convert import vgg19
 
     if (file is None) != download:
@@ -49,10 +50,10 @@ def inception_command(
         Path, typer.Option("--output", "-o", help="The safetensors file to write.")
     ] = Path("inception.safetensors"),
     allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Take a FILE with another checksum.")
+        bool, typer.Option("--allow-unknown", help="Accept a FILE with another checksum.")
     ] = False,
 ) -> None:
-    """Make the Inception weights file that FID and KID read."""
+    """Create the Inception weights file for FID and KID."""
     from cinegan_jax.convert import inception
 
     inception.convert_inception(file, output, allow_unknown=allow_unknown)
@@ -68,10 +69,10 @@ def lpips_command(
     output: Annotated[Path, typer.Argument(help="The safetensors file to write.")],
     net: Annotated[Literal["alex", "vgg"], typer.Option(help="The backbone that FILE holds.")],
     allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Take a FILE with another checksum.")
+        bool, typer.Option("--allow-unknown", help="Accept a FILE with another checksum.")
     ] = False,
 ) -> None:
-    """Make the weights file that LPIPS reads: a backbone, and the published heads."""
+    """Create the weights file for LPIPS: a backbone and the published heads."""
     from cinegan_jax.convert import lpips
 
     lpips.convert_lpips(file, output, net, allow_unknown=allow_unknown)
@@ -79,17 +80,17 @@ def lpips_command(
 
 
 @convert_app.command("cinegan")
-def convert_cinegan(
+def cinegan_command(
     file: Annotated[Path, typer.Argument(help="The published generator.keras.")],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The look file to write. [default: NAME.safetensors]"),
     ] = None,
     precision: Annotated[
-        KernelPrecision, typer.Option(help="What kernels are stored in.")
+        KernelPrecision, typer.Option(help="Data type of the stored kernels.")
     ] = "float32",
 ) -> None:
-    """Make a look file of the TensorFlow CineGAN's generator, for --weights."""
+    """Create a look file from the generator of the TensorFlow CineGAN, for --weights."""
     from cinegan_jax.convert.cinegan import read_keras_generator
     from cinegan_jax.inference.export import export_look
     from cinegan_jax.inference.look import Look

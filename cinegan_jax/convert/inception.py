@@ -1,7 +1,7 @@
-"""The weights of FID's Inception from pytorch-fid's file, as a safetensors file.
+"""Convert pytorch-fid's weights of the Inception network for FID to a safetensors file.
 
 Batch norm is folded into the convolutions, in float64. The classifier is left out. The metadata
-name the source and its SHA-256.
+record the source and its SHA-256.
 """
 
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ def convert_inception(source: Path, output: Path, *, allow_unknown: bool = False
 
     Args:
         source: `pt_inception-2015-12-05-6726825d.pth`.
-        output: replaced whole, or left as it was if anything fails.
-        allow_unknown: also take a file of the same layout with another checksum.
+        output: written atomically; not changed if anything fails.
+        allow_unknown: also accept a file of the same layout with another checksum.
 
     Raises:
-        UserError: no such file, another checksum, a damaged or foreign file, or torch is needed
-            and not installed.
+        UserError: the file is missing, damaged, of another kind or with another checksum, or torch
+            is not installed.
     """
     sha256 = digests_of_known(
         source,
@@ -47,18 +47,18 @@ def convert_inception(source: Path, output: Path, *, allow_unknown: bool = False
 
 
 def _check_classes(state: Mapping[str, np.ndarray], source: Path) -> None:
-    """Torchvision's Inception has the same convolutions, but other weights and 1000 classes."""
+    """Refuse torchvision's Inception, which has the same layers, but 1000 classes."""
     classifier = state.get("fc.weight")
     found = "no classifier" if classifier is None else f"a classifier of shape {classifier.shape}"
     if classifier is None or classifier.shape != CLASSIFIER:
         raise UserError(
-            f"{source} has {found}, and the Inception of FID one of {CLASSIFIER}. Scores by "
-            f"another network, such as torchvision's with 1000 classes, are no FID; take {_SOURCE}."
+            f"{source} has {found}, but the Inception of FID has one of {CLASSIFIER}. Scores of "
+            f"another network, such as torchvision's with 1000 classes, are not FID; use {_SOURCE}."
         )
 
 
 def _fold_batch_norm(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Kernels [h, w, in, out] and biases [out] in float64, by the network's paths."""
+    """Return kernels [h, w, in, out] and biases [out] in float64, by the network's paths."""
     arrays = {}
     for path in _layers():
         kernel, scale, bias, mean, variance = (
@@ -79,7 +79,7 @@ def _torch_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def _layers() -> dict[str, tuple[int, ...]]:
-    """The shape of each convolution's kernel, by the convolution's path."""
+    """Return the shape of each convolution's kernel, by the convolution's path."""
     return {
         path.removesuffix("/kernel"): shape
         for path, shape in inception_shapes().items()
@@ -88,7 +88,7 @@ def _layers() -> dict[str, tuple[int, ...]]:
 
 
 def _names(path: str) -> list[str]:
-    """What PyTorch calls the kernel of a convolution, and its batch norm's four arrays."""
+    """Return PyTorch's names of a convolution's kernel and of its batch norm's four arrays."""
     layer = path.replace("/", ".")
     norms = ("weight", "bias", "running_mean", "running_var")
     return [f"{layer}.conv.weight", *(f"{layer}.bn.{norm}" for norm in norms)]

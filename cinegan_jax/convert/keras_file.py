@@ -1,9 +1,9 @@
-"""Reads arrays, and only those, from the `.keras` files of Keras 3.
+"""Read arrays safely from `.keras` files of Keras 3.
 
-Such a file is a zip. Its member `model.weights.h5` alone is read, by h5py: building a model from
-the file's config, as Keras does, can run code (CVE-2025-1550, CVE-2025-8747, CVE-2025-9905).
-Whoever made the file, reading it takes at most MAX_BYTES on disk, no more in memory than the arrays
-that it really holds, and touches no other file.
+A `.keras` file is a zip. Only its member `model.weights.h5` is read, by h5py: building a model from
+the file's config, as Keras does, can run code (CVE-2025-1550, CVE-2025-8747, CVE-2025-9905). Even
+for a malicious file, reading uses at most MAX_BYTES on disk, only as much memory as the stored
+arrays need, and opens no other file.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ MAX_BYTES = 1 << 30
 
 @contextlib.contextmanager
 def open_weights(path: Path) -> Iterator[h5py.File]:
-    """The weights in a `.keras` file.
+    """Open the weights of a `.keras` file.
 
     Raises:
-        UserError: the file is missing, damaged or no such zip. The path is also put before the text
-            of a UserError from within the context.
+        UserError: the file is missing, damaged or not a `.keras` file. A UserError raised within
+            the context is raised again with the path before its text.
     """
     if not path.is_file():
         raise UserError(f"No file {path}.")
@@ -42,13 +42,15 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except zipfile.BadZipFile as error:
-        raise UserError(f"{path} is damaged, or no .keras file, which is a zip: {error}") from error
-    except Exception as error:  # zlib and h5py raise whatever a damaged file leads them to
+        raise UserError(
+            f"{path} is damaged, or not a .keras file, which is a zip: {error}"
+        ) from error
+    except Exception as error:  # zlib and h5py raise many types for damaged files
         raise UserError(f"{MEMBER} in {path} cannot be read: {error}") from error
 
 
 def _extract(path: Path, target: IO[bytes]) -> None:
-    """Copies the one member that is needed, at most as many bytes as the zip says it has."""
+    """Copy the member that is needed, at most as many bytes as the zip declares."""
     with zipfile.ZipFile(path) as archive, archive.open(_member(archive)) as member:
         shutil.copyfileobj(member, target, 1 << 20)
 
@@ -58,7 +60,7 @@ def _member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     if MEMBER not in names:
         found = ", ".join(map(repr, names[:5])) + (" ..." if len(names) > 5 else "")
         raise UserError(
-            f"there is no {MEMBER} in it, as in a .keras file, but {found or 'nothing'}"
+            f"it has no member {MEMBER}, as a .keras file does, but {found or 'nothing'}"
         )
     info = archive.getinfo(MEMBER)
     if info.file_size > MAX_BYTES:
@@ -67,10 +69,10 @@ def _member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 
 def inside(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
-    """What lies in a group, by hard links alone: others may lead to other files.
+    """Return a member of a group, following hard links only; others can point to other files.
 
     Raises:
-        UserError: it is not there.
+        UserError: the member does not exist.
     """
     found = group
     for part in name.split("/"):
@@ -82,7 +84,7 @@ def inside(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
 
 
 def numbered(group: h5py.Group, kind: str) -> list[h5py.Group | h5py.Dataset]:
-    """What is named `kind`, `kind_1`, `kind_2` ..., in this order; it may begin at any number."""
+    """Return the members `kind`, `kind_1`, `kind_2` ... in order, starting at any number."""
     matches = [
         match for name in group if (match := re.fullmatch(rf"{kind}(?:_(\d{{1,9}}))?", name))
     ]
@@ -90,15 +92,15 @@ def numbered(group: h5py.Group, kind: str) -> list[h5py.Group | h5py.Dataset]:
 
 
 def read_keras_arrays(datasets: Mapping[str, h5py.Dataset]) -> dict[str, np.ndarray]:
-    """The contents of datasets as float32.
+    """Return the contents of datasets as float32.
 
     Raises:
-        UserError: one holds no floats or keeps them outside the file, or all of them together are
-            larger than the file, as those of an honest file never are.
+        UserError: a dataset does not hold floats or stores them outside the file, or all of them
+            together are larger than the file, which valid files never are.
     """
     for dataset in datasets.values():
         if dataset.dtype.kind != "f" or dataset.external or dataset.is_virtual:
-            raise UserError(f"{dataset.name} is no plain array of floats")
+            raise UserError(f"{dataset.name} is not a plain array of floats")
     size = sum(dataset.nbytes for dataset in datasets.values())
     stored = max((dataset.file.id.get_filesize() for dataset in datasets.values()), default=0)
     if size > stored:

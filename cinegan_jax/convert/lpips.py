@@ -1,7 +1,7 @@
-"""LPIPS' weights from torchvision's own files of its backbones, as one safetensors file.
+"""Convert torchvision's weights of an LPIPS backbone to one safetensors file.
 
-The published linear heads, which ship with the package, go into the same file. The metadata name
-the backbone's source and its SHA-256.
+The published linear heads, which are part of the package, are added to the file. The metadata
+record the backbone's source and its SHA-256.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,19 @@ from cinegan_jax.nets.weights_file import write_weights
 
 
 class TorchvisionFile(NamedTuple):
-    """A file of torchvision's: the network, its name, its checksums, and where layers lie in it."""
+    """Weight file of torchvision.
+
+    Attributes:
+        network: name of the network, for errors.
+        name: name of the file.
+        sha256_prefixes: first digits of the accepted checksums.
+        features: index of each of our layers in the network's `features`.
+    """
 
     network: str
     name: str
     sha256_prefixes: tuple[str, ...]
     features: Mapping[str, int]
-    """Our layers, and their places in the network's `features`."""
 
 
 _VGG16_LAYERS = [
@@ -35,11 +41,11 @@ _VGG16_LAYERS = [
 ]
 _VGG16_PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 
-FILES: Mapping[str, TorchvisionFile] = {
+TORCHVISION_FILES: Mapping[str, TorchvisionFile] = {
     "alex": TorchvisionFile(
         "torchvision AlexNet",
         "alexnet-owt-7be5be79.pth",
-        ("7be5be79", "4df8aa71"),  # of the same weights: torchvision's file, and its older one
+        ("7be5be79", "4df8aa71"),  # the same weights: the current file and an older one
         {"conv1": 0, "conv2": 3, "conv3": 6, "conv4": 8, "conv5": 10},
     ),
     "vgg": TorchvisionFile(
@@ -56,15 +62,15 @@ def convert_lpips(source: Path, output: Path, net: str, *, allow_unknown: bool =
 
     Args:
         source: `alexnet-owt-7be5be79.pth` for `alex`, `vgg16-397923af.pth` for `vgg`.
-        output: replaced whole, or left as it was if anything fails.
+        output: written atomically; not changed if anything fails.
         net: `alex` or `vgg`.
-        allow_unknown: also take a file of the same layout with another checksum.
+        allow_unknown: also accept a file of the same layout with another checksum.
 
     Raises:
-        UserError: no such file, another checksum, a damaged or foreign file, or torch is needed
-            and not installed.
+        UserError: the file is missing, damaged, of another kind or with another checksum, or torch
+            is not installed.
     """
-    file = FILES[net]
+    file = TORCHVISION_FILES[net]
     prefixes = " or ".join(f"{prefix}..." for prefix in file.sha256_prefixes)
     sha256 = digests_of_known(
         source,
@@ -81,7 +87,7 @@ def convert_lpips(source: Path, output: Path, net: str, *, allow_unknown: bool =
 
 
 def read_heads(net: str) -> list[np.ndarray]:
-    """The published weights of each layer's channels: float32 [channels], zero or more."""
+    """Return the published weights of each layer's channels: float32 [channels], non-negative."""
     file = resources.files("cinegan_jax.convert") / "lpips_heads" / "heads.safetensors"
     arrays = safetensors.numpy.load(file.read_bytes())
     return [arrays[name] for name in sorted(arrays) if name.startswith(f"{net}/")]

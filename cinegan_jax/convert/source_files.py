@@ -1,4 +1,4 @@
-"""Weight files of other programs: download, checksum, and safe reading of PyTorch files."""
+"""Weight files of other programs: checksums, and safe reading of PyTorch files."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from cinegan_jax.nets.weights_file import check_shapes
 
 
 class Digests(NamedTuple):
-    """Hexadecimal checksums of one file."""
+    """Checksums of one file, in hexadecimal."""
 
     md5: str
     sha256: str
@@ -24,30 +24,30 @@ class Digests(NamedTuple):
 def digests_of_known(
     source: Path, known: Callable[[Digests], bool], wanted: str, *, allow_unknown: bool
 ) -> Digests:
-    """The checksums of the file to convert.
+    """Return the checksums of the file to convert.
 
     Args:
         source: the file.
-        known: whether they are those of a file that is wanted.
-        wanted: these files and their checksums, in words that follow "it is not".
-        allow_unknown: also take a file with other checksums.
+        known: function that returns True for the checksums of an accepted file.
+        wanted: the accepted files and their checksums, in words that follow "it is not".
+        allow_unknown: also accept a file with other checksums.
 
     Raises:
-        UserError: no such file, or another than wanted.
+        UserError: the file is missing or is not accepted.
     """
     if not source.is_file():
         raise UserError(f"No file {source}.")
     digests = file_digests(source)
     if not allow_unknown and not known(digests):
         raise UserError(
-            f"{source} has {digests}; it is not {wanted}. The download may be incomplete. If you "
-            "trust the file, add --allow-unknown."
+            f"{source} has {digests}; it is not {wanted}. Download the file again, or add "
+            "--allow-unknown if you trust it."
         )
     return digests
 
 
 def file_digests(path: Path) -> Digests:
-    """MD5 and SHA-256 of a file, read once."""
+    """Compute MD5 and SHA-256 of a file in one pass."""
     md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -57,14 +57,14 @@ def file_digests(path: Path) -> Digests:
 
 
 def read_state_dict(path: Path, wanted: str) -> dict[str, np.ndarray]:
-    """The arrays of a state dict by name; no code in the file is run.
+    """Read the arrays of a state dict by name, without running code from the file.
 
     Args:
-        path: of a file by `torch.save`.
-        wanted: what the file should be, for the error.
+        path: a file written by `torch.save`.
+        wanted: description of the expected file, for the error.
 
     Raises:
-        UserError: torch is not installed, or the file is damaged or holds something else.
+        UserError: torch is not installed, or the file is damaged or of another kind.
     """
     try:
         import torch
@@ -73,7 +73,7 @@ def read_state_dict(path: Path, wanted: str) -> dict[str, np.ndarray]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {name: array.numpy() for name, array in state.items()}
-    except Exception as error:  # torch's reader raises whatever a damaged file leads it to
+    except Exception as error:  # torch raises many types for damaged files
         reason = str(error).partition("\n")[0]
         raise UserError(f"{path} is damaged, or not {wanted}: {reason}") from error
 
@@ -85,20 +85,20 @@ def convolution_arrays(
     network: str,
     source: Path,
 ) -> dict[str, np.ndarray]:
-    """The `kernel` and `bias` of convolutions, kernels turned from OIHW to HWIO.
+    """Return kernels and biases of convolutions, with kernels transposed from OIHW to HWIO.
 
     Args:
         state: a state dict.
-        modules: our paths of the layers, and the names of PyTorch's modules.
-        shapes: of the arrays, by our paths.
-        network: its name, for the error.
+        modules: names of PyTorch's modules, by our paths of the layers.
+        shapes: shapes of the arrays, by our paths.
+        network: name of the network, for the error.
         source: the file, for the error.
 
     Returns:
         The arrays by our paths, such as `block1_conv1/kernel`.
 
     Raises:
-        UserError: an array is missing or has another shape; the text names it as PyTorch does.
+        UserError: an array is missing or has another shape; the text has its PyTorch name.
     """
     arrays = {}
     for path, module in modules.items():

@@ -1,7 +1,7 @@
-"""VGG19 weights from Keras' and torchvision's own files, as one small safetensors file.
+"""Convert Keras' or torchvision's VGG19 weights to one small safetensors file.
 
-Only the layers up to block4_conv2 are kept. The metadata name the source, its SHA-256 and the input
-formula that the weights need.
+Only the layers up to block4_conv2 are kept. The metadata record the source, its SHA-256 and the
+preprocessing that the weights need.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ LAYER_NAMES = tuple(
     for i in range(1, convolutions + 1)
 )
 TORCHVISION_FEATURES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21)
-"""The place of each of `LAYER_NAMES` in torchvision's `vgg19().features`."""
+"""Index of each of `LAYER_NAMES` in torchvision's `vgg19().features`."""
 
 
 def convert_vgg19(source: Path, output: Path, *, allow_unknown: bool = False) -> None:
@@ -46,12 +46,12 @@ def convert_vgg19(source: Path, output: Path, *, allow_unknown: bool = False) ->
 
     Args:
         source: `vgg19_weights_tf_dim_ordering_tf_kernels[_notop].h5` or `vgg19-dcbb9e9d.pth`.
-        output: replaced whole, or left as it was if anything fails.
-        allow_unknown: also take a file of the same layout with another checksum.
+        output: written atomically; not changed if anything fails.
+        allow_unknown: also accept a file of the same layout with another checksum.
 
     Raises:
-        UserError: no such file, another checksum, a damaged or foreign file, or torch is needed
-            and not installed.
+        UserError: the file is missing, damaged, of another kind or with another checksum, or torch
+            is needed and not installed.
     """
     digests = digests_of_known(source, _is_official, _official(), allow_unknown=allow_unknown)
     keras = h5py.is_hdf5(source)
@@ -66,10 +66,10 @@ def convert_vgg19(source: Path, output: Path, *, allow_unknown: bool = False) ->
 
 
 def download_keras() -> Path:
-    """Fetch Keras' official file without the top, or find it in the user's cache.
+    """Download Keras' official file without the top, or find it in the user's cache.
 
     Raises:
-        UserError: it could not be fetched, or what came has another checksum.
+        UserError: the download failed, or the downloaded file has another checksum.
     """
     try:
         return Path(
@@ -82,13 +82,13 @@ def download_keras() -> Path:
         )
     except (OSError, ValueError) as error:
         raise UserError(
-            f"Could not download {KERAS_URL}: {error}\nFetch it on another machine, then run "
+            f"Could not download {KERAS_URL}: {error}\nDownload it on another machine, then run "
             "`cinegan convert vgg19 FILE`."
         ) from error
 
 
 def read_keras(path: Path) -> Layers:
-    """The layers of a Keras weights file in the legacy HDF5 layout.
+    """Read the layers of a Keras weights file in the legacy HDF5 layout.
 
     Each layer is a group whose attribute `weight_names` lists its kernel, then its bias.
 
@@ -105,7 +105,7 @@ def read_keras(path: Path) -> Layers:
 
 
 def read_torchvision(path: Path) -> Layers:
-    """The layers of a torchvision state dict, kernels turned from OIHW to HWIO.
+    """Read the layers of a torchvision state dict, with kernels transposed from OIHW to HWIO.
 
     Raises:
         UserError: torch is not installed, or the file is damaged or not a VGG19 state dict.

@@ -94,7 +94,7 @@ def is_prepared(root: AnyPath) -> bool:
     return (root / MANIFEST_FILE).is_file()
 
 
-def write_manifest(manifest: Manifest, root: Path) -> None:
+def write_shard_manifest(manifest: Manifest, root: Path) -> None:
     """Write `manifest.json` into the folder `root`, atomically."""
     counts = {split: manifest.count(split) for split in manifest.splits}
     facts = {"format": MANIFEST_FORMAT, manifest.kind: counts, "seed_rule": SEED_RULE}
@@ -102,7 +102,7 @@ def write_manifest(manifest: Manifest, root: Path) -> None:
     write_whole(root / MANIFEST_FILE, json.dumps(content, indent=1))
 
 
-def read_manifest(root: AnyPath) -> Manifest:
+def read_shard_manifest(root: AnyPath) -> Manifest:
     """Read the manifest of a prepared folder, also those of versions before 0.2.
 
     Raises:

@@ -10,7 +10,7 @@ from absl import logging
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath, open_path
 from cinegan_jax.data.examples import BrokenExample, ExampleSource
-from cinegan_jax.data.manifest import Manifest, is_prepared, read_manifest
+from cinegan_jax.data.manifest import Manifest, is_prepared, read_shard_manifest
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shard_cache import CACHE
 from cinegan_jax.data.shards import Shards
@@ -121,7 +121,7 @@ class ShardPairs:
     kind = "pairs"
 
     def __init__(self, root: AnyPath, split: str, look: str, cache: str = CACHE):
-        manifest = read_manifest(root)
+        manifest = read_shard_manifest(root)
         if manifest.kind != self.kind:
             raise UserError(
                 f"{root} holds {manifest.kind}, but this family learns from {self.kind}: "

@@ -13,7 +13,7 @@ from cinegan_jax.data.images import (
     TargetsOfPairs,
     split_images,
 )
-from cinegan_jax.data.manifest import is_prepared, read_manifest
+from cinegan_jax.data.manifest import is_prepared, read_shard_manifest
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shapes import SHAPES_PATH, DrawnShapes
@@ -74,7 +74,7 @@ def open_images(
             f"no folder {path!r}: give a folder of images, {SHAPES_PATH!r} or 'samples'"
         )
     if is_prepared(root):
-        manifest = read_manifest(root)
+        manifest = read_shard_manifest(root)
         if manifest.kind == "images":
             return ShardImages(root, manifest, split, cache)
         return TargetsOfPairs(open_pairs(path, split, look or manifest.look, cache))

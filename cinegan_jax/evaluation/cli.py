@@ -101,7 +101,7 @@ def compare_command(
         comparison_json,
         comparison_notes,
         comparison_tables,
-        verdicts,
+        conclusions,
     )
 
     comparison = compare_runs(read_contenders(runs), metric)
@@ -110,5 +110,5 @@ def compare_command(
         return
     console = Console(soft_wrap=True, highlight=False)
     tables, notes = comparison_tables(comparison), comparison_notes(comparison)
-    for part in (*tables, *notes, *verdicts(comparison)):
+    for part in (*tables, *notes, *conclusions(comparison)):
         console.print(part)

@@ -34,7 +34,7 @@ def sentence(difference: MetricDifference) -> str:
     )
 
 
-def verdicts(comparison: RunComparison) -> Iterator[str]:
+def conclusions(comparison: RunComparison) -> Iterator[str]:
     """Yield a sentence for each pair of runs, by PSNR if scored, in the last group (native)."""
     last = comparison.differences[-1]
     metric = comparison.differences[0].metric

@@ -35,7 +35,7 @@ class Cell:
     order: str
     """The mean for sorting; empty where there is none."""
     best: bool
-    """Whether the method is the table's best, oracles aside."""
+    """True if the method is the best of the table, oracles aside."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,7 +72,7 @@ class PairedDifference:
 
     @property
     def significant(self) -> bool:
-        """Whether the interval excludes zero."""
+        """True if the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cinegan_jax.config.run import Precision
+from cinegan_jax.config.run import ActivationPrecision
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Batch, Images, Params, Scalar
 
@@ -24,13 +24,13 @@ PixelPairs = tuple[np.ndarray, np.ndarray]
 Learned = Literal["pairs", "images"]
 """The content of a family's batches: `target`, the real images, and for pairs `input` as well."""
 
-_DTYPES: Mapping[Precision, jnp.dtype] = {
+_DTYPES: Mapping[ActivationPrecision, jnp.dtype] = {
     "bf16": jnp.dtype(jnp.bfloat16),
     "f32": jnp.dtype(jnp.float32),
 }
 
 
-def activation_dtype(precision: Precision) -> jnp.dtype:
+def activation_dtype(precision: ActivationPrecision) -> jnp.dtype:
     """Return the dtype of activations for `config.precision`; parameters are always float32."""
     return _DTYPES[precision]
 
@@ -125,7 +125,7 @@ class Update(NamedTuple):
     """Carried out only at steps divisible by this. At the others its metrics are zero and it costs
     nothing (lazy regularisation, arXiv 1912.04958)."""
     name: str = ""
-    """Suffix of its losses and gradient norms; tells updates of the same player apart."""
+    """Suffix of its losses and gradient norms; distinguishes updates of the same player."""
 
 
 class GanFamily(Protocol):

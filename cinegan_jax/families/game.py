@@ -99,5 +99,5 @@ class Adversarial(Section):
 
     @property
     def simultaneous(self) -> bool:
-        """Whether both players may move from one forward pass."""
+        """True if both players may move from one forward pass."""
         return self.discriminator_updates == self.generator_updates == 1

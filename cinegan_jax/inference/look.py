@@ -35,7 +35,7 @@ NetworkFunction = Callable[[Params, Images], jax.Array]
 
 @dataclass(frozen=True)
 class Grain:
-    """The grain of a film, as `film.render.add_grain` takes it.
+    """The grain of a film, as `film.grain.add_grain` takes it.
 
     Attributes:
       sigma: standard deviation at mid-grey, in unit range.

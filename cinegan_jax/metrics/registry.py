@@ -56,7 +56,7 @@ class PairedMetric(MetricFacts):
     smallest_side: int = 1
     """Shortest side of an image that can be scored, in pixels."""
     may_lack: bool = False
-    """Whether some images have no score (NaN); means leave those out."""
+    """True if some images may have no score (NaN); means leave those out."""
 
 
 _HIGHER, _LOWER = True, False

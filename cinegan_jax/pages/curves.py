@@ -35,7 +35,7 @@ class Chart:
     curves: Sequence[Curve]
     unit: str = ""
     log: bool = False
-    """Whether the axis is logarithmic at first."""
+    """True if the axis is logarithmic when the page opens."""
 
     @property
     def longest(self) -> int:

@@ -19,7 +19,7 @@ from cinegan_jax.photos.pillow_image import over_white
 from cinegan_jax.photos.profiles import cmyk_without_profile
 from cinegan_jax.photos.read import check_size, errors_named, open_image
 
-MAX_PIXELS = 178_956_970
+MAX_DECODED_PIXELS = 178_956_970
 """Larger images are refused before they are decoded; Pillow's limit."""
 
 _MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
@@ -41,13 +41,13 @@ def decode(path: AnyPath, least_side: int | None = None) -> np.ndarray:
 
     Raises:
       UnreadablePhoto: the file is missing, damaged, of an unsupported format, or larger than
-        `MAX_PIXELS`.
+        `MAX_DECODED_PIXELS`.
     """
     name = os.fspath(path)
     try:
         with errors_named(name):
             opened = open_image(path)
-            check_size(opened, MAX_PIXELS)
+            check_size(opened, MAX_DECODED_PIXELS)
             if least_side is not None:
                 _allow_reduced(opened, least_side)
             image = opened.decode()

@@ -14,7 +14,12 @@ from typing import NamedTuple
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
 from cinegan_jax.data.examples import SPLITS
-from cinegan_jax.data.manifest import Manifest, is_prepared, read_manifest, write_manifest
+from cinegan_jax.data.manifest import (
+    Manifest,
+    is_prepared,
+    read_shard_manifest,
+    write_shard_manifest,
+)
 from cinegan_jax.prepare.plan import PlannedShard, PreparePlan, RejectedFile, make_plan
 from cinegan_jax.prepare.settings import PrepareSettings
 from cinegan_jax.prepare.shard_writer import ShardReport
@@ -83,7 +88,7 @@ def _write_pending(out: Path, plan: PreparePlan, jobs: int, on_progress: OnProgr
 
 def _finished(out: Path, plan: PreparePlan) -> Prepared:
     """Return the result of a finished preparation after checking that it follows the plan."""
-    found = read_manifest(out)
+    found = read_shard_manifest(out)
     if found.plan != plan.digest:
         raise UserError(
             f"{out} was prepared from other photos or settings "
@@ -158,7 +163,7 @@ def _finish(out: Path, plan: PreparePlan) -> Prepared:
         plan.look, settings.resize, settings.size, plan.digest, splits, settings.kind
     )
     if any(map(written.count, SPLITS)):
-        write_manifest(written, out)
+        write_shard_manifest(written, out)
     else:
         for shard in plan.shards:
             (out / shard.file).unlink()

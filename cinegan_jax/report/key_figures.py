@@ -103,7 +103,7 @@ class Best:
     scores: Mapping[str, float]
     """All held-out scores of that step, by metric."""
     saved: bool
-    """Whether the workdir has a checkpoint of that step."""
+    """True if the workdir has a checkpoint of that step."""
 
     @property
     def label(self) -> str:

@@ -43,9 +43,9 @@ class RunFiles:
     updated: float | None
     """When a record was last written, in seconds since the epoch."""
     watched: bool
-    """Whether the run checked its health."""
+    """True if the run checked its health."""
     has_evaluation_page: bool
-    """Whether the workdir has the evaluation's own page."""
+    """True if the workdir has the evaluation's own page."""
     notes: tuple[str, ...]
     """Remarks on what is missing or could not be read."""
 

@@ -32,8 +32,8 @@ def with_diagnostics(update: Update) -> Update:
     """Return the update with an objective that also measures the generated images."""
 
     def measured(aux: Aux, batch: Batch) -> Aux:
-        pictures = {} if aux.generated is None else image_diagnostics(aux.generated, batch)
-        return aux._replace(diagnostics={**aux.diagnostics, **pictures}, generated=None)
+        of_images = {} if aux.generated is None else image_diagnostics(aux.generated, batch)
+        return aux._replace(diagnostics={**aux.diagnostics, **of_images}, generated=None)
 
     return update._replace(objective=_with_aux(update.objective, measured))
 

@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from jax.experimental import multihost_utils
 
-from cinegan_jax.checkpointing.checkpoints import Checkpoints
 from cinegan_jax.health.monitor import (
     Alarm,
     Monitor,
@@ -35,7 +33,7 @@ class HealthHook:
       monitor: raises the alarms.
       steps: returns the diagnostics, and scales the learning rates.
       players: the players whose learning rates can be lowered.
-      lower_rate_factor: factor of each lowering.
+      lower_rate_factor: factor of each reduction of the learning rate.
       waited: seconds that this process' devices have waited for data since its start.
       unreplicate: returns arrays of one replica.
       log: destination of the records.
@@ -127,54 +125,5 @@ class HealthHook:
             self.steps.scale_rates(scales)
 
 
-def roll_back(
-    alarm: Alarm,
-    health: HealthHook,
-    checkpoints: Checkpoints,
-    template: TrainState,
-    max_rollbacks: int,
-) -> tuple[TrainState, int]:
-    """Return the state and step of the newest checkpoint that was saved without an alarm.
-
-    Later checkpoints are deleted. The state has another random key, and the data continues where it
-    is, so that the run does not repeat the same batches.
-
-    Args:
-      alarm: the reason.
-      health: continues from what the checkpoint kept.
-      checkpoints: of the run.
-      template: as `Checkpoints.restore` takes it.
-      max_rollbacks: limit per run; one more stops it.
-
-    Raises:
-      UnhealthyRun: there is no such checkpoint, or the limit is exceeded.
-    """
-    rollbacks = health.rollbacks + 1
-    if rollbacks > max_rollbacks:
-        raise _stopped(alarm, f"it was already taken back {max_rollbacks} times")
-    healthy = checkpoints.newest_where(_is_healthy)
-    if healthy is None:
-        raise _stopped(alarm, "there is no healthy checkpoint to return to")
-    checkpoints.drop_after(healthy)
-    restored = checkpoints.restore(template, None)
-    assert restored is not None
-    health.recall(restored.meta["health"] | {"rollbacks": rollbacks})
-    logging.warning("Step %d: back to the healthy checkpoint of step %d.", alarm.step, healthy)
-    return replace(restored.state, key=_fold_in(restored.state.key, rollbacks)), healthy
-
-
 def _severity(alarm: Alarm) -> int:
     return ACTIONS.index(alarm.rule.action)
-
-
-def _is_healthy(meta: Mapping[str, Any]) -> bool:
-    return bool(meta.get("health", {}).get("healthy"))
-
-
-def _fold_in(key: jax.Array, number: int) -> jax.Array:
-    data = jnp.asarray(np.asarray(key))  # also where it is on the devices of several processes
-    return jax.random.key_data(jax.random.fold_in(jax.random.wrap_key_data(data), number))
-
-
-def _stopped(alarm: Alarm, why: str) -> UnhealthyRun:
-    return UnhealthyRun(f"step {alarm.step}: {alarm.name}: {alarm.message} The run ends: {why}.")

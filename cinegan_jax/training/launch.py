@@ -1,4 +1,4 @@
-"""From a command line to a run: this process joins its cluster, works, and gets an exit code."""
+"""Launch of a training process: join the cluster, train, and choose the exit code."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

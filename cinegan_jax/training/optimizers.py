@@ -12,7 +12,7 @@ from cinegan_jax.families.api import Update
 
 
 class Cadence(NamedTuple):
-    """How often a player moves in a step, on average."""
+    """Average number of updates of a player per step."""
 
     plain: float = 1.0
     lazy: float = 0.0

@@ -1,4 +1,4 @@
-"""Tells the training loop to save and leave when the machine is about to be taken away."""
+"""Ask the training loop to save and stop when the machine is about to be taken away."""
 
 import os
 import signal

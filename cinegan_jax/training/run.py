@@ -46,9 +46,9 @@ class Run:
 
     config: ml_collections.ConfigDict
     devices: Sequence[jax.Device] | None = None
-    """To take the place of those there are."""
+    """Devices to use in place of all devices of the machine."""
     num_examples: int | None = None
-    """Of training, where the examples themselves are not there."""
+    """Number of training examples, where the examples themselves are not available."""
 
     def __post_init__(self) -> None:
         check_config(self.config)
@@ -153,11 +153,11 @@ class Run:
         return self.parallel.per_device(self.config.batch_size, self.config.accumulate_steps)
 
     def batch_shapes(self, examples: int) -> dict[str, Any]:
-        """Shapes of a batch of so many examples."""
+        """Return the shapes of a batch of `examples` examples."""
         size = self.config.data.size
-        picture = jax.ShapeDtypeStruct((examples, size, size, 3), np.uint8)
-        pair = {"input": picture, "target": picture}
-        return pair if self.family.learns_from == "pairs" else {"target": picture}
+        image = jax.ShapeDtypeStruct((examples, size, size, 3), np.uint8)
+        pair = {"input": image, "target": image}
+        return pair if self.family.learns_from == "pairs" else {"target": image}
 
     def frozen_shapes(self) -> Any:
         """Shapes of the frozen arrays; no file is read."""

@@ -1,21 +1,14 @@
-"""The train state: everything a run needs to go on, as one pytree, and the ways to start one."""
+"""The train state: everything a run needs to go on, as one pytree."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from etils import epath
 from flax import struct
-from flax.traverse_util import flatten_dict, unflatten_dict
 
-from cinegan_jax.checkpointing.pretrained import restore_networks
 from cinegan_jax.core.types import Batch, Params
-from cinegan_jax.data.pairs import PairSource
-from cinegan_jax.data.selection import sample_pixels
 from cinegan_jax.families.api import GanFamily
 
 
@@ -97,47 +90,3 @@ class Networks(NamedTuple):
 def networks_of(state: TrainState) -> Networks:
     """Return the networks that generate images: moving averages where there are any."""
     return Networks({**state.params, **state.ema}, state.model_state)
-
-
-def with_networks_of(workdir: epath.Path, fresh: TrainState) -> TrainState:
-    """Return a fresh state with the networks of another run's newest checkpoint.
-
-    Optimizers, step, key and counters stay new. Where the new run keeps an EMA, it starts from that
-    of the other run, or from its parameters if it kept none.
-
-    Raises:
-      UserError: there is no such run, or its networks have other shapes.
-    """
-    wanted = {"params": fresh.params, "model_state": fresh.model_state}
-    if fresh.ema:
-        wanted["ema"] = fresh.ema
-    found = restore_networks(workdir, wanted, optional=("ema",))
-    if fresh.ema and "ema" not in found:
-        averaged = {player: found["params"][player] for player in fresh.ema}
-        found["ema"] = jax.tree.map(jnp.copy, averaged)
-    return replace(fresh, **found)
-
-
-def with_fitted_parameters(
-    family: GanFamily, pairs: PairSource, seed: int, fresh: TrainState
-) -> TrainState:
-    """Return a fresh state with the parameters that the family fits to the training pairs.
-
-    All processes fit the same values; the moving average of a player gets them too.
-
-    Raises:
-      UserError: no pair could be read.
-    """
-    fitted = family.fitted(partial(sample_pixels, pairs, seed=seed))
-    params, ema = dict(fresh.params), dict(fresh.ema)
-    for player, values in fitted.items():
-        params[player] = _merged(params[player], values)
-        if player in ema:
-            ema[player] = _merged(ema[player], values)
-    return replace(fresh, params=params, ema=ema)
-
-
-def _merged(params: Params, values: Params) -> Params:
-    """Replace parameters by `values`; copies, since the buffers of a state are donated."""
-    copies = {path: jnp.array(value) for path, value in flatten_dict(dict(values)).items()}
-    return unflatten_dict(flatten_dict(dict(params)) | copies)

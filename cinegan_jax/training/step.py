@@ -58,7 +58,7 @@ class StepSettings:
     ema_decay: float = 0.0
     """Decay of the exponential moving average; 0: none is kept."""
     ema_warmup: bool = False
-    """Whether the decay rises at the start; see `ema_decay_at`."""
+    """Let the decay rise at the start; see `ema_decay_at`."""
     accumulate_steps: int = 1
     """Number of slices of a device's batch, run one after another to save memory."""
     log_every_steps: int = 100

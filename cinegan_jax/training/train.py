@@ -2,20 +2,17 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 from etils import epath
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
 from cinegan_jax.config.migration import with_version
 from cinegan_jax.core.compilation_cache import keep_compilations
-from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.storage import absolute, open_path
 from cinegan_jax.data.device_prefetch import DevicePrefetch
-from cinegan_jax.health.monitor import Alarm, RollBack
-from cinegan_jax.training.health import HealthHook, roll_back
-from cinegan_jax.training.held_out import best_mode, make_held_out
+from cinegan_jax.health.monitor import RollBack
+from cinegan_jax.training.health import HealthHook
+from cinegan_jax.training.held_out import make_held_out
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
 from cinegan_jax.training.loop import CompiledSteps, Hook, Loop
 from cinegan_jax.training.metrics_log import MetricsLog
@@ -23,20 +20,11 @@ from cinegan_jax.training.preemption import PreemptionGuard
 from cinegan_jax.training.profiler import Profiler
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.run_records import losses_drawn_at_the_end, write_provenance
+from cinegan_jax.training.start import find_start, open_checkpoints, roll_back
 from cinegan_jax.training.state import (
     TrainState,
     networks_of,
-    with_fitted_parameters,
-    with_networks_of,
 )
-
-
-class Start(NamedTuple):
-    """Where a run starts: the state, the steps behind it, and what is known of its health."""
-
-    state: TrainState
-    step: int
-    health: Mapping[str, Any] | None = None
 
 
 def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = None) -> int:
@@ -67,7 +55,7 @@ def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = 
         open_checkpoints(run, workdir) as checkpoints,
     ):
         keep_compilations(workdir)
-        start = _start(run, workdir, checkpoints, batches)
+        start = find_start(run, workdir, checkpoints, batches)
         write_provenance(workdir, config)
         with (
             losses_drawn_at_the_end(workdir),
@@ -75,7 +63,7 @@ def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = 
             Profiler(workdir, config.profile_steps, start.step, run.total_steps) as profiler,
         ):
             steps = _compile(run, start.state)
-            health = _make_health(run, steps, batches, log, start)
+            health = _make_health(run, steps, batches, log, start.health)
             while True:
                 hooks = _make_hooks(run, workdir, batches, checkpoints, log, health, start.step)
                 loop = Loop(
@@ -101,52 +89,9 @@ def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = 
                 except RollBack as request:
                     alarm = request.alarm
                 # Outside of the handler: there, the exception would keep the old state in memory.
-                start = _rolled_back(run, alarm, health, checkpoints)
+                start = roll_back(run, alarm, checkpoints, health.rollbacks + 1)
+                health.recall(start.health)
                 log.rewind(start.step)
-
-
-def open_checkpoints(run: Run, workdir: epath.Path) -> Checkpoints:
-    """Open the checkpoints of a workdir, kept as the config says.
-
-    Raises:
-      UserError: the best metric is unknown, the workdir cannot be made, or see `Checkpoints`.
-    """
-    config = run.config
-    return Checkpoints(
-        workdir,
-        keep_newest=config.checkpoints_kept,
-        best_metric=config.best_metric,
-        best_mode=best_mode(config.best_metric, run.family.learns_from),
-        on_disk_full=config.on_disk_full,
-    )
-
-
-def _start(
-    run: Run, workdir: epath.Path, checkpoints: Checkpoints, batches: DevicePrefetch
-) -> Start:
-    """Restore the newest checkpoint, or make a fresh state.
-
-    A fresh state takes the networks of `restore_from` as they are: parameters fitted in closed form
-    (the colour table) were trained together with the others, so they are not fitted again.
-    """
-    source = open_path(run.config.restore_from) if run.config.restore_from else None
-    if source and absolute(source) == absolute(workdir):
-        raise UserError(f"restore_from={source} is the workdir; fine-tune in another one")
-    fresh = run.init_state()
-    restored = checkpoints.restore(run.parallel.to_restore(fresh), batches)
-    if restored is not None:
-        done = restored.step >= run.total_steps
-        print(f"{'nothing left to do after' if done else 'continuing from'} step {restored.step}")
-        return Start(restored.state, restored.step, restored.meta.get("health"))
-    if source:
-        return Start(with_networks_of(source, fresh), 0)
-    fitted = with_fitted_parameters(run.family, run.train_examples, run.config.seed, fresh)
-    return Start(fitted, 0)
-
-
-def _rolled_back(run: Run, alarm: Alarm, health: HealthHook, checkpoints: Checkpoints) -> Start:
-    template = run.parallel.to_restore(jax.eval_shape(run.init_state))
-    return Start(*roll_back(alarm, health, checkpoints, template, run.config.health.max_rollbacks))
 
 
 def _compile(run: Run, state: TrainState) -> CompiledSteps:
@@ -160,7 +105,11 @@ def _compile(run: Run, state: TrainState) -> CompiledSteps:
 
 
 def _make_health(
-    run: Run, steps: CompiledSteps, batches: DevicePrefetch, log: MetricsLog, start: Start
+    run: Run,
+    steps: CompiledSteps,
+    batches: DevicePrefetch,
+    log: MetricsLog,
+    memory: Mapping[str, Any],
 ) -> HealthHook:
     settings = run.config.health
     health = HealthHook(
@@ -173,8 +122,8 @@ def _make_health(
         unreplicate=run.parallel.unreplicate,
         log=log,
     )
-    if start.health is not None:
-        health.recall(start.health)
+    if memory:
+        health.recall(memory)
     return health
 
 

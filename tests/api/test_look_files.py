@@ -90,7 +90,7 @@ def test_a_folder_named_as_an_installed_look(
     assert (installed.generator.width, run.generator.width) == (8, 4)
 
 
-def test_what_is_no_look_lists_the_installed_ones(tmp_path: Path) -> None:
+def test_an_unknown_look_lists_the_installed_ones(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'sepia' is not one of cinema, classic_neg, velvia"):
         cinegan.load_look("sepia")
     with pytest.raises(UserError, match=r"no config\.json"):

@@ -92,7 +92,7 @@ def test_it_samples_what_the_command_samples(latent_run: Path) -> None:
     assert (run.sample(5, seed=4) != images).any()
 
 
-def test_a_run_of_latents_does_not_generate_from_photos(latent_run: Path) -> None:
+def test_a_latent_family_does_not_generate_from_photos(latent_run: Path) -> None:
     run = cinegan.load_run(latent_run)
     with pytest.raises(UserError, match=r"generates from latents: use sample"):
         run.generate(np.zeros((8, 8, 3), np.uint8))
@@ -109,7 +109,9 @@ def test_records_of_older_versions_have_present_names(latent_run: Path, tmp_path
     assert cinegan.load_run(copy).metrics == [{"step": 2, "loss_discriminator": 0.5}]
 
 
-def test_what_is_no_run_or_has_no_such_step(tmp_path: Path, latent_run: Path) -> None:
+def test_a_folder_without_a_run_and_an_unsaved_step_are_refused(
+    tmp_path: Path, latent_run: Path
+) -> None:
     with pytest.raises(UserError, match=r"no config\.json"):
         cinegan.load_run(tmp_path)
     with pytest.raises(UserError, match="no checkpoint of step 3"):

@@ -49,7 +49,7 @@ def test_in_another_thread(tmp_path: Path, settings: dict[str, Any]) -> None:
 def test_in_a_running_event_loop(
     tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a notebook; Orbax would need uvloop or nest_asyncio there."""
+    """A notebook has a running loop; Orbax would need uvloop or nest_asyncio there."""
     monkeypatch.setattr(asyncio_utils, "uvloop", None)
     monkeypatch.setattr(asyncio_utils, "nest_asyncio", None)
 

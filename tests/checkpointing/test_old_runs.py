@@ -18,7 +18,8 @@ from cinegan_jax.api.runs import load_run
 from cinegan_jax.checkpointing.pretrained import restore_networks
 from cinegan_jax.config.load import load_config
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.train import open_checkpoints, run_training
+from cinegan_jax.training.start import open_checkpoints
+from cinegan_jax.training.train import run_training
 
 ARCHIVES = Path(__file__).parent / "old_runs"
 STEP = 2

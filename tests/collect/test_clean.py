@@ -7,7 +7,6 @@ import pytest
 from misbehaving_site import image_file
 from PIL import Image
 
-from cinegan_jax.collect import clean as cleaning
 from cinegan_jax.collect.clean import CleaningResult, ImageLimits, clean
 from cinegan_jax.collect.records import Collection
 from cinegan_jax.core.errors import UserError
@@ -98,7 +97,7 @@ def test_images_rejected_by_hand_stay_rejected(collection: Collection) -> None:
 def test_images_are_judged_once(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(collection, {"a.jpg": image_file(1, SIZE), "b.jpg": image_file(2, (20, 20))})
     first = run(collection)
-    monkeypatch.setattr(cleaning, "judge", None)
+    monkeypatch.setattr("cinegan_jax.collect.clean.judge", None)
     assert run(collection) == first
 
 

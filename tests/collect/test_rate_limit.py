@@ -59,7 +59,7 @@ def test_a_pause_also_delays_requests_that_already_wait(clock: Clock) -> None:
 
 
 def test_threads_are_spaced_too(clock: Clock) -> None:
-    """In real time, no two of many threads pass together."""
+    """No two of eight threads pass together, measured in real time."""
     gate = RateLimit(0.02)
     passed = []
 

@@ -10,7 +10,7 @@ import pytest
 
 from cinegan_jax.config.load import check_config, load_config
 from cinegan_jax.config.overrides import flat_keys
-from cinegan_jax.config.schema import Key, Limits, Section, keys_of, sections_of
+from cinegan_jax.config.schema import Key, KeyLimits, Section, keys_of, sections_of
 from cinegan_jax.config.sources import shipped_names
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.registry import family_entry
@@ -58,7 +58,7 @@ def with_section(tree: Tree, path: list[str], section: Tree) -> Tree:
     return with_value(tree, tuple(path), section) if path else section
 
 
-def values_outside(limits: Limits, kind: type) -> Iterator[Any]:
+def values_outside(limits: KeyLimits, kind: type) -> Iterator[Any]:
     """Yield values of the right type just outside each limit, and far outside it."""
     if limits.choices:
         yield from ("", "no such choice", str(limits.choices[0]).upper())

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import pytest
 
 from cinegan_jax.config import health
-from cinegan_jax.config.check import read_section
+from cinegan_jax.config.check import read_section, to_config_dict
 from cinegan_jax.config.run import (
     METRICS_OF_IMAGES,
     METRICS_OF_PAIRS,
@@ -16,15 +16,7 @@ from cinegan_jax.config.run import (
     Parallelism,
     RunConfig,
 )
-from cinegan_jax.config.schema import (
-    Limits,
-    Section,
-    key,
-    keys_of,
-    section,
-    to_config_dict,
-    with_default,
-)
+from cinegan_jax.config.schema import KeyLimits, Section, key, keys_of, section, with_default
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.families.cinegan_config import PERCEPTUAL_LAYERS, LossWeights
 from cinegan_jax.families.game import LABELLED_LOSSES, AdversarialLoss, Augmentation
@@ -109,12 +101,12 @@ def test_wrong_values_are_named(change: dict[str, Any], message: str) -> None:
 
 
 def test_limits_in_words() -> None:
-    assert str(Limits(at_least=0, below=1)) == "0 or more, less than 1"
-    assert str(Limits(above=0, at_most=2, multiple_of=8)) == (
+    assert str(KeyLimits(at_least=0, below=1)) == "0 or more, less than 1"
+    assert str(KeyLimits(above=0, at_most=2, multiple_of=8)) == (
         "more than 0, 2 or less, a multiple of 8"
     )
-    assert str(Limits(choices=("a", "b"))) == "one of a, b"
-    assert str(Limits()) == ""
+    assert str(KeyLimits(choices=("a", "b"))) == "one of a, b"
+    assert str(KeyLimits()) == ""
 
 
 def test_each_family_is_registered_under_its_own_name() -> None:

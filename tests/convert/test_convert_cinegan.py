@@ -1,12 +1,16 @@
 import shutil
 import warnings
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import h5py
 import jax
 import keras
 import numpy as np
 import pytest
+from click.testing import Result
 from keras import layers
 from typer.testing import CliRunner
 
@@ -19,41 +23,44 @@ from cinegan_jax.inference.look_file import read_look
 
 MEMBER = "model.weights.h5"
 
+Saved = tuple[Path, np.ndarray, np.ndarray]
+"""A `.keras` file, photos, and Keras' outputs for them."""
+
 
 class SEBlock(layers.Layer):
-    """As published, with its sublayers made in `build` and themselves built by the first call."""
+    """Published block: `build` makes its sublayers, and the first call builds those."""
 
-    def __init__(self, filters, ratio=16, **kwargs):
+    def __init__(self, filters: int, ratio: int = 16, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.ratio = filters, ratio
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.global_pool = layers.GlobalAveragePooling2D()
         self.dense1 = layers.Dense(self.filters // self.ratio, activation="relu")
         self.dense2 = layers.Dense(self.filters, activation="sigmoid")
         self.reshape = layers.Reshape((1, 1, self.filters))
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return x * self.reshape(self.dense2(self.dense1(self.global_pool(x))))
 
 
 class ResidualBlock(layers.Layer):
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.conv1 = layers.Conv2D(self.filters, 3, padding="same")
         self.norm1 = layers.GroupNormalization(groups=-1)
         self.conv2 = layers.Conv2D(self.filters, 3, padding="same")
         self.norm2 = layers.GroupNormalization(groups=-1)
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         y = keras.ops.relu(self.norm1(self.conv1(x)))
         return x + self.norm2(self.conv2(y))
 
 
-def depth_to_space(x):
+def depth_to_space(x: Any) -> Any:
     _, h, w, c = x.shape
     x = keras.ops.reshape(x, (-1, h, w, 2, 2, c // 4))
     return keras.ops.reshape(keras.ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, 2 * h, 2 * w, c // 4))
@@ -62,14 +69,14 @@ def depth_to_space(x):
 def published_generator(width: int, num_blocks: int, size: int) -> keras.Model:
     """The generator as its notebook builds it, at another width and depth."""
 
-    def norm_relu(x):
+    def norm_relu(x: Any) -> Any:
         return layers.ReLU()(layers.GroupNormalization(groups=-1)(x))
 
-    def down(x, filters):
+    def down(x: Any, filters: int) -> Any:
         conv = layers.Conv2D(filters, 3, strides=2, padding="same")
         return norm_relu(layers.SpectralNormalization(conv)(x))
 
-    def up(x, skip, filters):
+    def up(x: Any, skip: Any, filters: int) -> Any:
         x = layers.Conv2D(4 * filters, 3, padding="same")(x)
         x = norm_relu(layers.Lambda(depth_to_space)(x))
         x = layers.Concatenate()([x, SEBlock(filters)(skip)])
@@ -87,7 +94,7 @@ def published_generator(width: int, num_blocks: int, size: int) -> keras.Model:
 
 
 def randomize(model: keras.Model, rng: np.random.Generator) -> None:
-    """Every weight random, the vectors of spectral normalisation too."""
+    """Make every weight random, also the vectors of spectral normalisation."""
     for weight in model.weights:
         noise = rng.normal(size=weight.shape)
         match weight.name:
@@ -100,8 +107,8 @@ def randomize(model: keras.Model, rng: np.random.Generator) -> None:
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' pictures of them."""
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    """A `.keras` file of width 16 with 2 blocks, and two photos with Keras' outputs for them."""
     rng = np.random.default_rng(7)
     path = tmp_path_factory.mktemp("keras") / "generator.keras"
     photos = rng.uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
@@ -115,8 +122,8 @@ def saved(tmp_path_factory):
         return path, photos, again.predict_on_batch(photos)
 
 
-def rewritten(source, target, edit):
-    """A copy of a `.keras` file after `edit(HDF5 file)` of its weights."""
+def rewritten(source: Path, target: Path, edit: Callable[[h5py.File], object]) -> Path:
+    """Return a copy of a `.keras` file after `edit(HDF5 file)` of its weights."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         (target.parent / "weights").write_bytes(old.read(MEMBER))
         with h5py.File(target.parent / "weights", "r+") as file:
@@ -125,8 +132,8 @@ def rewritten(source, target, edit):
     return target
 
 
-def renumber(file, first):
-    """Layers numbered from another one, as where a process had made layers before."""
+def renumber(file: h5py.File, first: int) -> None:
+    """Number layers from `first`, as in a process that had made other layers before."""
     group = file["layers"]
     for name in list(group):
         stem, _, number = name.rpartition("_")
@@ -137,8 +144,8 @@ def renumber(file, first):
 
 
 @pytest.mark.parametrize("first", [0, 7, 37])
-def test_pictures_are_those_of_keras(saved, tmp_path, first):
-    """Wherever the numbers of the layers begin; the order of 9 and 10 is not that of texts."""
+def test_outputs_equal_those_of_keras(saved: Saved, tmp_path: Path, first: int) -> None:
+    """Layer numbers may begin anywhere; 9 comes before 10, unlike in the order of strings."""
     path, photos, wanted = saved
     if first:
         path = rewritten(path, tmp_path / "generator.keras", lambda file: renumber(file, first))
@@ -151,7 +158,9 @@ def test_pictures_are_those_of_keras(saved, tmp_path, first):
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("float16", 0.02)])
-def test_the_command_writes_a_look_file(saved, tmp_path, precision, tolerance):
+def test_the_command_writes_a_look_file(
+    saved: Saved, tmp_path: Path, precision: str, tolerance: float
+) -> None:
     path, photos, wanted = saved
     output = tmp_path / "new" / "cinegan.safetensors"
     result = run(path, "-o", output, "--precision", precision)
@@ -163,11 +172,11 @@ def test_the_command_writes_a_look_file(saved, tmp_path, precision, tolerance):
     np.testing.assert_allclose(got, wanted, atol=tolerance)
 
 
-def run(*arguments):
+def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["convert", "cinegan", *map(str, arguments)])
 
 
-def test_the_command_leaves_an_old_file_where_it_fails(tmp_path):
+def test_the_command_leaves_an_old_file_where_it_fails(tmp_path: Path) -> None:
     (tmp_path / "look.safetensors").write_text("as it was")
     result = run(tmp_path / "none.keras", "-o", tmp_path / "look.safetensors")
     assert result.exit_code == 2
@@ -175,7 +184,7 @@ def test_the_command_leaves_an_old_file_where_it_fails(tmp_path):
     assert (tmp_path / "look.safetensors").read_text() == "as it was"
 
 
-def refuse(path, message):
+def refuse(path: Path, message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
         read_keras_generator(path)
     assert str(path) in str(error.value)
@@ -191,20 +200,20 @@ def refuse(path, message):
         "layers/conv2d_3/vars",
     ],
 )
-def test_a_missing_part_is_named(saved, tmp_path, lost):
+def test_a_missing_part_is_named(saved: Saved, tmp_path: Path, lost: str) -> None:
     refuse(
         rewritten(saved[0], tmp_path / "a.keras", lambda f: f.__delitem__(lost)), rf"no .*{lost}"
     )
 
 
 @pytest.mark.parametrize(("kind", "count"), [("conv2d", 8), ("group_normalization", 10)])
-def test_a_missing_layer(saved, tmp_path, kind, count):
+def test_a_missing_layer(saved: Saved, tmp_path: Path, kind: str, count: int) -> None:
     path = rewritten(saved[0], tmp_path / "a.keras", lambda f: f.__delitem__(f"layers/{kind}_2"))
     refuse(path, rf"{count} layers {kind}, found are {count - 1}: .*{kind}_1, .*{kind}_3")
 
 
-def test_a_wrong_shape_is_shown_with_the_right_one(saved, tmp_path):
-    def swap(file):
+def test_a_wrong_shape_is_shown_with_the_right_one(saved: Saved, tmp_path: Path) -> None:
+    def swap(file: h5py.File) -> None:
         file["layers"].move("conv2d_2", "x")
         file["layers"].move("conv2d_3", "conv2d_2")
         file["layers"].move("x", "conv2d_3")
@@ -213,8 +222,8 @@ def test_a_wrong_shape_is_shown_with_the_right_one(saved, tmp_path):
     refuse(path, r"conv2d_2/vars/1 has .* \(128,\), but up1/join/conv/bias .*16 needs \(64,\)")
 
 
-def replace(name, **dataset):
-    def edit(file):
+def replace(name: str, **dataset: Any) -> Callable[[h5py.File], None]:
+    def edit(file: h5py.File) -> None:
         del file[name]
         file.create_dataset(name, **dataset)
 
@@ -224,8 +233,8 @@ def replace(name, **dataset):
 FIRST, LAST = "layers/conv2d/vars/0", "layers/conv2d_7/vars/1"
 
 
-def test_hostile_arrays(saved, tmp_path):
-    """Of huge shapes, of another type, in another file; and links to other files."""
+def test_hostile_arrays(saved: Saved, tmp_path: Path) -> None:
+    """Arrays of huge shapes, of another type, in another file, and links to other files."""
     (tmp_path / "secret").write_bytes(bytes(64))
     with h5py.File(tmp_path / "other.h5", "w") as other:
         other["bias"] = np.zeros(3, np.float32)
@@ -250,8 +259,8 @@ def test_hostile_arrays(saved, tmp_path):
         refuse(rewritten(saved[0], tmp_path / "a.keras", edit), message.replace("  ", " "))
 
 
-def test_arrays_larger_than_the_file(saved, tmp_path):
-    """As in a file that stores nothing and says that all is zero."""
+def test_arrays_larger_than_the_file(saved: Saved, tmp_path: Path) -> None:
+    """A file may store no bytes and declare that all values are zero."""
     shapes = {}
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(saved[0]) as archive, h5py.File(archive.open(MEMBER)) as file:
@@ -267,7 +276,7 @@ def test_arrays_larger_than_the_file(saved, tmp_path):
     refuse(path, "the arrays have .* bytes, but .* only")
 
 
-def test_a_zip_of_something_else(tmp_path):
+def test_a_zip_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "other.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("config.json", "../../model.weights.h5"):
@@ -275,7 +284,7 @@ def test_a_zip_of_something_else(tmp_path):
     refuse(path, r"no model.weights.h5 .*'config.json', '\.\./\.\./model.weights.h5'")
 
 
-def test_a_zip_bomb_is_not_unpacked(monkeypatch, tmp_path):
+def test_a_zip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "bomb.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(MEMBER, bytes(1 << 20))
@@ -284,7 +293,7 @@ def test_a_zip_bomb_is_not_unpacked(monkeypatch, tmp_path):
     refuse(path, "1,048,576 bytes; at most 524,288")
 
 
-def test_an_encrypted_member(saved, tmp_path):
+def test_an_encrypted_member(saved: Saved, tmp_path: Path) -> None:
     """The flag is bit 0 at byte 6 of the local header, and at byte 8 of the central one."""
     content = bytearray(saved[0].read_bytes())
     with zipfile.ZipFile(saved[0]) as archive:
@@ -295,13 +304,13 @@ def test_an_encrypted_member(saved, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04" + bytes(100)])
-def test_no_zip(tmp_path, content):
+def test_no_zip(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.keras").write_bytes(content)
     refuse(tmp_path / "a.keras", "damaged, or no .keras file")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n" + bytes(500)])
-def test_no_hdf5_inside(tmp_path, content):
+def test_no_hdf5_inside(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(MEMBER, content)
@@ -309,20 +318,20 @@ def test_no_hdf5_inside(tmp_path, content):
 
 
 @pytest.mark.parametrize("part", [0.01, 0.3, 0.7, 0.999])
-def test_a_truncated_file(saved, tmp_path, part):
+def test_a_truncated_file(saved: Saved, tmp_path: Path, part: float) -> None:
     content = saved[0].read_bytes()
     (tmp_path / "a.keras").write_bytes(content[: int(part * len(content))])
     refuse(tmp_path / "a.keras", "damaged")
 
 
-def test_a_flipped_bit_is_found_by_its_checksum(saved, tmp_path):
+def test_a_flipped_bit_is_found_by_its_checksum(saved: Saved, tmp_path: Path) -> None:
     content = bytearray(saved[0].read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "a.keras").write_bytes(content)
     refuse(tmp_path / "a.keras", "damaged.*CRC")
 
 
-def test_kernels_that_are_not_finite(saved, tmp_path):
+def test_kernels_that_are_not_finite(saved: Saved, tmp_path: Path) -> None:
     path = rewritten(saved[0], tmp_path / "a.keras", replace(LAST, data=np.float32([1, 2, np.nan])))
     result = run(path, "-o", tmp_path / "look")
     assert result.exit_code == 2

@@ -1,25 +1,28 @@
 import hashlib
 import pickle
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import safetensors
 from typer.testing import CliRunner
 
-from cinegan_jax.convert import lpips as convert
+from cinegan_jax.convert import lpips
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.metrics.lpips import load_lpips, lpips_weight_shapes
 
 
 @pytest.fixture
-def torch():
+def torch() -> ModuleType:
     return pytest.importorskip("torch", reason="needs cinegan-jax[torch]")
 
 
 @pytest.fixture
-def alexnet(torch, tmp_path):
+def alexnet(torch: ModuleType, tmp_path: Path) -> Path:
     """A file as torchvision's AlexNet, with random weights."""
     import lpips_reference
 
@@ -28,8 +31,8 @@ def alexnet(torch, tmp_path):
     return path
 
 
-def test_every_array_comes_from_its_place(torch, alexnet, tmp_path):
-    convert.convert_lpips(alexnet, tmp_path / "out", "alex", allow_unknown=True)
+def test_every_array_comes_from_its_place(torch: ModuleType, alexnet: Path, tmp_path: Path) -> None:
+    lpips.convert_lpips(alexnet, tmp_path / "out", "alex", allow_unknown=True)
     state = torch.load(alexnet, weights_only=True)
     found = load_lpips(tmp_path / "out")
     for layer, place in {"conv1": 0, "conv2": 3, "conv3": 6, "conv4": 8, "conv5": 10}.items():
@@ -49,40 +52,40 @@ def test_every_array_comes_from_its_place(torch, alexnet, tmp_path):
 
 
 @pytest.mark.parametrize("net", ["alex", "vgg"])
-def test_heads_fit_the_backbone_and_only_add(net):
+def test_heads_fit_the_backbone_and_only_add(net: str) -> None:
     """The paper constrains them to be zero or more."""
-    heads = convert.read_heads(net)
+    heads = lpips.read_heads(net)
     shapes = lpips_weight_shapes(net)
     assert [head.shape for head in heads] == [shapes[f"heads/{i}"] for i in range(1, 6)]
     assert all(head.min() >= 0 and head.max() > 0 for head in heads)
 
 
-def test_heads_are_those_of_the_attribution():
+def test_heads_are_those_of_the_attribution() -> None:
     """Sums of the published weights, as PyTorch has them."""
     sums = {
         "alex": [2.349532, 16.143028, 39.26844, 27.197178, 20.317176],
         "vgg": [6.925992, 8.858335, 17.515005, 51.521324, 47.034851],
     }
     for net, wanted in sums.items():
-        found = [head.sum(dtype=np.float64) for head in convert.read_heads(net)]
+        found = [head.sum(dtype=np.float64) for head in lpips.read_heads(net)]
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
-def refuse(source, tmp_path, message, net="alex"):
-    """The text names the file, and an output that was there stays."""
+def refuse(source: Path, tmp_path: Path, message: str, net: str = "alex") -> None:
+    """Assert that a conversion fails, names the file and keeps an existing output."""
     output = tmp_path / "out"
     output.write_text("as it was")
     with pytest.raises(UserError, match=message) as error:
-        convert.convert_lpips(source, output, net, allow_unknown=True)
+        lpips.convert_lpips(source, output, net, allow_unknown=True)
     assert str(source) in str(error.value)
     assert output.read_text() == "as it was"
 
 
-def test_file_of_the_other_net(alexnet, tmp_path):
+def test_file_of_the_other_net(alexnet: Path, tmp_path: Path) -> None:
     refuse(alexnet, tmp_path, r"features.0.weight is of shape \(64, 3, 11, 11\)", net="vgg")
 
 
-def test_layer_that_is_missing(torch, alexnet, tmp_path):
+def test_layer_that_is_missing(torch: ModuleType, alexnet: Path, tmp_path: Path) -> None:
     state = torch.load(alexnet, weights_only=True)
     del state["features.8.bias"]
     torch.save(state, alexnet)
@@ -90,44 +93,46 @@ def test_layer_that_is_missing(torch, alexnet, tmp_path):
 
 
 @pytest.mark.parametrize("part", [0, 0.01, 0.999])
-def test_truncated_file(torch, alexnet, tmp_path, part):
+def test_truncated_file(torch: ModuleType, alexnet: Path, tmp_path: Path, part: float) -> None:
     content = alexnet.read_bytes()
     alexnet.write_bytes(content[: int(part * len(content))])
     refuse(alexnet, tmp_path, "is damaged, or not torchvision's alexnet-owt-7be5be79.pth")
 
 
 class Exploit:
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
         return (pytest.fail, ("the pickle was executed",))
 
 
-def test_pickled_code_is_not_executed(torch, tmp_path):
+def test_pickled_code_is_not_executed(torch: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     path.write_bytes(pickle.dumps(Exploit(), protocol=2))
     refuse(path, tmp_path, "is damaged")
 
 
-def test_torch_not_installed(monkeypatch, tmp_path):
+def test_torch_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "alexnet.pth").write_bytes(b"anything")
     refuse(tmp_path / "alexnet.pth", tmp_path, r"pip install '\.\[torch\]'")
 
 
-def test_no_file(tmp_path):
+def test_no_file(tmp_path: Path) -> None:
     refuse(tmp_path / "none.pth", tmp_path, "No file")
 
 
-def test_checksum_decides_what_is_known(alexnet, tmp_path, monkeypatch):
+def test_checksum_decides_what_is_known(
+    alexnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sha256 = hashlib.sha256(alexnet.read_bytes()).hexdigest()
     with pytest.raises(UserError, match=rf"{sha256}; .*SHA-256 7be5be79\.\.\. or 4df8aa71\.\.\."):
-        convert.convert_lpips(alexnet, tmp_path / "out", "alex")
-    known = convert.FILES["alex"]._replace(sha256_prefixes=(sha256[:8],))
-    monkeypatch.setitem(convert.FILES, "alex", known)
-    convert.convert_lpips(alexnet, tmp_path / "out", "alex")
+        lpips.convert_lpips(alexnet, tmp_path / "out", "alex")
+    known = lpips.FILES["alex"]._replace(sha256_prefixes=(sha256[:8],))
+    monkeypatch.setitem(lpips.FILES, "alex", known)
+    lpips.convert_lpips(alexnet, tmp_path / "out", "alex")
     assert load_lpips(tmp_path / "out").name == "lpips_alex"
 
 
-def test_command(alexnet, tmp_path):
+def test_command(alexnet: Path, tmp_path: Path) -> None:
     arguments = [str(alexnet), str(tmp_path / "out"), "--net", "alex"]
     refused = CliRunner().invoke(convert_app, ["lpips", *arguments])
     assert isinstance(refused.exception, UserError)

@@ -15,13 +15,13 @@ from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 @pytest.fixture
 def apply() -> Callable[..., Result]:
-    """Runs `cinegan apply` in this process."""
+    """Return a function that runs `cinegan apply` in this process."""
     return lambda *arguments: CliRunner().invoke(app, ["apply", *map(str, arguments)])
 
 
 @pytest.fixture
 def tiny_look(random_params, tmp_path: Path) -> Path:
-    """A look file of a small network with random kernels: quick, and changes every pixel."""
+    """Write a look file of a small network with random kernels, which changes every pixel."""
     generator = ResUnetGenerator(width=4, num_blocks=1)
     kernels = random_params(generator, np.zeros((1, 8, 8, 3), np.float32))
     path = tmp_path / "tiny.safetensors"
@@ -31,7 +31,7 @@ def tiny_look(random_params, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write_photo(rng: np.random.Generator) -> Callable[..., Path]:
-    """Writes a photo of noise, 40 x 28 or of any other size, in the format of its name."""
+    """Return a function that writes a photo of noise in the format of its name."""
 
     def write(path: Path, width: int = 40, height: int = 28, mode: str = "RGB", **how) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The command as a user runs it. Strength 0 gives the photo back, so the network need not run."""
+"""`cinegan apply` as a user runs it. Strength 0 keeps the photo, so the network does not run."""
 
 import json
 import os
@@ -28,12 +28,12 @@ def pixels(path: Path) -> np.ndarray:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """All files below a folder, drafts too."""
+    """Return all files below a folder, drafts included."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
-def test_a_photo_gets_the_look_beside_it(
+def test_the_result_is_written_beside_the_photo(
     apply: Apply, write_photo: WritePhoto, tiny_look: Path, tmp_path: Path
 ) -> None:
     photo = write_photo(tmp_path / "album" / "IMG_1.png", 70, 90)
@@ -49,7 +49,9 @@ def test_a_photo_gets_the_look_beside_it(
     assert np.abs(pixels(made) - pixels(photo).astype(int)).mean() > 5
 
 
-def test_it_goes_where_output_says(apply: Apply, write_photo: WritePhoto, tmp_path: Path) -> None:
+def test_the_result_is_written_to_the_output(
+    apply: Apply, write_photo: WritePhoto, tmp_path: Path
+) -> None:
     photo, out = write_photo(tmp_path / "a.png"), tmp_path / "out"
     assert apply(photo, "-o", out / "named.webp", "--strength", 0).exit_code == 0
     tiff = ("--suffix", "", "--format", "tiff")
@@ -60,7 +62,7 @@ def test_it_goes_where_output_says(apply: Apply, write_photo: WritePhoto, tmp_pa
         assert (image.format, image.size) == ("WEBP", (40, 28))
 
 
-def test_subfolders_keep_their_shape(apply: Apply, write_photo: WritePhoto, tmp_path: Path) -> None:
+def test_subfolders_are_kept(apply: Apply, write_photo: WritePhoto, tmp_path: Path) -> None:
     for name in ("in/1.png", "in/x/1.png", "in/x/y/2.png"):
         write_photo(tmp_path / name)
     command = (tmp_path / "in", "--strength", 0, "-o", tmp_path / "in" / "out")
@@ -103,7 +105,7 @@ def test_a_photo_is_never_replaced(apply: Apply, write_photo: WritePhoto, tmp_pa
     assert other.exists()
 
 
-def test_what_exists_is_kept_unless_it_is_to_be_replaced(
+def test_an_existing_result_is_kept_without_overwrite(
     apply: Apply, write_photo: WritePhoto, tmp_path: Path
 ) -> None:
     photo, made = write_photo(tmp_path / "a.png"), tmp_path / "a_classic_neg.png"
@@ -128,7 +130,7 @@ def test_results_are_not_developed_again(
     assert set(files(tmp_path)) == {"a.png", "a_classic_neg.png", "a_own.png"}
 
 
-def test_the_grain_is_a_photo_s_own_and_comes_again(
+def test_grain_differs_between_photos_and_is_reproducible(
     apply: Apply, write_photo: WritePhoto, tmp_path: Path
 ) -> None:
     first = write_photo(tmp_path / "a.png", 200, 200)
@@ -144,11 +146,11 @@ def test_the_grain_is_a_photo_s_own_and_comes_again(
 
 
 def write_bad(folder: Path, write_photo: WritePhoto) -> dict[str, str]:
-    """Files that cannot be developed, and what is said of each."""
+    """Write files that cannot be developed; return the reason for each."""
     whole = write_photo(folder / "truncated.jpg", 200, 200).read_bytes()
     (folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.jpg").touch()
-    (folder / "text.jpg").write_text("not a picture, whatever the name says\n")
+    (folder / "text.jpg").write_text("not an image, despite the name\n")
     bomb = write_photo(folder / "bomb.png", mode="L").read_bytes()
     header = bytearray(bomb)
     header[16:24] = (100_000).to_bytes(4) * 2
@@ -163,7 +165,7 @@ def write_bad(folder: Path, write_photo: WritePhoto) -> dict[str, str]:
 
 
 def write_odd(folder: Path, write_photo: WritePhoto) -> dict[str, tuple[int, int]]:
-    """Files that can be developed, and the size of each result."""
+    """Write unusual files that can be developed; return the size of each result."""
     write_photo(folder / "cmyk.jpg", mode="CMYK")
     write_photo(folder / "cmyk.tif", mode="CMYK")
     write_photo(folder / "lab.tif", mode="LAB")
@@ -184,7 +186,7 @@ def write_odd(folder: Path, write_photo: WritePhoto) -> dict[str, tuple[int, int
     return {**sizes, **turned, "dot.png": (1, 1), "strip.png": (5, 20_000)}
 
 
-def test_bad_photos_do_not_stop_odd_ones(
+def test_bad_photos_do_not_stop_unusual_ones(
     apply: Apply, write_photo: WritePhoto, tmp_path: Path
 ) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
@@ -209,7 +211,7 @@ def test_bad_photos_do_not_stop_odd_ones(
     assert "has 3 frames; the first is used" in result.stdout
 
 
-def test_odd_names(apply: Apply, write_photo: WritePhoto, tmp_path: Path) -> None:
+def test_unusual_names(apply: Apply, write_photo: WritePhoto, tmp_path: Path) -> None:
     shown = {
         "with space": "with space",
         "🏖️ été": "🏖️ été",
@@ -228,7 +230,7 @@ def test_odd_names(apply: Apply, write_photo: WritePhoto, tmp_path: Path) -> Non
     assert lines == {f"{out}/{name}_classic_neg.png" for name in shown.values()}
 
 
-def test_every_permission_is_as_the_user_wants_it(
+def test_the_umask_applies_to_results(
     apply: Apply, write_photo: WritePhoto, tmp_path: Path
 ) -> None:
     before = os.umask(0o027)
@@ -253,7 +255,7 @@ def test_every_permission_is_as_the_user_wants_it(
         (["--jobs", "0"], "Invalid value for '--jobs'"),
     ],
 )
-def test_what_cannot_be_begun(
+def test_wrong_options_are_named(
     arguments: list[str],
     text: str,
     apply: Apply,
@@ -288,7 +290,7 @@ def test_weights_of_another_network(
     assert "has the shape" in result.stderr
 
 
-def test_a_look_s_name_cannot_lead_elsewhere(
+def test_the_name_of_a_look_cannot_name_another_folder(
     apply: Apply, write_photo: WritePhoto, tiny_look: Path, tmp_path: Path
 ) -> None:
     arrays = safetensors.numpy.load_file(tiny_look)
@@ -300,7 +302,7 @@ def test_a_look_s_name_cannot_lead_elsewhere(
     assert set(files(tmp_path)) == {"in/a.png", tiny_look.name}
 
 
-def test_a_read_only_folder_is_told_before_any_work(
+def test_a_read_only_folder_is_reported_before_any_work(
     apply: Apply, write_photo: WritePhoto, tmp_path: Path, mount_disk: Callable[[str], Path]
 ) -> None:
     disk = mount_disk("1m")
@@ -316,7 +318,7 @@ def test_a_read_only_folder_is_told_before_any_work(
     assert f"failed: {disk / 'a.png'}: the folder {disk} cannot be written" in beside.stdout
 
 
-def test_a_full_disk_ends_the_batch_and_the_same_command_goes_on(
+def test_a_full_disk_ends_the_batch_and_the_same_command_continues(
     apply: Apply, write_photo: WritePhoto, tmp_path: Path, mount_disk: Callable[[str], Path]
 ) -> None:
     for number in range(5):
@@ -337,7 +339,7 @@ def test_a_full_disk_ends_the_batch_and_the_same_command_goes_on(
 
 @pytest.fixture
 def small_files() -> Iterator[None]:
-    """No file may grow beyond 10 kB."""
+    """Limit the size of files to 10 kB."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
     yield
@@ -357,7 +359,7 @@ def test_a_result_that_cannot_be_written_leaves_nothing(
 
 
 class Command:
-    """`cinegan apply` in a process of its own, which can be stopped."""
+    """`cinegan apply` in a separate process, which can be stopped."""
 
     def __init__(self, *arguments: object) -> None:
         self._process = subprocess.Popen(
@@ -375,22 +377,22 @@ class Command:
             time.sleep(0.001)
 
     def end(self, number: int) -> tuple[int, str, str]:
-        """Sends a signal; exit code, standard output and error."""
+        """Send a signal; return exit code, standard output and standard error."""
         self._process.send_signal(number)
         out, error = self._process.communicate(timeout=60)
         return self._process.returncode, out, error
 
 
-def test_a_batch_that_was_stopped_goes_on(
+def test_a_stopped_batch_continues(
     apply: Apply, write_photo: WritePhoto, tiny_look: Path, tmp_path: Path
 ) -> None:
-    for index in range(30):  # seconds of work, so that a signal that is sent late is in time
+    for index in range(30):  # seconds of work, so that a late signal still arrives in time
         write_photo(tmp_path / "in" / f"{index:03}.png", 240, 160)
     common = (tmp_path / "in", "--weights", tiny_look)
     out = tmp_path / "stopped"
 
     def stop(number: int, results: int) -> tuple[int, str, str]:
-        """Sends the signal once there are so many results."""
+        """Run until there are `results` results, then send the signal."""
         command = Command(*common, "-o", out)
         command.wait_for(lambda: len(list(out.glob("*.png"))) >= results)
         return command.end(number)
@@ -410,7 +412,7 @@ def test_a_batch_that_was_stopped_goes_on(
     assert killed.items() <= done.items() <= files(out).items()
 
 
-def test_a_draft_left_by_a_killed_run_is_used_up(
+def test_the_draft_of_a_killed_run_is_replaced(
     apply: Apply, write_photo: WritePhoto, tmp_path: Path
 ) -> None:
     photo = write_photo(tmp_path / "a.png")
@@ -420,9 +422,7 @@ def test_a_draft_left_by_a_killed_run_is_used_up(
     np.testing.assert_array_equal(pixels(tmp_path / "a_classic_neg.png"), pixels(photo))
 
 
-def test_a_start_imports_nothing_that_it_does_not_need(
-    write_photo: WritePhoto, tmp_path: Path
-) -> None:
+def test_only_needed_packages_are_imported(write_photo: WritePhoto, tmp_path: Path) -> None:
     photo = write_photo(tmp_path / "a.png")
     code = """
 import sys

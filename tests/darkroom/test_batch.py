@@ -1,4 +1,4 @@
-"""Which photos are under way at a time, and what ends a batch; developing itself is replaced."""
+"""Photos in progress, and what ends a batch. Developing itself is replaced by a fake."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ Develop = Callable[..., np.ndarray]
 
 
 class Seen:
-    """What a batch tells of."""
+    """Observer that records outcomes."""
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
@@ -53,14 +53,14 @@ def photos(write_photo: Callable[..., Path], tmp_path: Path) -> list[FoundPhoto]
 def start(
     photos: list[FoundPhoto], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Develop], tuple[PhotoBatch, Seen]]:
-    """A batch in which `develop` is another function."""
+    """Return a function that makes a batch whose `develop` is replaced."""
 
     def make(develop: Develop) -> tuple[PhotoBatch, Seen]:
         monkeypatch.setattr(batch, "develop", develop)
         seen = Seen()
         destination = Destination(tmp_path / "out", "")
-        recipe = BatchOptions(LOOK, Settings(), EncodeOptions(), destination)
-        return PhotoBatch(photos, recipe, seen), seen
+        options = BatchOptions(LOOK, Settings(), EncodeOptions(), destination)
+        return PhotoBatch(photos, options, seen), seen
 
     return make
 
@@ -72,7 +72,7 @@ def unchanged(photo: np.ndarray, *_: object) -> np.ndarray:
 @pytest.mark.parametrize(
     ("jobs", "pixels_at_once", "most"), [(3, 10**9, 3), (3, 450, 2), (3, 1, 1), (1, 10**9, 1)]
 )
-def test_so_many_are_read_and_one_is_developed_at_a_time(
+def test_few_photos_are_in_progress_and_one_is_developed_at_a_time(
     jobs: int,
     pixels_at_once: int,
     most: int,
@@ -125,7 +125,7 @@ def test_so_many_are_read_and_one_is_developed_at_a_time(
         (ZeroDivisionError("by 0"), "unexpected error, please report it: ZeroDivisionError: by 0"),
     ],
 )
-def test_whatever_one_photo_meets_others_are_done(
+def test_the_failure_of_one_photo_does_not_stop_others(
     error: Exception, reason: str, start: Callable[[Develop], tuple[PhotoBatch, Seen]]
 ) -> None:
     calls = iter(range(6))
@@ -161,14 +161,14 @@ def test_a_full_disk_ends_the_batch(start: Callable[[Develop], tuple[PhotoBatch,
     assert run.not_tried == 5
 
 
-def test_an_interrupt_drops_what_is_not_developed(
+def test_an_interrupt_drops_photos_that_are_not_developed(
     start: Callable[[Develop], tuple[PhotoBatch, Seen]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown = []
 
-    def develop(photo: np.ndarray, look: Look, settings: Settings, progress) -> np.ndarray:
+    def develop(photo: np.ndarray, look: Look, settings: Settings, progress: Any) -> np.ndarray:
         shown.append(photo)
         deadline = time.monotonic() + 30
         while len(shown) > 1 and time.monotonic() < deadline:
@@ -191,7 +191,7 @@ def test_an_interrupt_drops_what_is_not_developed(
     assert os.listdir(tmp_path / "out") == [seen.ends[0][0]]
 
 
-def test_seeds_are_of_the_photo_s_name(
+def test_seeds_depend_on_the_name_of_the_photo(
     start: Callable[[Develop], tuple[PhotoBatch, Seen]], tmp_path: Path
 ) -> None:
     seeds = []

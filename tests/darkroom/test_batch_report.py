@@ -5,7 +5,7 @@ import pytest
 from cinegan_jax.darkroom.outcomes import BatchReport, Outcome, summary
 
 
-def test_the_summary_groups_what_was_skipped_and_names_what_failed() -> None:
+def test_the_summary_groups_skipped_and_lists_failed_photos() -> None:
     skipped = [Outcome(Path(f"{number}.jpg"), "skipped", "exists") for number in range(7)]
     done = Outcome(Path("a.gif"), "done", result=Path("a_x.png"), notes=("first frame",))
     failed = [Outcome(Path(f"bad\n{number}.jpg"), "failed", "damaged") for number in range(7)]
@@ -18,13 +18,13 @@ def test_the_summary_groups_what_was_skipped_and_names_what_failed() -> None:
     ]
 
 
-def test_results_are_named_while_they_are_few() -> None:
+def test_results_are_listed_if_they_are_few() -> None:
     done = [Outcome(Path(f"{n}.jpg"), "done", result=Path(f"{n}_x.jpg")) for n in range(6)]
     assert list(summary(done[:1])) == ["1 developed, 0 skipped, 0 failed", "  0_x.jpg"]
     assert list(summary(done)) == ["6 developed, 0 skipped, 0 failed"]
 
 
-def test_without_a_terminal_each_photo_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_each_photo_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     long = Path("long " * 60 + ".jpg")
     with BatchReport(4) as report:
         report.share(Path("a.jpg"), 0.5)
@@ -37,7 +37,7 @@ def test_without_a_terminal_each_photo_is_a_line(capsys: pytest.CaptureFixture[s
     assert [outcome.status for outcome in report.outcomes] == ["done", "skipped", "failed"]
 
 
-def test_on_a_terminal_a_bar_counts_what_is_to_be_done(
+def test_on_a_terminal_a_bar_shows_the_progress(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")

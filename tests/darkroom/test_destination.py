@@ -14,7 +14,7 @@ from cinegan_jax.darkroom.find import FoundPhoto
 PHOTO = FoundPhoto(Path("trip/day 1/IMG.v2.JPG"), Path("day 1"))
 
 
-def test_results_go_beside_photos_or_keep_their_place_below_a_folder() -> None:
+def test_results_go_beside_photos_or_keep_their_subfolders() -> None:
     assert Destination(None, "_x").of(PHOTO, ".jpg") == Path("trip/day 1/IMG.v2_x.jpg")
     assert Destination(Path("out"), "").of(PHOTO, ".tif") == Path("out/day 1/IMG.v2.tif")
 
@@ -41,7 +41,7 @@ def test_output_is_a_file_or_a_folder(tmp_path: Path) -> None:
         ("out", "/../x", "--suffix '/../x' cannot be part of a file name"),
     ],
 )
-def test_what_cannot_be_an_output(
+def test_an_impossible_output_is_named(
     output: str, suffix: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -50,13 +50,13 @@ def test_what_cannot_be_an_output(
         choose_destination(output, [Path("a.jpg"), Path("b.jpg")], suffix)
 
 
-def test_a_file_that_is_no_picture_is_not_replaced(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_photo_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(UserError, match="exists and is not a photo: give another name or folder"):
         choose_destination(str(tmp_path / "notes.txt"), [Path("a.jpg")], "")
 
 
-def test_the_name_of_the_result_says_its_format() -> None:
+def test_the_suffix_of_the_output_selects_the_format() -> None:
     def named(name: str, asked: str | None = None) -> str | None:
         return choose_format(Destination(Path(), "", Path(name)), asked)
 
@@ -68,7 +68,7 @@ def test_the_name_of_the_result_says_its_format() -> None:
         named("a.cr2")
 
 
-def test_folders_are_made_and_refused(tmp_path: Path) -> None:
+def test_folders_are_created_or_refused(tmp_path: Path) -> None:
     require_writable(tmp_path / "new" / "deep")
     assert list((tmp_path / "new" / "deep").iterdir()) == []
     (tmp_path / "file").touch()

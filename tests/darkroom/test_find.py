@@ -10,7 +10,7 @@ from cinegan_jax.darkroom.outcomes import Outcome
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Photos by name alone, some deeper, among files that are none."""
+    """Create empty files with names of photos, some in subfolders, and other files."""
     names = ("b.jpg", "a.CR2", "notes.txt", "._a.jpg", ".trash/c.jpg", "in/d.png", "in/deep/e.tif")
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -27,12 +27,12 @@ def left_out(search: PhotoSearch, *given: Path) -> list[tuple[str, str, str]]:
     return [(entry.photo.name, entry.status, entry.reason) for entry in entries]
 
 
-def test_a_folder_gives_its_photos_by_name_without_hidden_ones(folder: Path) -> None:
+def test_a_folder_gives_its_photos_sorted_and_without_hidden_ones(folder: Path) -> None:
     assert found(PhotoSearch(), folder) == [folder / "a.CR2", folder / "b.jpg"]
     assert left_out(PhotoSearch(), folder) == []
 
 
-def test_folders_in_folders_keep_their_place(folder: Path) -> None:
+def test_photos_in_subfolders_keep_their_subfolder(folder: Path) -> None:
     entries = list(PhotoSearch(recursive=True).photos([folder]))
     assert entries == [
         FoundPhoto(folder / "a.CR2"),
@@ -42,7 +42,7 @@ def test_folders_in_folders_keep_their_place(folder: Path) -> None:
     ]
 
 
-def test_files_that_are_given_are_taken_whatever_their_names(folder: Path) -> None:
+def test_given_files_are_taken_whatever_their_names(folder: Path) -> None:
     given = [folder / "notes.txt", folder / "._a.jpg"]
     assert found(PhotoSearch(), *given) == given
 
@@ -70,7 +70,7 @@ def test_a_link_from_outside_is_followed(folder: Path) -> None:
     ]
 
 
-def test_links_that_lead_back_end(folder: Path) -> None:
+def test_circular_links_end(folder: Path) -> None:
     (folder / "in" / "deep" / "up").symlink_to(folder)
     (folder / "in" / "self").symlink_to("self")
     (folder / "self.jpg").symlink_to("self.jpg")
@@ -79,14 +79,14 @@ def test_links_that_lead_back_end(folder: Path) -> None:
     assert left_out(PhotoSearch(recursive=True), folder) == [("self.jpg", "failed", "no such file")]
 
 
-def test_the_folder_of_the_results_is_not_entered(folder: Path) -> None:
+def test_the_output_folder_is_not_entered(folder: Path) -> None:
     search = PhotoSearch(recursive=True, output=folder / "in" / "deep")
     assert folder / "in" / "deep" / "e.tif" not in found(search, folder)
     given = PhotoSearch(recursive=True, output=folder)
     assert len(found(given, folder)) == 4
 
 
-def test_what_is_no_file_is_told(folder: Path) -> None:
+def test_other_kinds_of_files_are_reported(folder: Path) -> None:
     os.mkfifo(folder / "pipe.jpg")
     (folder / "gone.jpg").symlink_to("nowhere.jpg")
     search = PhotoSearch()
@@ -105,7 +105,7 @@ def test_results_beside_their_photos_are_left_out(folder: Path) -> None:
     assert names == ["_velvia.jpg", "a.CR2", "b.jpg", "velvia.jpg", "z_velvia.jpg"]
 
 
-def test_many_photos_are_listed_as_they_come(tmp_path: Path) -> None:
+def test_photos_are_listed_lazily(tmp_path: Path) -> None:
     for number in range(1000):
         (tmp_path / f"{number:04}.jpg").touch()
     photos = PhotoSearch().photos([tmp_path])
@@ -114,12 +114,14 @@ def test_many_photos_are_listed_as_they_come(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
-def test_a_folder_that_cannot_be_read_is_told(folder: Path) -> None:
+def test_an_unreadable_folder_is_reported(folder: Path) -> None:
     (folder / "in").chmod(0)
     assert left_out(PhotoSearch(recursive=True), folder)[0][1] == "failed"
 
 
-def test_a_folder_that_vanishes_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_listed_is_reported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: Path) -> Callable:
         raise PermissionError(13, "Permission denied")
 

@@ -6,7 +6,7 @@ from cinegan_jax.inference import look_card
 from cinegan_jax.inference.look import installed_looks
 
 
-def test_the_table_names_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_lists_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "# {}: Soft.\n| | PSNR | SSIM | delta E |\n| {} | 33.4 | .97 | 2.1 |\n"
     monkeypatch.setattr(
         look_card, "read_card", lambda name: look_card.parse_card(name, text.replace("{}", name))
@@ -20,7 +20,7 @@ def test_the_table_names_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
         assert cells == [name, "Soft.", "33.4", ".97", "2.1", size]
 
 
-def test_a_look_s_card_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_card_of_a_look_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     name = installed_looks()[0]
     card = look_card.LookCard("Soft.", (), f"# {name}: Soft.\n\nMade of light.")
     monkeypatch.setattr(look_card, "read_card", lambda name: card)

@@ -1,4 +1,4 @@
-"""`cinegan lut` as a photographer meets it."""
+"""`cinegan lut` as a photographer uses it."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ def _small_fit(monkeypatch):
 
 @pytest.fixture
 def look(rng) -> Look:
-    """Changes colours, a little also by what is around them."""
+    """Return a look that changes colours, slightly depending on their surroundings."""
     generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=True)
     params = generator.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))["params"]
     kernels = jax.tree.map(lambda x: x + 0.03 * rng.normal(size=x.shape).astype(np.float32), params)
@@ -44,7 +44,7 @@ def look(rng) -> Look:
 
 @pytest.fixture
 def photos(tmp_path, rng) -> Path:
-    """Six smooth pictures, one of them in a subfolder, and a broken one."""
+    """Write six smooth images, two of them in a subfolder, and a broken one."""
     folder = tmp_path / "my photos"
     (folder / "more").mkdir(parents=True)
     for name in ["a", "b", "c", "d", "more/e", "more/f"]:
@@ -74,7 +74,7 @@ def test_the_command(tmp_path, look, photos):
     assert "# Input and output are sRGB-encoded.\nLUT_3D_SIZE 17\n" in output.read_text()
 
 
-def test_a_hald_is_named_by_its_suffix(tmp_path, look, photos):
+def test_the_suffix_png_selects_a_hald(tmp_path, look, photos):
     write_look(look, tmp_path / "tiny.safetensors")
     output = tmp_path / "look.png"
     code, said, _ = run(
@@ -85,8 +85,8 @@ def test_a_hald_is_named_by_its_suffix(tmp_path, look, photos):
     assert read_lut(output).shape == (64, 64, 64, 3)
 
 
-def test_what_it_says_is_what_is_so(look, photos):
-    """Against the mean of the metric, on the first and the last photo: those are held out."""
+def test_the_printed_differences_are_correct(look, photos):
+    """Compare with the metric on the first and the last photo, which are held out."""
     table = fit_look_lut(look, 9, photos)
     develop = colour_table.make_develop(look)
     held_out = colour_table.read_photos([photos / "a.png", photos / "more" / "f.png"])
@@ -98,7 +98,7 @@ def test_what_it_says_is_what_is_so(look, photos):
         assert found.mean == pytest.approx(np.mean(scores), rel=1e-4)
 
 
-def test_no_strength_is_the_identity(look, photos):
+def test_strength_0_is_the_identity(look, photos):
     table = fit_look_lut(look, 9, photos, strength=0.0)
     np.testing.assert_allclose(table.lut, identity_lut(9), atol=1e-4)
     assert table.error.percentile_95 < 0.02
@@ -125,7 +125,7 @@ def test_no_strength_is_the_identity(look, photos):
         (["--photos", "folder.cube"], "--photos folder.cube has 0 readable photos"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_written(tmp_path, monkeypatch, arguments, says):
+def test_wrong_options_are_named_and_nothing_is_written(tmp_path, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.cube").mkdir()
     code, _, said = run(*arguments)

@@ -16,5 +16,5 @@ from cinegan_jax.darkroom.outcomes import printable
         (os.fsdecode(b"caf\xe9.jpg"), r"caf\udce9.jpg"),
     ],
 )
-def test_names_are_one_harmless_line(name: str, shown: str) -> None:
+def test_names_are_printed_as_one_harmless_line(name: str, shown: str) -> None:
     assert printable(name) == shown

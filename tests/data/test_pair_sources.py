@@ -14,10 +14,10 @@ from PIL import Image
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data import pairs
 from cinegan_jax.data.examples import BrokenExample
-from cinegan_jax.data.manifest import Manifest, Shard, write_manifest
+from cinegan_jax.data.manifest import Manifest, Shard, write_shard_manifest
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.shards import encode_record
-from cinegan_jax.film import render as film
+from cinegan_jax.film.render import load_recipe, photo_seed, render_film
 
 Filmset = tuple[Path, Any]
 """A folder, and its photos."""
@@ -191,7 +191,7 @@ def prepared(tmp_path: Path, rng: np.random.Generator) -> Filmset:
         shapes = [p.shape[1:3] for p in photos[part]]
         shards.append(Shard(path.name, path.stat().st_size, digest, names, shapes))
     splits = {"train": shards, "test": []}
-    write_manifest(Manifest("kodak.cube", "crop", 6, "plan", splits), tmp_path)
+    write_shard_manifest(Manifest("kodak.cube", "crop", 6, "plan", splits), tmp_path)
     return tmp_path, photos
 
 
@@ -270,11 +270,11 @@ def test_samples_are_rendered_once_and_repeat() -> None:
     pair = source[0]
     assert source[0] is pair
     np.testing.assert_array_equal(pair.target, again[0].target)
-    look, seed = film.load_recipe("classic_neg"), film.photo_seed(pair.name)
-    np.testing.assert_array_equal(pair.target, film.render_film(pair.input, look, seed))
+    look, seed = load_recipe("classic_neg"), photo_seed(pair.name)
+    np.testing.assert_array_equal(pair.target, render_film(pair.input, look, seed))
     assert pair.clean is not None
     assert not np.array_equal(pair.clean, pair.target)
-    np.testing.assert_array_equal(pair.clean, film.render_film(pair.input, look, seed, grain=False))
+    np.testing.assert_array_equal(pair.clean, render_film(pair.input, look, seed, grain=False))
 
 
 def test_samples_of_both_splits_share_no_name() -> None:

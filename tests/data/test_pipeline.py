@@ -193,11 +193,11 @@ def test_resume_under_other_settings_is_refused(change: dict[str, Any], message:
 
 def test_broken_pair_is_replaced_by_the_next_of_its_epoch() -> None:
     expected = np.reshape(_take(LOADER.open(Numbered(64)), 64), (2, -1))
-    mended = LOADER.open(Numbered(64, broken=[5]), corrupt_ceiling=0.02)
-    got = np.reshape(_take(mended, 64), (2, -1))
+    replaced = LOADER.open(Numbered(64, broken=[5]), corrupt_ceiling=0.02)
+    got = np.reshape(_take(replaced, 64), (2, -1))
     following = np.roll(expected, -1, axis=1)
     np.testing.assert_array_equal(got, np.where(expected == 5, following, expected))
-    assert mended.broken == {"p5": "damaged"}
+    assert replaced.broken == {"p5": "damaged"}
 
 
 def test_what_replaces_a_broken_pair_does_not_depend_on_the_number_of_processes() -> None:

@@ -40,7 +40,7 @@ def test_splits_share_no_photo() -> None:
     train, test = ({p.stem for p in sample_photos(split)} for split in ("train", "test"))
     assert len(train) >= 32
     assert len(test) >= 10
-    # Names tell subjects apart by what stands before a number or a hyphenated addition.
+    # The part of a name before a number or a hyphen identifies the subject.
     subjects = [{stem.rstrip("0123456789-") for stem in split} for split in (train, test)]
     assert not subjects[0] & subjects[1]
 

@@ -16,7 +16,7 @@ def evaluation_of(
     look: str = "Look",
     **psnr: float,
 ) -> Evaluation:
-    """Of four methods on these photos, each about a PSNR."""
+    """Make an evaluation of four methods on these photos, each with scores near one PSNR."""
     rng = np.random.default_rng(7)
     levels = {"input": 23.0, "lut": 35.0, "affine": 30.0, "generator": 40.0} | psnr
     photos = tuple(

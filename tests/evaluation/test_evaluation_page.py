@@ -42,7 +42,7 @@ def test_the_page_holds_every_photos_scores() -> None:
     assert {photo["name"] for photo in data["photos"]} == set(NAMES)
 
 
-def test_what_is_left_out_is_named() -> None:
+def test_skipped_pairs_are_named() -> None:
     page = paired_page(evaluation_of(), lambda names: flat_images(list(names)[:4]))
     assert "8 photos are left out" in page
     assert "photo 11" in page
@@ -77,7 +77,7 @@ def test_the_divider_shows_two_images_of_the_chosen_photo(browser: Any, path: Pa
         assert page.locator("#viewport .tag").all_inner_texts() == ["Photo", "fitted LUT"]
         page.wait_for_function("document.querySelector('img.exact').complete")
         page.locator("#viewport").scroll_into_view_if_needed()
-        box = page.locator("#viewport .pictures").bounding_box()
+        box = page.locator("#viewport .images").bounding_box()
         left, right = box["x"] + box["width"] * 0.7, box["x"] + box["width"] * 0.95
         height = box["y"] + box["height"] * 0.8
         assert colour_at(page, left, height) == pytest.approx((255, 0, 0), abs=4)

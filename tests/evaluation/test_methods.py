@@ -24,8 +24,8 @@ def test_no_other_affine_map_comes_nearer(rng: np.random.Generator) -> None:
     pixels = np.insert(photo.reshape(-1, 3).astype(float), 3, 1, axis=1)
     best = np.linalg.lstsq(pixels, target.reshape(-1, 3).astype(float))[0]
 
-    def error(picture: np.ndarray) -> float:
-        return np.mean((picture.reshape(-1, 3) - target.reshape(-1, 3).astype(float)) ** 2)
+    def error(image: np.ndarray) -> float:
+        return np.mean((image.reshape(-1, 3) - target.reshape(-1, 3).astype(float)) ** 2)
 
     assert error(found.astype(float)) == pytest.approx(error(pixels @ best), rel=0.02)
     for _ in range(100):

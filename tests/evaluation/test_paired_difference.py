@@ -36,8 +36,8 @@ def test_equal_scores_are_not_significant(rng: np.random.Generator) -> None:
 
 def test_noise_is_significant_about_once_in_twenty(rng: np.random.Generator) -> None:
     pairs = rng.normal(size=(300, 2, 16))
-    told = [paired_difference(*pair, resamples=500).significant for pair in pairs]
-    assert 0.015 < np.mean(told) < 0.1
+    significant = [paired_difference(*pair, resamples=500).significant for pair in pairs]
+    assert 0.015 < np.mean(significant) < 0.1
 
 
 def test_a_photo_without_both_scores_is_left_out() -> None:

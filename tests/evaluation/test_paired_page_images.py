@@ -48,12 +48,12 @@ def test_images_are_embedded_up_to_the_budget(count: int) -> None:
     size = sum(len(base64.b64decode(uri.partition(",")[2])) for uri in one["images"].values())
     asked = []
 
-    def pictures(names: Iterable[str]) -> Iterator[PhotoImages]:
+    def images(names: Iterable[str]) -> Iterator[PhotoImages]:
         for name in names:
             asked.append(name)
             yield from flat_images([name])
 
-    found = embed_images(pictures, NAMES, budget=count * size)
+    found = embed_images(images, NAMES, budget=count * size)
     assert [photo["name"] for photo in found] == list(NAMES[: max(count, 1)])  # never none
     assert len(asked) == max(count, 1) + 1
 
@@ -62,9 +62,9 @@ def test_large_images_are_reduced_and_keep_their_colours() -> None:
     wide = np.full((100, 2 * EMBEDDED_SIDE, 3), (200, 100, 50), np.uint8)
     (found,) = embed_images(lambda names: iter([PhotoImages("a", wide, wide, {})]), ["a"])
     assert (found["width"], found["height"]) == (EMBEDDED_SIDE, 50)
-    picture = opened(found["images"]["photo"])
-    assert picture.size == (EMBEDDED_SIDE, 50)
-    assert np.abs(np.asarray(picture, int) - (200, 100, 50)).max() <= 3
+    image = opened(found["images"]["photo"])
+    assert image.size == (EMBEDDED_SIDE, 50)
+    assert np.abs(np.asarray(image, int) - (200, 100, 50)).max() <= 3
 
 
 def test_images_are_made_of_pairs_by_name(listed_pairs: type[ListedPairs]) -> None:

@@ -211,7 +211,7 @@ def test_several_devices_find_what_one_does(
 
 
 def evaluated() -> tuple[list[Any], Mapping[str, str]]:
-    """Of five pairs, in this process' share and all others'."""
+    """Evaluate five pairs and a broken one on all processes: scores and skipped pairs."""
     rng = np.random.default_rng(6)
     pairs = [Pair(str(i), _photo(rng), _photo(rng)) for i in range(5)]
     found = _evaluate(

@@ -76,18 +76,18 @@ def test_the_newest_averages_are_scored_beside_training_images(
 
 
 def test_training_images_are_none_of_the_held_out(target: SampleTarget) -> None:
-    held_out = {picture.tobytes() for picture in target.held_out}
+    held_out = {image.tobytes() for image in target.held_out}
     assert len(held_out) == COUNT
-    assert not held_out & {picture.tobytes() for picture in target.sets["training"]}
+    assert not held_out & {image.tobytes() for image in target.sets["training"]}
 
 
 def test_a_given_network_scores_fid_and_kid(target: SampleTarget) -> None:
     """Means of colours stand for Inception's features, and enlarging hardly changes them."""
-    network = OnDevices(lambda _, pictures: jnp.mean(pictures, axis=(1, 2)), per_device=1)
+    network = OnDevices(lambda _, images: jnp.mean(images, axis=(1, 2)), per_device=1)
     scores = {score.method: score.scores for score in score_sample_sets(target, network).sets}
     colours = {
-        name: pictures.mean((1, 2)) / 255
-        for name, pictures in {"held_out": target.held_out, **target.sets}.items()
+        name: images.mean((1, 2)) / 255
+        for name, images in {"held_out": target.held_out, **target.sets}.items()
     }
     gap = colours["generator"].mean(0) - colours["held_out"].mean(0)
     assert scores["generator"]["fid"] == pytest.approx(gap @ gap, rel=0.05)

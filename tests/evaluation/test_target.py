@@ -90,8 +90,8 @@ class TestFolder:
     def pair(self, rng: np.random.Generator) -> Pair:
         return Pair("one", *rng.integers(0, 256, (2, 24, 40, 3), np.uint8))
 
-    def _write(self, folder: Path, picture: np.ndarray) -> PairMethod:
-        Image.fromarray(picture).save(folder / "one.png")
+    def _write(self, folder: Path, image: np.ndarray) -> PairMethod:
+        Image.fromarray(image).save(folder / "one.png")
         return results_method(folder)
 
     def _squashed(self, pair: Pair, method: PairMethod, size: int = 16) -> np.ndarray:
@@ -109,9 +109,9 @@ class TestFolder:
     def test_a_squashed_result_serves_the_squashed_protocol_alone(
         self, pair: Pair, tmp_path: Path, rng: np.random.Generator
     ) -> None:
-        picture = rng.integers(0, 256, (16, 16, 3), np.uint8)
-        method = self._write(tmp_path, picture)
-        assert np.array_equal(self._squashed(pair, method), picture)
+        image = rng.integers(0, 256, (16, 16, 3), np.uint8)
+        method = self._write(tmp_path, image)
+        assert np.array_equal(self._squashed(pair, method), image)
         with pytest.raises(BrokenExample, match=r"result is 16x16, the photo 40x24; .*filmnet"):
             method(pair, as_stored)
 
@@ -136,5 +136,5 @@ def test_the_average_makes_the_images_where_one_is_kept(
         for name in ("matrix", "bias")
     )
     signed = np.tanh((photo / 127.5 - 1) @ matrix.reshape(3, 3) + bias)
-    picture = _made(open_target(str(tmp_path / "run"), None, None), photo)
-    assert np.abs(picture - (signed + 1) * 127.5).max() <= 0.51
+    image = _made(open_target(str(tmp_path / "run"), None, None), photo)
+    assert np.abs(image - (signed + 1) * 127.5).max() <= 0.51

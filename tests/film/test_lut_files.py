@@ -14,7 +14,7 @@ from cinegan_jax.ops.lut import identity_lut
 
 
 def cube_text(lut: np.ndarray, header: str = "") -> str:
-    """As the specification says: red fastest."""
+    """Write a .cube file as its specification says: red varies fastest."""
     size = len(lut)
     rows = [
         "{:.7f} {:.7f} {:.7f}".format(*lut[r, g, b])
@@ -138,7 +138,7 @@ def test_a_written_identity_is_the_identity(tmp_path: Path, name: str) -> None:
     np.testing.assert_allclose(read_lut(tmp_path / name), identity, rtol=1e-6, atol=atol)
 
 
-def test_what_cannot_be_written_leaves_nothing_behind(
+def test_a_failed_write_leaves_no_file_behind(
     tmp_path: Path, mount_disk: Callable[[str], Path]
 ) -> None:
     lut = identity_lut(9)

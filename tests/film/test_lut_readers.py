@@ -17,19 +17,19 @@ KINDS = list(SIZES)
 
 
 @pytest.fixture
-def lut(request, rng) -> np.ndarray:
-    """Not smooth, so that no node can stand for its neighbour."""
+def lut(request: pytest.FixtureRequest, rng: np.random.Generator) -> np.ndarray:
+    """A random LUT, so that no node can be taken for its neighbour."""
     size = SIZES[request.getfixturevalue("path").suffix]
     return rng.random((size, size, size, 3), np.float32)
 
 
 @pytest.fixture(params=KINDS)
-def path(request, tmp_path) -> Path:
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / f"my look{request.param}"
 
 
 @pytest.fixture
-def colours(rng) -> np.ndarray:
+def colours(rng: np.random.Generator) -> np.ndarray:
     """uint16 [h, w, 3], with the corners of the cube among them."""
     image = rng.integers(0, 65535, (24, 32, 3), np.uint16, endpoint=True)
     corners = identity_lut(2).reshape(-1, 3) * 65535
@@ -102,7 +102,7 @@ def test_pillow_lut(path: Path, lut: np.ndarray, colours: np.ndarray) -> None:
 def test_an_identity_changes_no_16_bit_colour(
     tmp_path: Path, colours: np.ndarray, size: int
 ) -> None:
-    """But where ffmpeg cuts off what is left of a level."""
+    """ffmpeg truncates to whole levels, so its result may be one level lower."""
     path = tmp_path / "identity.cube"
     write_lut(path, identity_lut(size))
     np.testing.assert_array_equal(np.rint(through_opencolorio(path, colours) * 65535), colours)

@@ -14,8 +14,8 @@ def random_look(random_params: Callable[..., Any]) -> Callable[..., Look]:
     """Function from a generator to a look of which every parameter is random."""
 
     def make(generator: ResUnetGenerator, **fields: Any) -> Look:
-        picture = jax.ShapeDtypeStruct((1, 8, 8, 3), np.float32)
-        return Look("noise", generator, random_params(generator, picture), **fields)
+        image = jax.ShapeDtypeStruct((1, 8, 8, 3), np.float32)
+        return Look("noise", generator, random_params(generator, image), **fields)
 
     return make
 

@@ -1,4 +1,4 @@
-"""From pixels to pixels: every size, both depths, strength, dither."""
+"""Development of photos of every size and both depths, with strength, grain and dither."""
 
 import jax
 import numpy as np
@@ -12,11 +12,11 @@ from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 
 @pytest.fixture(scope="module")
-def look():
+def look() -> Look:
     """A small generator with random kernels, its output layer too."""
     generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=4)
-    picture = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
-    shapes = jax.eval_shape(generator.init, jax.random.key(0), picture)["params"]
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
+    shapes = jax.eval_shape(generator.init, jax.random.key(0), image)["params"]
     rng = np.random.default_rng(5)
     kernels = jax.tree.map(lambda s: 0.2 * rng.normal(size=s.shape).astype(np.float32), shapes)
     return Look("random", generator, kernels)
@@ -25,23 +25,31 @@ def look():
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("shape", [(1, 1, 3), (5, 900, 3), (70, 50, 3)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_any_photo_keeps_its_size_and_depth(rng, look, method, shape, dtype):
+def test_any_photo_keeps_its_size_and_depth(
+    rng: np.random.Generator,
+    look: Look,
+    method: str,
+    shape: tuple[int, int, int],
+    dtype: type[np.unsignedinteger],
+) -> None:
     photo = rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
     shares = []
-    picture = develop(photo, look, Settings(method), shares.append)
-    assert picture.shape == shape
-    assert picture.dtype == dtype
-    assert (picture != photo).any()
+    image = develop(photo, look, Settings(method), shares.append)
+    assert image.shape == shape
+    assert image.dtype == dtype
+    assert (image != photo).any()
     assert shares == sorted(shares)
     assert shares[-1] == 1
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_no_strength_and_no_grain_is_the_photo(rng, look, method):
+def test_no_strength_and_no_grain_is_the_photo(
+    rng: np.random.Generator, look: Look, method: str
+) -> None:
     photo = rng.integers(0, 256, (40, 30, 3), np.uint8)
-    picture = develop(photo, look, Settings(method, strength=0))
-    np.testing.assert_array_equal(picture, photo)
-    assert not np.shares_memory(picture, photo)
+    image = develop(photo, look, Settings(method, strength=0))
+    np.testing.assert_array_equal(image, photo)
+    assert not np.shares_memory(image, photo)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +62,12 @@ def test_no_strength_and_no_grain_is_the_photo(rng, look, method):
         (Settings(seed=-1), "seed -1"),
     ],
 )
-def test_settings_out_of_range_are_named(settings, text):
+def test_settings_out_of_range_are_named(settings: Settings, text: str) -> None:
     with pytest.raises(UserError, match=text):
         settings.check()
 
 
-def test_dither_keeps_levels_and_the_mean_of_what_lies_between(rng):
+def test_dither_keeps_levels_and_the_mean_of_what_lies_between(rng: np.random.Generator) -> None:
     levels = np.repeat(np.arange(256, dtype=np.float32), 100)
     np.testing.assert_array_equal(to_pixels(levels / 255, np.dtype(np.uint8), rng), levels)
     between = np.full(100_000, 99.25 / 255, np.float32)
@@ -68,21 +76,21 @@ def test_dither_keeps_levels_and_the_mean_of_what_lies_between(rng):
     assert dithered.mean() == pytest.approx(99.25, abs=0.01)
 
 
-def test_sixteen_bits_are_rounded(rng):
+def test_sixteen_bits_are_rounded(rng: np.random.Generator) -> None:
     levels = rng.uniform(0, 65535, 1000)
     found = to_pixels((levels / 65535).astype(np.float32), np.dtype(np.uint16), rng)
     np.testing.assert_allclose(found, levels, atol=0.51)
 
 
-def test_grain_is_the_film_renderers(rng, look):
+def test_grain_is_the_film_renderers(rng: np.random.Generator, look: Look) -> None:
     photo = rng.integers(0, 2**16, (300, 200, 3), np.uint16)
     grained = develop(photo, look, Settings(strength=0, grain=2, seed=7)).astype(float)
     wanted = add_grain(photo / np.float32(65535), 2 * look.grain.sigma, look.grain.size, 7)
     np.testing.assert_allclose(grained / 65535, np.clip(wanted, 0, 1), atol=1e-3)
 
 
-def test_a_smooth_sky_gets_no_bands(look):
-    """On average over a column it is what the look made, between levels too."""
+def test_a_smooth_sky_gets_no_bands(look: Look) -> None:
+    """The mean of a column equals the look's output, also between two levels."""
     sky = np.linspace(100, 140, 160).astype(np.uint8)[None, :, None].repeat(400, 0).repeat(3, 2)
     made = np.concatenate(list(METHODS["transfer"](sky, look, 0.5, lambda share: None)))
     wanted = np.clip(made, 0, 1).mean(axis=0) * 255
@@ -91,8 +99,8 @@ def test_a_smooth_sky_gets_no_bands(look):
     np.testing.assert_allclose(found, wanted, atol=0.15)
 
 
-def test_what_progress_raises_ends_the_work(rng, look):
-    def cancel(share):
+def test_what_progress_raises_ends_the_work(rng: np.random.Generator, look: Look) -> None:
+    def cancel(share: float) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):

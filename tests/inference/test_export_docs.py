@@ -49,13 +49,13 @@ def test_the_programs_give_the_generators_image(
 ) -> None:
     monkeypatch.chdir(folder)
     exec(PROGRAMS[form], {})
-    with Image.open("photo.jpg") as photo, Image.open("picture.png") as picture:
-        photo, picture = np.asarray(photo), np.asarray(picture)
-    Path("picture.png").unlink()
+    with Image.open("photo.jpg") as photo, Image.open("result.png") as image:
+        photo, image = np.asarray(photo), np.asarray(image)
+    Path("result.png").unlink()
     look = load_look("classic_neg")
     generate = make_generate(
         lambda kernels, photos: apply_generator(look.generator, kernels, to_signed(photos)),
         look.kernels,
         bucket=8,
     )
-    assert np.abs(picture - generate(photo).astype(int)).max() <= 1
+    assert np.abs(image - generate(photo).astype(int)).max() <= 1

@@ -73,10 +73,10 @@ def test_float16_halves_the_file_and_rounds_a_little(
 def test_the_model_describes_its_input_and_output(random_look: Callable[..., Look]) -> None:
     look = random_look(ResUnetGenerator(8, 1, residual=True), grain=Grain(0.02, 0.003))
     session = session_of(look)
-    (photo,), (picture,) = session.get_inputs(), session.get_outputs()
-    assert (photo.name, picture.name) == ("photo", "picture")
-    assert photo.shape == picture.shape == ["batch", 3, "height", "width"]
-    assert photo.type == picture.type == "tensor(float)"
+    (photo,), (image,) = session.get_inputs(), session.get_outputs()
+    assert (photo.name, image.name) == ("photo", "picture")
+    assert photo.shape == image.shape == ["batch", 3, "height", "width"]
+    assert photo.type == image.type == "tensor(float)"
     said = session.get_modelmeta().custom_metadata_map
     assert said["name"] == look.name
     assert "0..1" in said["photo"]

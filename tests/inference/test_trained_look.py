@@ -1,4 +1,7 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,24 +14,24 @@ from cinegan_jax.inference.look import Grain, Look, apply_generator, installed_l
 from cinegan_jax.inference.look_file import read_look, write_look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
-PICTURE = jax.ShapeDtypeStruct((1, 16, 16, 3), np.float32)
+IMAGE = jax.ShapeDtypeStruct((1, 16, 16, 3), np.float32)
 
 
 @pytest.fixture
-def look(random_params):
+def look(random_params: Callable[..., Any]) -> Look:
     generator = ResUnetGenerator(4, 1, residual=True, colour_path=8)
-    kernels = jax.tree.map(np.float32, random_params(generator, PICTURE))
+    kernels = jax.tree.map(np.float32, random_params(generator, IMAGE))
     return Look("mine", generator, kernels, Grain(0.02, 0.003))
 
 
 @pytest.fixture
-def file(look, tmp_path):
+def file(look: Look, tmp_path: Path) -> Path:
     write_look(look, tmp_path / "mine.safetensors")
     return tmp_path / "mine.safetensors"
 
 
-def _rewrite(file, *, arrays=None, **metadata):
-    """The same file with other arrays or metadata."""
+def _rewrite(file: Path, *, arrays: dict[str, np.ndarray] | None = None, **metadata: str) -> None:
+    """Rewrite a look file with other arrays or metadata."""
     with safetensors.safe_open(file, "numpy") as opened:
         known = opened.metadata()
     arrays = safetensors.numpy.load_file(file) if arrays is None else arrays
@@ -36,7 +39,9 @@ def _rewrite(file, *, arrays=None, **metadata):
 
 
 @pytest.mark.parametrize(("dtype", "error"), [(np.float32, 0), (np.float16, 2**-11)])
-def test_a_look_comes_back_from_its_file(look, tmp_path, dtype, error):
+def test_a_look_comes_back_from_its_file(
+    look: Look, tmp_path: Path, dtype: type[np.floating], error: float
+) -> None:
     path = tmp_path / "look.safetensors"
     write_look(look, path, dtype=dtype)
     found = read_look(path)
@@ -48,7 +53,7 @@ def test_a_look_comes_back_from_its_file(look, tmp_path, dtype, error):
         np.testing.assert_allclose(kernels[name], array, rtol=error, atol=1e-7 if error else 0)
 
 
-def test_installed_looks_change_a_photo_and_are_small(rng):
+def test_installed_looks_change_a_photo_and_are_small(rng: np.random.Generator) -> None:
     from importlib import resources
 
     assert set(installed_looks()) >= {"classic_neg", "cinema", "velvia"}
@@ -61,15 +66,15 @@ def test_installed_looks_change_a_photo_and_are_small(rng):
         assert look.name == name
         made[name] = np.asarray(apply_generator(look.generator, look.kernels, photo))
         assert 0.02 < np.abs(made[name] - photo).mean() < 0.5
-    assert len({picture.tobytes() for picture in made.values()}) == len(made)
+    assert len({image.tobytes() for image in made.values()}) == len(made)
 
 
-def test_an_unknown_look_lists_those_there_are():
+def test_an_unknown_look_lists_those_there_are() -> None:
     with pytest.raises(UserError, match=r"'sepia' is not one of .*classic_neg"):
         load_look("sepia")
 
 
-def test_other_files_are_refused(file, tmp_path):
+def test_other_files_are_refused(file: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no look file .*none\.safetensors"):
         read_look(tmp_path / "none.safetensors")
     foreign = tmp_path / "vgg.safetensors"
@@ -82,20 +87,20 @@ def test_other_files_are_refused(file, tmp_path):
 
 
 @pytest.mark.parametrize("kept", [0, 4, 200, -1])
-def test_a_truncated_file_is_refused(file, kept):
+def test_a_truncated_file_is_refused(file: Path, kept: int) -> None:
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(UserError, match=r"mine\.safetensors is damaged"):
         read_look(file)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"width": 4, "depth": 2}'])
-def test_a_file_that_does_not_say_its_network_is_refused(file, text):
+def test_a_file_that_does_not_say_its_network_is_refused(file: Path, text: str) -> None:
     _rewrite(file, generator=text)
     with pytest.raises(UserError, match="does not say what its network is"):
         read_look(file)
 
 
-def test_kernels_of_another_architecture_are_refused(file):
+def test_kernels_of_another_architecture_are_refused(file: Path) -> None:
     fields = {"width": 6, "num_blocks": 1, "residual": True, "colour_path": 8}
     _rewrite(file, generator=json.dumps(fields))
     with pytest.raises(UserError, match=r"has the shape \(\d.*\), but {'width': 6.*needs \(\d"):

@@ -134,7 +134,7 @@ def test_ciede2000_of_the_published_pairs() -> None:
 
 
 def test_ciede2000_in_float32() -> None:
-    """Of hues exactly opposite (pairs 10 and 14), rounding would choose the shorter arc."""
+    """Pairs 10 and 14 are left out: their hues are opposite, and rounding decides the arc."""
     pairs = np.delete(np.array(SHARMA_PAIRS), [9, 13], axis=0)
     first, second, published = np.split(pairs, [3, 6], axis=1)
     found = ciede2000(jnp.float32(first), jnp.float32(second))

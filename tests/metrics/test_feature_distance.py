@@ -68,12 +68,12 @@ def _noisy(photos: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _compressed(photos: np.ndarray, quality: int) -> np.ndarray:
-    pictures = []
+    images = []
     for photo in photos:
         file = io.BytesIO()
         Image.fromarray(np.rint(photo * 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
-        pictures.append(np.asarray(Image.open(file)) / 255)
-    return np.stack(pictures)
+        images.append(np.asarray(Image.open(file)) / 255)
+    return np.stack(images)
 
 
 def _cast(photos: np.ndarray, shift: float) -> np.ndarray:
@@ -102,7 +102,7 @@ def test_grows_with_every_disturbance(
 
 
 def test_lost_detail_costs_more_than_a_colour_cast_of_equal_psnr(photos: np.ndarray) -> None:
-    """What it is for: delta E and PSNR see the cast more than the blur."""
+    """The purpose of the metric: delta E and PSNR see the cast more than the blur."""
     blurred = _blurred(photos, 1.2).astype(np.float32)
     level = np.sqrt(1.5 * np.square(blurred - photos).mean((1, 2, 3), keepdims=True))
     cast = (photos + level * np.array([1, 0, -1])).astype(np.float32)

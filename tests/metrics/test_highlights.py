@@ -8,7 +8,7 @@ from cinegan_jax.metrics.psnr_ssim import psnr
 
 
 def _near(reference: np.ndarray) -> np.ndarray:
-    """By the definition in the module, in plain numpy and scipy."""
+    """Compute the mask by the definition in the module, in plain numpy and scipy."""
     linear = np.where(reference <= 0.04045, reference / 12.92, ((reference + 0.055) / 1.055) ** 2.4)
     highlights = linear @ [0.2126, 0.7152, 0.0722] > 0.5
     radius = int(np.ceil(0.012 * max(reference.shape[:2])))
@@ -17,10 +17,10 @@ def _near(reference: np.ndarray) -> np.ndarray:
 
 def _night(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """A dark image with three lamps, float64 [h, w, 3]."""
-    picture = rng.uniform(0, 0.6, (height, width, 3))
+    image = rng.uniform(0, 0.6, (height, width, 3))
     for row, column in zip(rng.integers(0, height, 3), rng.integers(0, width, 3), strict=True):
-        picture[row, column] = rng.uniform(0.8, 1, 3)
-    return picture
+        image[row, column] = rng.uniform(0.8, 1, 3)
+    return image
 
 
 @pytest.mark.parametrize("levels", [None, 255], ids=["float", "8 bit"])

@@ -8,7 +8,7 @@ from cinegan_jax.metrics.histogram import DIRECTIONS, histogram_distance
 
 
 def _twice_sliced_wasserstein(image: np.ndarray, reference: np.ndarray) -> float:
-    labs = [rgb2lab(picture).reshape(-1, 3) for picture in (image, reference)]
+    labs = [rgb2lab(pixels).reshape(-1, 3) for pixels in (image, reference)]
     along = [wasserstein_distance(labs[0] @ axis, labs[1] @ axis) for axis in DIRECTIONS]
     return 2 * np.mean(along)
 

@@ -64,7 +64,7 @@ def test_subsets_are_drawn_from_each_set_without_putting_back(rng: np.random.Gen
 
 
 def test_large_features_keep_their_precision(rng: np.random.Generator) -> None:
-    """As many and as long as Inception's, in float32, against float64."""
+    """Vectors of Inception's number and length in float32, compared with float64."""
     x = np.abs(rng.normal(0.3, 0.4, (500, 2048))).astype(np.float32)
     y = np.abs(rng.normal(0.31, 0.4, (500, 2048))).astype(np.float32)
     kernels = [

@@ -37,7 +37,7 @@ def lpips(net: str, tmp_path: Path) -> Lpips:
 
 
 @pytest.fixture
-def pictures(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def images(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Images and disturbed ones, unit [1, 33, 40, 3]."""
     images = rng.random((1, 33, 40, 3)).astype(np.float32)
     noise = rng.normal(0, 0.1, images.shape).astype(np.float32)
@@ -64,11 +64,11 @@ def test_agrees_with_pytorch_from_the_file_that_torchvision_writes(
 
 
 def test_padding_does_not_change_the_score(
-    lpips: Lpips, pictures: tuple[np.ndarray, np.ndarray]
+    lpips: Lpips, images: tuple[np.ndarray, np.ndarray]
 ) -> None:
     width = [(0, 0), (0, 3), (0, 5), (0, 0)]
-    padded = [np.pad(x, width, constant_values=np.nan) for x in pictures]
-    wanted = lpips(*pictures)
+    padded = [np.pad(x, width, constant_values=np.nan) for x in images]
+    wanted = lpips(*images)
     assert (wanted > 1e-3).all()
     np.testing.assert_allclose(lpips(*padded, ignore_nans=True), wanted, rtol=1e-5)
     assert np.isnan(lpips(*padded)).all()
@@ -76,12 +76,12 @@ def test_padding_does_not_change_the_score(
 
 @pytest.mark.parametrize("net", ["alex"])
 def test_heads_weigh_the_squared_differences(
-    lpips: Lpips, pictures: tuple[np.ndarray, np.ndarray]
+    lpips: Lpips, images: tuple[np.ndarray, np.ndarray]
 ) -> None:
     """Equal images score zero; the score is linear in the heads."""
-    np.testing.assert_array_equal(lpips(pictures[0], pictures[0]), 0)
+    np.testing.assert_array_equal(lpips(images[0], images[0]), 0)
     doubled = lpips.replace(heads=tuple(2 * head for head in lpips.heads))
-    np.testing.assert_allclose(doubled(*pictures), 2 * lpips(*pictures), rtol=1e-5)
+    np.testing.assert_allclose(doubled(*images), 2 * lpips(*images), rtol=1e-5)
 
 
 def test_name_is_that_of_the_net(lpips: Lpips, net: str) -> None:

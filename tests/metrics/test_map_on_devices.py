@@ -71,7 +71,7 @@ def test_rows_of_one_process_come_back_in_order() -> None:
 
 
 def gathered() -> tuple[int, dict[int, Any], list[bytes]]:
-    """In a process: the rows of nine photos, and bytes of unlike lengths."""
+    """Gather, in one process, the rows of nine photos and bytes of unlike lengths."""
     photos = np.random.default_rng(3).normal(size=9).tolist()
     rows = {index: {"score": photos[index]} for index in devices.own_indices(9)}
     content = np.random.default_rng(jax.process_index()).bytes(

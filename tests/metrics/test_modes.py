@@ -25,9 +25,9 @@ def held_out() -> np.ndarray:
     return np.stack([source[index].target for index in range(len(source))])
 
 
-def _noisy(pictures: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
-    noise = rng.normal(0, sigma, pictures.shape)
-    return np.rint(np.clip(pictures + noise, 0, 255)).astype(np.uint8)
+def _noisy(images: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+    noise = rng.normal(0, sigma, images.shape)
+    return np.rint(np.clip(images + noise, 0, 255)).astype(np.uint8)
 
 
 def test_every_held_out_image_belongs_to_the_mode_it_was_drawn_in(held_out: np.ndarray) -> None:
@@ -36,8 +36,8 @@ def test_every_held_out_image_belongs_to_the_mode_it_was_drawn_in(held_out: np.n
 
 def test_images_of_twice_the_size_are_recognised() -> None:
     source = DrawnShapes("train", 128)
-    pictures = np.stack([source[9_000 + index].target for index in range(100)])
-    np.testing.assert_array_equal(recognise(pictures), np.arange(9_000, 9_100) % K)
+    images = np.stack([source[9_000 + index].target for index in range(100)])
+    np.testing.assert_array_equal(recognise(images), np.arange(9_000, 9_100) % K)
 
 
 def test_mild_blur_noise_and_darkness_change_nothing(
@@ -59,8 +59,8 @@ def test_images_without_a_shape_belong_to_no_mode(
     upside_down = held_out[10:15, ::-1]
     assert SHAPE_MODES[10] == "red triangle"
     dark = np.maximum(held_out[:10], 60) - 60
-    for pictures in (plain, noise, 255 - held_out[:10], grey, upside_down, dark):
-        assert (recognise(pictures) == NONE).all()
+    for images in (plain, noise, 255 - held_out[:10], grey, upside_down, dark):
+        assert (recognise(images) == NONE).all()
 
 
 def test_blends_of_modes_belong_to_none(held_out: np.ndarray) -> None:
@@ -104,15 +104,15 @@ def test_scores_have_their_extremes() -> None:
         assert none[name] == pytest.approx(single[name])
 
 
-@pytest.mark.parametrize("pictures", [10, 500])
-def test_what_is_expected_of_real_images_is_the_mean_over_draws(
-    pictures: int, rng: np.random.Generator
+@pytest.mark.parametrize("images", [10, 500])
+def test_expected_scores_of_real_images_are_the_mean_over_draws(
+    images: int, rng: np.random.Generator
 ) -> None:
-    draws = rng.multinomial(pictures, np.full(K, 1 / K), 4_000)
-    found = [scores_of_counts(counts, pictures) for counts in draws]
-    for name, expected in expected_scores(pictures).items():
+    draws = rng.multinomial(images, np.full(K, 1 / K), 4_000)
+    found = [scores_of_counts(counts, images) for counts in draws]
+    for name, expected in expected_scores(images).items():
         each = np.array([scores[name] for scores in found])
         error = each.std() / np.sqrt(len(each))
         assert abs(each.mean() - expected) <= 4 * error + 1e-6, name
-    coverage = K * (1 - (1 - 1 / K) ** pictures)
-    assert expected_scores(pictures)["modes_covered"] == pytest.approx(coverage)
+    coverage = K * (1 - (1 - 1 / K) ** images)
+    assert expected_scores(images)["modes_covered"] == pytest.approx(coverage)

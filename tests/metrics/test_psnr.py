@@ -40,8 +40,8 @@ def test_equal_images_score_infinity(rng: np.random.Generator) -> None:
 def test_nan_scores_nan_unless_ignored(rng: np.random.Generator) -> None:
     images, references = rng.random((2, 1, 12, 12, 3)).astype(np.float32)
     padded = [np.pad(x, [(0, 0), (0, 4), (0, 3), (0, 0)]) for x in (images, references)]
-    for picture in padded:
-        picture[:, 12:] = picture[:, :, 12:] = np.nan
+    for image in padded:
+        image[:, 12:] = image[:, :, 12:] = np.nan
     assert np.isnan(psnr(*padded)[0])
     np.testing.assert_allclose(psnr(*padded, ignore_nans=True), psnr(images, references), atol=1e-4)
 

@@ -12,13 +12,13 @@ from cinegan_jax.metrics.set_distances import (
 )
 
 
-def pictures(rng: np.random.Generator, count: int, brightest: int = 256) -> np.ndarray:
+def made_images(rng: np.random.Generator, count: int, brightest: int = 256) -> np.ndarray:
     return rng.integers(0, brightest, (count, 9, 8, 3), np.uint8)
 
 
 def test_features_are_those_of_images_in_unit_range(rng: np.random.Generator) -> None:
     """Though they go through in batches on all devices."""
-    batch = pictures(rng, 70)
+    batch = made_images(rng, 70)
     expected = random_features(batch.astype(np.float32) / 255)
     np.testing.assert_allclose(random_features_on_devices()(batch), expected, rtol=1e-5, atol=1e-6)
 
@@ -45,10 +45,10 @@ def test_distances_agree_with_their_definitions(rng: np.random.Generator) -> Non
 
 
 def test_a_collapsed_set_is_far_from_a_varied_one(rng: np.random.Generator) -> None:
-    """Of equally many images of the same kind both distances are far smaller."""
+    """Both distances are far smaller for equally many images of the same kind."""
     features = random_features_on_devices()
-    references, alike = (RandomSet(features(pictures(rng, 64))) for _ in range(2))
-    collapsed = RandomSet(features(np.repeat(pictures(rng, 1), 64, axis=0)))
+    references, alike = (RandomSet(features(made_images(rng, 64))) for _ in range(2))
+    collapsed = RandomSet(features(np.repeat(made_images(rng, 1), 64, axis=0)))
     near, far = (random_set_scores(each, references) for each in (alike, collapsed))
     assert near["feature_distance"] < far["feature_distance"] / 2
     assert abs(near["kernel_distance"]) < far["kernel_distance"] / 10

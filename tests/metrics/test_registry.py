@@ -15,7 +15,7 @@ def metric(request: pytest.FixtureRequest) -> PairedMetric:
 
 
 @pytest.fixture
-def pictures(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def image_pair(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Photo-like images with highlights, and noisy ones: unit [2, 64, 72, 3]."""
     rows, columns = np.mgrid[:64, :72] / 72
     waves = np.sin(9 * rows + 5 * columns + rng.uniform(0, 6, (2, 3, 1, 1)))
@@ -30,9 +30,9 @@ def test_names_are_the_keys() -> None:
 
 
 def test_more_noise_is_worse_in_the_stated_direction(
-    metric: PairedMetric, pictures: tuple[np.ndarray, np.ndarray]
+    metric: PairedMetric, image_pair: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    images, references = pictures
+    images, references = image_pair
     near, far = (
         metric.function(references + (images - references) / 4, references),
         metric.function(images, references),
@@ -41,22 +41,22 @@ def test_more_noise_is_worse_in_the_stated_direction(
 
 
 def test_each_image_has_its_own_score(
-    metric: PairedMetric, pictures: tuple[np.ndarray, np.ndarray]
+    metric: PairedMetric, image_pair: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    images, references = pictures
+    images, references = image_pair
     alone = [metric.function(images[i : i + 1], references[i : i + 1])[0] for i in range(2)]
     np.testing.assert_allclose(metric.function(images, references), alone, rtol=1e-5)
     assert alone[0] != alone[1]
 
 
 def test_nan_scores_nan_and_padding_is_ignored(
-    metric: PairedMetric, pictures: tuple[np.ndarray, np.ndarray]
+    metric: PairedMetric, image_pair: tuple[np.ndarray, np.ndarray]
 ) -> None:
     width = [(0, 0), (0, 5), (0, 3), (0, 0)]
-    padded = [np.pad(x, width, constant_values=np.nan) for x in pictures]
+    padded = [np.pad(x, width, constant_values=np.nan) for x in image_pair]
     assert np.isnan(metric.function(*padded)).all()
     found = metric.function(*padded, ignore_nans=True)
-    np.testing.assert_allclose(found, metric.function(*pictures), rtol=1e-4)
+    np.testing.assert_allclose(found, metric.function(*image_pair), rtol=1e-4)
 
 
 def test_smallest_side(metric: PairedMetric, rng: np.random.Generator) -> None:
@@ -74,13 +74,13 @@ def test_only_metrics_of_parts_may_lack_a_score(metric: PairedMetric) -> None:
 
 
 def test_images_that_cannot_be_compared_are_refused(metric: PairedMetric) -> None:
-    picture = np.zeros((1, 64, 64, 3), np.float32)
+    image = np.zeros((1, 64, 64, 3), np.float32)
     for other, message in [
-        (picture[:, :-1], r"equal shapes, got \(1, 64, 64, 3\) and \(1, 63, 64, 3\)"),
-        (picture.astype(np.uint8), "floats in unit range, got uint8"),
+        (image[:, :-1], r"equal shapes, got \(1, 64, 64, 3\) and \(1, 63, 64, 3\)"),
+        (image.astype(np.uint8), "floats in unit range, got uint8"),
     ]:
         with pytest.raises(ValueError, match=message):
-            metric.function(picture, other)
+            metric.function(image, other)
 
 
 @pytest.mark.parametrize("shape", [(64, 64, 3), (1, 64, 64, 1)])

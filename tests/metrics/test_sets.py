@@ -39,25 +39,25 @@ def photos(noise: float) -> dict[str, np.ndarray]:
     """Unit images of many sizes by name, in no order of names."""
     rng = np.random.default_rng(2)
     sizes = rng.integers(290, 340, (COUNT, 2))
-    pictures = {}
+    images = {}
     for index, (height, width) in enumerate(sizes):
         slope = rng.uniform(0.1, 0.8, (1, 1, 3)) + np.linspace(0, 0.2, width)[None, :, None]
-        pictures[f"{index * 7 % COUNT:02}"] = np.repeat(slope, height, 0).astype(np.float32)
+        images[f"{index * 7 % COUNT:02}"] = np.repeat(slope, height, 0).astype(np.float32)
     other = np.random.default_rng(3)
     return {
-        name: np.clip(picture + noise * other.normal(size=(1, 1, 3)), 0, 1).astype(np.float32)
-        for name, picture in pictures.items()
+        name: np.clip(image + noise * other.normal(size=(1, 1, 3)), 0, 1).astype(np.float32)
+        for name, image in images.items()
     }
 
 
 def gathered(
-    pictures: Mapping[str, np.ndarray], devices: Sequence[jax.Device] | None = None, seed: int = 0
+    images: Mapping[str, np.ndarray], devices: Sequence[jax.Device] | None = None, seed: int = 0
 ) -> SetFeatures:
     network = OnDevices(blurred, per_device=3, devices=devices)
-    pictures_set = ImageSet(network, dimensions=12, patches=2, seed=seed)
-    for name, picture in pictures.items():
-        pictures_set.add(name, picture)
-    return pictures_set.gather()
+    images_set = ImageSet(network, dimensions=12, patches=2, seed=seed)
+    for name, image in images.items():
+        images_set.add(name, image)
+    return images_set.gather()
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +67,10 @@ def sets() -> tuple[SetFeatures, SetFeatures]:
 
 def test_scores_are_those_of_all_features_at_once(sets: tuple[SetFeatures, SetFeatures]) -> None:
     whole, patches = [], []
-    for pictures in (photos(0.2), photos(0)):
-        ordered = sorted(pictures.items())
-        whole.append(
-            blurred(None, np.stack([resize_for_inception(picture) for _, picture in ordered]))
-        )
-        cut = [cut_patches(picture, name, 2) for name, picture in ordered]
+    for images in (photos(0.2), photos(0)):
+        ordered = sorted(images.items())
+        whole.append(blurred(None, np.stack([resize_for_inception(image) for _, image in ordered])))
+        cut = [cut_patches(image, name, 2) for name, image in ordered]
         patches.append(blurred(None, np.concatenate(cut)))
     expected = {
         "fid": frechet_distance(*map(Moments.of, whole)),
@@ -137,7 +135,7 @@ def test_sets_too_small_for_any_score(sets: tuple[SetFeatures, SetFeatures]) -> 
 
 
 def own_set() -> SetFeatures:
-    """In a process: the features of every other photo, gathered."""
+    """Gather, in one process, the features of every other photo."""
     named = list(photos(0.2).items())
     return gathered({named[i][0]: named[i][1] for i in own_indices(COUNT)})
 

@@ -17,7 +17,7 @@ def _reference_ssim(a: np.ndarray, b: np.ndarray) -> float:
     )
 
 
-def _similar_pictures(
+def _similar_images(
     rng: np.random.Generator, n: int, height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Smooth images and noisy copies of them, so that the scores spread over 0..1."""
@@ -33,7 +33,7 @@ def _similar_pictures(
 def test_agrees_with_scikit_image_on_the_valid_region(
     rng: np.random.Generator, height: int, width: int, levels: int | None
 ) -> None:
-    images, references = _similar_pictures(rng, 4, height, width)
+    images, references = _similar_images(rng, 4, height, width)
     if levels:
         images, references = (
             np.rint(x * levels) / np.float32(levels) for x in (images, references)
@@ -44,12 +44,12 @@ def test_agrees_with_scikit_image_on_the_valid_region(
 
 
 def test_equal_images_score_one(rng: np.random.Generator) -> None:
-    images, _ = _similar_pictures(rng, 2, 16, 16)
+    images, _ = _similar_images(rng, 2, 16, 16)
     np.testing.assert_allclose(ssim(images, images), 1, atol=1e-6)
 
 
 def test_nan_scores_nan_unless_ignored(rng: np.random.Generator) -> None:
-    images, references = _similar_pictures(rng, 2, 24, 20)
+    images, references = _similar_images(rng, 2, 24, 20)
     width = [(0, 0), (0, 8), (0, 12), (0, 0)]
     padded = [np.pad(x, width, constant_values=np.nan) for x in (images, references)]
     assert np.all(np.isnan(ssim(*padded)))

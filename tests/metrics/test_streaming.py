@@ -67,7 +67,7 @@ def test_running_means_leave_out_nan_and_keep_infinity(rng: np.random.Generator)
     assert np.isinf(means["equal"])
 
 
-def pictures(count: int, side: int = 24) -> tuple[np.ndarray, np.ndarray]:
+def made_images(count: int, side: int = 24) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(8)
     references = rng.uniform(size=(count, side, side, 3)).astype(np.float32)
     noise = rng.normal(0, 0.1, references.shape).astype(np.float32)
@@ -77,7 +77,7 @@ def pictures(count: int, side: int = 24) -> tuple[np.ndarray, np.ndarray]:
 def assert_devices_agree(names: Iterable[str], side: int) -> None:
     """Batches of unlike lengths over eight devices, one device, and the plain metric."""
     metrics = {name: PAIRED_METRICS[name].function for name in names}
-    images, references = pictures(19, side)
+    images, references = made_images(19, side)
     plain = {
         name: np.nanmean(np.asarray(metric(images, references), np.float64))
         for name, metric in metrics.items()
@@ -98,8 +98,8 @@ def test_means_of_all_metrics_do_not_depend_on_the_devices() -> None:
 
 
 def own_sums() -> tuple[int, int, np.ndarray, np.ndarray, dict[str, float]]:
-    """In a process: moments and means of the own half of eleven images."""
-    images, references = pictures(11)
+    """Compute, in one process, moments and means of its own half of eleven images."""
+    images, references = made_images(11)
     own = list(own_indices(11))
     vectors = images[own].reshape(len(own), -1)[:, :6]
     running = RunningMoments(6)
@@ -112,7 +112,7 @@ def own_sums() -> tuple[int, int, np.ndarray, np.ndarray, dict[str, float]]:
 
 @pytest.mark.slow
 def test_two_processes_find_what_one_finds() -> None:
-    images, references = pictures(11)
+    images, references = made_images(11)
     expected = np.mean(PAIRED_METRICS["psnr"].function(images, references))
     results = in_processes(own_sums)
     assert [own for own, *_ in results] == [6, 5]

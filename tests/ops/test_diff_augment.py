@@ -11,10 +11,10 @@ from cinegan_jax.ops.diff_augment import POLICIES, diff_augment
 
 pytestmark = pytest.mark.agreement
 
-PICTURES = 2000
+IMAGES = 2000
 
 
-def keys(count: int = PICTURES) -> jax.Array:
+def keys(count: int = IMAGES) -> jax.Array:
     return jax.random.split(jax.random.key(3), count)
 
 
@@ -22,7 +22,7 @@ def keys(count: int = PICTURES) -> jax.Array:
 def photo() -> np.ndarray:
     """Copies of an image without zeros, height 16 and width 24, one per key."""
     photo = np.random.default_rng(5).uniform(0.1, 1, (1, 16, 24, 3)).astype(np.float32)
-    return np.tile(photo, (PICTURES, 1, 1, 1))
+    return np.tile(photo, (IMAGES, 1, 1, 1))
 
 
 def changed(images: np.ndarray, *policies: str) -> np.ndarray:
@@ -66,7 +66,7 @@ def test_translation_is_uniform_up_to_an_eighth_in_each_direction(photo: np.ndar
     shifted = [padded[2 + down :, 3 + right :][:16, :24] for down, right in moves]
     same = np.stack([(found == np.float64(image)).all((1, 2, 3)) for image in shifted])
     assert (same.sum(0) == 1).all()
-    expected = PICTURES / len(moves)
+    expected = IMAGES / len(moves)
     assert np.abs(same.sum(1) - expected).max() < 5 * expected**0.5
 
 

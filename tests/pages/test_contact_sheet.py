@@ -12,11 +12,11 @@ def test_grid_puts_each_image_in_its_cell(rng: np.random.Generator) -> None:
     sheet = pair_grid(photos, generated, targets)
     assert sheet.shape == (2 * (5 + GUTTER) + GUTTER, 3 * (7 + GUTTER) + GUTTER, 3)
     outside = np.ones(sheet.shape[:2], bool)
-    for column, pictures in enumerate((photos, generated, targets)):
-        for row, picture in enumerate(pictures):
+    for column, images in enumerate((photos, generated, targets)):
+        for row, image in enumerate(images):
             top, left = GUTTER + row * (5 + GUTTER), GUTTER + column * (7 + GUTTER)
             cell = np.s_[top : top + 5, left : left + 7]
-            np.testing.assert_array_equal(sheet[cell], picture)
+            np.testing.assert_array_equal(sheet[cell], image)
             outside[cell] = False
     assert np.all(sheet[outside] == 255)
 
@@ -29,7 +29,7 @@ def test_grid_refuses_images_that_do_not_match() -> None:
 def test_a_contact_sheet_shows_rows_of_any_shape_under_captions(tmp_path: Path) -> None:
     colours = [(200, 40, 40), (40, 200, 40), (40, 40, 200)]
     wide = [np.full((60, 80, 3), colour, np.uint8) for colour in colours]
-    tall = [picture.transpose(1, 0, 2) for picture in wide]
+    tall = [image.transpose(1, 0, 2) for image in wide]
     path = tmp_path / "before_after.png"
     contact_sheet(PAIR_COLUMNS, [wide, tall], path, width=40)
     sheet = np.asarray(Image.open(path))

@@ -70,7 +70,7 @@ def test_all_curves_of_a_page_share_its_points() -> None:
     assert points_each(charts(PAGE_POINTS // LEAST_CURVE_POINTS * 2)) == LEAST_CURVE_POINTS
 
 
-def test_what_is_not_finite_is_not_drawn() -> None:
+def test_values_that_are_not_finite_are_not_drawn() -> None:
     chart = Chart("t", [Curve("a", [1, 2, 3], [np.inf, np.nan, 0.123456789])], unit="dB", log=True)
     assert to_data("chart-1", chart, 100) == {
         "id": "chart-1",

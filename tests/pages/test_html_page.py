@@ -99,7 +99,7 @@ def test_a_script_cannot_end_its_element(folder: Path) -> None:
 
 
 def test_uplot_is_as_published() -> None:
-    """By the digest of the file in the package uplot 1.6.32 of the npm registry."""
+    """The digest is that of the file in the npm package uplot 1.6.32."""
     digest = hashlib.sha256(
         (SHARED_STATIC / "uplot" / "uPlot.iife.min.js").read_bytes()
     ).hexdigest()

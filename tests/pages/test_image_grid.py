@@ -14,23 +14,23 @@ def _cell(
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 5])
 def test_images_go_row_by_row_and_the_rest_is_white(rng: np.random.Generator, columns: int) -> None:
-    pictures = rng.integers(0, 255, (5, 4, 6, 3), dtype=np.uint8)  # none of them has white
-    grid = image_grid(pictures, columns)
+    images = rng.integers(0, 255, (5, 4, 6, 3), dtype=np.uint8)  # none of them has white
+    grid = image_grid(images, columns)
     rows = -(-5 // columns)
     assert grid.shape == (rows * (4 + GUTTER) + GUTTER, columns * (6 + GUTTER) + GUTTER, 3)
-    for place, picture in enumerate(pictures):
+    for place, image in enumerate(images):
         row, column = divmod(place, columns)
-        np.testing.assert_array_equal(_cell(grid, row, column, 4, 6), picture)
-    assert np.count_nonzero(grid < 255) == np.count_nonzero(pictures < 255)
+        np.testing.assert_array_equal(_cell(grid, row, column, 4, 6), image)
+    assert np.count_nonzero(grid < 255) == np.count_nonzero(images < 255)
 
 
 def test_captions_stand_over_their_images_and_touch_none(rng: np.random.Generator) -> None:
-    pictures = rng.integers(0, 256, (4, 32, 40, 3), dtype=np.uint8)
-    grid = image_grid(pictures, 2, ["0.25", "", "0.25", "1.00"])
+    images = rng.integers(0, 256, (4, 32, 40, 3), dtype=np.uint8)
+    grid = image_grid(images, 2, ["0.25", "", "0.25", "1.00"])
     strips = []
-    for place, picture in enumerate(pictures):
+    for place, image in enumerate(images):
         row, column = divmod(place, 2)
-        np.testing.assert_array_equal(_cell(grid, row, column, 32, 40, CAPTION), picture)
+        np.testing.assert_array_equal(_cell(grid, row, column, 32, 40, CAPTION), image)
         top = GUTTER + row * (CAPTION + 32 + GUTTER)
         strips.append(grid[top : top + CAPTION, GUTTER + column * 48 :][:, :40])
     assert np.all(strips[1] == 255)

@@ -10,22 +10,21 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from pictures import exif_of, saved
+from image_files import exif_of, saved
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from cinegan_jax.photos import decode as decoding
 from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.kinds import is_photo
 from cinegan_jax.photos.photo import UnreadablePhoto
 
 
-def _save(tmp_path, image, name="a.png", **options):
+def _save(tmp_path: Path, image: Image.Image, name: str = "a.png", **options: Any) -> Path:
     path = tmp_path / name
     image.save(path, **options)
     return path
 
 
-def _random(rng, shape):
+def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.integers(0, 256, shape, np.uint8)
 
 
@@ -256,7 +255,7 @@ def test_too_large_images_are_refused_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = _save(tmp_path, Image.new("RGB", (200, 100)))
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 19_999)
+    monkeypatch.setattr("cinegan_jax.photos.decode.MAX_PIXELS", 19_999)
     with pytest.raises(UnreadablePhoto, match=r"a\.png: 200 x 100 pixels"):
         decode(path)
 

@@ -1,6 +1,7 @@
 """Writing photos back, against Pillow, tifffile and the pixels that went in."""
 
 import io
+from typing import Any
 
 import colour
 import imagecodecs
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from colour import RGB_COLOURSPACES
-from pictures import exif_of, reread, rgb_profile, saved
+from image_files import exif_of, reread, rgb_profile, saved
 from PIL import Image
 
 from cinegan_jax.core.errors import UserError
@@ -25,7 +26,7 @@ def _read(data: bytes) -> Photo:
     return read_photo(data, name="photo", max_pixels=10**6)
 
 
-def _unchanged(data: bytes, **options) -> bytes:
+def _unchanged(data: bytes, **options: Any) -> bytes:
     photo = _read(data)
     return encode_photo(photo, photo.pixels, EncodeOptions(**options))
 

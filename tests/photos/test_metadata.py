@@ -7,7 +7,7 @@ import exiv2
 import numpy as np
 import pytest
 import tifffile
-from pictures import XMP, exif_of, reread, saved
+from image_files import XMP, exif_of, reread, saved
 from PIL import Image, ImageOps
 
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo
@@ -32,8 +32,8 @@ def _seen_by_exiv2(data: bytes) -> Any:
 
 
 @pytest.fixture
-def jpeg(blocks) -> bytes:
-    """As a phone writes it: sideways, with all three kinds of metadata."""
+def jpeg(blocks: np.ndarray) -> bytes:
+    """A JPEG as a phone writes it: sideways, with all three kinds of metadata."""
     block = b"8BIM\x04\x04\0\0" + len(IPTC).to_bytes(4) + IPTC
     segment = b"Photoshop 3.0\0" + block
     return saved(
@@ -101,7 +101,7 @@ def test_the_thumbnail_of_the_undeveloped_photo_goes(blocks: np.ndarray) -> None
     assert thumbnail not in written
 
 
-def test_what_tells_of_the_file_stays_behind(blocks: np.ndarray) -> None:
+def test_metadata_that_describes_the_old_file_is_dropped(blocks: np.ndarray) -> None:
     """Compression and strips of a TIFF say nothing of the JPEG that is made of it."""
     data = saved(Image.fromarray(blocks), "tiff", exif=exif_of(3).tobytes())
     exif, _, _ = _seen_by_exiv2(_through(data, "jpeg"))

@@ -7,7 +7,7 @@ import imagecodecs
 import numpy as np
 import pytest
 from colour import RGB_COLOURSPACES
-from pictures import rgb_profile
+from image_files import rgb_profile
 
 from cinegan_jax.photos.profiles import (
     adobe_rgb_profile,

@@ -6,7 +6,7 @@ import exiv2
 import numpy as np
 import pytest
 import tifffile
-from pictures import reread
+from image_files import reread
 
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_suffix
 from cinegan_jax.photos.photo import UnreadablePhoto
@@ -70,7 +70,7 @@ def test_raw_becomes_jpeg_unless_asked(dng: bytes) -> None:
     np.testing.assert_array_equal(tifffile.imread(io.BytesIO(tiff)), photo.pixels)
 
 
-def test_raw_is_limited_before_decoding_and_damage_is_told(dng: bytes) -> None:
+def test_raw_is_limited_before_decoding_and_damage_is_reported(dng: bytes) -> None:
     with pytest.raises(UnreadablePhoto, match="megapixels"):
         read_photo(dng, max_pixels=1000)
     with pytest.raises(UnreadablePhoto, match="cannot be decoded: Input/output error"):

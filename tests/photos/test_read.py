@@ -7,7 +7,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from pictures import exif_of, saved
+from image_files import exif_of, saved
 from PIL import Image, ImageOps
 
 from cinegan_jax.photos.photo import Photo, UnreadablePhoto
@@ -142,7 +142,7 @@ def test_kind_comes_from_the_content(tmp_path: Path, blocks: np.ndarray) -> None
     assert probe(path).format == "png"
 
 
-def test_probe_tells_the_size_without_decoding() -> None:
+def test_probe_returns_the_size_without_decoding() -> None:
     data = saved(Image.new("L", (3000, 2000)), "png")
     seen = probe(data[:60])
     assert (seen.format, seen.width, seen.height) == ("png", 3000, 2000)

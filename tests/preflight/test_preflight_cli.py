@@ -38,7 +38,7 @@ needs_libtpu = pytest.mark.skipif(
 
 
 def enter(name: str, *more: str, **settings: Any) -> Any:
-    """What `cinegan preflight` of a small config ends with."""
+    """Run `cinegan preflight` with a small config and return its result."""
     keys = [f"--set={key}={value}" for key, value in {**SMALL, **settings}.items()]
     flags = [f"--config={CONFIG}", f"--topology={name}", *keys, *more]
     return CliRunner().invoke(app, ["preflight", *flags])
@@ -50,7 +50,7 @@ def figures(name: str, *more: str, **settings: Any) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def test_a_family_of_latents_is_planned_in_images() -> None:
+def test_a_latent_family_is_planned_in_images() -> None:
     """The drawn shapes are on every machine, so the run's length is known."""
     keys = {"generator.width": 4, "discriminator.width": 4, "num_epochs": 2.0, "batch_size": 32}
     config = str(Path(CONFIG).with_name("dcgan_64.py"))
@@ -112,7 +112,7 @@ def test_data_that_is_here_is_counted(small_pairs: dict[str, Any]) -> None:
         (["v3:2x2", "--timeout=1"], "more than 1 s; raise --timeout"),
     ],
 )
-def test_what_cannot_be_is_a_line(
+def test_impossible_requests_are_one_line_errors(
     arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
@@ -167,7 +167,7 @@ def test_the_search_ends_within_a_quarter_of_the_largest(unit: int, start: int) 
 
 
 def test_the_search_prints_its_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a worker in whose place 20 pairs a device fill the memory."""
+    """The worker is replaced: 20 pairs per device fill the memory."""
 
     def plan_on_slice(config: Any, topology: Any, **_: Any) -> RunPlan:
         batch = config.batch_size

@@ -1,4 +1,4 @@
-"""A step's cost, held against closed forms and the arrays of placed runs."""
+"""Cost of a step compared with closed forms and the arrays of placed runs."""
 
 from collections.abc import Mapping
 from typing import Any

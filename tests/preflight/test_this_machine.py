@@ -44,7 +44,7 @@ def saved_numbers(workdir: Path, player: str) -> int:
 def test_the_command_describes_this_machine_without_a_topology(
     cinegan_settings: dict[str, Any],
 ) -> None:
-    """From shapes or compiled; a machine without the data needs their number."""
+    """Estimates come from shapes or a compilation; without the data their number is needed."""
     keys = [f"--set={key}={value}" for key, value in cinegan_settings.items()]
     command = ["preflight", "--config=default", *keys, "--json"]
     found = [CliRunner().invoke(app, [*command, *more]) for more in ([], ["--fast"])]
@@ -55,7 +55,7 @@ def test_the_command_describes_this_machine_without_a_topology(
     assert compiled["cost"]["arguments"] == pytest.approx(fast["cost"]["arguments"], rel=0.01)
     elsewhere = [*command, "--fast", "--set=data.path=nowhere"]
     assert "nowhere" in CliRunner().invoke(app, elsewhere).stderr
-    told = CliRunner().invoke(app, [*elsewhere, "--pairs=400"])
-    assert json.loads(told.stdout)["examples"] == 400
+    estimated = CliRunner().invoke(app, [*elsewhere, "--pairs=400"])
+    assert json.loads(estimated.stdout)["examples"] == 400
     search = CliRunner().invoke(app, [*command, "--search"])
     assert (search.exit_code, "give --topology" in search.stderr) == (2, True)

@@ -24,8 +24,8 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.manifest import file_sha256
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.transforms import RESIZES, fit_short_side
-from cinegan_jax.film import render as film
 from cinegan_jax.film.exposure_variants import vary
+from cinegan_jax.film.render import load_recipe, photo_seed, render_film
 from cinegan_jax.photos.decode import decode
 from cinegan_jax.prepare import plan, worker_pool
 from cinegan_jax.prepare.plan import PlannedShard, make_plan
@@ -76,7 +76,7 @@ def test_photos_become_rendered_pairs(photos: Path, tmp_path: Path, resize: str)
     assert not rejected
     assert made.count("train") + made.count("test") == 12
     shape = (32, 43, 3) if resize == "crop" else (32, 32, 3)
-    look = film.load_recipe(LOOK)
+    look = load_recipe(LOOK)
     for split in ("train", "test"):
         source = open_pairs(str(out), split, LOOK)
         assert len(source) == made.count(split) > 0
@@ -85,12 +85,12 @@ def test_photos_become_rendered_pairs(photos: Path, tmp_path: Path, resize: str)
             photo = RESIZES[resize](decode(photos / f"{name}.PNG"), 32)
             assert photo.shape == shape
             np.testing.assert_array_equal(pair.input, photo)
-            seed = film.photo_seed(name)
-            np.testing.assert_array_equal(pair.target, film.render_film(photo, look, seed))
+            seed = photo_seed(name)
+            np.testing.assert_array_equal(pair.target, render_film(photo, look, seed))
             if split == "train":
                 assert pair.clean is None
             else:
-                clean = film.render_film(photo, look, seed, grain=False)
+                clean = render_film(photo, look, seed, grain=False)
                 np.testing.assert_array_equal(pair.clean, clean)
 
 
@@ -100,13 +100,13 @@ def test_variants_of_training_photos_without_grain(photos: Path, tmp_path: Path)
     plain = [name for name in open_pairs(str(out), "train", LOOK).names if "~" not in name]
     assert made.count("train") == 3 * len(plain)
     assert not any("~" in name for name in open_pairs(str(out), "test", LOOK).names)
-    look, train = film.load_recipe(LOOK), open_pairs(str(out), "train", LOOK)
+    look, train = load_recipe(LOOK), open_pairs(str(out), "train", LOOK)
     for index, name in enumerate(train.names):
         pair, (stem, _, variant) = train[index], name.partition("~")
         photo = RESIZES["crop"](decode(photos / f"{stem}.PNG"), 32)
-        expected = vary(photo, film.photo_seed(name)) if variant else photo
+        expected = vary(photo, photo_seed(name)) if variant else photo
         np.testing.assert_array_equal(pair.input, expected)
-        np.testing.assert_array_equal(pair.target, film.render_film(expected, look, 0, grain=False))
+        np.testing.assert_array_equal(pair.target, render_film(expected, look, 0, grain=False))
 
 
 @pytest.mark.parametrize("halation", [0.0, 3.0])
@@ -114,11 +114,11 @@ def test_halation_is_a_multiple_of_the_look_s(
     photos: Path, tmp_path: Path, halation: float
 ) -> None:
     _prepare(photos, tmp_path / "out", grain=False, halation=halation)
-    look = film.load_recipe(LOOK)
+    look = load_recipe(LOOK)
     stronger = dataclasses.replace(look, halation_strength=halation * look.halation_strength)
     pairs = open_pairs(str(tmp_path / "out"), "train", LOOK)
     for pair in (pairs[index] for index in range(len(pairs))):
-        expected = film.render_film(pair.input, stronger, 0, grain=False, halation=halation > 0)
+        expected = render_film(pair.input, stronger, 0, grain=False, halation=halation > 0)
         np.testing.assert_array_equal(pair.target, expected)
 
 
@@ -322,12 +322,14 @@ def test_worker_processes_write_the_same_bytes(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan, "PAIRS_PER_SHARD", 3)
-    told = []
+    reported = []
     one, _ = _prepare(photos, tmp_path / "one")
-    two, _ = _prepare(photos, tmp_path / "two", 2, lambda done, total: told.append((done, total)))
+    two, _ = _prepare(
+        photos, tmp_path / "two", 2, lambda done, total: reported.append((done, total))
+    )
     assert one == two
-    assert told[0] == (0, 12)
-    assert told[-1] == (12, 12)
+    assert reported[0] == (0, 12)
+    assert reported[-1] == (12, 12)
 
 
 class _Killed(BaseException):
@@ -351,9 +353,9 @@ def test_interrupted_preparation_goes_on_and_ends_the_same(
     finished = {path: path.stat().st_mtime_ns for path in out.glob("*.arrayrecord")}
     assert len(finished) == 3
     (out / ".train-00004-of-00005.arrayrecord.123.tmp").write_bytes(b"left by a killed run")
-    told = []
-    resumed, _ = _prepare(photos, out, progress=lambda done, total: told.append(done))
-    assert told[0] == 6
+    reported = []
+    resumed, _ = _prepare(photos, out, progress=lambda done, total: reported.append(done))
+    assert reported[0] == 6
     assert resumed == whole
     for path, written in finished.items():
         assert path.stat().st_mtime_ns == written

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from image_files import exif_of
 from image_folders import Photos, save_photo, smooth_photo, write_celeba, write_trip
-from pictures import exif_of
 from PIL import Image
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.images import ImageSource
-from cinegan_jax.data.manifest import read_manifest
+from cinegan_jax.data.manifest import read_shard_manifest
 from cinegan_jax.data.sources import open_images, open_source
 from cinegan_jax.data.transforms import centre_square
 from cinegan_jax.prepare import plan
@@ -83,7 +83,7 @@ def test_a_folder_prepared_before_images_had_their_name_is_read_and_kept(
     content = json.loads(path.read_text())
     content["kind"], content["pictures"] = "pictures", content.pop("images")
     path.write_text(json.dumps(content))
-    assert read_manifest(out).kind == "images"
+    assert read_shard_manifest(out).kind == "images"
     assert _names(out) == names
     assert _prepare(folder[0], out).manifest.kind == "images"
 

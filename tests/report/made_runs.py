@@ -87,7 +87,7 @@ def evaluation_of(names: list[str], seed: int = 1) -> Evaluation:
         for name in names
     )
     return Evaluation(
-        photos, (), {"torn": "no picture"}, 512, About("run", "pairs", "Look", step=400)
+        photos, (), {"torn": "no image"}, 512, About("run", "pairs", "Look", step=400)
     )
 
 

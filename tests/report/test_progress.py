@@ -1,4 +1,4 @@
-"""How far a run is, read off its records."""
+"""Progress of a run, from its records."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from cinegan_jax.report.run_files import read_run
 
 
 def progress_at(workdir: Path, step: int, silence: float, **alarm: object) -> RunProgress:
-    """Of a run of 400 steps whose last record is that of `step`, so many seconds ago."""
+    """Return the progress of a run of 400 steps whose record of `step` is `silence` seconds old."""
     write_lines(workdir / "metrics.jsonl", [loss_record(s) for s in range(10, step + 1, 10)])
     write_lines(workdir / "health.jsonl", [ALARM | alarm] if alarm else [])
     for name in ("metrics.jsonl", "health.jsonl"):
@@ -27,14 +27,14 @@ def test_a_run_at_its_last_step_is_finished(workdir: Path) -> None:
     assert found.seconds == pytest.approx(400 * 4 / 8)
 
 
-def test_a_run_that_wrote_a_moment_ago_is_running(workdir: Path) -> None:
+def test_a_run_that_wrote_a_second_ago_is_running(workdir: Path) -> None:
     assert progress_at(workdir, 200, 300).state == "running"
 
 
 def test_recorded_seconds_are_used(workdir: Path) -> None:
-    """Of a step that draws several batches the speed alone would not do."""
-    told = {"timing": {"seconds": 30.0, "pictures_per_second": 8.0}}
-    write_lines(workdir / "metrics.jsonl", [loss_record(s) | told for s in (10, 20, 30)])
+    """The speed alone does not give the seconds of a step that draws several batches."""
+    timing = {"timing": {"seconds": 30.0, "pictures_per_second": 8.0}}
+    write_lines(workdir / "metrics.jsonl", [loss_record(s) | timing for s in (10, 20, 30)])
     assert run_progress(read_run(epath.Path(workdir)), NOW).seconds == 90
 
 

@@ -37,9 +37,9 @@ def test_curves_are_drawn(browser: Any, report: Path, width: int, scheme: str) -
         charts = page.locator("figure.chart")
         assert charts.count() == 9
         for index in range(charts.count()):
-            picture = drawing(page, f"#chart-{index} canvas")
+            image = drawing(page, f"#chart-{index} canvas")
             amber = {"light": (184, 105, 10), "dark": (235, 166, 84)}[scheme]
-            like_first_curve = (np.abs(picture[..., :3] - amber) < 24).all(-1)
+            like_first_curve = (np.abs(image[..., :3] - amber) < 24).all(-1)
             assert like_first_curve.sum() > 60
         assert colour(page) == {"light": "rgb(246, 241, 232)", "dark": "rgb(18, 16, 14)"}[scheme]
 

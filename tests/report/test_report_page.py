@@ -31,7 +31,7 @@ def data_of(page: str) -> dict[str, Any]:
 
 
 def text_of(page: str, section: str) -> str:
-    """What a person reads in a section."""
+    """Return the visible text of a section."""
     found = re.search(f'<section id="{section}".*?</section>', page, re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", found[0])).split())
 

@@ -17,14 +17,14 @@ def frames(workdir: Path, **bounds: int) -> Frames:
     return read_frames(read_run(epath.Path(workdir)), **bounds)
 
 
-def picture(frame: str) -> Image.Image:
+def image(frame: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(frame.partition(",")[2])))
 
 
 def test_all_frames_are_shown_where_they_fit(workdir: Path) -> None:
     found = frames(workdir)
     assert ([f.step for f in found.shown], found.total) == ([100, 200, 300, 400], 4)
-    assert picture(found.shown[0].image).size == (30, 40)
+    assert image(found.shown[0].image).size == (30, 40)
 
 
 def test_frames_are_thinned_out_evenly_to_the_budget(workdir: Path) -> None:
@@ -61,7 +61,7 @@ def test_incomplete_images_are_named(workdir: Path) -> None:
 
 def test_large_grids_are_reduced(workdir: Path) -> None:
     Image.new("RGB", (1000, 2 * FRAME_SIDE)).save(workdir / "samples" / "0000500.png")
-    assert picture(frames(workdir).shown[-1].image).size == (500, FRAME_SIDE)
+    assert image(frames(workdir).shown[-1].image).size == (500, FRAME_SIDE)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, MOST_FRAMES])

@@ -11,26 +11,26 @@ from cinegan_jax.cli import app
 
 @pytest.fixture(scope="session")
 def make_run() -> Callable[..., Path]:
-    """Writes the workdir of a run whose second step of three is the best."""
+    """Return a function that writes the workdir of a run with three steps, the second the best."""
     return write_run
 
 
 @pytest.fixture(scope="session")
 def latent_run(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[..., Path]) -> Path:
-    """The workdir of a run of the toy family of latents; only to be read."""
+    """Write the workdir of a run of the toy latent family; read-only for tests."""
     return make_run(tmp_path_factory.mktemp("latents") / "run")
 
 
 @pytest.fixture(scope="session")
 def needs_ffmpeg() -> None:
-    """Skips the test where ffmpeg is missing."""
+    """Skip the test if ffmpeg is missing."""
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
         pytest.skip("needs ffmpeg")
 
 
 @pytest.fixture(scope="session")
 def run_sample() -> Callable[..., str]:
-    """Gives the command with arguments of any kind; what it says, if its exit code is `code`."""
+    """Return a function that runs `cinegan sample`, checks its exit code and returns its output."""
 
     def run(*arguments: object, code: int = 0) -> str:
         words = ["sample", *map(str, arguments)]

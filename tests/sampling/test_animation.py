@@ -13,18 +13,18 @@ from cinegan_jax.sampling.walk import choose_encoder, to_mp4, to_webp
 
 @pytest.fixture
 def frames(rng) -> np.ndarray:
-    """Smooth colours that change from frame to frame, uint8 [9, 48, 64, 3]."""
+    """Return smooth colours that change between frames, uint8 [9, 48, 64, 3]."""
     noise = gaussian_filter(rng.normal(size=(9, 48, 64, 3)), (1, 8, 8, 0), mode="wrap")
     return np.clip(128 + 40 * noise / noise.std(), 0, 255).astype(np.uint8)
 
 
 def _worst(decoded: np.ndarray, frames: np.ndarray) -> float:
-    """Of all frames the largest root mean square of the differences, in levels."""
+    """Return the largest root mean square difference of a frame, in levels."""
     differences = decoded.astype(float) - frames
     return np.sqrt(np.mean(differences**2, axis=(1, 2, 3))).max()
 
 
-def test_webp_by_pillow(frames):
+def test_pillow_reads_the_webp(frames):
     with Image.open(io.BytesIO(to_webp(frames, fps=24))) as image:
         assert image.format == "WEBP"
         assert image.n_frames == 9
@@ -39,15 +39,15 @@ def test_webp_by_pillow(frames):
 
 
 @pytest.mark.parametrize("cut", [0, 1])
-def test_mp4_by_ffmpeg(frames, tmp_path, needs_ffmpeg, cut):
-    """Sizes that are odd are filled up."""
+def test_ffmpeg_reads_the_mp4(frames, tmp_path, needs_ffmpeg, cut):
+    """Odd sizes are padded."""
     frames = frames[:, cut:, cut:]
     file = tmp_path / "walk.mp4"
     file.write_bytes(to_mp4(frames, fps=12.5))
     entries = "stream=codec_name,width,height,nb_read_frames,r_frame_rate,color_space,pix_fmt"
     probe = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", entries, "-of", "json"]
-    told = json.loads(subprocess.check_output([*probe, str(file)]))["streams"]
-    assert told == [
+    streams = json.loads(subprocess.check_output([*probe, str(file)]))["streams"]
+    assert streams == [
         {
             "codec_name": "h264",
             "width": 64,
@@ -75,21 +75,21 @@ def test_mp4_by_ffmpeg(frames, tmp_path, needs_ffmpeg, cut):
     assert _worst(decoded[:, : 48 - cut, : 64 - cut], frames) < 3
 
 
-def test_an_ending_that_is_no_animations():
+def test_another_suffix_is_refused():
     with pytest.raises(
         UserError, match=r"walk\.gif: the name of an animation ends with \.webp or \.mp4"
     ):
         choose_encoder("walk.gif")
 
 
-def test_without_ffmpeg(monkeypatch, tmp_path):
+def test_a_missing_ffmpeg_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert choose_encoder("walk.webp") is to_webp
     with pytest.raises(UserError, match=r"ffmpeg, which is not on the PATH: .* \.webp"):
         choose_encoder("walk.MP4")
 
 
-def test_an_ffmpeg_that_fails(monkeypatch, tmp_path, frames):
+def test_a_failure_of_ffmpeg_is_reported(monkeypatch, tmp_path, frames):
     fails = tmp_path / "ffmpeg"
     fails.write_text("#!/bin/sh\ncat >/dev/null\necho 'No space left on device' >&2\nexit 69\n")
     fails.chmod(0o755)
@@ -98,7 +98,7 @@ def test_an_ffmpeg_that_fails(monkeypatch, tmp_path, frames):
         to_mp4(frames, 24)
 
 
-def test_more_than_a_webp_can_hold():
+def test_frames_too_large_for_webp_are_refused():
     with pytest.raises(UserError, match="this one would be 16384x1: choose a smaller --grid"):
         to_webp(np.zeros((2, 1, 16384, 3), np.uint8), 24)
     assert to_webp(np.zeros((1, 1, 16383, 3), np.uint8), 24)

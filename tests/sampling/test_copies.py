@@ -22,26 +22,26 @@ def _write(folder: Path, pictures: dict[str, np.ndarray]) -> None:
 
 @pytest.fixture(scope="module")
 def copying_run(make_run, latent_run, tmp_path_factory) -> Path:
-    """A run of which two samples lie among 40 training pictures, one of them mirrored."""
+    """Write a run with two of its samples, one of them mirrored, among 40 training images."""
     generator = open_generator(latent_run)
     made = generator.decode(generator.latents(np.arange(120)))
     train = {f"{number:03d}": picture for number, picture in enumerate(made[20:58])}
     data = tmp_path_factory.mktemp("pictures")
     copies = {COPIED[3]: made[3], COPIED[5]: made[5, :, ::-1]}
     _write(data / "train", {**train, **copies})
-    (data / "train" / "broken.png").write_bytes(b"no picture")
+    (data / "train" / "broken.png").write_bytes(b"not an image")
     _write(data / "test", {f"{number:03d}": picture for number, picture in enumerate(made[60:])})
     return make_run(data / "run", **{"data.path": str(data)})
 
 
 @pytest.fixture(scope="module")
 def written(run_sample, copying_run, tmp_path_factory) -> tuple[Path, str]:
-    """The folder of neighbours, and what is said."""
+    """Return the folder of neighbours and the printed text."""
     folder = tmp_path_factory.mktemp("written") / "neighbours"
     return folder, run_sample(copying_run, "-n", 16, "--neighbours", 3, "-o", folder)
 
 
-def test_copies_among_training_pictures_are_found(written):
+def test_copies_among_training_images_are_found(written):
     figures = json.loads((written[0] / "neighbours.json").read_text())
     nearest = [row[0] for row in figures["neighbours"]]
     found = {n: each for n, each in enumerate(nearest) if each["distance"] < 0.5}
@@ -56,7 +56,7 @@ def test_copies_among_training_pictures_are_found(written):
         assert distances == sorted(distances)
 
 
-def test_figures_tell_copying_apart(written):
+def test_the_figures_reveal_copying(written):
     folder, said = written
     figures = json.loads((folder / "neighbours.json").read_text())
     assert figures["samples"] == 16
@@ -72,7 +72,7 @@ def test_figures_tell_copying_apart(written):
     assert "last figure is meaningless" not in said
 
 
-def test_the_sheet_begins_with_the_nearest(written, copying_run):
+def test_the_sheet_starts_with_the_nearest_samples(written, copying_run):
     with Image.open(written[0] / "neighbours.png") as image:
         sheet = np.asarray(image)
     row = CAPTION + SIZE + GUTTER
@@ -89,31 +89,31 @@ def test_the_sheet_begins_with_the_nearest(written, copying_run):
         np.testing.assert_array_equal(cell, pictures[number])
 
 
-def test_without_the_training_pictures(run_sample, make_run, tmp_path):
+def test_missing_training_images_are_named(run_sample, make_run, tmp_path):
     run = make_run(tmp_path / "run", **{"data.path": str(tmp_path / "gone")})
     assert "gone" in run_sample(run, "--neighbours", 2, "-o", tmp_path / "out", code=2)
 
 
-def test_pictures_of_which_none_can_be_read(run_sample, make_run, tmp_path):
+def test_unreadable_training_images_are_reported(run_sample, make_run, tmp_path):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
     _write(tmp_path / "test", {"a": noise[0], "b": noise[1]})
     (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "train" / "broken.png").write_bytes(b"not an image")
     run = make_run(tmp_path / "run", **{"data.path": str(tmp_path)})
     said = run_sample(run, "--neighbours", 2, "-o", tmp_path / "out", code=2)
     assert "none of the 1 training images" in said
 
 
 def _fresh_shapes(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
-    """Drawn as those of the set are, from another seed."""
+    """Draw shapes like those of the data set, with another seed."""
     modes = (rng.choice(list(KINDS), count), rng.choice(list(SHAPE_COLOURS), count))
     where = (rng.uniform(0.5 - CENTRE_SHIFT, 0.5 + CENTRE_SHIFT, count) for _ in range(2))
     how = (rng.uniform(*RADIUS, count), rng.uniform(-TURN, TURN, count))
     return np.stack([draw(Shape(*each), size) for each in zip(*modes, *where, *how, strict=True)])
 
 
-def test_new_pictures_of_the_same_kind_are_no_copies_but_noisy_copies_are(rng):
+def test_noisy_copies_are_found_and_new_images_of_the_same_kind_are_not(rng):
     data = RunImages("shapes", "", "", 32, "squash")
     copied = np.stack([data.train[int(index)].target for index in rng.integers(0, 10_000, 40)])
     noisy = np.clip(copied + rng.normal(0, 2, copied.shape), 0, 255).astype(np.uint8)
@@ -129,7 +129,7 @@ def test_new_pictures_of_the_same_kind_are_no_copies_but_noisy_copies_are(rng):
     assert comparison.figures()["share_of_samples_nearer"] == near.mean()
 
 
-def test_held_out_pictures_that_were_trained_on_are_told(rng):
+def test_held_out_images_that_were_trained_on_are_reported(rng):
     pictures = rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     distances = np.array([[3.0], [4.0], [5.0], [6.0]])
     places = np.zeros((4, 1), int)

@@ -6,13 +6,13 @@ from cinegan_jax.sampling.nearest import find_nearest
 
 
 def _smooth(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
-    """Pictures of a few colours, as far apart as photos are."""
+    """Return images of a few colours that differ as much as photos."""
     small = rng.integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
     return np.stack([Image.fromarray(each).resize((size, size), 2) for each in small])
 
 
 def _reduced(pictures: np.ndarray) -> np.ndarray:
-    """By Pillow, channel by channel in floating point."""
+    """Reduce images with Pillow, each channel in floating point."""
     side = {16: 8, 50: 25, 80: 32}[pictures.shape[1]]
     planes = np.moveaxis(pictures, -1, 1).reshape(-1, *pictures.shape[1:3]).astype(np.float32)
     small = [np.asarray(Image.fromarray(plane).resize((side, side), 2)) for plane in planes]
@@ -31,7 +31,7 @@ def _brute_force(pictures: np.ndarray, others: np.ndarray, k: int):
 
 
 @pytest.mark.parametrize("size", [50, 80])
-def test_as_by_comparing_all_with_all(rng, size):
+def test_the_result_equals_a_comparison_of_all_pairs(rng, size):
     pictures, others = _smooth(rng, 7, size), _smooth(rng, 90, size)
     found = find_nearest(pictures, np.split(others, [32, 64]), k=5)
     distances, mirrored, order = _brute_force(pictures, others, 5)
@@ -41,7 +41,7 @@ def test_as_by_comparing_all_with_all(rng, size):
     assert 0 < mirrored.mean() < 1
 
 
-def test_copies_are_found_though_they_are_changed_a_little(rng):
+def test_slightly_changed_copies_are_found(rng):
     others = _smooth(rng, 200, 64)
     noisy = np.clip(others[17] + rng.normal(0, 8, others[17].shape), 0, 255).astype(np.uint8)
     shifted = np.roll(others[113], 1, axis=1)
@@ -53,13 +53,13 @@ def test_copies_are_found_though_they_are_changed_a_little(rng):
     assert np.all(found.distances[:, 0] < 0.2 * found.distances[:, 1])
 
 
-def test_of_equal_ones_the_first(rng):
+def test_of_equally_near_images_the_first_comes_first(rng):
     picture = _smooth(rng, 1, 16)
     found = find_nearest(picture, [np.repeat(picture, 4, 0), picture], k=3)
     np.testing.assert_array_equal(found.places, [[0, 1, 2]])
 
 
-def test_fewer_pictures_than_are_asked_for(rng):
+def test_a_stream_shorter_than_k(rng):
     others = _smooth(rng, 3, 16)
     found = find_nearest(others[:2], [others], k=5)
     assert np.all(np.isfinite(found.distances[:, :3]))

@@ -16,7 +16,7 @@ SIZE = runs.TOY_LATENT["data.size"]
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in which the command is given."""
+    """Change to a temporary folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -34,7 +34,7 @@ def _read(file: Path) -> np.ndarray:
         return np.asarray(image)
 
 
-def test_pictures_in_a_folder_by_seed_and_number(run_sample, latent_run, here):
+def test_image_files_are_named_by_seed_and_number(run_sample, latent_run, here):
     said = run_sample(latent_run, "-n", 5, "--seed", 3)
     folder = here / "run-samples"
     assert said == "run-samples: 5 images from step 6\n"
@@ -43,14 +43,14 @@ def test_pictures_in_a_folder_by_seed_and_number(run_sample, latent_run, here):
     np.testing.assert_array_equal(found, _expected(latent_run, 5, seed=3)[0])
 
 
-def test_scores_of_pictures_in_a_file(run_sample, latent_run, here):
+def test_scores_are_written_to_a_file(run_sample, latent_run, here):
     run_sample(latent_run, "-n", 3, "--scores", "-o", "made")
     scores = json.loads((here / "made" / "seed0-scores.json").read_text())
     assert list(scores) == [f"seed0-{n:06d}.png" for n in range(3)]
     np.testing.assert_allclose(list(scores.values()), expit(_expected(latent_run, 3)[1]), rtol=1e-5)
 
 
-def test_seeds_share_a_folder_and_nothing_is_written_over(run_sample, latent_run, here):
+def test_seeds_share_a_folder_and_nothing_is_overwritten(run_sample, latent_run, here):
     run_sample(latent_run, "-n", 2)
     run_sample(latent_run, "-n", 2, "--seed", 1)
     before = (here / "run-samples" / "seed0-000000.png").read_bytes()
@@ -83,24 +83,24 @@ def test_a_walk_as_webp(run_sample, latent_run, here):
         assert walk.size == (SIZE, SIZE)
 
 
-def test_many_walks_at_once_as_mp4(run_sample, latent_run, here, needs_ffmpeg):
+def test_a_grid_of_walks_as_mp4(run_sample, latent_run, here, needs_ffmpeg):
     run_sample(latent_run, "--walk", 2, "--grid", "3x2", "--frames", 5, "-o", "walks.mp4")
     entries = "stream=width,height,nb_read_frames"
     probe = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", entries, "-of", "json"]
-    told = json.loads(subprocess.check_output([*probe, "walks.mp4"]))["streams"]
+    streams = json.loads(subprocess.check_output([*probe, "walks.mp4"]))["streams"]
     side = SIZE + GUTTER
     width, height = 3 * side + GUTTER, 2 * side + GUTTER
-    assert told == [{"width": width, "height": height, "nb_read_frames": "5"}]
+    assert streams == [{"width": width, "height": height, "nb_read_frames": "5"}]
 
 
-def test_the_step_and_the_truncation_asked_for(run_sample, latent_run, here):
+def test_the_requested_step_and_truncation(run_sample, latent_run, here):
     run_sample(latent_run, "-n", 1, "--checkpoint", "best", "--truncation", 0.25)
     expected, _ = _expected(latent_run, 1, which="best", truncation=0.25)
     np.testing.assert_array_equal(_read(here / "run-samples" / "seed0-000000.png"), expected[0])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--grid", "8"], "--grid=8: give COLUMNSxROWS"),
         (["--grid", "0x3"], "--grid=0x3: give COLUMNSxROWS"),
@@ -118,12 +118,12 @@ def test_the_step_and_the_truncation_asked_for(run_sample, latent_run, here):
         (["--truncation", "-0.5"], "'--truncation'"),
     ],
 )
-def test_what_cannot_be_is_told(run_sample, latent_run, here, arguments, told):
-    assert told in " ".join(run_sample(latent_run, *arguments, code=2).replace("│", " ").split())
+def test_wrong_options_are_named(run_sample, latent_run, here, arguments, message):
+    assert message in " ".join(run_sample(latent_run, *arguments, code=2).replace("│", " ").split())
     assert not list(here.rglob("*.*"))
 
 
-def test_folders_that_cannot_be_written(run_sample, latent_run, here):
+def test_a_folder_that_cannot_be_written_is_named(run_sample, latent_run, here):
     (here / "file").write_text("")
     assert "file is a file: give a folder" in run_sample(latent_run, "-n", 1, "-o", "file", code=2)
     assert "cannot be made" in run_sample(
@@ -140,7 +140,7 @@ def test_a_full_disk(run_sample, latent_run, here, mount_disk):
     assert not list(disk.glob(".*"))
 
 
-def test_runs_that_make_no_pictures_of_latents(run_sample, here):
+def test_runs_without_latents_are_refused(run_sample, here):
     assert "has no config.json" in run_sample(here / "nothing", code=2)
     (here / "config.json").write_text(json.dumps(runs.config_of(runs.TOY).to_dict()))
     assert "use `cinegan apply --weights" in run_sample(here, code=2)

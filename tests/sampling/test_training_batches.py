@@ -8,7 +8,7 @@ from cinegan_jax.sampling.nearest import TRAINING_BATCH_SIZE, training_batches
 
 
 class _Listed:
-    """Pictures in memory; every tenth is broken."""
+    """Source of images in memory, of which every tenth is broken."""
 
     kind = "images"
 
@@ -25,7 +25,7 @@ class _Listed:
         return SingleImage(self.names[index], self._pictures[index])
 
 
-def test_each_good_picture_once_and_in_order(rng):
+def test_each_readable_image_comes_once_and_in_order(rng):
     pictures = rng.integers(0, 256, (700, 4, 6, 3), dtype=np.uint8)
     batches = list(training_batches(_Listed(pictures), size=4, crop="crop"))
     good = [index for index in range(700) if index % 10 != 3]
@@ -39,7 +39,7 @@ def test_each_good_picture_once_and_in_order(rng):
     np.testing.assert_array_equal(fitted, pictures[good, :, 1:5])
 
 
-def test_pictures_too_small_for_a_crop_are_left_out(rng):
+def test_images_too_small_for_a_crop_are_skipped(rng):
     sides = [8, 3, 9]
     pictures = [rng.integers(0, 256, (side, 9, 3), dtype=np.uint8) for side in sides]
     (batch,) = training_batches(_Listed(pictures), size=8, crop="crop")

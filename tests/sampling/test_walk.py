@@ -8,7 +8,7 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.sampling.walk import closed_walk, slerp
 
 
-def test_unit_vectors_as_scipy_interpolates_them(rng):
+def test_unit_vectors_are_interpolated_like_scipy(rng):
     ends = rng.normal(size=(2, 20))
     ends /= np.linalg.norm(ends, axis=1, keepdims=True)
     way = np.linspace(0, 1, 9)
@@ -17,8 +17,8 @@ def test_unit_vectors_as_scipy_interpolates_them(rng):
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1))
-def test_lengths_of_normal_latents_stay_usual(seed, way):
-    """On a straight line they would fall to 0.71 of the usual half way."""
+def test_normal_latents_keep_their_usual_length(seed, way):
+    """On a straight line the length would fall to 0.71 of the usual in the middle."""
     start, end = np.random.default_rng(seed).normal(size=(2, 100))
     lengths = [np.linalg.norm(latent) for latent in (start, end)]
     found = np.linalg.norm(slerp(start, end, np.array(way)))
@@ -26,13 +26,13 @@ def test_lengths_of_normal_latents_stay_usual(seed, way):
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0, -1.0])
-def test_latents_on_one_line_are_joined_by_it(rng, factor):
+def test_parallel_latents_are_joined_by_a_straight_line(rng, factor):
     start = rng.normal(size=12)
     found = slerp(start, factor * start, np.array(0.25))
     np.testing.assert_allclose(found, (0.75 + 0.25 * factor) * start, rtol=1e-5, atol=1e-6)
 
 
-def test_a_walk_passes_its_stations_and_closes(rng):
+def test_a_walk_passes_its_stations_and_is_closed(rng):
     stations = rng.normal(size=(4, 10)).astype(np.float32)
     walk = closed_walk(stations, 40)
     assert walk.shape == (40, 10)
@@ -44,13 +44,13 @@ def test_a_walk_passes_its_stations_and_closes(rng):
     assert np.linalg.norm(np.diff(ring, axis=0), axis=1).max() < np.pi * longest / 10
 
 
-def test_frames_need_not_be_a_multiple(rng):
+def test_frames_may_be_any_number(rng):
     stations = rng.normal(size=(3, 10)).astype(np.float32)
     np.testing.assert_allclose(closed_walk(stations, 7)[0], stations[0], atol=1e-6)
     assert len(closed_walk(stations, 7)) == 7
 
 
-def test_walks_that_cannot_be(rng):
+def test_impossible_walks_are_refused(rng):
     with pytest.raises(UserError, match="two latents or more, not 1"):
         closed_walk(rng.normal(size=(1, 4)), 10)
     with pytest.raises(UserError, match="5 latents needs 5 frames or more, not 4"):

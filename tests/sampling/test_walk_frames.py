@@ -5,7 +5,7 @@ from cinegan_jax.sampling.images import GridLayout, walk_frames
 from cinegan_jax.sampling.latent_generator import open_generator
 
 
-def test_a_walk_passes_the_first_pictures_of_the_seed(latent_run):
+def test_a_walk_passes_through_the_first_images_of_the_seed(latent_run):
     generator = open_generator(latent_run, seed=5)
     frames = walk_frames(generator, 3, 12)
     pictures = generator.decode(generator.latents(np.arange(3)))
@@ -14,7 +14,7 @@ def test_a_walk_passes_the_first_pictures_of_the_seed(latent_run):
     assert 0 < between < np.abs(pictures[1].astype(int) - pictures[0]).mean()
 
 
-def test_walks_beside_each_other_have_latents_of_their_own(latent_run):
+def test_walks_in_a_grid_have_separate_latents(latent_run):
     generator = open_generator(latent_run)
     frames = walk_frames(generator, 2, 4, GridLayout(columns=3, rows=2))
     pictures = generator.decode(generator.latents(np.arange(12)))

@@ -169,7 +169,7 @@ def test_two_hosts_share_a_bucket(
         ({"restore_from": "gs://closed/run"}, "", "gs://closed/run .*machine's account"),
     ],
 )
-def test_what_cannot_be_used_is_named(
+def test_unusable_workdirs_are_named(
     settings: dict[str, Any],
     workdir: str,
     message: str,

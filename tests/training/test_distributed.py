@@ -128,11 +128,11 @@ FAIL_ALONE = """
 import sys
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.processes import on_first_process
-from cinegan_jax.training import multihost as distributed
-distributed.ALL_FAILED_SECONDS = 1
-distributed.join(distributed.Cluster(sys.argv[1], 2, int(sys.argv[2])), 60, 10, False)
+from cinegan_jax.training import multihost
+multihost.ALL_FAILED_SECONDS = 1
+multihost.join(multihost.Cluster(sys.argv[1], 2, int(sys.argv[2])), 60, 10, False)
 if sys.argv[2] == sys.argv[3]:
-    distributed.fail(UserError("mine alone"))
+    multihost.fail(UserError("mine alone"))
 on_first_process(sys.stdin.read)  # for ever
 """
 

@@ -1,4 +1,4 @@
-"""What alarms do to a run, by whole runs of a family that compiles at once."""
+"""Actions on alarms, in whole runs of a family that compiles quickly."""
 
 import json
 from pathlib import Path
@@ -131,13 +131,13 @@ def test_a_run_is_taken_back_and_goes_on_another_way(
     assert steps == [*range(1, hit["step"] + 1), *range(steps[again], 6)]
     assert steps[again] == hit["step"]  # the step before was the last healthy one
     assert [a["action"] for a in lines(taken_back, "alarm")] == ["rollback"]
-    # Its batches and keys are others than the first time, and metrics are told once.
+    # Its batches and keys differ from the first time, and each metric is logged once.
     one, other = (runs.checkpoint(workdir, 5) for workdir in (ignored, taken_back))
     assert one["['params']['generator']['bias']"] != other["['params']['generator']['bias']"]
     assert one["['key']"] != other["['key']"]
     assert other["data"]["position"]["batches"] == one["data"]["position"]["batches"] + 1
-    told = [record["step"] for record in runs.records(taken_back) if "epoch" in record]
-    assert told == sorted(set(told))
+    logged = [record["step"] for record in runs.records(taken_back) if "epoch" in record]
+    assert logged == sorted(set(logged))
 
 
 def test_a_run_that_is_taken_back_too_often_stops(tmp_path: Path, marked: dict[str, Any]) -> None:

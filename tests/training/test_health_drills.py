@@ -40,7 +40,7 @@ SMALL = {
     "health.stalled_input.wait_share": 0.9,  # a busy machine may load slowly
 }
 
-FAST_CRITICS = {
+FAST_DISCRIMINATOR = {
     "generator.residual": False,
     "generator.colour_path": 0,
     "losses.l1": 0.0,
@@ -53,7 +53,7 @@ generator of `SMALL` soon leaves discriminators nothing to see."""
 
 @pytest.fixture(scope="module")
 def look(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Settings that name pairs of smooth pictures and the same in warm, dark tones."""
+    """Settings that name pairs of smooth images and the same in warm, dark tones."""
     folder, rng = tmp_path_factory.mktemp("look"), np.random.default_rng(5)
     for split, count in (("train", 48), ("test", 2)):
         for side in ("input", "Warm"):
@@ -61,8 +61,8 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         for number in range(count):
             blocks = Image.fromarray(rng.integers(0, 256, (4, 4, 3), np.uint8))
             photo = np.asarray(blocks.resize((40, 36), Image.Resampling.BICUBIC)) / 255
-            for side, picture in {"input": photo, "Warm": photo ** [1.0, 1.3, 1.6]}.items():
-                saved = Image.fromarray(np.uint8(np.round(255 * picture)))
+            for side, image in {"input": photo, "Warm": photo ** [1.0, 1.3, 1.6]}.items():
+                saved = Image.fromarray(np.uint8(np.round(255 * image)))
                 saved.save(folder / split / side / f"{number:03}.png")
     return {**SMALL, "data.path": str(folder), "data.look": "Warm"}
 
@@ -100,7 +100,7 @@ def test_a_slow_disk_is_a_stalled_input(
 def test_a_discriminator_of_a_hundred_times_the_rate_overpowers(
     tmp_path: Path, look: dict[str, Any]
 ) -> None:
-    assert "discriminator_overpowers" in alarms(tmp_path / "run", look | FAST_CRITICS)
+    assert "discriminator_overpowers" in alarms(tmp_path / "run", look | FAST_DISCRIMINATOR)
 
 
 @pytest.mark.slow
@@ -139,7 +139,7 @@ def test_flipped_labels_mislead_the_discriminators(
 ) -> None:
     right = losses.hinge_discriminator
     monkeypatch.setattr(losses, "hinge_discriminator", lambda real, fake: right(fake, real))
-    found = alarms(tmp_path / "run", look | FAST_CRITICS)
+    found = alarms(tmp_path / "run", look | FAST_DISCRIMINATOR)
     assert "discriminator_misled" in found
     assert "discriminator_overpowers" not in found
 
@@ -148,7 +148,7 @@ def test_flipped_labels_mislead_the_discriminators(
 def test_an_infinity_in_a_batch_is_non_finite(
     tmp_path: Path, look: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the batch of one step, which moves nothing; the run goes on."""
+    """Only the batch of one step is bad; it moves nothing, and the run goes on."""
     objective = CineGan.objective
 
     def broken(family: CineGan, *arguments: Any, **settings: Any) -> Any:
@@ -169,7 +169,7 @@ def test_an_infinity_in_a_batch_is_non_finite(
         ("colour_cast", lambda x: x + jnp.array([0.3, -0.3, 0.0])[None, None, None]),
     ],
 )
-def test_pictures_that_go_wrong_are_named(
+def test_images_that_go_wrong_are_named(
     tmp_path: Path,
     look: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -187,7 +187,7 @@ def test_pictures_that_go_wrong_are_named(
 def test_a_generator_that_is_driven_from_its_targets_diverges(
     tmp_path: Path, look: dict[str, Any]
 ) -> None:
-    """By a weight of the wrong sign."""
+    """The weight of the L1 loss has the wrong sign."""
     settings = {**look, "losses.l1": -20.0, "optimizers.generator.learning_rate": 2e-2}
     assert "divergence" in alarms(tmp_path / "run", settings)
 
@@ -221,7 +221,7 @@ def test_a_healthy_game_over_latents_has_not_collapsed(tmp_path: Path) -> None:
 def test_a_discriminator_that_stands_still_lets_a_game_over_latents_collapse(
     tmp_path: Path,
 ) -> None:
-    """The generator runs for the one picture that this discriminator takes for the most real."""
+    """The generator collapses to the one image that the discriminator scores highest."""
     rates = {
         "optimizers.generator.learning_rate": 1e-2,
         "optimizers.discriminator.learning_rate": 0.0,
@@ -232,7 +232,7 @@ def test_a_discriminator_that_stands_still_lets_a_game_over_latents_collapse(
 
 
 def distances(workdir: Path) -> list[float]:
-    """How far outputs were from each other at each check, over how far real pictures were."""
+    """Return the distance between outputs at each check, divided by that between real images."""
     records = map(json.loads, (workdir / "health.jsonl").read_text().splitlines())
     return [
         record["diagnostics"]["output/distance_to_targets"]

@@ -1,4 +1,4 @@
-"""What the hooks say and write, from states whose numbers are known."""
+"""Output of the training hooks for states of known numbers."""
 
 import io
 import itertools
@@ -66,7 +66,7 @@ def make_progress(
     return progress, said
 
 
-def test_progress_tells_means_and_rates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_reports_means_and_rates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "perf_counter", itertools.count(0.0, 5.0).__next__)
     with MetricsLog(tmp_path, 20) as log:
         progress, said = make_progress(log, waited=itertools.count(0.0, 1.0).__next__)
@@ -89,12 +89,12 @@ def test_progress_tells_means_and_rates(tmp_path: Path, monkeypatch: pytest.Monk
     )
 
 
-def test_pictures_are_counted_as_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_counted_as_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "perf_counter", itertools.count(0.0, 5.0).__next__)
     with MetricsLog(tmp_path, 20) as log:
         progress, said = make_progress(log, learns_from="images")
         progress(30, state_with())
-    assert "  32.0 pictures/s (8.0 per device)  " in said.getvalue()
+    assert "  32.0 images/s (8.0 per device)  " in said.getvalue()
     (record,) = records(tmp_path)
     assert record["timing"]["images_per_second"] == 10 * 16 / 5
 
@@ -167,7 +167,7 @@ def test_a_run_ended_by_its_state_says_so() -> None:
         guard(2, state)
 
 
-def test_samples_are_pictures_named_after_their_step(
+def test_samples_are_images_named_after_their_step(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
     grid = rng.integers(0, 256, (8, 12, 3), np.uint8)
@@ -184,7 +184,7 @@ def test_samples_on_a_full_disk_are_left_out(tmp_path: Path, mount_disk: Any) ->
     assert list((disk / "samples").iterdir()) == []
 
 
-def test_scores_are_recorded_told_and_given_to_the_checkpoint(tmp_path: Path) -> None:
+def test_scores_are_recorded_printed_and_given_to_the_checkpoint(tmp_path: Path) -> None:
     said, scores = io.StringIO(), {"psnr": 30.25, "delta_e": math.inf}
     with MetricsLog(tmp_path, 0) as log:
         hook = Scores(5, lambda state: scores.items(), log, Console(file=said, soft_wrap=True))

@@ -1,4 +1,4 @@
-"""The picture of a run's losses."""
+"""Plot of a run's losses."""
 
 import json
 from pathlib import Path

@@ -45,11 +45,11 @@ def test_writes_one_object_a_line(tmp_path: Path) -> None:
     ]
 
 
-def test_tensorboard_shows_scalars_and_pictures(tmp_path: Path, rng: np.random.Generator) -> None:
-    picture = rng.integers(0, 256, (5, 7, 3), np.uint8)
+def test_tensorboard_shows_scalars_and_images(tmp_path: Path, rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (5, 7, 3), np.uint8)
     with MetricsLog(tmp_path, 0) as log:
         log.write_scalars(3, {"loss": 0.5}, timing={"rate": 2.0})
-        log.write_images(4, {"samples": picture})
+        log.write_images(4, {"samples": image})
     values = [(e.step, v) for e in events(tmp_path) for v in e.summary.value]
     assert [(step, v.tag, v.simple_value) for step, v in values[:2]] == [
         (3, "loss", 0.5),
@@ -59,7 +59,7 @@ def test_tensorboard_shows_scalars_and_pictures(tmp_path: Path, rng: np.random.G
     assert (step, shown.tag) == (4, "samples")
     png = tmp_path / "shown.png"
     png.write_bytes(shown.image.encoded_image_string)
-    np.testing.assert_array_equal(np.asarray(Image.open(png)), picture)
+    np.testing.assert_array_equal(np.asarray(Image.open(png)), image)
 
 
 def test_a_restart_drops_the_records_it_will_write_again(tmp_path: Path) -> None:
@@ -147,8 +147,10 @@ def test_a_bucket_has_what_was_uploaded_and_another_machine_goes_on(bucket: epat
     assert losses == [0.5, 0.25, 0.125, 3.0]
 
 
-def test_an_event_goes_to_a_bucket_once(bucket: epath.Path, monkeypatch) -> None:
-    """The files grow with every picture; copying all of them again each time would never end."""
+def test_an_event_goes_to_a_bucket_once(
+    bucket: epath.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Event files grow with every image, so an upload copies only new ones."""
     written: list[str] = []
     write = type(bucket).write_bytes
     monkeypatch.setattr(

@@ -16,6 +16,7 @@ from cinegan_jax.nets.patchgan import PatchDiscriminator
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.training.gradients import metric_names
 from cinegan_jax.training.optimizers import AdamSettings, cadence_of, make_adam
+from cinegan_jax.training.partitioner import Partitioner
 from cinegan_jax.training.partitioning import MeshJit, make_partitioner
 from cinegan_jax.training.pmap import Pmap
 from cinegan_jax.training.state import TrainState, init_state, networks_of
@@ -32,14 +33,15 @@ FAMILY = CineGan(
 )
 OPTIMIZERS = {player: make_adam(AdamSettings(5e-5), 1) for player in ("generator", "discriminator")}
 SETTINGS = StepSettings(ema_decay=0.9, accumulate_steps=1)
-PICTURES = jax.ShapeDtypeStruct((PAIRS, SIZE, SIZE, 3), np.uint8)
-SHAPES = {"input": PICTURES, "target": PICTURES}
+IMAGES = jax.ShapeDtypeStruct((PAIRS, SIZE, SIZE, 3), np.uint8)
+SHAPES = {"input": IMAGES, "target": IMAGES}
 
 
 @pytest.fixture(autouse=True)
-def smooth(monkeypatch):
-    """Curves for kinks: where ReLU and absolute value have theirs, the rounding of one step may
-    become a real difference in the gradients of the next, on however many devices.
+def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace ReLU and the absolute value by smooth functions.
+
+    Near a kink, the rounding of one step may become a real difference in the next gradients.
     """
 
     def leaky_relu(x: jax.Array, negative_slope: float) -> jax.Array:
@@ -61,12 +63,12 @@ def batches(count: int) -> list[dict[str, np.ndarray]]:
     """The same at each call."""
     rng = np.random.default_rng(1)
     return [
-        {name: rng.integers(0, 256, PICTURES.shape, np.uint8) for name in SHAPES}
+        {name: rng.integers(0, 256, IMAGES.shape, np.uint8) for name in SHAPES}
         for _ in range(count)
     ]
 
 
-def stepped(partitioning) -> TrainState:
+def stepped(partitioning: Partitioner) -> TrainState:
     """The state after five steps from the fresh one."""
     step = partitioning.compile(partial(make_train_step, FAMILY, OPTIMIZERS, SETTINGS), fresh())
     state = partitioning.place_state(fresh())
@@ -85,7 +87,7 @@ def generated(state: TrainState) -> jax.Array:
     return jax.jit(FAMILY.generate)(*networks, batches(1)[0], jax.random.key(0))
 
 
-LOWERINGS = {
+PARTITIONINGS = {
     "pmap, 2": lambda: Pmap(jax.devices()[:2]),
     "pmap, 8": lambda: Pmap(),
     "pjit, 2": lambda: MeshJit(jax.devices()[:2]),
@@ -100,11 +102,14 @@ OFTEN = ("pmap, 8", "pjit, 8", "pjit, 4 x 2 rows, optimizer spread")
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in LOWERINGS],
+    [
+        name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow)
+        for name in PARTITIONINGS
+    ],
 )
-def test_three_partitionings_one_answer(name):
-    state = stepped(LOWERINGS[name]())
-    # With beta1 = 0 Adam's first context is the gradient.
+def test_three_partitionings_one_answer(name: str) -> None:
+    state = stepped(PARTITIONINGS[name]())
+    # With beta1 = 0 Adam's first moment is the gradient.
     assert largest_gap(state.optimizers, reference().optimizers) < 1e-5
     assert largest_gap(state.params, reference().params) < 1e-5
     assert largest_gap(state.ema, reference().ema) < 1e-5
@@ -128,7 +133,7 @@ EVERYTHING = Adversarial(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["pmap, 2", "pjit, 4 x 2 rows, optimizer spread"])
-def test_all_stabilisers_together_are_the_same_on_all_lowerings(name):
+def test_all_stabilisers_together_are_the_same_on_all_partitionings(name: str) -> None:
     weights = LossWeights(feature_matching=1.0, perceptual=0.0, lab=0.1, histogram=1.0)
     family = CineGan(
         ResUnetGenerator(width=4, num_blocks=1),
@@ -148,7 +153,7 @@ def test_all_stabilisers_together_are_the_same_on_all_lowerings(name):
     settings = StepSettings(ema_decay=0.9, ema_warmup=True)
     rng, ends = np.random.default_rng(1), []
     pairs = [{n: rng.integers(0, 256, x.shape, np.uint8) for n, x in shapes.items()} for _ in "123"]
-    for partitioning in (make_partitioner("jit", 1, False), LOWERINGS[name]()):
+    for partitioning in (make_partitioner("jit", 1, False), PARTITIONINGS[name]()):
         step = partitioning.compile(partial(make_train_step, family, optimizers, settings), fresh)
         state = partitioning.place_state(fresh)
         for batch in pairs:
@@ -162,12 +167,12 @@ def test_all_stabilisers_together_are_the_same_on_all_lowerings(name):
         assert spread.window.sums[metric] == pytest.approx(float(value), rel=1e-3, abs=1e-4), metric
 
 
-def test_five_steps_go_somewhere():
-    """Else any partitioning would agree with any other."""
+def test_five_steps_go_somewhere() -> None:
+    """Without a real change, all partitionings would agree trivially."""
     assert largest_gap(fresh().params, reference().params) > 1e-4
 
 
-def test_spread_arrays_take_their_share_of_memory():
+def test_spread_arrays_take_their_share_of_memory() -> None:
     partitioning = MeshJit(spatial=2, shard_optimizer=True)
     placed = partitioning.place_state(fresh())
     kernel = placed.optimizers["generator"][0].nu["block1"]["conv"]["kernel"]
@@ -179,7 +184,7 @@ def test_spread_arrays_take_their_share_of_memory():
     assert after.sharding.is_equivalent_to(kernel.sharding, kernel.ndim)
 
 
-def test_rows_of_a_picture_are_split_over_the_spatial_axis():
+def test_rows_of_an_image_are_split_over_the_spatial_axis() -> None:
     placed = MeshJit(spatial=2).place_batch(batches(1)[0])["input"]
     assert {shard.data.shape for shard in placed.addressable_shards} == {(2, SIZE // 2, SIZE, 3)}
 
@@ -193,12 +198,12 @@ def test_rows_of_a_picture_are_split_over_the_spatial_axis():
         (("pjit", 3, False), "spatial=3 does not divide the 8 devices"),
     ],
 )
-def test_wrong_settings_are_named(arguments, says):
+def test_wrong_settings_are_named(arguments: tuple[str, int, bool], says: str) -> None:
     with pytest.raises(UserError, match=says):
         make_partitioner(*arguments)
 
 
-def test_batches_must_be_divisible():
+def test_batches_must_be_divisible() -> None:
     assert MeshJit(spatial=2).per_device(16) == 4
     with pytest.raises(UserError, match="batch_size=6 cannot be divided over 4 devices"):
         MeshJit(spatial=2).per_device(6)

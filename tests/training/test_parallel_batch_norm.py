@@ -23,7 +23,7 @@ from cinegan_jax.training.step import StepSettings, make_train_step
 
 pytestmark = pytest.mark.agreement
 
-SIZE, Z, PICTURES = 16, 5, 16
+SIZE, Z, IMAGES = 16, 5, 16
 LOGISTIC = Adversarial(loss="logistic")
 EVERYTHING = Adversarial(
     loss="logistic",
@@ -49,7 +49,7 @@ FAMILIES = {
         dcgan.DcganGenerator(SIZE, 4), dcgan.DcganDiscriminator(4), Z, LOGISTIC, "replica"
     ),
 }
-LOWERINGS = {
+PARTITIONINGS = {
     "jit": lambda: make_partitioner("jit", 1, False),
     "pmap, 8": lambda: Pmap(),
     "pjit, 8": lambda: MeshJit(shard_optimizer=True),
@@ -69,12 +69,12 @@ def smooth(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def batches(family: AlternatingGan) -> list[dict[str, np.ndarray]]:
-    """The same at each call; a picture's level differs, so that a part has other statistics."""
+    """Return the same batches at each call; the levels of their images differ."""
     rng = np.random.default_rng(1)
-    count = PICTURES * max(update.repeats for update in family.updates)
+    count = IMAGES * max(update.repeats for update in family.updates)
     levels = rng.integers(0, 200, (STEPS, count, 1, 1, 1))
-    pictures = levels + rng.integers(0, 56, (STEPS, count, SIZE, SIZE, 3))
-    return [{"target": target.astype(np.uint8)} for target in pictures]
+    images = levels + rng.integers(0, 56, (STEPS, count, SIZE, SIZE, 3))
+    return [{"target": target.astype(np.uint8)} for target in images]
 
 
 @functools.cache
@@ -89,7 +89,7 @@ def stepped(name: str, partitioning: str) -> tuple[TrainState, TrainState]:
     }
     init = partial(init_state, family, optimizers, metric_names(family, None, target), 0)
     fresh = jax.jit(lambda: init({"target": target["target"][:1]}, True))()
-    over: Partitioner = LOWERINGS[partitioning]()
+    over: Partitioner = PARTITIONINGS[partitioning]()
     make = partial(make_train_step, family, optimizers, StepSettings(ema_decay=0.9))
     step, state = over.compile(make, fresh), over.place_state(fresh)
     for batch in batches(family):
@@ -110,7 +110,7 @@ def test_eight_devices_take_the_step_of_one(name: str, partitioning: str) -> Non
     spread = stepped(name, partitioning)[1]
     assert largest_gap(alone.params, fresh.params) > 1e-4
     assert largest_gap(alone.model_state, fresh.model_state) > 1e-2
-    # With beta1 = 0 Adam's first context is the gradient.
+    # With beta1 = 0 Adam's first moment is the gradient.
     for part in ("optimizers", "params", "ema", "model_state", "window"):
         assert largest_gap(getattr(spread, part), getattr(alone, part)) < 1e-5, part
 

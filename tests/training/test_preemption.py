@@ -95,7 +95,7 @@ sys.exit(guard.exit_code)
     ],
     ids=["SIGTERM", "SIGTERM twice", "SIGINT"],
 )
-def test_two_hosts_stop_at_one_step_when_one_is_told(
+def test_two_hosts_stop_at_one_step_when_one_is_signalled(
     coordinator: str, signals: tuple[int, ...], codes: list[int]
 ) -> None:
     hosts = [

@@ -1,4 +1,4 @@
-"""Runs that are killed, told to stop or damaged, and started again, with real processes."""
+"""Runs that are killed, stopped by a signal or damaged, then resumed, in real processes."""
 
 import random
 import shutil
@@ -116,7 +116,7 @@ def test_a_cinegan_killed_under_the_real_command_ends_as_one_never_killed(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["dcgan", "image_gan"])
-def test_of_latents_killed_and_then_told_to_stop_a_run_ends_as_one_never_stopped(
+def test_a_latent_family_killed_and_then_stopped_ends_as_if_never_stopped(
     tmp_path: Path, family: str
 ) -> None:
     settings = {**runs.TINY_OF_LATENTS[family], **SHORT}
@@ -136,7 +136,7 @@ def test_of_latents_killed_and_then_told_to_stop_a_run_ends_as_one_never_stopped
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
-def test_told_to_stop_a_run_saves_within_a_step_and_goes_on(
+def test_a_stopped_run_saves_within_a_step_and_resumes(
     number: int, code: int, tmp_path: Path, toy: dict[str, Any], whole: Path
 ) -> None:
     workdir, settings = tmp_path / "run", {**toy, "log_every_steps": 1}
@@ -163,7 +163,7 @@ def windows(arrays: dict[str, Any]) -> set[str]:
     return {name for name in arrays if "window" in name}
 
 
-def test_told_to_stop_while_it_compiles_a_run_saves_its_first_step(
+def test_a_run_stopped_while_it_compiles_saves_its_first_step(
     tmp_path: Path, toy: dict[str, Any]
 ) -> None:
     workdir = tmp_path / "run"

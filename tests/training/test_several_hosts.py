@@ -43,7 +43,7 @@ def toy(small_pairs: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(workdir: Path, settings: dict[str, Any], processes: int, devices: int) -> None:
-    """A run to its end on so many processes, each with so many devices."""
+    """Train to the end on `processes` processes, each with `devices` devices."""
     if processes == 1:
         runs.run_to_end(workdir, settings, devices=devices)
     else:
@@ -74,7 +74,7 @@ def assert_same_end(workdir: Path, expected: Path, last: int = LAST) -> None:
 
 
 def assert_same_records(workdir: Path, expected: Path, first: int | None = None) -> None:
-    """Those of the first so many steps, within 1e-5."""
+    """Compare the records, up to step `first` if given, within 1e-5."""
     ours, theirs = (
         [record for record in runs.records(folder) if first is None or record["step"] <= first]
         for folder in (workdir, expected)
@@ -99,9 +99,7 @@ def test_two_processes_end_as_one(tmp_path: Path, toy: dict[str, Any], alone: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("family", "way"), [("dcgan", "pmap"), ("image_gan", "pjit")])
-def test_two_processes_train_a_family_of_latents_as_one(
-    tmp_path: Path, family: str, way: str
-) -> None:
+def test_two_processes_train_a_latent_family_as_one(tmp_path: Path, family: str, way: str) -> None:
     """Batch norm takes its statistics over both."""
     # So small that Adam does not make steps of the rounding of gradients that are almost zero.
     small = {
@@ -138,7 +136,7 @@ def test_four_processes_end_as_one(tmp_path: Path, toy: dict[str, Any], alone: P
 
 @pytest.mark.slow
 def test_four_processes_and_back(tmp_path: Path, toy: dict[str, Any], alone: Path) -> None:
-    """And from arrays that are spread over processes to whole ones, which draw other noise."""
+    """Arrays sharded over processes become whole ones on resuming; the noise drawn then differs."""
     workdir, settings = tmp_path / "run", {**toy, "checkpoint_every_steps": 2}
     for step, processes, way in ((2, 2, "pjit"), (4, 1, "pmap"), (6, 4, "pjit"), (LAST, 2, "pmap")):
         run(workdir, {**settings, **WAYS[way], "num_steps": step}, processes, 4 // processes)
@@ -149,10 +147,10 @@ def test_four_processes_and_back(tmp_path: Path, toy: dict[str, Any], alone: Pat
 
 
 @pytest.mark.slow
-def test_two_processes_that_share_pictures_train_a_cinegan_as_one(
+def test_two_processes_that_share_images_train_a_cinegan_as_one(
     tmp_path: Path, cinegan_settings: dict[str, Any]
 ) -> None:
-    """Both load each picture, and halos of convolutions go from one to the other."""
+    """Both load each image, and halos of convolutions go from one to the other."""
     # So small that no rounding carries a ReLU over its kink, or grows past the tolerance.
     small = {
         f"optimizers.{player}.learning_rate": 5e-5 for player in ("generator", "discriminator")
@@ -165,7 +163,7 @@ def test_two_processes_that_share_pictures_train_a_cinegan_as_one(
     assert_same_end(tmp_path / "together", tmp_path / "alone", 2)
 
 
-def test_told_to_stop_all_save_the_same_step_and_go_on(
+def test_stopped_processes_save_the_same_step_and_resume(
     tmp_path: Path, toy: dict[str, Any], alone: Path
 ) -> None:
     workdir, settings = tmp_path / "run", {**toy, **WAYS["pmap"]}

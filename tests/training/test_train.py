@@ -1,4 +1,4 @@
-"""Whole runs: fine-tuning, divergence, full disks and broken pictures."""
+"""Whole runs: fine-tuning, divergence, full disks and broken images."""
 
 import contextlib
 import re
@@ -15,7 +15,7 @@ import runs
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.state import with_networks_of
+from cinegan_jax.training.start import with_networks_of
 from cinegan_jax.training.train import run_training
 
 STILL = {"optimizers.generator.learning_rate": 0.0, "optimizers.discriminator.learning_rate": 0.0}
@@ -115,7 +115,7 @@ def test_fine_tuning_trains_what_it_took(tmp_path: Path, toy: dict[str, Any]) ->
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("dcgan", "image_gan")),
     ],
 )
-def test_of_latents_fine_tuning_takes_the_statistics_and_the_average_too(
+def test_fine_tuning_a_latent_family_takes_the_statistics_and_the_average_too(
     tmp_path: Path, family: str
 ) -> None:
     settings = {**runs.TINY_OF_LATENTS[family], "ema_decay": 0.9}
@@ -177,7 +177,7 @@ def filling(mount_disk: Callable[[str], Path]) -> Path:
     return mount_disk("400k") / "run"
 
 
-def test_a_full_disk_is_told_and_the_run_goes_on(
+def test_a_full_disk_is_reported_and_the_run_goes_on(
     filling: Path, tmp_path: Path, toy: dict[str, Any]
 ) -> None:
     settings = {**toy, "num_steps": 20, "checkpoint_every_steps": 2}
@@ -213,11 +213,11 @@ def shelf(tmp_path: Path, rng: np.random.Generator) -> tuple[Path, dict[str, Any
     return folder, settings
 
 
-def truncate(picture: Path) -> None:
-    picture.write_bytes(picture.read_bytes()[:-500])
+def truncate(image: Path) -> None:
+    image.write_bytes(image.read_bytes()[:-500])
 
 
-def test_a_truncated_picture_is_named_and_replaced(
+def test_a_truncated_image_is_named_and_replaced(
     tmp_path: Path, shelf: tuple[Path, dict[str, Any]]
 ) -> None:
     folder, settings = shelf
@@ -228,7 +228,7 @@ def test_a_truncated_picture_is_named_and_replaced(
     assert "step 19/19" in said
 
 
-def test_too_many_truncated_pictures_end_the_run(
+def test_too_many_truncated_images_end_the_run(
     tmp_path: Path, shelf: tuple[Path, dict[str, Any]]
 ) -> None:
     folder, settings = shelf

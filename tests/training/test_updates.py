@@ -77,9 +77,9 @@ def fresh() -> TrainState:
 @pytest.fixture
 def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Two minibatches of unlike brightness."""
-    pictures = {name: rng.integers(0, 120, like.shape, np.uint8) for name, like in SHAPES.items()}
-    pictures["target"][1::2] += 100
-    return pictures
+    images = {name: rng.integers(0, 120, like.shape, np.uint8) for name, like in SHAPES.items()}
+    images["target"][1::2] += 100
+    return images
 
 
 def stepped(

@@ -13,13 +13,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Command:
-    """A server at work: its address and its process."""
+    """A running server: its address and its process."""
 
     address: str
     process: subprocess.Popen[str]
 
     def memory(self) -> tuple[int, int]:
-        """Resident MiB of the server and of its worker."""
+        """Return the resident MiB of the server and of its worker."""
         pid = self.process.pid
         (worker,) = (
             child
@@ -31,7 +31,7 @@ class Command:
 
 @contextlib.contextmanager
 def started(*flags: str) -> Iterator[Command]:
-    """Starts the command at a free port, with XLA as users have it; ends it as Ctrl-C does."""
+    """Start the command on a free port, with the XLA flags of users; stop it like Ctrl-C."""
     command = [sys.executable, "-m", "cinegan_jax.cli", "serve", "--port=0", *flags]
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:

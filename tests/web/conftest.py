@@ -17,7 +17,7 @@ from cinegan_jax.web.worker import Worker
 
 @pytest.fixture(scope="session")
 def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
-    """Takes photos of up to half a megapixel; photos of up to 96x96 pixels take one program."""
+    """Serve photos of up to 0.5 megapixels; all up to 96x96 pixels share one program."""
     path = tmp_path_factory.mktemp("looks") / "small.safetensors"
     temporary = tmp_path_factory.mktemp("temporary")
     write_look(_small_look(), path)

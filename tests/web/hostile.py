@@ -1,4 +1,4 @@
-"""Files that are broken, or made to do harm."""
+"""Photo files that are broken or malicious."""
 
 import io
 import struct
@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def jpeg(height: int = 40, width: int = 60, seed: int = 0) -> bytes:
-    """A photo that is in order, with a line of EXIF."""
+    """Return a valid photo with one EXIF entry."""
     exif = Image.Exif()
     exif[0x010F] = "A camera"
     pixels = np.random.default_rng(seed).integers(0, 256, (height // 4 + 1, width // 4 + 1, 3))
@@ -20,7 +20,7 @@ def jpeg(height: int = 40, width: int = 60, seed: int = 0) -> bytes:
 
 
 def png_bomb(side: int = 40_000) -> bytes:
-    """A few kilobytes that ask for gigabytes."""
+    """Return a PNG of a few kilobytes whose pixels need gigabytes."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(name + data))
@@ -32,7 +32,7 @@ def png_bomb(side: int = 40_000) -> bytes:
 
 
 def huge_tiff() -> bytes:
-    """A header of 60000x60000 pixels and nothing after it."""
+    """Return a TIFF header of 60000x60000 pixels without pixels."""
     tags = [(256, 60_000), (257, 60_000), (258, 8), (259, 1), (262, 1), (273, 8), (279, 2**31)]
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
@@ -52,4 +52,4 @@ FILES = {
     "ftyp.heic": b"\0\0\0\x18ftypheic" + bytes(100),
     "flipped.jpg": jpeg()[:300] + bytes(byte ^ 0x5A for byte in jpeg()[300:]),
 }
-"""By a name that lies of some of them."""
+"""Contents by file name; some names do not fit the content."""

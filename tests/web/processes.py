@@ -1,4 +1,4 @@
-"""What may run in the worker's place: processes that start fast and misbehave."""
+"""Replacements of the worker process that start fast and misbehave."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from cinegan_jax.web.limits import ServerLimits
 
 
 def stuck(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> None:
-    """Begins a task and never ends it, whatever it is told."""
+    """Start a task and never end it, even if cancelled."""
     pipe.send(("done", WorkerInfo()))
     pipe.recv()
     pipe.send(("share", 0.5))
@@ -17,7 +17,7 @@ def stuck(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> N
 
 
 def dying(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> None:
-    """Ends by itself at a task whose photo is empty; does the others."""
+    """Exit at a task whose photo is empty; complete the others."""
     pipe.send(("done", WorkerInfo()))
     while True:
         task = pipe.recv()
@@ -27,5 +27,5 @@ def dying(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> N
 
 
 def refusing(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> None:
-    """Cannot start."""
+    """Fail to start."""
     pipe.send(("refused", "a.safetensors is damaged"))

@@ -1,4 +1,4 @@
-"""The server in this process, at a real port, with a worker of the test's choice."""
+"""The server in this process, on a real port, with a worker chosen by the test."""
 
 import contextlib
 import socket
@@ -20,10 +20,10 @@ from cinegan_jax.web.worker import CancelledJob, Worker
 
 @dataclass
 class EchoWorker:
-    """Answers with the photo it was sent; `before` runs first and may raise or wait.
+    """Worker that returns the photo unchanged; `before` runs first and may raise or wait.
 
     Attributes:
-      done: the tasks begun, in order.
+      done: the started tasks, in order.
     """
 
     before: Callable[[WorkerTask, JobState], None] = lambda task, watch: None
@@ -33,13 +33,13 @@ class EchoWorker:
     )
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Do nothing."""
 
     def stop(self) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
     def do(self, task: WorkerTask, watch: JobState) -> Answer:
-        """The photo itself."""
+        """Return the photo."""
         self.done.append(task)
         self.before(task, watch)
         if isinstance(task, DevelopPhoto):
@@ -47,12 +47,12 @@ class EchoWorker:
         return Answer(b"lut", "text/plain", ".cube")
 
     def photos(self) -> list[bytes]:
-        """Those of the tasks begun."""
+        """Return the photos of the started tasks."""
         return [task.photo for task in self.done if isinstance(task, DevelopPhoto)]
 
 
 class Gate:
-    """Holds tasks until it is opened, or until nobody waits for them."""
+    """Holds tasks until it is opened or they are cancelled."""
 
     def __init__(self) -> None:
         self.entered = threading.Semaphore(0)
@@ -67,11 +67,11 @@ class Gate:
                 raise CancelledJob
 
     def wait_for_task(self) -> None:
-        """Returns when one more task has come to the gate."""
+        """Wait until one more task has arrived."""
         assert self.entered.acquire(timeout=20)
 
     def open(self) -> None:
-        """Lets all pass from now on."""
+        """Let all tasks pass from now on."""
         self._open.set()
 
 
@@ -94,7 +94,7 @@ class Darkroom:
 
 @contextlib.contextmanager
 def serving(worker: object, limits: ServerLimits) -> Iterator[httpx.Client]:
-    """A client of the server, which ends with it."""
+    """Run a server and yield a client for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(create_app(worker, limits), log_level="critical", lifespan="on")
         server = uvicorn.Server(config)
@@ -111,17 +111,17 @@ def serving(worker: object, limits: ServerLimits) -> Iterator[httpx.Client]:
 
 
 def until(ready: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits; fails when it takes longer."""
+    """Wait for a condition; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < deadline, "it never happened"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.01)
 
 
 def send(
     client: httpx.Client, photo: bytes, name: str = "a.jpg", **fields: object
 ) -> httpx.Response:
-    """POST /v1/apply."""
+    """Send a photo to /v1/apply."""
     return client.post(
         "/v1/apply", files={"photo": (name, photo)}, data={"look": "plain", **fields}
     )

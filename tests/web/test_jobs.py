@@ -1,4 +1,4 @@
-"""The queue: what goes first, how many, and what becomes of jobs that nobody waits for."""
+"""The job queue: order, number of requests, cancelled jobs."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ async def finish(jobs: JobQueue, waited_for: list[Job]) -> None:
     working.cancel()
 
 
-def test_the_urgent_go_first_and_the_rest_as_they_came() -> None:
+def test_urgent_jobs_run_first_and_others_in_order_of_arrival() -> None:
     worker = EchoWorker()
 
     async def run() -> None:
@@ -31,7 +31,7 @@ def test_the_urgent_go_first_and_the_rest_as_they_came() -> None:
     assert worker.photos() == [b"\3", b"\5", b"\2", b"\4", b"\1"]
 
 
-def test_what_nobody_waits_for_is_not_begun() -> None:
+def test_a_cancelled_job_is_not_started() -> None:
     worker = EchoWorker()
 
     async def run() -> None:
@@ -46,7 +46,7 @@ def test_what_nobody_waits_for_is_not_begun() -> None:
     assert worker.photos() == [b"\1", b"\3"]
 
 
-def test_a_job_that_is_cancelled_makes_room_for_the_next() -> None:
+def test_cancelling_the_running_job_starts_the_next() -> None:
     gate = Gate()
 
     async def run() -> None:
@@ -63,7 +63,7 @@ def test_a_job_that_is_cancelled_makes_room_for_the_next() -> None:
     asyncio.run(run())
 
 
-def test_a_failure_is_the_jobs_own() -> None:
+def test_a_failure_affects_only_its_job() -> None:
     def fail(task: object, watch: object) -> None:
         if task == photo(1):
             raise RuntimeError("no")
@@ -78,7 +78,7 @@ def test_a_failure_is_the_jobs_own() -> None:
     asyncio.run(run())
 
 
-def test_places_are_few_and_come_back() -> None:
+def test_slots_are_limited_and_reused() -> None:
     async def run() -> None:
         jobs = JobQueue(EchoWorker(), 2)
         with jobs.slot():

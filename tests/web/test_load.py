@@ -1,4 +1,4 @@
-"""Fifty at once, broken and the hostile among them, again and again."""
+"""Load test: fifty requests at once, with broken and malicious files, in several rounds."""
 
 import io
 import itertools
@@ -23,7 +23,7 @@ BAD = [*hostile.FILES.values(), hostile.jpeg(1500, 2000)[:200_000], b"\xff\xd8\x
 
 
 def one(client: httpx.Client, photo: bytes) -> tuple[int, bytes]:
-    """Sends a photo as the page does: again, when the server is busy, after the time it names."""
+    """Send a photo like the page: retry after the time that a busy server names."""
     form = {"look": DEFAULT_LOOK, "format": "jpeg"}
     for _ in range(100):
         answer = client.post("/v1/apply", files={"photo": ("a.jpg", photo)}, data=form)
@@ -35,7 +35,7 @@ def one(client: httpx.Client, photo: bytes) -> tuple[int, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_fifty_at_once_are_served_and_memory_is_steady() -> None:
+def test_fifty_requests_at_once_are_served_with_steady_memory() -> None:
     photos = list(itertools.islice(itertools.cycle([*GOOD, *BAD]), AT_ONCE))
     limits = httpx.Limits(max_connections=AT_ONCE)
     with (

@@ -1,4 +1,4 @@
-"""The page in a browser: Chromium, headless, as a person uses it."""
+"""The page in headless Chromium, used like a person would."""
 
 import io
 import re
@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 80, 60
 
 @pytest.fixture
 def page(browser: object, darkroom: Darkroom) -> Iterator[Page]:
-    """The page with the fast look chosen; fails on any error that the browser logs."""
+    """Open the page with the fast look; fail on any error that the browser logs."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
@@ -48,7 +48,7 @@ def add(page: Page, *photos: dict[str, object]) -> None:
 
 
 def developed(page: Page) -> None:
-    """Waits for the full size."""
+    """Wait for the full-size result."""
     expect(page.locator("#status")).to_have_text(f"Full size, {WIDTH}\u2009\u00d7\u2009{HEIGHT}")
 
 
@@ -65,7 +65,7 @@ def test_a_photo_is_shown_developed_and_saved(page: Page) -> None:
     expect(page.locator("#notice")).to_have_text("Saved to your downloads.")
 
 
-def test_the_divider_moves_by_keyboard_and_mouse(page: Page) -> None:
+def test_keyboard_and_mouse_move_the_divider(page: Page) -> None:
     add(page, photo())
     developed(page)
     divider = page.get_by_role("slider", name="Compare")
@@ -75,8 +75,8 @@ def test_the_divider_moves_by_keyboard_and_mouse(page: Page) -> None:
         page.keyboard.press("PageUp")
     right = page.locator(".handle").bounding_box()["x"]
     assert right > middle + 50
-    clip = page.locator(".pictures .after").evaluate("e => getComputedStyle(e).clipPath")
-    box = page.locator(".pictures").bounding_box()
+    clip = page.locator(".images .after").evaluate("e => getComputedStyle(e).clipPath")
+    box = page.locator(".images").bounding_box()
     assert abs(float(re.search(r"([\d.]+)px\)", clip)[1]) - (right + 1 - box["x"])) < 2
     handle = page.locator(".handle").bounding_box()
     page.mouse.move(handle["x"] + 1, handle["y"] + handle["height"] / 2)
@@ -87,7 +87,7 @@ def test_the_divider_moves_by_keyboard_and_mouse(page: Page) -> None:
     expect(divider).to_have_attribute("aria-valuetext", re.compile("% before"))
 
 
-def test_strength_is_blended_at_once_and_then_developed(page: Page) -> None:
+def test_strength_is_blended_immediately_and_then_developed(page: Page) -> None:
     add(page, photo())
     developed(page)
     page.get_by_role("slider", name="Strength").fill("50")
@@ -102,31 +102,31 @@ def test_strength_is_blended_at_once_and_then_developed(page: Page) -> None:
     developed(page)
 
 
-def test_a_hundred_percent_is_a_pixel_a_pixel_and_moves(page: Page) -> None:
+def test_at_100_percent_pixels_are_unscaled_and_the_photo_can_be_moved(page: Page) -> None:
     page.set_viewport_size({"width": 500, "height": 700})
     wide = hostile.jpeg(90, 900)
     add(page, {"name": "wide.jpg", "mimeType": "image/jpeg", "buffer": wide})
     expect(page.locator("#status")).to_have_text("Full size, 900\u2009\u00d7\u200990")
-    assert page.locator(".pictures").bounding_box()["width"] <= 500
+    assert page.locator(".images").bounding_box()["width"] <= 500
     page.get_by_role("button", name="100").click()
-    box = page.locator(".pictures").bounding_box()
+    box = page.locator(".images").bounding_box()
     assert (box["width"], box["height"]) == (900, 90)
     viewport = page.locator("#viewport")
     viewport.focus()
     page.keyboard.press("ArrowRight")
-    moved = page.locator(".pictures").bounding_box()
+    moved = page.locator(".images").bounding_box()
     assert moved["x"] == box["x"] - 60
     area = viewport.bounding_box()
     page.mouse.move(area["x"] + 80, area["y"] + area["height"] / 2)
     page.mouse.down()
     page.mouse.move(area["x"] + 110, area["y"] + area["height"] / 2, steps=3)
     page.mouse.up()
-    assert page.locator(".pictures").bounding_box()["x"] == moved["x"] + 30
+    assert page.locator(".images").bounding_box()["x"] == moved["x"] + 30
     page.get_by_role("button", name="Fit").click()
-    assert page.locator(".pictures").bounding_box()["width"] <= 500
+    assert page.locator(".images").bounding_box()["width"] <= 500
 
 
-def test_a_bad_file_is_told_of_and_the_others_are_saved(page: Page) -> None:
+def test_a_bad_file_is_reported_and_the_others_are_saved(page: Page) -> None:
     bad = {"name": "bad.jpg", "mimeType": "image/jpeg", "buffer": b"no photo"}
     add(page, photo("one.jpg"), bad, photo("two.jpg", seed=1))
     developed(page)
@@ -142,7 +142,7 @@ def test_a_bad_file_is_told_of_and_the_others_are_saved(page: Page) -> None:
     expect(page.get_by_role("button", name="Download all 2")).to_be_visible()
 
 
-def test_a_format_that_browsers_do_not_show_comes_back_as_it_was(page: Page) -> None:
+def test_a_format_that_browsers_cannot_display_is_kept(page: Page) -> None:
     file = io.BytesIO()
     Image.open(io.BytesIO(hostile.jpeg(HEIGHT, WIDTH))).save(file, "TIFF")
     add(page, {"name": "scan.tif", "mimeType": "image/tiff", "buffer": file.getvalue()})
@@ -166,7 +166,7 @@ def test_every_control_has_a_name(page: Page) -> None:
     assert unnamed == []
 
 
-def test_the_interface_is_described(page: Page, darkroom: Darkroom) -> None:
+def test_the_http_interface_is_documented(page: Page, darkroom: Darkroom) -> None:
     page.goto(f"{darkroom.client.base_url}/docs")
     expect(page.get_by_role("heading", name="POST /v1/apply")).to_be_visible()
     expect(page.get_by_role("cell", name="strength")).to_be_visible()

@@ -1,4 +1,4 @@
-"""What the server lets in, and what it says to the rest. The worker only echoes."""
+"""Access rules, limits and error responses of the server, with a worker that echoes."""
 
 import concurrent.futures
 import contextlib
@@ -31,15 +31,15 @@ def client() -> Iterator[httpx.Client]:
 
 
 def said(response: httpx.Response) -> str:
-    """The one sentence of an error."""
+    """Return the message of an error response."""
     assert list(response.json()) == ["error"]
     return response.json()["error"]
 
 
-# What is there
+# Routes
 
 
-def test_a_photo_comes_back_under_a_name_of_its_own(client: httpx.Client) -> None:
+def test_the_result_has_the_name_of_the_photo_and_the_look(client: httpx.Client) -> None:
     answer = send(client, b"photo", "IMG_1.JPG")
     assert (answer.status_code, answer.content) == (200, b"photo")
     assert answer.headers["content-type"] == "image/jpeg"
@@ -47,7 +47,7 @@ def test_a_photo_comes_back_under_a_name_of_its_own(client: httpx.Client) -> Non
     assert 'filename="IMG_1-plain.jpg"' in answer.headers["content-disposition"]
 
 
-def test_a_name_cannot_lead_out_of_its_header(client: httpx.Client) -> None:
+def test_a_file_name_cannot_break_the_header(client: httpx.Client) -> None:
     form = (
         b'--x\r\nContent-Disposition: form-data; name="look"\r\n\r\nplain\r\n--x\r\nContent-'
         b'Disposition: form-data; name="photo"; filename="../a\tb\xf0\x9f\x93\xb7.jpg"\r\n\r\n'
@@ -59,7 +59,7 @@ def test_a_name_cannot_lead_out_of_its_header(client: httpx.Client) -> None:
     assert header == f"attachment; filename=\"ab_-plain.jpg\"; filename*=UTF-8''{name}"
 
 
-def test_everything_says_what_it_is(client: httpx.Client) -> None:
+def test_health_looks_and_limits(client: httpx.Client) -> None:
     quiet = {"status": "ok", "requests": 0, "waiting": 0}
     until(lambda: client.get("/healthz").json() == quiet)
     looks = client.get("/v1/looks").json()
@@ -81,7 +81,7 @@ def test_a_lut_of_each_size() -> None:
     ]
 
 
-def test_the_pages_and_all_they_name_are_here(client: httpx.Client) -> None:
+def test_the_pages_and_their_files_are_served(client: httpx.Client) -> None:
     for page in ("/", "/docs"):
         text = client.get(page).text
         named = re.findall(r'(?:src|href)="((?!#)[^"]+)"', text)
@@ -90,10 +90,10 @@ def test_the_pages_and_all_they_name_are_here(client: httpx.Client) -> None:
             assert client.get(f"/{address}").status_code == 200, address
     files = [path for path in PAGE_FILES.iterdir() if path.suffix in (".html", ".js", ".css")]
     addresses = [a for path in files for a in re.findall(r"https?://[^\"' )]+", path.read_text())]
-    assert addresses == []  # nothing from elsewhere: works offline
+    assert addresses == []  # no external files: works offline
 
 
-def test_the_description_names_every_route(client: httpx.Client) -> None:
+def test_openapi_lists_every_route(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     wanted = {
         "/v1/apply",
@@ -106,7 +106,7 @@ def test_the_description_names_every_route(client: httpx.Client) -> None:
     assert set(paths) == wanted
 
 
-# Who may ask
+# Access
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_other_sites_are_refused(client: httpx.Client, headers: dict[str, str]) 
     assert "only to its own page" in said(answer)
 
 
-def test_its_own_page_is_let_in(client: httpx.Client) -> None:
+def test_its_own_page_is_accepted(client: httpx.Client) -> None:
     own = {"Origin": str(client.base_url), "Sec-Fetch-Site": "same-origin"}
     answer = client.post("/v1/apply", files={"photo": b"p"}, data={"look": "plain"}, headers=own)
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/looks", "/nowhere", "/static/app.js"])
-def test_browsers_are_told_to_be_strict(client: httpx.Client, path: str) -> None:
+def test_security_headers(client: httpx.Client, path: str) -> None:
     headers = client.get(path).headers
     assert "default-src 'self'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
@@ -142,17 +142,17 @@ def test_browsers_are_told_to_be_strict(client: httpx.Client, path: str) -> None
     assert headers["referrer-policy"] == "no-referrer"
 
 
-# How much
+# Limits
 
 
-def test_a_body_may_be_as_large_as_said_and_no_larger(client: httpx.Client) -> None:
+def test_a_body_may_have_the_maximum_size_and_no_more(client: httpx.Client) -> None:
     fits = bytes(LIMITS.body_bytes - 1000)
     assert send(client, fits).content == fits
     answer = send(client, bytes(LIMITS.body_bytes + 1))
     assert (answer.status_code, said(answer)) == (413, "The file is larger than 3 MB.")
 
 
-def test_a_chunked_body_is_counted_as_it_comes(client: httpx.Client) -> None:
+def test_a_chunked_body_is_counted_as_it_arrives(client: httpx.Client) -> None:
     def endless() -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
         until_late = time.monotonic() + 20
@@ -161,14 +161,18 @@ def test_a_chunked_body_is_counted_as_it_comes(client: httpx.Client) -> None:
         pytest.fail("the server took it all")
 
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
-    with contextlib.suppress(httpx.TransportError):  # the server hangs up on one who never ends
+    with contextlib.suppress(
+        httpx.TransportError
+    ):  # the server disconnects a client that never ends
         assert client.post("/v1/apply", content=endless(), headers=kind).status_code == 413
     until(lambda: client.get("/healthz").json()["requests"] == 0)
 
 
 @pytest.mark.parametrize(("declared", "status"), [(10**12, 413), (1000, 408)])
-def test_a_length_that_lies_gains_nothing(client: httpx.Client, declared: int, status: int) -> None:
-    """More than is allowed is refused at once; more than comes is waited for, but not for long."""
+def test_a_false_content_length_is_refused(
+    client: httpx.Client, declared: int, status: int
+) -> None:
+    """Too large a length is refused at once; one that is never reached times out."""
     head = (
         f"POST /v1/apply HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {declared}\r\n"
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
@@ -180,7 +184,7 @@ def test_a_length_that_lies_gains_nothing(client: httpx.Client, declared: int, s
     until(lambda: client.get("/healthz").json()["requests"] == 0)
 
 
-def test_what_is_too_much_waits_for_no_place() -> None:
+def test_requests_without_a_slot_are_refused() -> None:
     gate = Gate()
     with (
         serving(EchoWorker(gate), LIMITS) as client,
@@ -221,7 +225,7 @@ def test_progress_is_found_by_its_ticket() -> None:
         assert client.get("/v1/progress/first-photo").json()["state"] == "unknown"
 
 
-def test_the_work_ends_when_the_client_goes() -> None:
+def test_a_job_ends_when_its_client_disconnects() -> None:
     gate = Gate()
     with serving(EchoWorker(gate), LIMITS) as client:
         client.timeout = httpx.Timeout(60, read=0.3)
@@ -245,7 +249,7 @@ def test_uploads_stay_in_memory(client: httpx.Client, monkeypatch: pytest.Monkey
         assert rolled_over == [own]
 
 
-# What goes wrong
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -281,9 +285,7 @@ def test_wrong_fields_are_named(client: httpx.Client, fields: dict[str, str], na
         ({"files": {"other": b"x"}, "data": {"look": "plain", "photo": "text"}}, 422),
     ],
 )
-def test_what_is_no_form_of_ours_is_refused(
-    client: httpx.Client, request_: dict, status: int
-) -> None:
+def test_other_forms_are_refused(client: httpx.Client, request_: dict, status: int) -> None:
     answer = client.post("/v1/apply", **request_)
     assert answer.status_code == status
     assert said(answer)
@@ -298,7 +300,7 @@ def test_what_is_no_form_of_ours_is_refused(
         (RuntimeError("secret"), 500, "its log has the details"),
     ],
 )
-def test_errors_are_words_without_internals(error: Exception, status: int, words: str) -> None:
+def test_error_messages_contain_no_internals(error: Exception, status: int, words: str) -> None:
     def fail(task: WorkerTask, watch: JobState) -> None:
         raise error
 
@@ -311,7 +313,7 @@ def test_errors_are_words_without_internals(error: Exception, status: int, words
         assert httpx.get(f"{client.base_url}/healthz").status_code == 200
 
 
-def test_unknown_addresses_and_methods_are_json_too(client: httpx.Client) -> None:
+def test_unknown_addresses_and_methods_give_json_errors(client: httpx.Client) -> None:
     assert client.get("/v2").status_code == 404
     assert said(client.get("/v2"))
     assert client.get("/v1/apply").status_code == 405

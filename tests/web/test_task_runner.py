@@ -1,4 +1,4 @@
-"""The server with its real worker: photos come back developed, and bad files as words."""
+"""The server with its real worker: developed photos, and messages for bad files."""
 
 import io
 import os
@@ -30,14 +30,14 @@ def opened(answer: httpx.Response) -> Image.Image:
     return Image.open(io.BytesIO(answer.content))
 
 
-def test_the_looks_are_the_default_the_installed_and_ones_own(darkroom: Darkroom) -> None:
+def test_the_default_look_is_first_and_own_looks_are_last(darkroom: Darkroom) -> None:
     names = [look["name"] for look in darkroom.client.get("/v1/looks").json()]
     assert names[0] == DEFAULT_LOOK
     assert names[-1] == LOOK
     assert sorted(names[:-1]) == list(installed_looks())
 
 
-def test_a_photo_is_developed_and_keeps_what_it_says(darkroom: Darkroom) -> None:
+def test_a_photo_is_developed_and_keeps_its_metadata(darkroom: Darkroom) -> None:
     answer = apply(darkroom, PHOTO, "IMG 1.jpeg", strength=0.5, format="png")
     developed = opened(answer)
     assert (developed.format, developed.size) == ("PNG", (80, 60))
@@ -49,11 +49,11 @@ def test_a_photo_is_developed_and_keeps_what_it_says(darkroom: Darkroom) -> None
     assert np.abs(expected - pixels).mean() > 5
 
 
-def test_its_own_format_comes_back(darkroom: Darkroom) -> None:
+def test_the_format_is_that_of_the_content(darkroom: Darkroom) -> None:
     assert opened(apply(darkroom, PHOTO, "lies.png")).format == "JPEG"
 
 
-def test_a_preview_is_small(darkroom: Darkroom) -> None:
+def test_a_preview_is_reduced(darkroom: Darkroom) -> None:
     photo = hostile.jpeg(300, 400)
     assert opened(apply(darkroom, photo, max_side=80)).size == (80, 60)
     assert opened(apply(darkroom, PHOTO, max_side=1000)).size == (80, 60)
@@ -72,14 +72,14 @@ def test_a_preview_keeps_transparency(darkroom: Darkroom) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (5, 20_000)])
-def test_odd_sizes_come_back_as_they_are(darkroom: Darkroom, size: tuple[int, int]) -> None:
+def test_unusual_sizes_are_kept(darkroom: Darkroom, size: tuple[int, int]) -> None:
     file = io.BytesIO()
     Image.new("RGB", size, "teal").save(file, "PNG")
     assert opened(apply(darkroom, file.getvalue(), "odd.png")).size == size
 
 
 @pytest.mark.parametrize("name", hostile.FILES)
-def test_a_bad_file_is_told_of_in_words(darkroom: Darkroom, name: str) -> None:
+def test_a_bad_file_gives_a_message(darkroom: Darkroom, name: str) -> None:
     process = darkroom.worker.pid
     answer = apply(darkroom, hostile.FILES[name], name)
     assert answer.status_code == 422
@@ -96,7 +96,7 @@ def test_too_many_pixels_are_refused(darkroom: Darkroom) -> None:
     assert "at most 0.5 are allowed" in answer.json()["error"]
 
 
-def test_the_whole_photo_at_once_must_be_small(darkroom: Darkroom) -> None:
+def test_the_method_whole_is_limited(darkroom: Darkroom) -> None:
     answer = apply(darkroom, hostile.jpeg(120, 100), method="whole")
     assert answer.status_code == 422
     assert "'whole' takes photos of up to" in answer.json()["error"]
@@ -116,12 +116,12 @@ def test_wrong_choices_are_named(darkroom: Darkroom, fields: dict[str, str], wor
     assert words in answer.json()["error"]
 
 
-def test_nothing_is_left_on_the_disk(darkroom: Darkroom) -> None:
+def test_nothing_is_written_to_the_disk(darkroom: Darkroom) -> None:
     assert apply(darkroom, PHOTO).status_code == 200
     assert list(Path(darkroom.temporary).iterdir()) == []
 
 
-def test_a_job_may_be_called_off_and_the_next_goes_on(darkroom: Darkroom) -> None:
+def test_a_job_can_be_cancelled_and_the_next_is_served(darkroom: Darkroom) -> None:
     client, process = darkroom.client, darkroom.worker.pid
     with pytest.raises(httpx.ReadTimeout):
         client.post(

@@ -1,4 +1,4 @@
-"""Names of files that come from a client and go back to it."""
+"""File names that clients send and receive."""
 
 import re
 from email.message import Message
@@ -24,7 +24,7 @@ from cinegan_jax.web.transfers import attachment, plain_name
         ("a" * 300 + ".jpg", "a" * 96 + ".jpg"),
     ],
 )
-def test_a_plain_name_has_no_folder_and_nothing_invisible(name: str, plain: str) -> None:
+def test_a_plain_name_has_no_folder_and_no_invisible_characters(name: str, plain: str) -> None:
     assert plain_name(name) == plain
 
 

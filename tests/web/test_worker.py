@@ -1,4 +1,4 @@
-"""The worker's process from outside: deadlines, deaths, and what it says of itself."""
+"""The worker process as the server sees it: time limits, crashes and failures to start."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,6 @@ import processes
 import pytest
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.web import worker as module
 from cinegan_jax.web.jobs import DevelopPhoto
 from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.worker import JobTooLong, Worker, WorkerFailed
@@ -17,7 +16,7 @@ TASK = DevelopPhoto(b"photo", "a.jpg", "plain")
 
 
 class Follower:
-    """Follows a job."""
+    """State of a job."""
 
     share = 0.0
     cancelled = False
@@ -25,7 +24,7 @@ class Follower:
 
 @contextmanager
 def started(process: object, patch: pytest.MonkeyPatch) -> Iterator[Worker]:
-    patch.setattr(module, "_work", process)
+    patch.setattr("cinegan_jax.web.worker._work", process)
     worker = Worker(ServerLimits(job_seconds=1.0))
     try:
         yield worker
@@ -34,7 +33,7 @@ def started(process: object, patch: pytest.MonkeyPatch) -> Iterator[Worker]:
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
-def test_a_job_ends_at_its_deadline_and_the_process_with_it(
+def test_a_job_and_its_process_end_at_the_time_limit(
     monkeypatch: pytest.MonkeyPatch, cancelled: bool
 ) -> None:
     follower = Follower()
@@ -48,7 +47,7 @@ def test_a_job_ends_at_its_deadline_and_the_process_with_it(
         assert not Path(f"/proc/{process}").exists()
 
 
-def test_a_process_that_dies_is_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_is_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
     with started(processes.dying, monkeypatch) as worker:
         assert worker.do(TASK, Follower()).content == b"photo"
         process = worker.pid

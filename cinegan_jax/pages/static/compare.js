@@ -4,7 +4,7 @@ const ARROW_STEP = 60; // CSS pixels
 
 export class Compare {
   #root;
-  #pictures;
+  #images;
   #cut;
   #handle;
   #images = {};
@@ -14,10 +14,10 @@ export class Compare {
   #x = 0; // from the viewport's centre to the image's, in CSS pixels
   #y = 0;
 
-  /** @param {HTMLElement} root holds .pictures, .cut and .handle */
+  /** @param {HTMLElement} root holds .images, .cut and .handle */
   constructor(root, onZoom) {
     this.#root = root;
-    this.#pictures = root.querySelector(".pictures");
+    this.#images = root.querySelector(".images");
     this.#cut = root.querySelector("input.cut");
     this.#handle = root.querySelector(".handle");
     this.onZoom = onZoom;
@@ -91,7 +91,7 @@ export class Compare {
     this.#y = within(this.#y, (height - clientHeight) / 2);
     const left = Math.round((clientWidth - width) / 2 + this.#x);
     const top = Math.round((clientHeight - height) / 2 + this.#y);
-    Object.assign(this.#pictures.style, {
+    Object.assign(this.#images.style, {
       width: `${width}px`,
       height: `${height}px`,
       transform: `translate(${left}px, ${top}px)`,
@@ -114,7 +114,7 @@ export class Compare {
     set("--seen-width", seen.right - seen.left);
     set("--seen-height", seen.bottom - seen.top);
     set("--at", at);
-    this.#pictures.style.setProperty("--cut", `${Math.max(0, at - left)}px`);
+    this.#images.style.setProperty("--cut", `${Math.max(0, at - left)}px`);
     this.#cut.ariaValueText = `${Math.round(share * 100)} % before, the rest after`;
   }
 

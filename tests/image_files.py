@@ -1,8 +1,10 @@
-"""Pictures and metadata for the tests of picture files."""
+"""Image files and metadata for tests."""
 
 import io
+from typing import Any
 
 import imagecodecs
+from colour import RGB_Colourspace
 from PIL import Image
 
 XMP = (
@@ -27,20 +29,20 @@ def exif_of(orientation: int, **photo_tags: int) -> Image.Exif:
     return exif
 
 
-def saved(image: Image.Image, format: str, **options) -> bytes:
+def saved(image: Image.Image, format: str, **options: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, format, **options)
     return file.getvalue()
 
 
 def reread(data: bytes) -> Image.Image:
-    """By Pillow, decoded."""
+    """Decode an image file with Pillow."""
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
 
 
-def rgb_profile(space, gamma: float) -> bytes:
+def rgb_profile(space: RGB_Colourspace, gamma: float) -> bytes:
     """A matrix profile of a colour space of colour-science, with a plain gamma."""
     primaries = [v for x, y in space.primaries for v in (x, y, 1.0)]
     return imagecodecs.cms_profile(

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.film import render as film
-from cinegan_jax.inference import lut_fit as colour_table
+from cinegan_jax.film.render import load_recipe
+from cinegan_jax.inference import lut_fit
 from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.lut_fit import (
     fit_colour_table,
@@ -26,7 +26,7 @@ from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
 
 @pytest.fixture(scope="module")
 def velvia() -> np.ndarray:
-    return film.load_recipe("velvia").lut
+    return load_recipe("velvia").lut
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_the_fitted_lut_is_monotone(table: np.ndarray) -> None:
 def test_the_same_seed_gives_the_same_lut(
     monkeypatch: pytest.MonkeyPatch, velvia: np.ndarray, photos: list[np.ndarray]
 ) -> None:
-    monkeypatch.setattr(colour_table, "FIT_SIZE", 5)
+    monkeypatch.setattr(lut_fit, "FIT_SIZE", 5)
     one, same, other = (
         fit_colour_table(lambda photo: develop_film(velvia, photo), photos[:2], seed)
         for seed in (1, 1, 2)
@@ -132,7 +132,7 @@ def test_photos_are_reduced_and_broken_ones_left_out(
     shapes = {"a.png": (700, 500), "b.png": (500, 900), "c.png": (1, 1)}
     for name, shape in shapes.items():
         Image.fromarray(rng.integers(0, 255, (*shape, 3), np.uint8)).save(tmp_path / name)
-    (tmp_path / "d.png").write_bytes(b"no picture")
+    (tmp_path / "d.png").write_bytes(b"no image")
     found = read_photos(sorted(tmp_path.iterdir()))
     assert [photo.shape for photo in found] == [(384, 256, 3), (256, 384, 3), (256, 384, 3)]
 

@@ -1,4 +1,4 @@
-"""What a step measures: against numpy and skimage, and the same on all partitionings."""
+"""Diagnostics of a step compared with numpy and skimage, and on all partitionings."""
 
 from dataclasses import replace
 from functools import cache, partial
@@ -24,14 +24,14 @@ from cinegan_jax.training.state import TrainState, init_state
 from cinegan_jax.training.step import StepSettings, make_measured_step, make_train_step
 
 PAIRS, SIZE = 16, 64
-PICTURES = jax.ShapeDtypeStruct((PAIRS, SIZE, SIZE, 3), np.uint8)
-SHAPES = {"input": PICTURES, "target": PICTURES}
+IMAGES = jax.ShapeDtypeStruct((PAIRS, SIZE, SIZE, 3), np.uint8)
+SHAPES = {"input": IMAGES, "target": IMAGES}
 OPTIMIZERS = {player: optax.sgd(0.1) for player in ("generator", "discriminator")}
 SETTINGS = StepSettings(ema_decay=0.75)
 
 
 class Shown(ToyFamily):
-    """Shows its pictures, without the noise that differs between replicas."""
+    """Family that generates without the noise that differs between replicas."""
 
     def objective(self, *arguments: Any) -> tuple[dict[str, Scalar], Aux]:
         params, state, _, batch, rng = arguments
@@ -140,7 +140,7 @@ def test_rates_are_scaled(batch: Any) -> None:
     assert largest_gap(jax.tree.map(lambda x: x / 4, moves), small) < 1e-6
 
 
-def test_pictures_against_numpy(rng: np.random.Generator) -> None:
+def test_image_diagnostics_equal_numpy(rng: np.random.Generator) -> None:
     shape = (5, 8, 8, 3)
     given, wanted = (rng.integers(0, 256, shape, np.uint8) for _ in range(2))
     output = rng.uniform(-1.2, 1.2, shape).astype(np.float32)
@@ -165,15 +165,15 @@ def test_pictures_against_numpy(rng: np.random.Generator) -> None:
     assert found["output/target_distance"] == pytest.approx(gap, rel=1e-5)
 
 
-def test_pictures_without_inputs_or_targets(rng: np.random.Generator) -> None:
-    """As of a family that makes pictures out of noise."""
+def test_images_without_inputs_or_targets(rng: np.random.Generator) -> None:
+    """The images of a family without targets in its batch."""
     found = image_diagnostics(rng.uniform(-1, 1, (4, 8, 8, 3)).astype(np.float32), {})
     assert {name.partition("/")[0] for name in found} == {"output"}
     assert all(np.isfinite(value) for value in found.values())
 
 
-def test_pictures_that_are_not_paired_are_near_to_none(rng: np.random.Generator) -> None:
-    """As of a family that makes pictures out of latents: only what all have in common compares."""
+def test_unpaired_images_have_no_distance_to_their_target(rng: np.random.Generator) -> None:
+    """Unconditional samples have diagnostics of the set, but none per pair."""
     targets = rng.integers(0, 256, (4, 8, 8, 3), np.uint8)
     output = rng.uniform(-1, 1, targets.shape).astype(np.float32)
     found = image_diagnostics(output, {"target": targets})
@@ -181,7 +181,7 @@ def test_pictures_that_are_not_paired_are_near_to_none(rng: np.random.Generator)
     assert {"output/pair_distance", "target/pair_distance", "target/mean_a"} <= found.keys()
 
 
-def test_one_picture_alone_has_no_distance(rng: np.random.Generator) -> None:
+def test_one_image_alone_has_no_pair_distance(rng: np.random.Generator) -> None:
     found = image_diagnostics(rng.uniform(-1, 1, (1, 8, 8, 3)).astype(np.float32), {})
     assert np.isnan(found["output/pair_distance"])
     assert np.isfinite(found["output/mean_a"])

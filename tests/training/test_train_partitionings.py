@@ -37,7 +37,7 @@ def test_a_run_in_two_parts_ends_as_one(tmp_path: Path, toy: dict[str, Any], way
     assert start(tmp_path / "parts", settings) == whole
 
 
-def test_a_checkpoint_of_one_lowering_is_taken_up_by_another(
+def test_a_checkpoint_of_one_partitioning_is_resumed_by_another(
     tmp_path: Path, toy: dict[str, Any]
 ) -> None:
     start(tmp_path / "run", {**toy, **WAYS["spread"], "num_steps": 2})
@@ -48,7 +48,7 @@ def test_a_checkpoint_of_one_lowering_is_taken_up_by_another(
         assert np.isfinite(np.frombuffer(content, dtype)).all()
 
 
-def test_pictures_too_small_for_their_rows_are_refused(tmp_path: Path, toy: dict[str, Any]) -> None:
+def test_images_too_small_for_their_rows_are_refused(tmp_path: Path, toy: dict[str, Any]) -> None:
     settings = {**toy, "parallelism": "pjit", "spatial": 2}
     with pytest.raises(UserError, match=r"data.size=32 is too small for spatial=2.*32 rows"):
         start(tmp_path / "run", settings)

@@ -1,4 +1,4 @@
-"""Scores and grids of pictures made of latents."""
+"""Scores and grids of unconditional samples."""
 
 from typing import Any
 
@@ -31,9 +31,9 @@ SIZE = 32
 
 
 def networks(seed: int) -> Networks:
-    picture = jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), np.uint8)
+    image = jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), np.uint8)
     family = ToyLatentFamily()
-    variables = family.init(jax.random.key(seed), {"target": picture})
+    variables = family.init(jax.random.key(seed), {"target": image})
     bias = {"bias": jax.random.normal(jax.random.key(seed), (SIZE, SIZE, 3)) / 4}
     generator = {**variables.params["generator"], **bias}
     return Networks({**variables.params, "generator": generator}, variables.state)
@@ -45,22 +45,22 @@ def make(judged: bool = False, count: int = 100) -> HeldOutImages:
 
 
 def made(nets: Networks, chunk: int) -> np.ndarray:
-    """The pictures of a chunk, by the family's own parts."""
+    """Generate the images of a chunk with the family's own methods."""
     family = ToyLatentFamily()
     keys = example_keys(jax.random.fold_in(jax.random.key(0), chunk), _CHUNK)
     return np.asarray(to_uint8(family.decode(*nets, family.latents(keys))))
 
 
-def test_scores_compare_as_many_pictures_as_are_held_out() -> None:
+def test_scores_compare_as_many_images_as_are_held_out() -> None:
     """More than are made at a time."""
     test, nets = DrawnShapes("test", SIZE), networks(1)
     places = np.arange(100) + np.random.default_rng(0).random(100)  # one of each ten
     held_out = np.stack([test[i].target for i in (10 * places).astype(int)])
-    pictures = np.concatenate([made(nets, 0), made(nets, 1)])[:100]
+    images = np.concatenate([made(nets, 0), made(nets, 1)])[:100]
     features = random_features_on_devices()
-    expected = random_set_scores(RandomSet(features(pictures)), RandomSet(features(held_out)))
+    expected = random_set_scores(RandomSet(features(images)), RandomSet(features(held_out)))
     scores = dict(make().scores(nets))
-    assert scores == pytest.approx({**expected, **mode_scores(pictures)}, rel=1e-4, abs=1e-7)
+    assert scores == pytest.approx({**expected, **mode_scores(images)}, rel=1e-4, abs=1e-7)
 
 
 def test_modes_are_counted_of_drawn_shapes_alone() -> None:
@@ -72,7 +72,7 @@ def test_modes_are_counted_of_drawn_shapes_alone() -> None:
     }
 
 
-def test_a_grid_shows_the_same_latents_again_and_again() -> None:
+def test_every_grid_shows_the_same_latents() -> None:
     held_out = make()
     for seed in (1, 2):
         grid = held_out.grid(networks(seed))
@@ -80,19 +80,19 @@ def test_a_grid_shows_the_same_latents_again_and_again() -> None:
     np.testing.assert_array_equal(held_out.grid(networks(1)), held_out.grid(networks(1)))
 
 
-def test_over_each_picture_stands_how_real_the_discriminator_finds_it() -> None:
+def test_captions_are_the_scores_of_the_discriminator() -> None:
     nets, family = networks(1), ToyLatentFamily()
-    pictures = made(nets, 0)
-    shares = expit(np.asarray(family.judge(*nets, to_signed(pictures))))
+    images = made(nets, 0)
+    shares = expit(np.asarray(family.judge(*nets, to_signed(images))))
     captions = [f"{share:.2f}" for share in shares]
     assert len(set(captions)) > 1
     grid = make(judged=True).grid(nets)
     assert grid.shape[0] == 8 * (CAPTION + SIZE + GUTTER) + GUTTER
-    np.testing.assert_array_equal(grid, image_grid(pictures, 8, captions))
-    assert captions == score_captions(np.asarray(family.judge(*nets, to_signed(pictures))))
+    np.testing.assert_array_equal(grid, image_grid(images, 8, captions))
+    assert captions == score_captions(np.asarray(family.judge(*nets, to_signed(images))))
 
 
-def test_a_set_of_one_picture_cannot_be_compared() -> None:
+def test_a_set_of_one_image_cannot_be_compared() -> None:
     with pytest.raises(UserError, match=r"1 of 1000 images can be read at 32x32"):
         make(count=1)
 
@@ -113,7 +113,7 @@ def test_a_best_metric_that_is_not_measured_is_named(
         run_training(run, tmp_path / "run")
 
 
-def test_discriminators_of_pairs_judge_no_picture_alone(small_pairs: dict[str, Any]) -> None:
+def test_a_discriminator_of_pairs_scores_no_single_image(small_pairs: dict[str, Any]) -> None:
     run = Run(runs.config_of({**runs.TOY, **small_pairs, "sample_scores": True}))
     with pytest.raises(UserError, match="sample_scores=True: family 'toy' learns from pairs"):
         make_held_out(run)
