@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,11 @@ import numpy as np
 import pytest
 from latent_runs import write_run
 from PIL import Image
+
+from cinegan_jax.data.samples import sample_photos
+from cinegan_jax.evaluation import methods
+from cinegan_jax.inference import look_lut
+from cinegan_jax.ops.lut import fit_lut
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -60,6 +66,9 @@ def folder(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     photo = Image.fromarray(pixels).resize((96, 64), Image.Resampling.BICUBIC)
     photo.save(tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
+    # Fits of LUTs are quick with few photos and few nodes.
+    monkeypatch.setattr(methods, "fit_lut", partial(fit_lut, size=5))
+    monkeypatch.setattr(look_lut, "sample_photos", lambda split: sample_photos(split)[:2])
     return tmp_path
 
 
