@@ -59,7 +59,7 @@ def test_names_the_arrays_that_differ(run: Path) -> None:
     with pytest.raises(UserError) as raised:
         restore_networks(run, templates)
     assert "params/generator/kernel: saved float32[3, 3], wanted float32[3, 4]" in str(raised.value)
-    assert "params/discriminators/0: saved float32[3, 3], wanted nothing" in str(raised.value)
+    assert "params/discriminator/0: saved float32[3, 3], wanted nothing" in str(raised.value)
     assert "params_old" not in str(raised.value)
 
 

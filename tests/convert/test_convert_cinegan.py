@@ -18,7 +18,8 @@ from cinegan_jax.cli import app
 from cinegan_jax.convert import keras_file
 from cinegan_jax.convert.cinegan import read_keras_generator
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.inference.look import apply_generator, read_look
+from cinegan_jax.inference.look import apply_generator
+from cinegan_jax.inference.look_file import read_look
 
 MEMBER = "model.weights.h5"
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cinegan_jax.convert import lpips as convert
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.metrics.lpips import load_lpips, weight_shapes
+from cinegan_jax.metrics.lpips import load_lpips, lpips_weight_shapes
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_every_array_comes_from_its_place(torch: Any, alexnet: Path, tmp_path: P
 def test_heads_fit_the_backbone_and_only_add(net: str) -> None:
     """The paper constrains them to be zero or more."""
     heads = convert.read_heads(net)
-    shapes = weight_shapes(net)
+    shapes = lpips_weight_shapes(net)
     assert [head.shape for head in heads] == [shapes[f"heads/{i}"] for i in range(1, 6)]
     assert all(head.min() >= 0 and head.max() > 0 for head in heads)
 

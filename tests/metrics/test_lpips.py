@@ -7,10 +7,10 @@ import pytest
 from cinegan_jax.convert.lpips import convert_lpips, read_heads
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.metrics.lpips import Lpips, load_lpips, lpips_weight_shapes
-from cinegan_jax.nets.weights_file import write_weights
+from cinegan_jax.nets.weights_file import WeightsFormat, write_weights
 
 NETS = ("alex", "vgg")
-KIND = ("cinegan-lpips", "1")
+KIND = WeightsFormat("cinegan-lpips", "1")
 
 
 @functools.cache
@@ -105,7 +105,11 @@ def test_files_of_something_else_are_refused(tmp_path: Path, net: str) -> None:
     with pytest.raises(UserError, match=f"No LPIPS weights at {path}.*convert lpips FILE {path}"):
         load_lpips(path)
     for kind, found, message in [
-        (("cinegan-vgg19", "1"), "alex", "format cinegan-vgg19 version 1, wanted cinegan-lpips"),
+        (
+            WeightsFormat("cinegan-vgg19", "1"),
+            "alex",
+            "format cinegan-vgg19 version 1, wanted cinegan-lpips",
+        ),
         (KIND, "squeeze", "has the backbone 'squeeze'; known: alex, vgg"),
         (KIND, "vgg", r"backbone/block1_conv1/\w+ is missing; LPIPS vgg has"),
     ]:

@@ -91,10 +91,10 @@ def test_only_batches_of_rgb_are_compared(shape: tuple[int, ...]) -> None:
 
 def test_lpips_is_named_after_its_backbone(tmp_path: Path, rng: np.random.Generator) -> None:
     from cinegan_jax.metrics.lpips import lpips_weight_shapes
-    from cinegan_jax.nets.weights_file import write_weights
+    from cinegan_jax.nets.weights_file import WeightsFormat, write_weights
 
     arrays = {name: np.zeros(shape) for name, shape in lpips_weight_shapes("alex").items()}
-    write_weights(tmp_path / "lpips", arrays, ("cinegan-lpips", "1"), {"net": "alex"})
+    write_weights(tmp_path / "lpips", arrays, WeightsFormat("cinegan-lpips", "1"), {"net": "alex"})
     metric = lpips_metric(tmp_path / "lpips")
     assert (metric.name, metric.label, metric.smallest_side) == (
         "lpips_alex",

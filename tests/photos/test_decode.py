@@ -10,7 +10,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from pictures import exif_of, saved
+from image_files import exif_of, saved
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from cinegan_jax.photos import decode as decoding

@@ -26,13 +26,13 @@ def test_each_loss_of_a_player_is_a_curve() -> None:
     curves = {curve.name: (curve.steps, curve.values) for curve in loss_curves(RECORDS)}
     assert curves == {
         "generator": ([50, 100], [2.0, None]),
-        "discriminators judge": ([50, 100], [0.5, 0.25]),
+        "discriminator judge": ([50, 100], [0.5, 0.25]),
     }
 
 
 def test_it_lies_in_the_workdir(tmp_path: Path) -> None:
     write_loss_plot(write(tmp_path, RECORDS))
-    assert "discriminators judge</text>" in (tmp_path / "losses.svg").read_text()
+    assert "discriminator judge</text>" in (tmp_path / "losses.svg").read_text()
 
 
 @pytest.mark.parametrize("records", [[], [{"step": 60, "heldout/psnr": 20.0}]])
