@@ -146,6 +146,6 @@ def test_held_out_images_that_were_trained_on_are_reported(rng: np.random.Genera
     images = rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     distances = np.array([[3.0], [4.0], [5.0], [6.0]])
     places = np.zeros((4, 1), int)
-    for held_out, told in ((np.array([0.05, 4.0]), True), (np.array([2.0, 4.0]), False)):
+    for held_out, reported in ((np.array([0.05, 4.0]), True), (np.array([2.0, 4.0]), False)):
         comparison = NeighbourComparison(images, distances, places, places > 0, held_out, trained=9)
-        assert ("last figure is meaningless" in comparison.summary()) == told
+        assert ("last figure is meaningless" in comparison.summary()) == reported
