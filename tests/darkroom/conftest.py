@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def apply() -> Callable[..., Result]:
 
 
 @pytest.fixture
-def tiny_look(random_params, tmp_path: Path) -> Path:
+def tiny_look(random_params: Callable[..., Any], tmp_path: Path) -> Path:
     """Write a look file of a small network with random kernels, which changes every pixel."""
     generator = ResUnetGenerator(width=4, num_blocks=1)
     kernels = random_params(generator, np.zeros((1, 8, 8, 3), np.float32))
@@ -33,7 +34,7 @@ def tiny_look(random_params, tmp_path: Path) -> Path:
 def write_photo(rng: np.random.Generator) -> Callable[..., Path]:
     """Return a function that writes a photo of noise in the format of its name."""
 
-    def write(path: Path, width: int = 40, height: int = 28, mode: str = "RGB", **how) -> Path:
+    def write(path: Path, width: int = 40, height: int = 28, mode: str = "RGB", **how: Any) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         noise = rng.integers(0, 256, (height, width, 3), np.uint8)
         Image.fromarray(noise).convert(mode).save(path, **how)

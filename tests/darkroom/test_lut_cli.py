@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cinegan_jax.cli import app
 from cinegan_jax.darkroom.lut import fit_look_lut
 from cinegan_jax.film.lut_files import read_lut
-from cinegan_jax.inference import lut_fit as colour_table
+from cinegan_jax.inference import lut_fit
 from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.metrics.delta_e import delta_e_2000
@@ -27,14 +27,14 @@ SUMMARY = re.compile(
 
 
 @pytest.fixture(autouse=True)
-def _small_fit(monkeypatch):
+def _small_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"FIT_SIZE": 9, "PIXELS": 20_000, "LONG_SIDE": 96, "SHORT_SIDE": 64}
     for name, value in small.items():
-        monkeypatch.setattr(colour_table, name, value)
+        monkeypatch.setattr(lut_fit, name, value)
 
 
 @pytest.fixture
-def look(rng) -> Look:
+def look(rng: np.random.Generator) -> Look:
     """Return a look that changes colours, slightly depending on their surroundings."""
     generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=True)
     params = generator.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))["params"]
@@ -43,23 +43,23 @@ def look(rng) -> Look:
 
 
 @pytest.fixture
-def photos(tmp_path, rng) -> Path:
+def photos(tmp_path: Path, rng: np.random.Generator) -> Path:
     """Write six smooth images, two of them in a subfolder, and a broken one."""
     folder = tmp_path / "my photos"
     (folder / "more").mkdir(parents=True)
     for name in ["a", "b", "c", "d", "more/e", "more/f"]:
         small = Image.fromarray(rng.integers(0, 255, (8, 12, 3), np.uint8))
         small.resize((300, 200), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
-    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "broken.jpg").write_bytes(b"not an image")
     return folder
 
 
-def run(*arguments) -> tuple[int, str, str]:
+def run(*arguments: object) -> tuple[int, str, str]:
     result = CliRunner().invoke(app, ["lut", *map(str, arguments)])
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_the_command(tmp_path, look, photos):
+def test_the_command(tmp_path: Path, look: Look, photos: Path) -> None:
     write_look(look, tmp_path / "tiny.safetensors")
     output = tmp_path / "look.cube"
     code, said, _ = run(
@@ -74,7 +74,7 @@ def test_the_command(tmp_path, look, photos):
     assert "# Input and output are sRGB-encoded.\nLUT_3D_SIZE 17\n" in output.read_text()
 
 
-def test_the_suffix_png_selects_a_hald(tmp_path, look, photos):
+def test_the_suffix_png_selects_a_hald(tmp_path: Path, look: Look, photos: Path) -> None:
     write_look(look, tmp_path / "tiny.safetensors")
     output = tmp_path / "look.png"
     code, said, _ = run(
@@ -85,11 +85,11 @@ def test_the_suffix_png_selects_a_hald(tmp_path, look, photos):
     assert read_lut(output).shape == (64, 64, 64, 3)
 
 
-def test_the_printed_differences_are_correct(look, photos):
+def test_the_printed_differences_are_correct(look: Look, photos: Path) -> None:
     """Compare with the metric on the first and the last photo, which are held out."""
     table = fit_look_lut(look, 9, photos)
-    develop = colour_table.make_develop(look)
-    held_out = colour_table.read_photos([photos / "a.png", photos / "more" / "f.png"])
+    develop = lut_fit.make_develop(look)
+    held_out = lut_fit.read_photos([photos / "a.png", photos / "more" / "f.png"])
     for lut, found in [(table.lut, table.error), (identity_lut(2), table.unchanged)]:
         scores = [
             delta_e_2000(apply_lut(lut, photo[None] / np.float32(255)), develop(photo)[None])[0]
@@ -98,7 +98,7 @@ def test_the_printed_differences_are_correct(look, photos):
         assert found.mean == pytest.approx(np.mean(scores), rel=1e-4)
 
 
-def test_strength_0_is_the_identity(look, photos):
+def test_strength_0_is_the_identity(look: Look, photos: Path) -> None:
     table = fit_look_lut(look, 9, photos, strength=0.0)
     np.testing.assert_allclose(table.lut, identity_lut(9), atol=1e-4)
     assert table.error.percentile_95 < 0.02
@@ -125,7 +125,9 @@ def test_strength_0_is_the_identity(look, photos):
         (["--photos", "folder.cube"], "--photos folder.cube has 0 readable photos"),
     ],
 )
-def test_wrong_options_are_named_and_nothing_is_written(tmp_path, monkeypatch, arguments, says):
+def test_wrong_options_are_named_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.cube").mkdir()
     code, _, said = run(*arguments)

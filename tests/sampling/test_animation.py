@@ -1,6 +1,7 @@
 import io
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from cinegan_jax.sampling.walk import choose_encoder, to_mp4, to_webp
 
 
 @pytest.fixture
-def frames(rng) -> np.ndarray:
+def frames(rng: np.random.Generator) -> np.ndarray:
     """Return smooth colours that change between frames, uint8 [9, 48, 64, 3]."""
     noise = gaussian_filter(rng.normal(size=(9, 48, 64, 3)), (1, 8, 8, 0), mode="wrap")
     return np.clip(128 + 40 * noise / noise.std(), 0, 255).astype(np.uint8)
@@ -24,7 +25,7 @@ def _worst(decoded: np.ndarray, frames: np.ndarray) -> float:
     return np.sqrt(np.mean(differences**2, axis=(1, 2, 3))).max()
 
 
-def test_pillow_reads_the_webp(frames):
+def test_pillow_reads_the_webp(frames: np.ndarray) -> None:
     with Image.open(io.BytesIO(to_webp(frames, fps=24))) as image:
         assert image.format == "WEBP"
         assert image.n_frames == 9
@@ -39,7 +40,9 @@ def test_pillow_reads_the_webp(frames):
 
 
 @pytest.mark.parametrize("cut", [0, 1])
-def test_ffmpeg_reads_the_mp4(frames, tmp_path, needs_ffmpeg, cut):
+def test_ffmpeg_reads_the_mp4(
+    frames: np.ndarray, tmp_path: Path, needs_ffmpeg: None, cut: int
+) -> None:
     """Odd sizes are padded."""
     frames = frames[:, cut:, cut:]
     file = tmp_path / "walk.mp4"
@@ -75,21 +78,23 @@ def test_ffmpeg_reads_the_mp4(frames, tmp_path, needs_ffmpeg, cut):
     assert _worst(decoded[:, : 48 - cut, : 64 - cut], frames) < 3
 
 
-def test_another_suffix_is_refused():
+def test_another_suffix_is_refused() -> None:
     with pytest.raises(
         UserError, match=r"walk\.gif: the name of an animation ends with \.webp or \.mp4"
     ):
         choose_encoder("walk.gif")
 
 
-def test_a_missing_ffmpeg_is_named(monkeypatch, tmp_path):
+def test_a_missing_ffmpeg_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert choose_encoder("walk.webp") is to_webp
     with pytest.raises(UserError, match=r"ffmpeg, which is not on the PATH: .* \.webp"):
         choose_encoder("walk.MP4")
 
 
-def test_a_failure_of_ffmpeg_is_reported(monkeypatch, tmp_path, frames):
+def test_a_failure_of_ffmpeg_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, frames: np.ndarray
+) -> None:
     fails = tmp_path / "ffmpeg"
     fails.write_text("#!/bin/sh\ncat >/dev/null\necho 'No space left on device' >&2\nexit 69\n")
     fails.chmod(0o755)
@@ -98,7 +103,7 @@ def test_a_failure_of_ffmpeg_is_reported(monkeypatch, tmp_path, frames):
         to_mp4(frames, 24)
 
 
-def test_frames_too_large_for_webp_are_refused():
+def test_frames_too_large_for_webp_are_refused() -> None:
     with pytest.raises(UserError, match="this one would be 16384x1: choose a smaller --grid"):
         to_webp(np.zeros((2, 1, 16384, 3), np.uint8), 24)
     assert to_webp(np.zeros((1, 1, 16383, 3), np.uint8), 24)

@@ -19,7 +19,7 @@ def generator(latent_run: Path) -> LatentGenerator:
     return open_generator(latent_run, seed=7)
 
 
-def test_images_equal_those_of_the_family_with_the_same_key(generator):
+def test_images_equal_those_of_the_family_with_the_same_key(generator: LatentGenerator) -> None:
     networks = generator.networks
     batch = {"target": np.zeros((5, 32, 32, 3), np.uint8)}
     signed = generator.family.generate(networks.params, networks.state, batch, jax.random.key(7))
@@ -30,7 +30,7 @@ def test_images_equal_those_of_the_family_with_the_same_key(generator):
     assert made.std(axis=0).mean() > 10
 
 
-def test_an_image_does_not_depend_on_the_others(generator):
+def test_an_image_does_not_depend_on_the_others(generator: LatentGenerator) -> None:
     many = generator.decode(generator.latents(np.arange(150)))
     few = generator.decode(generator.latents(np.arange(3)))
     np.testing.assert_array_equal(few, many[:3])
@@ -40,15 +40,17 @@ def test_an_image_does_not_depend_on_the_others(generator):
     assert np.abs(other.latents(np.arange(3)) - generator.latents(np.arange(3))).min() > 0
 
 
-def test_scores_equal_those_of_the_discriminator(generator, rng):
-    pictures = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+def test_scores_equal_those_of_the_discriminator(
+    generator: LatentGenerator, rng: np.random.Generator
+) -> None:
+    images = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     discriminators = jax.tree.map(np.asarray, generator.networks.params["discriminator"])
-    seen = pictures / 127.5 - 1
+    seen = images / 127.5 - 1
     expected = np.mean(seen * discriminators["weights"], axis=(1, 2, 3)) + discriminators["bias"]
-    np.testing.assert_allclose(generator.judge(pictures), expected, atol=1e-5)
+    np.testing.assert_allclose(generator.judge(images), expected, atol=1e-5)
 
 
-def test_truncation_is_that_of_the_family(generator):
+def test_truncation_is_that_of_the_family(generator: LatentGenerator) -> None:
     truncated = dataclasses.replace(generator, truncation=0.5)
     latents = truncated.latents(np.arange(100))
     assert 0.4 < np.abs(latents).max() <= 0.5
@@ -58,7 +60,9 @@ def test_truncation_is_that_of_the_family(generator):
 
 
 @pytest.mark.parametrize(("which", "step"), [("newest", 6), ("best", 4), (2, 2)])
-def test_the_requested_step_with_averaged_networks(latent_run, which, step):
+def test_the_requested_step_with_averaged_networks(
+    latent_run: Path, which: int | str, step: int
+) -> None:
     found = open_generator(latent_run, which).networks
     assert isinstance(found, WorkdirNetworks)
     assert found.step == step
@@ -70,7 +74,7 @@ def test_the_requested_step_with_averaged_networks(latent_run, which, step):
         jax.tree.map(np.testing.assert_array_equal, found.params[player], variables.params[player])
 
 
-def test_other_folders_and_families_are_refused(tmp_path, latent_run):
+def test_other_folders_and_families_are_refused(tmp_path: Path, latent_run: Path) -> None:
     with pytest.raises(UserError, match=r"has no config\.json"):
         open_generator(tmp_path)
     with pytest.raises(UserError, match=r"no checkpoint of step 3; it has those of 2, 4, 6\."):
@@ -80,7 +84,7 @@ def test_other_folders_and_families_are_refused(tmp_path, latent_run):
         open_generator(tmp_path)
 
 
-def test_an_image_of_dcgan_does_not_depend_on_the_others():
+def test_an_image_of_dcgan_does_not_depend_on_the_others() -> None:
     """Its layers normalise with running statistics, not with those of the batch."""
     settings = {"data.size": 32, "generator.width": 4, "discriminator.width": 4}
     family = build_family(runs.config_of(settings, "dcgan_64"))

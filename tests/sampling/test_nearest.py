@@ -11,17 +11,17 @@ def _smooth(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
     return np.stack([Image.fromarray(each).resize((size, size), 2) for each in small])
 
 
-def _reduced(pictures: np.ndarray) -> np.ndarray:
+def _reduced(images: np.ndarray) -> np.ndarray:
     """Reduce images with Pillow, each channel in floating point."""
-    side = {16: 8, 50: 25, 80: 32}[pictures.shape[1]]
-    planes = np.moveaxis(pictures, -1, 1).reshape(-1, *pictures.shape[1:3]).astype(np.float32)
+    side = {16: 8, 50: 25, 80: 32}[images.shape[1]]
+    planes = np.moveaxis(images, -1, 1).reshape(-1, *images.shape[1:3]).astype(np.float32)
     small = [np.asarray(Image.fromarray(plane).resize((side, side), 2)) for plane in planes]
-    return np.stack(small).reshape(len(pictures), -1).astype(np.float64)
+    return np.stack(small).reshape(len(images), -1).astype(np.float64)
 
 
-def _brute_force(pictures: np.ndarray, others: np.ndarray, k: int):
+def _brute_force(images: np.ndarray, others: np.ndarray, k: int) -> list[np.ndarray]:
     distances = [
-        np.sqrt(np.mean((_reduced(pictures)[:, None] - _reduced(each)[None]) ** 2, axis=-1))
+        np.sqrt(np.mean((_reduced(images)[:, None] - _reduced(each)[None]) ** 2, axis=-1))
         for each in (others, others[:, :, ::-1])
     ]
     nearer = np.minimum(*distances)
@@ -31,35 +31,35 @@ def _brute_force(pictures: np.ndarray, others: np.ndarray, k: int):
 
 
 @pytest.mark.parametrize("size", [50, 80])
-def test_the_result_equals_a_comparison_of_all_pairs(rng, size):
-    pictures, others = _smooth(rng, 7, size), _smooth(rng, 90, size)
-    found = find_nearest(pictures, np.split(others, [32, 64]), k=5)
-    distances, mirrored, order = _brute_force(pictures, others, 5)
+def test_the_result_equals_a_comparison_of_all_pairs(rng: np.random.Generator, size: int) -> None:
+    images, others = _smooth(rng, 7, size), _smooth(rng, 90, size)
+    found = find_nearest(images, np.split(others, [32, 64]), k=5)
+    distances, mirrored, order = _brute_force(images, others, 5)
     np.testing.assert_allclose(found.distances, distances, rtol=1e-3)
     np.testing.assert_array_equal(found.places, order)
     np.testing.assert_array_equal(found.mirrored, mirrored)
     assert 0 < mirrored.mean() < 1
 
 
-def test_slightly_changed_copies_are_found(rng):
+def test_slightly_changed_copies_are_found(rng: np.random.Generator) -> None:
     others = _smooth(rng, 200, 64)
     noisy = np.clip(others[17] + rng.normal(0, 8, others[17].shape), 0, 255).astype(np.uint8)
     shifted = np.roll(others[113], 1, axis=1)
-    pictures = np.stack([others[42], others[150, :, ::-1], noisy, shifted])
-    found = find_nearest(pictures, np.split(others, 4), k=2)
+    images = np.stack([others[42], others[150, :, ::-1], noisy, shifted])
+    found = find_nearest(images, np.split(others, 4), k=2)
     np.testing.assert_array_equal(found.places[:, 0], [42, 150, 17, 113])
     np.testing.assert_array_equal(found.mirrored[:, 0], [False, True, False, False])
     assert np.all(found.distances[:2, 0] < 0.1)
     assert np.all(found.distances[:, 0] < 0.2 * found.distances[:, 1])
 
 
-def test_of_equally_near_images_the_first_comes_first(rng):
-    picture = _smooth(rng, 1, 16)
-    found = find_nearest(picture, [np.repeat(picture, 4, 0), picture], k=3)
+def test_of_equally_near_images_the_first_comes_first(rng: np.random.Generator) -> None:
+    image = _smooth(rng, 1, 16)
+    found = find_nearest(image, [np.repeat(image, 4, 0), image], k=3)
     np.testing.assert_array_equal(found.places, [[0, 1, 2]])
 
 
-def test_a_stream_shorter_than_k(rng):
+def test_a_stream_shorter_than_k(rng: np.random.Generator) -> None:
     others = _smooth(rng, 3, 16)
     found = find_nearest(others[:2], [others], k=5)
     assert np.all(np.isfinite(found.distances[:, :3]))

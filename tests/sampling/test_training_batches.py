@@ -12,22 +12,22 @@ class _Listed:
 
     kind = "images"
 
-    def __init__(self, pictures: Sequence[np.ndarray]):
-        self._pictures = pictures
-        self.names = [str(number) for number in range(len(pictures))]
+    def __init__(self, images: Sequence[np.ndarray]):
+        self._images = images
+        self.names = [str(number) for number in range(len(images))]
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def __getitem__(self, index: int) -> SingleImage:
         if index % 10 == 3:
             raise BrokenExample(self.names[index], "broken")
-        return SingleImage(self.names[index], self._pictures[index])
+        return SingleImage(self.names[index], self._images[index])
 
 
-def test_each_readable_image_comes_once_and_in_order(rng):
-    pictures = rng.integers(0, 256, (700, 4, 6, 3), dtype=np.uint8)
-    batches = list(training_batches(_Listed(pictures), size=4, crop="crop"))
+def test_each_readable_image_comes_once_and_in_order(rng: np.random.Generator) -> None:
+    images = rng.integers(0, 256, (700, 4, 6, 3), dtype=np.uint8)
+    batches = list(training_batches(_Listed(images), size=4, crop="crop"))
     good = [index for index in range(700) if index % 10 != 3]
     assert [len(batch.indices) for batch in batches] == [
         TRAINING_BATCH_SIZE,
@@ -36,13 +36,13 @@ def test_each_readable_image_comes_once_and_in_order(rng):
     ]
     assert [index for batch in batches for index in batch.indices] == good
     fitted = np.concatenate([batch.images for batch in batches])
-    np.testing.assert_array_equal(fitted, pictures[good, :, 1:5])
+    np.testing.assert_array_equal(fitted, images[good, :, 1:5])
 
 
-def test_images_too_small_for_a_crop_are_skipped(rng):
+def test_images_too_small_for_a_crop_are_skipped(rng: np.random.Generator) -> None:
     sides = [8, 3, 9]
-    pictures = [rng.integers(0, 256, (side, 9, 3), dtype=np.uint8) for side in sides]
-    (batch,) = training_batches(_Listed(pictures), size=8, crop="crop")
+    images = [rng.integers(0, 256, (side, 9, 3), dtype=np.uint8) for side in sides]
+    (batch,) = training_batches(_Listed(images), size=8, crop="crop")
     assert batch.indices == [0, 2]
-    (batch,) = training_batches(_Listed(pictures), size=8, crop="squash")
+    (batch,) = training_batches(_Listed(images), size=8, crop="squash")
     assert batch.indices == [0, 1, 2]
