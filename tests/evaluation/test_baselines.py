@@ -60,5 +60,5 @@ def test_broken_pairs_are_passed_over(
 
 
 def test_nothing_but_broken_pairs_is_an_error(listed_pairs: type[ListedPairs]) -> None:
-    with pytest.raises(UserError, match="none of 1 training pairs could be read"):
+    with pytest.raises(UserError, match="none of 1 training pairs can be read"):
         fit_lut_baseline(listed_pairs([BrokenExample("torn", "truncated")]))

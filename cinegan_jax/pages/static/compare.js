@@ -4,7 +4,7 @@ const ARROW_STEP = 60; // CSS pixels
 
 export class Compare {
   #root;
-  #images;
+  #frame;
   #cut;
   #handle;
   #images = {};
@@ -17,7 +17,7 @@ export class Compare {
   /** @param {HTMLElement} root holds .images, .cut and .handle */
   constructor(root, onZoom) {
     this.#root = root;
-    this.#images = root.querySelector(".images");
+    this.#frame = root.querySelector(".images");
     this.#cut = root.querySelector("input.cut");
     this.#handle = root.querySelector(".handle");
     this.onZoom = onZoom;
@@ -91,7 +91,7 @@ export class Compare {
     this.#y = within(this.#y, (height - clientHeight) / 2);
     const left = Math.round((clientWidth - width) / 2 + this.#x);
     const top = Math.round((clientHeight - height) / 2 + this.#y);
-    Object.assign(this.#images.style, {
+    Object.assign(this.#frame.style, {
       width: `${width}px`,
       height: `${height}px`,
       transform: `translate(${left}px, ${top}px)`,
@@ -114,7 +114,7 @@ export class Compare {
     set("--seen-width", seen.right - seen.left);
     set("--seen-height", seen.bottom - seen.top);
     set("--at", at);
-    this.#images.style.setProperty("--cut", `${Math.max(0, at - left)}px`);
+    this.#frame.style.setProperty("--cut", `${Math.max(0, at - left)}px`);
     this.#cut.ariaValueText = `${Math.round(share * 100)} % before, the rest after`;
   }
 
