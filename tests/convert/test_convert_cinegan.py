@@ -25,7 +25,7 @@ MEMBER = "model.weights.h5"
 
 
 class SEBlock(layers.Layer):
-    """As published, with its sublayers made in `build` and themselves built by the first call."""
+    """The published layer: `build` makes its sublayers, and the first call builds them."""
 
     def __init__(self, filters: int, ratio: int = 16, **kwargs: Any) -> None:
         super().__init__(**kwargs)

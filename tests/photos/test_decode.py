@@ -19,13 +19,13 @@ from cinegan_jax.photos.kinds import is_photo
 from cinegan_jax.photos.photo import UnreadablePhoto
 
 
-def _save(tmp_path, image, name="a.png", **options):
+def _save(tmp_path: Path, image: Image.Image, name: str = "a.png", **options: Any) -> Path:
     path = tmp_path / name
     image.save(path, **options)
     return path
 
 
-def _random(rng, shape):
+def _random(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.integers(0, 256, shape, np.uint8)
 
 
