@@ -180,7 +180,7 @@ class Started:
     def running(self) -> bool:
         return self._process.is_alive()
 
-    def diagnostic(self, number: int) -> None:
+    def signal(self, number: int) -> None:
         os.kill(self._process.pid, number)
 
     def wait_for(self, ready: Callable[[], bool], seconds: float = 60) -> None:

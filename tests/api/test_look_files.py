@@ -55,7 +55,7 @@ def test_a_lut_is_that_of_the_command(
     for module in (darkroom_lut, look_lut):
         monkeypatch.setattr(module, "sample_photos", lambda split: sample_photos(split)[:2])
     lut = look.lut(size=9, strength=0.5)
-    np.testing.assert_array_equal(lut.table, darkroom_lut.make_table(look, 9, strength=0.5).lut)
+    np.testing.assert_array_equal(lut.table, darkroom_lut.fit_look_lut(look, 9, strength=0.5).lut)
     path = lut.save(tmp_path / "mine.cube")
     np.testing.assert_allclose(read_lut(path), lut.table, atol=1e-6)
     assert "the look random at strength 0.5" in path.read_text()

@@ -85,7 +85,7 @@ def test_a_run_whose_machine_is_lost_ends_as_one_on_a_disk(
     second = new_machine(workdir, settings)
     assert second.exit_code() == 0, second.said
     assert "copying 1 shards" in second.said
-    assert "going on from step 3" in second.said
+    assert "continuing from step 3" in second.said
     saved, expected = (runs.checkpoint(folder, LAST) for folder in (workdir, whole))
     del saved["meta"], expected["meta"]  # the config, which names the paths
     assert saved == expected
@@ -109,7 +109,7 @@ def test_harmed_checkpoints_are_set_aside_and_the_run_goes_on(
     (checkpoints / "9" / "state" / "_METADATA").write_text("{")  # and the machine went away
     capsys.readouterr()
     start(toy, bucket)
-    assert "going on from step 3" in capsys.readouterr().out
+    assert "continuing from step 3" in capsys.readouterr().out
     names = {path.name for path in checkpoints.iterdir()}
     assert names == {"3", "6", "damaged-6", "unfinished-9"}
     assert (checkpoints / "damaged-6" / "manifest.json").exists()

@@ -157,6 +157,6 @@ def test_a_process_that_fails_alone_leaves_with_its_code_and_ends_the_other(
     codes = [host.wait(timeout=60) for host in hosts]
     errors = [host.communicate()[1] for host in hosts]
     assert codes[failing] == 2
-    assert "error: mine alone\nerror: this process failed and leaves" in errors[failing]
+    assert "error: mine alone\nerror: this process failed and exits" in errors[failing]
     assert codes[1 - failing] == -6
     assert "another task died" in errors[1 - failing]

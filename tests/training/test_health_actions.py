@@ -42,7 +42,8 @@ def marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     folder = runs.write_pairs(tmp_path / "pairs", np.random.default_rng(4))
     white = Image.new("RGB", (40, 36), (255, 255, 255))
     white.save(folder / "train" / "input" / "012.png")
-    monkeypatch.setitem(FAMILIES, "toy", lambda config: Marked())  # type: ignore[arg-type]
+    entry = FAMILIES["toy"]._replace(build=lambda config: Marked())
+    monkeypatch.setitem(FAMILIES, "toy", entry)  # type: ignore[arg-type]
     settings = {"data.path": str(folder), "data.look": "Look", "parallelism": "jit"}
     every = {"health.every_steps": 1, "checkpoint_every_steps": 1, "checkpoints_kept": 20}
     return {**runs.TOY, **settings, **every, "health.grace_steps": 0, "num_steps": 5}

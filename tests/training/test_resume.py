@@ -110,7 +110,7 @@ def test_a_cinegan_killed_under_the_real_command_ends_as_one_never_killed(
             time.sleep(0.01)
         process.kill()
     assert process.returncode == -signal.SIGKILL
-    assert "going on from step 2\n" in runs.run_to_end(workdir, cinegan_settings)
+    assert "continuing from step 2\n" in runs.run_to_end(workdir, cinegan_settings)
     assert_same_end(workdir, trained)
 
 
@@ -127,7 +127,7 @@ def test_a_latent_family_killed_and_then_stopped_ends_as_if_never_stopped(
     kill(started)
     saved = runs.saved_steps(workdir)[-1]
     started = runs.Started(workdir, settings)
-    started.wait_for(lambda: f"going on from step {saved}\n" in started.said)
+    started.wait_for(lambda: f"continuing from step {saved}\n" in started.said)
     started.signal(signal.SIGTERM)
     assert started.exit_code() == 75
     assert saved < runs.saved_steps(workdir)[-1] < SHORT["num_steps"]
@@ -144,14 +144,14 @@ def test_a_stopped_run_saves_within_a_step_and_resumes(
     started.wait_for(lambda: len(runs.records(workdir)) >= 4)
     started.signal(signal.SIGSTOP)  # so that the step it is at can be known
     at = runs.records(workdir)[-1]["step"]
-    started.diagnostic(number)
+    started.signal(number)
     started.signal(signal.SIGCONT)
     assert started.exit_code() == code
     saved = runs.saved_steps(workdir)[-1]
     assert at <= saved <= at + 1
     assert f"saving step {saved}; start again to go on" in started.said
     runs.run_to_end(workdir, settings)
-    assert f"going on from step {saved}\n" in started.said
+    assert f"continuing from step {saved}\n" in started.said
     steps = [r["step"] for r in runs.records(workdir) if "l1" in r]
     assert steps == list(range(1, LAST + 1))
     final, expected = (runs.checkpoint(folder, LAST) for folder in (workdir, whole))
@@ -185,7 +185,7 @@ def test_a_truncated_checkpoint_is_set_aside_and_the_one_before_is_used(
     assert f"checkpoints/{LAST} is damaged: missing or changed: " in said
     assert victim.name in said
     assert (workdir / "checkpoints" / f"damaged-{LAST}").is_dir()
-    assert f"going on from step {LAST - 3}\n" in said
+    assert f"continuing from step {LAST - 3}\n" in said
     assert_same_end(workdir, whole)
 
 

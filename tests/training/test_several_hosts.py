@@ -199,7 +199,7 @@ def test_killed_outright_one_process_ends_the_other(
     assert codes[1 - victim] in (1, -signal.SIGABRT), hosts.said()
     assert "another task died" in hosts.said() or "failed and leaves" in hosts.said()
     saved = runs.saved_steps(workdir)[-1]
-    assert "going on from step" in runs.run_hosts_to_end(
+    assert "continuing from step" in runs.run_hosts_to_end(
         workdir, {**settings, "num_steps": saved + 1}, *TOGETHER
     )
 

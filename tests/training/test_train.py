@@ -189,7 +189,7 @@ def test_a_full_disk_is_reported_and_the_run_goes_on(
     assert "step 20/20" in said
     whole, moved = tmp_path / "whole", tmp_path / "moved"
     shutil.copytree(filling, moved)
-    assert f"going on from step {last_good}\n" in runs.run_to_end(moved, settings)
+    assert f"continuing from step {last_good}\n" in runs.run_to_end(moved, settings)
     runs.run_to_end(whole, settings)
     assert runs.checkpoint(moved, 20) == runs.checkpoint(whole, 20)
 
