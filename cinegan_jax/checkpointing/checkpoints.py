@@ -152,7 +152,7 @@ class Checkpoints:
           metrics: a step without `best_metric`, or whose value is not finite, is never the best.
 
         Raises:
-          UserError: the disk is full, for this save or the one before, and `on_disk_full` is
+          LastSaveFailed: the disk is full, for this save or the one before, and `on_disk_full` is
             "stop".
         """
         best = self._best_value(metrics)
@@ -173,7 +173,7 @@ class Checkpoints:
         """Waits until the save under way is on disk.
 
         Raises:
-          UserError: the disk is full and `on_disk_full` is "stop".
+          LastSaveFailed: the disk is full and `on_disk_full` is "stop".
         """
         if self._saving is not None:
             with self._surviving_a_full_disk(self._saving):
@@ -283,7 +283,7 @@ class Checkpoints:
                 f"{self._folder}. The last good checkpoint is of step {self._last_finished_step()}."
             )
             if self._on_disk_full == "stop" or not alone:  # others wait for this process' part
-                raise UserError(
+                raise LastSaveFailed(
                     f"{message} Free some space and start again: training resumes from there."
                 ) from error
             logging.error("%s Training goes on; the next save is tried as planned.", message)

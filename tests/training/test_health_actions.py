@@ -144,7 +144,7 @@ def test_a_run_is_taken_back_and_goes_on_another_way(
 def test_a_run_that_is_taken_back_too_often_stops(tmp_path: Path, marked: dict[str, Any]) -> None:
     settings = {**marked, "num_steps": 25, "health.non_finite.action": "rollback"}
     settings |= {"health.max_rollbacks": 1}
-    with pytest.raises(UnhealthyRun, match="taken back 1 times already"):
+    with pytest.raises(UnhealthyRun, match="already taken back 1 times"):
         start(tmp_path / "run", settings)
     alarms = lines(tmp_path / "run", "alarm")
     assert [alarm["action"] for alarm in alarms] == ["rollback", "rollback"]

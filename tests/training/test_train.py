@@ -39,7 +39,7 @@ def part(arrays: dict[str, Any], name: str) -> dict[str, Any]:
 
 def as_saved(state: Any) -> dict[str, Any]:
     """The arrays of a state as `runs.checkpoint` gives them."""
-    tree = {name: getattr(state, name) for name in ("params", "family", "ema")}
+    tree = {name: getattr(state, name) for name in ("params", "model_state", "ema")}
     leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(tree))
     return {
         jax.tree_util.keystr(path): (leaf.dtype, leaf.shape, leaf.tobytes())
@@ -85,7 +85,7 @@ def test_fine_tuning_starts_from_the_networks_with_new_optimizers(
     fresh = run.init_state()
     state = with_networks_of(trained, fresh)
     saved, found = runs.checkpoint(trained, 4), as_saved(state)
-    for name in ("params", "family", "ema"):
+    for name in ("params", "model_state", "ema"):
         assert part(found, name) == part(saved, name)
     assert part(found, "ema").values() != part(found, "params").values()
     for new, expected in zip(
@@ -123,7 +123,7 @@ def test_fine_tuning_a_latent_family_takes_the_statistics_and_the_average_too(
     fresh = Run(runs.config_of({**settings, "seed": 1})).init_state()
     saved = runs.checkpoint(source, 4)
     found, untrained = (as_saved(each) for each in (with_networks_of(source, fresh), fresh))
-    for name in ("params", "family", "ema"):
+    for name in ("params", "model_state", "ema"):
         assert part(found, name) == part(saved, name)
         assert part(found, name) != part(untrained, name)
     averages = {path.replace("ema", "params", 1): a for path, a in part(found, "ema").items()}
@@ -164,7 +164,7 @@ def test_a_run_that_diverges_stops_with_names_and_the_last_good_step(
     assert error.startswith("error: not finite for ")
     assert "for 5 steps in a row, up to step 6: " in error
     assert "loss_discriminator" in error
-    assert f"is that of step {runs.saved_steps(tmp_path / 'run')[-1]}." in error
+    assert f"is of step {runs.saved_steps(tmp_path / 'run')[-1]}." in error
     assert "Traceback" not in started.said
     saved = runs.checkpoint(tmp_path / "run", runs.saved_steps(tmp_path / "run")[-1])
     for dtype, _, content in part(saved, "params").values():
@@ -181,8 +181,9 @@ def test_a_full_disk_is_reported_and_the_run_goes_on(
     filling: Path, tmp_path: Path, toy: dict[str, Any]
 ) -> None:
     settings = {**toy, "num_steps": 20, "checkpoint_every_steps": 2}
-    said = runs.run_to_end(filling, settings, log=tmp_path / "log")
-    last_good = runs.saved_steps(filling)[-1]
+    started = runs.Started(filling, settings, log=tmp_path / "log")
+    assert started.exit_code() == 4, started.said  # the last step is not saved
+    said, last_good = started.said, runs.saved_steps(filling)[-1]
     assert last_good < 20
     assert "The disk is full: the checkpoint of step 20 could not be written" in said
     assert f"The last good checkpoint is of step {last_good}. Training goes on" in said
@@ -199,7 +200,7 @@ def test_a_full_disk_ends_the_run_where_asked(
 ) -> None:
     settings = {**toy, "num_steps": 20, "checkpoint_every_steps": 2, "on_disk_full": "stop"}
     started = runs.Started(filling, settings, log=tmp_path / "log")
-    assert started.exit_code() == 2
+    assert started.exit_code() == 4
     error = started.said.splitlines()[-1]
     assert error.startswith("error: The disk is full: the checkpoint of step ")
     assert f"The last good checkpoint is of step {runs.saved_steps(filling)[-1]}." in error
@@ -223,7 +224,7 @@ def test_a_truncated_image_is_named_and_replaced(
     folder, settings = shelf
     truncate(folder / "train" / "Look" / "033.png")
     said = runs.run_to_end(tmp_path / "run", settings)
-    assert said.count("Broken, replaced by the next") == 1
+    assert said.count("A broken example is replaced by the next one") == 1
     assert "Look/033.png" in said
     assert "step 19/19" in said
 
