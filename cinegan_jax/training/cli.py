@@ -51,8 +51,8 @@ def train_command(
     """Train a config. The same command resumes from the newest checkpoint.
 
     Exit code: 0 when the run is finished, 2 where you must fix something, 3 when an alarm of the
-    run's health stopped it, 75 after SIGTERM and 130 after Ctrl-C (both save a checkpoint first), 1
-    after a crash.
+    run's health stopped it, 4 where the last checkpoint could not be saved, 75 after SIGTERM and
+    130 after Ctrl-C (both save a checkpoint first), 1 after a crash.
     """
     from cinegan_jax.config.load import load_config
     from cinegan_jax.core.storage import open_path
