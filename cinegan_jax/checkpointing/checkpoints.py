@@ -190,7 +190,8 @@ class Checkpoints:
             self.wait()
         except Exception as error:
             raise self._last_save_failed(step) from error
-        if self._last_finished_step() != step:
+        # Only the first process looks: it ends last, and the others cannot outlive it.
+        if jax.process_index() == 0 and self._last_finished_step() != step:
             raise self._last_save_failed(step)
 
     def _last_save_failed(self, step: int) -> LastSaveFailed:
