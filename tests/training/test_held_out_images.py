@@ -22,10 +22,9 @@ from cinegan_jax.metrics.set_distances import (
 )
 from cinegan_jax.ops.images import to_signed, to_uint8
 from cinegan_jax.pages.image_grid import CAPTION, GUTTER, image_grid, score_captions
-from cinegan_jax.training.held_out import _CHUNK, HeldOutImages, make_held_out
+from cinegan_jax.training.held_out import _CHUNK, HeldOutImages
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import Networks
-from cinegan_jax.training.train import run_training
 
 SIZE = 32
 
@@ -105,15 +104,13 @@ def test_a_set_of_one_image_cannot_be_compared() -> None:
     ],
 )
 def test_a_best_metric_that_is_not_measured_is_named(
-    settings: dict[str, Any], named: str, tmp_path: Any, small_pairs: dict[str, Any]
+    settings: dict[str, Any], named: str, small_pairs: dict[str, Any]
 ) -> None:
     pairs = small_pairs if "family" in settings else {}
-    run = Run(runs.config_of({**runs.TOY_LATENT, **settings, **pairs}))
     with pytest.raises(UserError, match=named):
-        run_training(run, tmp_path / "run")
+        Run(runs.config_of({**runs.TOY_LATENT, **settings, **pairs}))
 
 
 def test_a_discriminator_of_pairs_scores_no_single_image(small_pairs: dict[str, Any]) -> None:
-    run = Run(runs.config_of({**runs.TOY, **small_pairs, "sample_scores": True}))
     with pytest.raises(UserError, match="sample_scores=True: family 'toy' learns from pairs"):
-        make_held_out(run)
+        Run(runs.config_of({**runs.TOY, **small_pairs, "sample_scores": True}))

@@ -147,7 +147,7 @@ def test_few_nonfinite_steps_are_passed_over() -> None:
         assert guard(step, state_with(skipped=9, in_a_row=4, broken={"l1": True})) == {}
 
 
-@pytest.mark.parametrize(("saved", "named"), [(40, "step 40"), (None, "not there yet")])
+@pytest.mark.parametrize(("saved", "named"), [(40, "step 40"), (None, "no checkpoint exists yet")])
 def test_many_nonfinite_steps_end_the_run(saved: int | None, named: str) -> None:
     guard = NonFiniteGuard(5, lambda tree: tree, lambda: saved)
     broken = {"l1": True, "score": False, "gradient_norm_discriminator": True}
@@ -163,7 +163,7 @@ def test_a_run_ended_by_its_state_says_so() -> None:
     guard = NonFiniteGuard(1, lambda tree: tree, lambda: None)
     state = state_with(skipped=1, in_a_row=1, broken={"l1": False})
     guard(1, state)
-    with pytest.raises(UserError, match="up to step 2: the family's state"):
+    with pytest.raises(UserError, match="up to step 2: the family's model state"):
         guard(2, state)
 
 

@@ -50,5 +50,5 @@ def test_a_checkpoint_of_one_partitioning_is_resumed_by_another(
 
 def test_images_too_small_for_their_rows_are_refused(tmp_path: Path, toy: dict[str, Any]) -> None:
     settings = {**toy, "parallelism": "pjit", "spatial": 2}
-    with pytest.raises(UserError, match=r"data.size=32 is too small for spatial=2.*32 rows"):
+    with pytest.raises(UserError, match=r"data.size=32 is too small for config.spatial=2.*32 rows"):
         start(tmp_path / "run", settings)
