@@ -221,7 +221,7 @@ def test_a_mistake_is_said_by_all_with_its_own_code(tmp_path: Path, toy: dict[st
     hosts = runs.Hosts(tmp_path / "run", {**toy, "precision": "f16", "family": "cinegan"}, 2, 2)
     assert hosts.exit_codes(seconds=60) == [2, 2], hosts.said()
     for host in hosts.each:
-        assert "error: precision='f16' is not one of" in host.said
+        assert "error: config.precision='f16' is not one of" in host.said
 
 
 def test_one_process_that_fails_does_not_leave_the_other_waiting(
