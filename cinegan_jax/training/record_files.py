@@ -1,8 +1,6 @@
 """Files that a run appends records to, also where its workdir is a bucket, which cannot append."""
 
 import contextlib
-import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,8 +10,8 @@ from typing import Any
 from absl import logging
 from etils import epath
 
-from cinegan_jax.core import json_lines
 from cinegan_jax.core.errors import is_disk_full
+from cinegan_jax.core.json_lines import JsonLines, drop_after
 from cinegan_jax.core.storage import is_remote
 
 
@@ -78,8 +76,8 @@ class StepRecords:
     """
 
     def __init__(self, path: Path, start: int) -> None:
-        self._lines = json_lines.JsonLines(path)
-        drop_records_after(path, start)
+        self._lines = JsonLines(path)
+        drop_after(path, start)
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Write the whole line, or nothing where the disk is full."""
@@ -93,39 +91,11 @@ class StepRecords:
     def drop_after(self, step: int) -> None:
         """Drop the records past `step`."""
         self.close()
-        drop_records_after(self._lines.path, step)
+        drop_after(self._lines.path, step)
 
     def close(self) -> None:
         """Close the file; the next record opens it again."""
         self._lines.close()
-
-
-def drop_records_after(path: Path, step: int) -> None:
-    """Remove the records past `step`, and an incomplete last line, from a file.
-
-    The file is replaced as a whole or not at all; a missing file stays missing.
-    """
-    if not path.exists():
-        return
-    before = path.read_bytes()
-    kept = [line for line in before.splitlines() if _belongs(line, step, path)]
-    after = b"".join(line + b"\n" for line in kept)
-    if after == before:
-        return
-    draft = path.with_suffix(".jsonl.tmp")
-    with draft.open("wb") as file:
-        file.write(after)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def _belongs(line: bytes, step: int, path: Path) -> bool:
-    try:
-        return json.loads(line)["step"] <= step
-    except (ValueError, KeyError, TypeError):
-        logging.warning("Dropped a broken line from %s: %r.", path, line[:80])
-        return False
 
 
 def log_disk_full(what: str, path: str | Path) -> None:

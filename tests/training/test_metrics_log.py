@@ -13,7 +13,6 @@ from PIL import Image
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from cinegan_jax.training.metrics_log import MetricsLog
-from cinegan_jax.training.record_files import drop_records_after
 
 
 def records(workdir: Path) -> list[dict]:
@@ -93,17 +92,6 @@ def test_a_line_cut_short_is_repaired(tmp_path: Path, cut: int) -> None:
         log.write_scalars(3, {"a": 0.5})
     steps = [record["step"] for record in records(tmp_path)]
     assert steps == ([1, 2, 3] if cut == 1 else [1, 3])
-
-
-def test_dropping_leaves_what_belongs_byte_for_byte(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    drop_records_after(path, 5)
-    assert not path.exists()
-    kept = b'{"step":4,  "note":"as it was"}\n'
-    path.write_bytes(kept + b'{"step":6}\n')
-    drop_records_after(path, 5)
-    assert path.read_bytes() == kept
-    assert [p.name for p in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
 def test_a_full_disk_loses_whole_records_only(
