@@ -5,7 +5,6 @@
 bytes of an array silently; the manifest distinguishes a good step from a damaged one.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +13,7 @@ import orbax.checkpoint as ocp
 from etils import epath
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import file_sha256
 
 FORMAT_VERSION = 1
 _MANIFEST = "manifest.json"
@@ -71,7 +71,7 @@ def read_header(folder: epath.Path) -> dict[str, Any]:
 def _digests(folder: epath.Path) -> dict[str, str]:
     """Return the SHA-256 of every file below `folder`, by its path inside it."""
     files = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
-    return {name: _digest(files[name]) for name in sorted(files.keys() - set(_WRITTEN_LAST))}
+    return {name: file_sha256(files[name]) for name in sorted(files.keys() - set(_WRITTEN_LAST))}
 
 
 def _files(folder: epath.Path) -> Iterator[epath.Path]:
@@ -80,8 +80,3 @@ def _files(folder: epath.Path) -> Iterator[epath.Path]:
             yield from _files(path)
         else:
             yield path
-
-
-def _digest(path: epath.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,6 +6,7 @@ gcsfs for buckets; nothing of that is imported for local paths.
 """
 
 import contextlib
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -110,6 +111,12 @@ def write_whole(path: AnyPath, content: str | bytes) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def file_sha256(path: AnyPath) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync(file: IO[Any]) -> None:

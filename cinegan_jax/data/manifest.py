@@ -1,7 +1,6 @@
 """The manifest of a prepared folder: the contents of its shards, and how they were made."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -125,9 +124,3 @@ def read_shard_manifest(root: AnyPath) -> Manifest:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error!r}): prepare the photos again") from error
     return Manifest(splits=splits, kind=kind, **settings)
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

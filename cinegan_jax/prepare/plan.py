@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.storage import file_sha256
 from cinegan_jax.data.examples import SPLITS, held_out
 from cinegan_jax.data.images import files_below, split_images
-from cinegan_jax.data.manifest import MANIFEST_FORMAT, file_sha256
+from cinegan_jax.data.manifest import MANIFEST_FORMAT
 from cinegan_jax.data.pairs import FolderPairs, subfolder
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.render import load_recipe

@@ -9,10 +9,10 @@ from pathlib import Path
 from array_record.python.array_record_module import ArrayRecordWriter
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.storage import sync, write_whole
+from cinegan_jax.core.storage import file_sha256, sync, write_whole
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.images import SingleImage
-from cinegan_jax.data.manifest import Shard, file_sha256
+from cinegan_jax.data.manifest import Shard
 from cinegan_jax.data.pairs import Pair, read_pair, rendered_pair
 from cinegan_jax.data.shards import encode_record
 from cinegan_jax.data.transforms import RESIZES, ImageTooSmall

@@ -1,6 +1,7 @@
 """`cinegan prepare`: contents of shards, rejected files, and continuing after an interruption."""
 
 import dataclasses
+import hashlib
 import json
 import multiprocessing
 import os
@@ -21,7 +22,6 @@ from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.data.manifest import file_sha256
 from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.transforms import RESIZES, fit_short_side
 from cinegan_jax.film.exposure_variants import vary
@@ -63,6 +63,10 @@ def _prepare(
 ) -> Prepared:
     settings = PrepareSettings(**{"look": LOOK, "size": 32, "test_fraction": 0.25, **changes})
     return prepare_shards(str(source), out, settings, jobs, progress)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _rejected(out: Path) -> list[dict[str, str]]:
@@ -146,7 +150,7 @@ def test_manifest_says_what_was_made(photos: Path, tmp_path: Path) -> None:
     for shards in content["splits"].values():
         for shard in shards:
             path = out / shard["file"]
-            assert file_sha256(path) == shard["sha256"]
+            assert sha256(path) == shard["sha256"]
             assert path.stat().st_size == shard["bytes"]
             assert shard["shapes"] == [[32, 43]]
     written = {path.name for path in out.iterdir()}
@@ -424,7 +428,7 @@ def test_killed_with_its_workers_it_leaves_no_process_and_no_half_shard(
     for path in out.glob("*.arrayrecord"):
         report = out / ".unfinished" / f"{path.name}.json"
         if report.exists():
-            assert file_sha256(path) == json.loads(report.read_text())["shard"]["sha256"]
+            assert sha256(path) == json.loads(report.read_text())["shard"]["sha256"]
     done = subprocess.run([*command[:-1], "1"], capture_output=True, text=True, check=True)
     assert "training and" in done.stdout
     assert not list(out.glob(".*"))
