@@ -133,3 +133,10 @@ def _stack(strips: Sequence[Image.Image]) -> Image.Image:
         sheet.paste(strip, (0, top))
         top += strip.height
     return sheet
+
+
+def to_png(image: np.ndarray) -> bytes:
+    """Encode an image, uint8 [h, w, 3], as PNG."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "png")
+    return file.getvalue()

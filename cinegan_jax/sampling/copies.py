@@ -15,8 +15,8 @@ from cinegan_jax.data.images import SingleImage
 from cinegan_jax.data.selection import stratified_images
 from cinegan_jax.data.sources import open_images
 from cinegan_jax.inference.run_networks import read_config
-from cinegan_jax.pages.image_grid import image_grid
-from cinegan_jax.sampling.images import OutputPlace, to_png, write_file
+from cinegan_jax.pages.image_grid import image_grid, to_png
+from cinegan_jax.sampling.images import OutputPlace, write_file
 from cinegan_jax.sampling.latent_generator import LatentGenerator
 from cinegan_jax.sampling.nearest import (
     TRAINING_BATCH_SIZE,

@@ -1,6 +1,5 @@
 """Output of `cinegan sample`: image files, grids and walks. Existing files need --overwrite."""
 
-import io
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -8,12 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 from etils import epath
-from PIL import Image
 from scipy.special import expit
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import make_folder, open_path, write_whole
-from cinegan_jax.pages.image_grid import image_grid, score_captions
+from cinegan_jax.pages.image_grid import image_grid, score_captions, to_png
 from cinegan_jax.sampling.latent_generator import LatentGenerator
 from cinegan_jax.sampling.walk import choose_encoder, closed_walk
 
@@ -206,10 +204,3 @@ def write_file(path: epath.Path, content: bytes | str) -> None:
         write_whole(path, content)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def to_png(image: np.ndarray) -> bytes:
-    """Encode an image, uint8 [h, w, 3], as PNG."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "png")
-    return file.getvalue()

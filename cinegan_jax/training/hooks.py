@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import io
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from etils import epath
-from PIL import Image
 from rich.console import Console
 
 from cinegan_jax.core.errors import UserError, is_disk_full
 from cinegan_jax.families.api import Learned
+from cinegan_jax.pages.image_grid import to_png
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.state import NonFinite, TrainState
 
@@ -215,18 +214,12 @@ class Samples:
         """Write the whole image, or nothing where the disk is full."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_png(grid))
+            path.write_bytes(to_png(grid))
         except OSError as error:
             if not is_disk_full(error):
                 raise
             path.unlink(missing_ok=True)
             logging.error("The disk is full: %s is missing. Training continues.", path)
-
-
-def _png(image: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "png")
-    return file.getvalue()
 
 
 @dataclasses.dataclass
