@@ -72,11 +72,12 @@ def read_arrays(folder: epath.Path, template: Any) -> Any:
     """
     leaves, structure = jax.tree_util.tree_flatten_with_path(abstract_arrays(template))
     wanted = {_path(keys): leaf for keys, leaf in leaves}
+    # The handler, since a checkpointer would warn that the item has no metadata of a step.
+    saved = ocp.PyTreeCheckpointHandler().metadata(folder / "state").tree
+    item = jax.tree_util.tree_map_with_path(
+        lambda keys, _: wanted.get(current_path(_path(keys)), ocp.PLACEHOLDER), saved
+    )
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        saved = checkpointer.metadata(folder / "state").item_metadata.tree
-        item = jax.tree_util.tree_map_with_path(
-            lambda keys, _: wanted.get(current_path(_path(keys)), ocp.PLACEHOLDER), saved
-        )
         restored = checkpointer.restore(
             folder / "state",
             args=ocp.args.PyTreeRestore(
