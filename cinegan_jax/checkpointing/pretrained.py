@@ -1,11 +1,9 @@
 """Restore the networks of another run, without its optimizers."""
 
-import operator
 import os
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
-import orbax.checkpoint as ocp
 from etils import epath
 
 from cinegan_jax.checkpointing.arrays import (
@@ -15,7 +13,7 @@ from cinegan_jax.checkpointing.arrays import (
     with_current_paths,
 )
 from cinegan_jax.checkpointing.recovery import newest_good_step
-from cinegan_jax.checkpointing.step_folder import finished_steps, read_header
+from cinegan_jax.checkpointing.step_folder import finished_steps, read_header, read_metrics
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import absolute
 
@@ -83,19 +81,16 @@ def _chosen_step(checkpoints: epath.Path, steps: list[int], which: Which) -> int
 
 
 def _best_step(checkpoints: epath.Path, steps: list[int]) -> int:
-    """The step with the best value of the metric that the newest header names."""
+    """Return the step with the best value of the metric that the newest header names."""
     header = read_header(checkpoints / str(steps[-1]))
-    metric, mode = header["best_metric"], header["best_mode"]
-    options = ocp.CheckpointManagerOptions(
-        read_only=True, best_fn=operator.itemgetter(metric), best_mode=mode
-    )
-    with ocp.CheckpointManager(checkpoints, options=options) as manager:
-        best = manager.best_step() if metric is not None else None
-    if best is None:
+    metric, sign = header["best_metric"], -1 if header["best_mode"] == "min" else 1
+    measured = {step: read_metrics(checkpoints / str(step)) for step in steps}
+    scores = {step: sign * values[metric] for step, values in measured.items() if metric in values}
+    if not scores:
         raise UserError(
             f"The run in {checkpoints.parent} measured no best checkpoint; take the newest."
         )
-    return best
+    return max(scores, key=scores.__getitem__)
 
 
 def _present(
@@ -104,7 +99,7 @@ def _present(
     optional: Collection[str],
     folder: epath.Path,
 ) -> dict[str, Any]:
-    """The templates whose parts are saved; UserError names the others that are not optional."""
+    """Return the templates whose parts are saved; UserError names missing required ones."""
     parts = {path.partition("/")[0] for path in saved}
     missing = [name for name in templates if name not in parts and name not in optional]
     if missing:

@@ -68,6 +68,12 @@ def read_header(folder: epath.Path) -> dict[str, Any]:
     return ocp.JsonCheckpointHandler().restore(folder / "meta")
 
 
+def read_metrics(folder: epath.Path) -> dict[str, float]:
+    """Return what a step was ranked by; empty where it was not measured."""
+    file = folder / "metrics" / "metrics"
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
 def _digests(folder: epath.Path) -> dict[str, str]:
     """Return the SHA-256 of every file below `folder`, by its path inside it."""
     files = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
