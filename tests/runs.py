@@ -89,7 +89,7 @@ class ToyLatentConfig(CineGanConfig):
     """CineGAN's keys with the metrics of a family of latents."""
 
     best_metric: str = with_default(
-        CineGanConfig, "best_metric", "feature_distance", METRICS_OF_IMAGES
+        CineGanConfig, "best_metric", "feature_distance", tuple(METRICS_OF_IMAGES)
     )
 
     def broken_rules(self, at: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ import operator
 import os
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import jax
 import orbax.checkpoint as ocp
@@ -31,12 +31,10 @@ from cinegan_jax.checkpointing.step_folder import (
     seal_step,
     unfinished_folders,
 )
-from cinegan_jax.config.run import OnDiskFull
+from cinegan_jax.config.run import BestMode, OnDiskFull
 from cinegan_jax.core.errors import UserError, is_disk_full
 from cinegan_jax.core.renamed import with_current_names
 from cinegan_jax.core.storage import absolute
-
-BestMode = Literal["max", "min"]
 
 
 class LastSaveFailed(UserError):

@@ -1,6 +1,6 @@
 """The sections of a config that all runs have. A family adds its own in `families/`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass
 from typing import Literal
 
@@ -8,13 +8,21 @@ from cinegan_jax.config.health import HealthSettings
 from cinegan_jax.config.schema import Section, key, section, sections_of, with_default
 
 Crop = Literal["crop", "short_side", "centre", "squash"]
+BestMode = Literal["max", "min"]
 OnDiskFull = Literal["continue", "stop"]
 Parallelism = Literal["jit", "pmap", "pjit"]
 ActivationPrecision = Literal["bf16", "f32"]
 ScheduleName = Literal["constant", "linear", "cosine"]
 
-METRICS_OF_PAIRS = ("psnr", "psnr_clean", "delta_e", "delta_e_clean")
-METRICS_OF_IMAGES = ("feature_distance", "kernel_distance")
+METRICS_OF_PAIRS: Mapping[str, BestMode] = {
+    "psnr": "max",
+    "psnr_clean": "max",
+    "delta_e": "min",
+    "delta_e_clean": "min",
+}
+METRICS_OF_IMAGES: Mapping[str, BestMode] = {"feature_distance": "min", "kernel_distance": "min"}
+BEST_MODES: Mapping[str, BestMode] = {**METRICS_OF_PAIRS, **METRICS_OF_IMAGES}
+"""Scores that can rank checkpoints, and whether the largest or the smallest value is best."""
 
 ROWS_PER_SPATIAL_DEVICE = 32
 """Image rows that each device needs. The smallest feature map has a sixteenth of them, and XLA's
@@ -145,7 +153,7 @@ class RunConfig(Section):
         "psnr",
         "Score that decides which checkpoint is best. `_clean` needs a target whose grain is "
         "known.",
-        choices=METRICS_OF_PAIRS + METRICS_OF_IMAGES,
+        choices=tuple(BEST_MODES),
     )
     on_disk_full: OnDiskFull = key(
         "continue",
@@ -183,7 +191,7 @@ class RunConfig(Section):
 class PairRunConfig(RunConfig):
     """The keys of every run of a family that learns from pairs."""
 
-    best_metric: str = with_default(RunConfig, "best_metric", "psnr", METRICS_OF_PAIRS)
+    best_metric: str = with_default(RunConfig, "best_metric", "psnr", tuple(METRICS_OF_PAIRS))
 
     def broken_rules(self, at: str) -> Iterator[str]:
         yield from super().broken_rules(at)
@@ -209,6 +217,8 @@ class LatentRunConfig(RunConfig):
     data: DataSettings = section(DataSettings(path="shapes", look="", size=64, threads=2))
     generator: LatentGeneratorSettings = section(LatentGeneratorSettings())
     evaluate_pairs: int = with_default(RunConfig, "evaluate_pairs", 500)
-    best_metric: str = with_default(RunConfig, "best_metric", "feature_distance", METRICS_OF_IMAGES)
+    best_metric: str = with_default(
+        RunConfig, "best_metric", "feature_distance", tuple(METRICS_OF_IMAGES)
+    )
     # Photographs bloom; drawings on white have no highlights.
     health: HealthSettings = section(HealthSettings.without("blooming"))

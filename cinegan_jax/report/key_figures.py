@@ -5,10 +5,10 @@ import statistics
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from cinegan_jax.config.run import BEST_MODES
 from cinegan_jax.pages.numbers import duration, short_number, thousands
 from cinegan_jax.report.charts import HELD_OUT_PREFIX, score_label
 from cinegan_jax.report.run_files import RunFiles
-from cinegan_jax.training.held_out import BEST_MODES
 
 _LEAST_SILENCE = 600.0
 """Seconds without a record after which a run no longer counts as running."""
@@ -128,8 +128,7 @@ def held_out_scores(files: RunFiles) -> dict[int, dict[str, float]]:
 def find_best(files: RunFiles) -> Best | None:
     """Return the best saved step by the config's `best_metric`, else the best scored step."""
     metric = files.config.get("best_metric", "psnr")
-    modes = {name: mode for each in BEST_MODES.values() for name, mode in each.items()}
-    mode = modes.get(metric)
+    mode = BEST_MODES.get(metric)
     scored = {s: found for s, found in held_out_scores(files).items() if metric in found}
     if mode is None or not scored:
         return None

@@ -1,13 +1,12 @@
 """Periodic evaluation on held-out examples during training: scores and sample grids."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cinegan_jax.checkpointing.checkpoints import BestMode
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Images
 from cinegan_jax.data.examples import ExampleSource
@@ -16,7 +15,7 @@ from cinegan_jax.data.pairs import PairSource
 from cinegan_jax.data.selection import FITS, evenly_spaced, stratified_images
 from cinegan_jax.data.shapes import DrawnShapes
 from cinegan_jax.evaluation.quick import QuickEvaluator
-from cinegan_jax.families.api import GanFamily, Learned, makes_from_latents
+from cinegan_jax.families.api import GanFamily, makes_from_latents
 from cinegan_jax.metrics.modes import mode_scores
 from cinegan_jax.metrics.set_distances import (
     RandomSet,
@@ -31,29 +30,6 @@ _GRID_ROWS = 4  # of pairs
 _GRID_COLUMNS = 8
 _CHUNK = _GRID_COLUMNS**2
 """Number of images generated at a time: those of a grid."""
-
-BEST_MODES: Mapping[Learned, Mapping[str, BestMode]] = {
-    "pairs": {"psnr": "max", "psnr_clean": "max", "delta_e": "min", "delta_e_clean": "min"},
-    "images": {"feature_distance": "min", "kernel_distance": "min"},
-}
-"""Scores that can rank checkpoints, by what a family learns from, and the better direction.
-
-Scores named `_clean` are measured where the target without its grain is known."""
-
-
-def best_mode(metric: str, learns_from: Learned) -> BestMode:
-    """Return whether the highest or the lowest value of a score is the best.
-
-    Raises:
-      UserError: the score is not measured for such families.
-    """
-    modes = BEST_MODES[learns_from]
-    if metric not in modes:
-        raise UserError(
-            f"best_metric={metric!r} is not one of {', '.join(modes)}, which are measured "
-            f"for a family that learns from {learns_from}"
-        )
-    return modes[metric]
 
 
 class HeldOut(Protocol):
@@ -84,15 +60,10 @@ def make_held_out(
       examples: the held-out examples.
 
     Raises:
-      UserError: too few examples are usable, or `judged` does not apply to the family.
+      UserError: too few examples are usable, or the discriminator cannot score single images.
     """
     if family.learns_from == "images":
         return HeldOutImages(family, examples, count, size, crop, judged)
-    if judged:
-        raise UserError(
-            "config.sample_scores=True: this family learns from pairs, and its discriminators "
-            "score no single images; set it to False"
-        )
     return HeldOutPairs(family, examples, count, size, crop)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jax.experimental import mesh_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from cinegan_jax.config.run import Parallelism
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Batch
 from cinegan_jax.training.partitioner import MakeStep, Partitioner, Share, own_devices, per_group
@@ -20,11 +21,9 @@ from cinegan_jax.training.step import MeasuredStep, TrainStep
 DATA, SPATIAL = "data", "spatial"
 """Axes of the device mesh."""
 
-PARALLELISMS = ("jit", "pmap", "pjit")
-
 
 def make_partitioner(
-    parallelism: str,
+    parallelism: Parallelism,
     spatial: int,
     shard_optimizer: bool,
     devices: Sequence[jax.Device] | None = None,
@@ -38,13 +37,8 @@ def make_partitioner(
       devices: used instead of all that exist.
 
     Raises:
-      UserError: the name is unknown, or a setting does not apply to it.
+      UserError: several processes have one device, or `spatial` does not divide the devices.
     """
-    if parallelism != "pjit" and (spatial != 1 or shard_optimizer):
-        raise UserError(
-            f"spatial={spatial} and shard_optimizer={shard_optimizer} need parallelism='pjit', "
-            f"not {parallelism!r}"
-        )
     match parallelism:
         case "jit" if jax.process_count() > 1:
             raise UserError(
@@ -57,8 +51,6 @@ def make_partitioner(
             return Pmap(devices)
         case "pjit":
             return MeshJit(devices, spatial, shard_optimizer)
-        case other:
-            raise UserError(f"parallelism={other!r} is not one of {', '.join(PARALLELISMS)}")
 
 
 class MeshJit:

@@ -195,11 +195,7 @@ class Run:
         )
 
     def make_monitor(self) -> Monitor:
-        """Watches the diagnostics of this run.
-
-        Raises:
-          UserError: see `make_rules`.
-        """
+        """Watches the diagnostics of this run."""
         health = self.config.health
         rules = make_rules({name: dict(health[name]) for name in RULES})
         return Monitor(rules, health.grace_steps)

@@ -14,6 +14,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
 from cinegan_jax.checkpointing.pretrained import restore_networks
+from cinegan_jax.config.run import BEST_MODES
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import absolute, open_path
 from cinegan_jax.core.types import Params
@@ -22,7 +23,6 @@ from cinegan_jax.data.pairs import PairSource
 from cinegan_jax.data.selection import sample_pixels
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.health.monitor import Alarm, UnhealthyRun
-from cinegan_jax.training.held_out import best_mode
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState
 
@@ -46,14 +46,14 @@ def open_checkpoints(run: Run, workdir: epath.Path) -> Checkpoints:
     """Open the checkpoints of a workdir, kept as the config says.
 
     Raises:
-      UserError: the best metric is unknown, the workdir cannot be made, or see `Checkpoints`.
+      UserError: the workdir cannot be made, or see `Checkpoints`.
     """
     config = run.config
     return Checkpoints(
         workdir,
         keep_newest=config.checkpoints_kept,
         best_metric=config.best_metric,
-        best_mode=best_mode(config.best_metric, run.family.learns_from),
+        best_mode=BEST_MODES[config.best_metric],
         on_disk_full=config.on_disk_full,
     )
 

@@ -10,10 +10,7 @@ import pytest
 from cinegan_jax.config import health
 from cinegan_jax.config.check import read_section, to_config_dict
 from cinegan_jax.config.run import (
-    METRICS_OF_IMAGES,
-    METRICS_OF_PAIRS,
     Crop,
-    Parallelism,
     RunConfig,
 )
 from cinegan_jax.config.schema import KeyLimits, Section, key, keys_of, section, with_default
@@ -123,18 +120,13 @@ def test_the_names_in_the_schema_are_those_of_the_code() -> None:
     from cinegan_jax.nets.res_unet import ResUnetGenerator
     from cinegan_jax.nets.vgg19 import LAYERS, PUBLISHED_LAYER
     from cinegan_jax.ops.diff_augment import POLICIES
-    from cinegan_jax.training.held_out import BEST_MODES
-    from cinegan_jax.training.partitioning import PARALLELISMS
 
     assert set(get_args(Crop)) == set(CROPS) == set(FITS)
     assert set(get_args(Augmentation)) == set(POLICIES)
     assert set(get_args(NormName)) == set(NORMS)
-    assert set(get_args(Parallelism)) == set(PARALLELISMS)
     assert set(LABELLED_LOSSES) == set(_LABELLED) == set(get_args(AdversarialLoss)) - {"hinge"}
     assert tuple(PERCEPTUAL_LAYERS) == LAYERS
     assert [name for name, weight in PERCEPTUAL_LAYERS.items() if weight] == [PUBLISHED_LAYER]
-    assert set(METRICS_OF_PAIRS) == set(BEST_MODES["pairs"])
-    assert set(METRICS_OF_IMAGES) == set(BEST_MODES["images"])
     generator = ResUnetGenerator()
     assert {name: getattr(generator, name) for name in vars(ResUnetSettings())} == vars(
         ResUnetSettings()
