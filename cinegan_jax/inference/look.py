@@ -111,7 +111,7 @@ class Look:
         """Fit a LUT to the colours of the look. Grain, glow and local changes do not fit into one.
 
         Args:
-          size: nodes along each axis; a HaldCLUT needs 64.
+          size: nodes along each axis; a HaldCLUT needs a square, such as 64.
           strength: as for calling the look.
           photos: photo files to fit to; None: the embedded photos.
 
