@@ -17,7 +17,7 @@ from cinegan_jax.photos.orientation import turned_upright
 from cinegan_jax.photos.photo import OpenedImage, StoredImage, UnreadablePhoto
 from cinegan_jax.photos.pillow_image import over_white
 from cinegan_jax.photos.profiles import cmyk_without_profile
-from cinegan_jax.photos.read import check_size, errors_named, open_image
+from cinegan_jax.photos.read import check_profile, check_size, errors_named, open_image
 
 MAX_DECODED_PIXELS = 178_956_970
 """Larger images are refused before they are decoded; Pillow's limit."""
@@ -51,6 +51,7 @@ def decode(path: AnyPath, least_side: int | None = None) -> np.ndarray:
             if least_side is not None:
                 _allow_reduced(opened, least_side)
             image = opened.decode()
+            check_profile(image)
             return turned_upright(_to_srgb(image), metadata.orientation(image.metadata))
     except MemoryError as error:
         raise UnreadablePhoto(f"{name}: too large for the free memory") from error

@@ -45,6 +45,31 @@ _SIGNATURES = (
     ("bmp", 0, b"BM"),
 )
 
+_NOT_READ = (
+    ("a JPEG 2000 image", 0, b"\x00\x00\x00\x0cjP  "),
+    ("a JPEG 2000 image", 0, b"\xff\x4f\xff\x51"),
+    ("a JPEG XR image", 0, b"II\xbc"),
+    ("a Photoshop document", 0, b"8BPS"),
+    ("a GIMP document", 0, b"gimp xcf"),
+    ("an OpenEXR image", 0, b"\x76\x2f\x31\x01"),
+    ("a Radiance HDR image", 0, b"#?RADIANCE"),
+    ("a DPX image", 0, b"SDPX"),
+    ("a DPX image", 0, b"XPDS"),
+    ("a DDS texture", 0, b"DDS "),
+    ("a QOI image", 0, b"qoif"),
+    ("an icon", 0, b"\x00\x00\x01\x00"),
+    ("a PDF document", 0, b"%PDF-"),
+    ("a PNM image", 0, b"P5"),
+    ("a PNM image", 0, b"P6"),
+    ("a video", 0, b"\x1a\x45\xdf\xa3"),
+    ("a video", 8, b"AVI "),
+    ("a JPEG 2000 image (HTJ2K in HEIF)", 8, b"j2ki"),
+    ("a JPEG in HEIF", 8, b"jpeg"),
+)
+"""Names of formats that are recognised but not read, and their first bytes."""
+
+_VIDEO_BRANDS = (b"isom", b"iso2", b"mp41", b"mp42", b"qt  ", b"M4V ", b"avc1", b"3gp4", b"3gp5")
+
 _ISO_BRANDS = {
     "avif": (b"avif", b"avis"),
     "heic": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"),
@@ -75,6 +100,18 @@ def kind_of(data: bytes) -> str | None:
         if data.startswith(signature, offset):
             return kind
     return _iso_kind(data)
+
+
+def refusal_of(data: bytes) -> str:
+    """Return why a file of an unknown kind is not read, by its first bytes."""
+    if not data:
+        return "an empty file"
+    for name, offset, signature in _NOT_READ:
+        if data.startswith(signature, offset):
+            return f"{name}, which is not supported; save it as TIFF, PNG or JPEG"
+    if data[4:8] == b"ftyp" and data[8:12] in _VIDEO_BRANDS:
+        return "a video, not a photo"
+    return "not an image of a supported format"
 
 
 def _is_raw(path: AnyPath) -> bool:

@@ -24,6 +24,14 @@ def widened(samples: np.ndarray, bits: int) -> np.ndarray:
     return samples << (16 - bits) | samples >> (2 * bits - 16)
 
 
+def full_range(samples: np.ndarray, bits: int) -> np.ndarray:
+    """Scale samples in 0..2**bits - 1, with `bits` from 1 to 16, to the range of 8 or 16 bits."""
+    if bits > 8:
+        return samples if bits == 16 else widened(samples, bits)
+    most = (1 << bits) - 1
+    return ((samples.astype(np.uint16) * 255 + most // 2) // most).astype(np.uint8)
+
+
 def to_bits(samples: np.ndarray, bits: int, random: np.random.Generator) -> np.ndarray:
     """Convert samples [h, ...] to 8 bits by `dithered`, or leave them as they are."""
     return samples if 8 * samples.itemsize == bits else dithered(samples, random)

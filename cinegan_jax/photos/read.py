@@ -11,8 +11,9 @@ from cinegan_jax.core.storage import AnyPath
 from cinegan_jax.photos import metadata
 from cinegan_jax.photos.colours import rendered
 from cinegan_jax.photos.formats.registry import module_of
-from cinegan_jax.photos.kinds import kind_of
+from cinegan_jax.photos.kinds import kind_of, refusal_of
 from cinegan_jax.photos.levels import to_sixteen_bits
+from cinegan_jax.photos.limits import MAX_PROFILE_BYTES, check_sides, require_at_most
 from cinegan_jax.photos.orientation import turned_upright
 from cinegan_jax.photos.photo import (
     OpenedImage,
@@ -51,6 +52,7 @@ def read_photo(file: Path | bytes, *, name: str = "", max_pixels: int) -> Photo:
         opened = open_image(file)
         check_size(opened, max_pixels)
         image = opened.decode()
+        check_profile(image)
         if opened.read_metadata is not None:
             found = opened.read_metadata(image)
             image = replace(image, metadata=found.metadata, notes=image.notes + found.notes)
@@ -73,19 +75,23 @@ def open_image(file: AnyPath | bytes) -> OpenedImage:
     data = file if isinstance(file, bytes) else file.read_bytes()
     kind = kind_of(data)
     if kind is None:
-        raise Unsupported("not an image of a supported format" if data else "an empty file")
+        raise Unsupported(refusal_of(data))
     return module_of(kind).open_file(data)
 
 
 def check_size(opened: OpenedImage, max_pixels: int) -> None:
-    """Raise Unsupported if an image has no pixels, or more than `max_pixels`."""
-    if min(opened.width, opened.height) < 1:
-        raise Unsupported("an image without pixels")
+    """Raise Unsupported if an image has no pixels, too long a side, or over `max_pixels`."""
+    check_sides(opened.width, opened.height)
     if (pixels := opened.width * opened.height) > max_pixels:
         raise Unsupported(
             f"{opened.width} x {opened.height} pixels are {pixels / 1e6:.1f} megapixels; "
             f"at most {max_pixels / 1e6:g} are allowed"
         )
+
+
+def check_profile(image: StoredImage) -> None:
+    """Raise Unsupported if an ICC profile is too large to be used."""
+    require_at_most(len(image.profile or b""), MAX_PROFILE_BYTES, "bytes of ICC profile")
 
 
 @contextlib.contextmanager

@@ -4,12 +4,14 @@ import io
 
 from PIL.GifImagePlugin import GifImageFile
 
+from cinegan_jax.photos.container_limits import check_gif
 from cinegan_jax.photos.photo import OpenedImage, StoredImage
 from cinegan_jax.photos.pillow_image import samples_of
 
 
 def open_file(data: bytes) -> OpenedImage:
     """Read the header of a GIF file (see `registry.FormatModule`)."""
+    check_gif(data)
     image = GifImageFile(io.BytesIO(data))
 
     def decode() -> StoredImage:

@@ -1,10 +1,25 @@
-"""JPEG (ISO/IEC 10918-1) in JFIF or EXIF files, by libjpeg-turbo."""
+"""JPEG (ISO/IEC 10918-1) in JFIF or EXIF files, by libjpeg-turbo.
+
+Pillow decodes what has 8 bits per channel; imagecodecs decodes 12 bits, lossless JPEG and JPEG-LS.
+New files are baseline or progressive and have 8 bits.
+"""
 
 import io
 import struct
 
+import imagecodecs
+import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
+from cinegan_jax.photos.jpeg_layout import (
+    JPEG_LS,
+    LOSSLESS,
+    JpegLayout,
+    as_baseline,
+    read_layout,
+    with_height,
+)
+from cinegan_jax.photos.levels import full_range
 from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.photo import JpegCoding, OpenedImage, StoredImage
 from cinegan_jax.photos.pillow_image import image_of, over_white, samples_of
@@ -15,23 +30,27 @@ _QUALITY = 95
 _LARGEST_SEGMENT = 65533
 _EXIF_HEADER = b"Exif\0\0"
 _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
+_SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _IPTC = 0x0404
 """Number of the IPTC-IIM block among Photoshop's blocks in APP13."""
 
 
 def open_file(data: bytes) -> OpenedImage:
     """Read the header of a JPEG file (see `registry.FormatModule`)."""
-    image = JpegImageFile(io.BytesIO(data))
+    layout = read_layout(data)
+    data = with_height(data, layout)
+    image = JpegImageFile(io.BytesIO(data if layout.by_pillow else as_baseline(data, layout)))
 
     def decode() -> StoredImage:
-        samples, space, _ = samples_of(image)
+        samples, space = _samples(image, data, layout)
         return StoredImage(
             samples,
             space,
             profile=image.info.get("icc_profile"),
             metadata=_metadata(image),
             dpi=image.info.get("dpi"),
-            coding=_coding(image),
+            coding=_coding(image) if layout.by_pillow else None,
+            notes=_notes(layout),
         )
 
     def reduce(width: int, height: int) -> None:
@@ -62,6 +81,28 @@ def encode(image: StoredImage, quality: int | None) -> bytes:
         extra=_photoshop_segment(metadata.iptc),
     )
     return file.getvalue()
+
+
+def _samples(image: JpegImageFile, data: bytes, layout: JpegLayout) -> tuple[np.ndarray, str]:
+    """Decode the pixels; return samples uint8 or uint16 [h, w, channels] and colour model."""
+    if layout.by_pillow:
+        samples, space, _ = samples_of(image)
+        return samples, space
+    decoder = imagecodecs.jpegls_decode if layout.process == JPEG_LS else imagecodecs.jpeg8_decode
+    samples = decoder(data).reshape(image.height, image.width, layout.components)
+    if layout.components == 4:
+        samples = (1 << layout.bits) - 1 - samples  # the complement, as in Adobe's files
+    return full_range(samples, layout.bits), _SPACES[layout.components]
+
+
+def _notes(layout: JpegLayout) -> tuple[str, ...]:
+    """Return what a JPEG that is made of this one loses."""
+    notes = []
+    if layout.process in (LOSSLESS, JPEG_LS):
+        notes.append("is compressed without loss, but a new JPEG is not; TIFF and PNG are")
+    if layout.bits > 8:
+        notes.append(f"has {layout.bits} bits per channel, a new JPEG 8; TIFF and PNG keep them")
+    return tuple(notes)
 
 
 def _metadata(image: JpegImageFile) -> Metadata:

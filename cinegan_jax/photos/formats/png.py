@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import imagecodecs
 from PIL.PngImagePlugin import PngImageFile
 
+from cinegan_jax.photos.container_limits import check_png
 from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.photo import OpenedImage, StoredImage
 from cinegan_jax.photos.pillow_image import joined, samples_of, split
@@ -29,6 +30,7 @@ _FAST = {"level": 3}
 
 def open_file(data: bytes) -> OpenedImage:
     """Read the header of a PNG file (see `registry.FormatModule`)."""
+    check_png(data)
     image = PngImageFile(io.BytesIO(data))
     frames = getattr(image, "n_frames", 1)
 

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
 from cinegan_jax.photos import metadata as metadata_of
+from cinegan_jax.photos.container_limits import check_tiff
 from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.photo import FileMetadata, OpenedImage, StoredImage, TiffCoding
@@ -37,6 +38,7 @@ _CENTIMETRE = 3
 
 def open_file(data: bytes) -> OpenedImage:
     """Read the header of a TIFF file, or of a RAW file that is built like one."""
+    check_tiff(data)
     file = TiffFile(io.BytesIO(data))
     page = file.pages.first
     if data[8:10] == b"CR" or _has_sensor_data(page):

@@ -4,6 +4,7 @@ import io
 
 import imagecodecs
 
+from cinegan_jax.photos.limits import MAX_CHUNKS, require_at_most
 from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.photo import OpenedImage, StoredImage, WebpCoding
 from cinegan_jax.photos.pillow_image import image_of, split
@@ -16,10 +17,12 @@ _QUALITY = 95
 def open_file(data: bytes) -> OpenedImage:
     """Read the header of a WebP file (see `registry.FormatModule`)."""
     chunks: dict[bytes, bytes] = {}
-    for name, content in riff_chunks(data):
+    frames = 0
+    for count, (name, content) in enumerate(riff_chunks(data), 1):
+        require_at_most(count, MAX_CHUNKS, "chunks")
         chunks.setdefault(name, content)
+        frames += name == b"ANMF"
     width, height = _size(chunks)
-    frames = sum(name == b"ANMF" for name, _ in riff_chunks(data))
 
     def decode() -> StoredImage:
         samples, space, alpha = split(imagecodecs.webp_decode(data))
