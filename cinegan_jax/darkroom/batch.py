@@ -1,37 +1,34 @@
 """Batch development: read, develop and write several photos at once, and survive bad files.
 
 Developing uses all cores and codecs use one, so one photo is developed while others are decoded or
-encoded. The number of photos in progress and the sum of their pixels are bounded, so memory does
-not grow with the batch.
+encoded, each in a process that may crash. The number of photos in progress and the sum of their
+pixels are bounded, so memory does not grow with the batch.
 """
 
 import dataclasses
 import os
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from cinegan_jax.core.errors import UserError, is_disk_full
-from cinegan_jax.core.storage import write_whole
 from cinegan_jax.darkroom.destination import Destination, require_writable
 from cinegan_jax.darkroom.find import FoundPhoto
 from cinegan_jax.darkroom.outcomes import Outcome, printable
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import Look
-from cinegan_jax.photos.encode import EncodeOptions, encode_photo
+from cinegan_jax.photos.encode import EncodeOptions
 from cinegan_jax.photos.formats.registry import WRITTEN_INSTEAD, WRITTEN_SUFFIXES
-from cinegan_jax.photos.read import probe, read_photo
+from cinegan_jax.photos.photo_process import PhotoProcess
 
 _MAX_PIXELS = 250_000_000
 """Maximum number of pixels of one photo."""
 _MAX_PIXELS_IN_PROGRESS = 150_000_000
 """Maximum sum of the pixels of all photos in progress, unless a single photo has more."""
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,8 @@ class PhotoBatch:
         self._sources = {os.path.realpath(photo.path): photo.path for photo in photos}
         self._planned: dict[Path, Path] = {}
         self._running: dict[Future[Outcome], _Task] = {}
+        self._processes: list[PhotoProcess] = []
+        self._idle: list[PhotoProcess] = []
         self._developing = threading.Lock()
         self._stop = threading.Event()
 
@@ -82,23 +81,44 @@ class PhotoBatch:
         pool = ThreadPoolExecutor(jobs)
         try:
             for photo in self._photos:
-                planned = _outcome_of(photo, self._plan)
-                if isinstance(planned, Outcome):
-                    self._end(planned)
-                    continue
-                self._wait_for_room(jobs - 1, _MAX_PIXELS_IN_PROGRESS - planned.pixels)
+                self._wait_for_room(jobs - 1, _MAX_PIXELS)
                 if self._stop.is_set():
                     break
-                self._running[pool.submit(self._try, planned)] = planned
+                if task := self._planned_task(photo):
+                    self._wait_for_room(jobs - 1, _MAX_PIXELS_IN_PROGRESS - task.pixels)
+                    self._running[pool.submit(self._try, task)] = task
             self._wait_for_room(0, 0)
         finally:
             self._stop.set()
+            for task in self._running.values():
+                task.process.abandon()
             pool.shutdown(cancel_futures=True)
             self._collect()
+            for process in self._processes:
+                process.close()
 
-    def _plan(self, photo: FoundPhoto) -> "_Task | Outcome":
+    def _planned_task(self, photo: FoundPhoto) -> "_Task | None":
+        """Return what to do for a photo; None where its outcome is known already."""
+        process = self._idle_process()
+        try:
+            planned = self._plan(photo, process)
+        except Exception as error:
+            planned = _failed(photo.path, error)
+        if isinstance(planned, _Task):
+            return planned
+        self._idle.append(process)
+        self._end(planned)
+        return None
+
+    def _idle_process(self) -> PhotoProcess:
+        if not self._idle:
+            self._processes.append(PhotoProcess())
+            self._idle.append(self._processes[-1])
+        return self._idle.pop()
+
+    def _plan(self, photo: FoundPhoto, process: PhotoProcess) -> "_Task | Outcome":
         """Return where a photo's result goes, or the outcome if there is to be none."""
-        header = probe(photo.path, name=printable(photo.path))
+        header = process.probe(photo.path, printable(photo.path))
         form = self._options.encoding.format or WRITTEN_INSTEAD.get(header.format, header.format)
         result = self._options.destination.of(photo, WRITTEN_SUFFIXES[form])
         first = self._planned.setdefault(result, photo.path)
@@ -119,7 +139,7 @@ class PhotoBatch:
         if os.path.lexists(result) and not self._options.overwrite:
             return Outcome(photo.path, "skipped", "its result exists (--overwrite replaces it)")
         require_writable(result.parent)
-        return _Task(photo, result, header.width * header.height)
+        return _Task(photo.path, result, header.width * header.height, process)
 
     def _wait_for_room(self, max_photos: int, max_pixels: int) -> None:
         """Wait until at most this many photos and pixels are in progress, or no photo at all."""
@@ -131,7 +151,7 @@ class PhotoBatch:
 
     def _collect(self) -> None:
         for future in [future for future in self._running if future.done()]:
-            del self._running[future]
+            self._idle.append(self._running.pop(future).process)
             if not future.cancelled() and not isinstance(future.exception(), _BatchStopped):
                 self._end(future.result())
 
@@ -142,23 +162,33 @@ class PhotoBatch:
             self._stop.set()
 
     def _try(self, task: "_Task") -> Outcome:
-        return _outcome_of(task.photo, lambda photo: self._develop(photo, task.result))
+        try:
+            return self._develop(task)
+        except _BatchStopped:
+            raise
+        except Exception as error:
+            return _failed(task.photo, error)
 
-    def _develop(self, found: FoundPhoto, result: Path) -> Outcome:
+    def _develop(self, task: "_Task") -> Outcome:
         """Read, develop and write one photo."""
-        path = found.path
-        seed = zlib.crc32(os.fsencode(path.name))
+        seed = zlib.crc32(os.fsencode(task.photo.name))
         settings = dataclasses.replace(self._options.settings, seed=seed)
         encoding = dataclasses.replace(self._options.encoding, seed=seed)
-        self._report(path, 0.0)
-        photo = read_photo(path, name=printable(path), max_pixels=_MAX_PIXELS)
+        self._report(task.photo, 0.0)
+        try:
+            photo = task.process.read(_MAX_PIXELS)
+        finally:
+            self._report(task.photo, 0.0)  # a process that was abandoned is no failure
         with self._developing:
-            self._report(path, 0.0)
+            self._report(task.photo, 0.0)
             pixels = develop(
-                photo.pixels, self._options.look, settings, lambda share: self._report(path, share)
+                photo.pixels,
+                self._options.look,
+                settings,
+                lambda share: self._report(task.photo, share),
             )
-        write_whole(result, encode_photo(photo, pixels, encoding))
-        return Outcome(path, "done", result=result, notes=photo.source.notes)
+        task.process.write(task.result, pixels, encoding)
+        return Outcome(task.photo, "done", result=task.result, notes=photo.notes)
 
     def _report(self, path: Path, share: float) -> None:
         """Pass on the completed fraction of a photo; raise if the batch has been stopped."""
@@ -169,26 +199,18 @@ class PhotoBatch:
 
 @dataclass(frozen=True)
 class _Task:
-    photo: FoundPhoto
+    photo: Path
     result: Path
     pixels: int
+    process: PhotoProcess
 
 
 class _BatchStopped(Exception):
     """The batch was stopped before this photo was done."""
 
 
-def _outcome_of(
-    photo: FoundPhoto, work: Callable[[FoundPhoto], _Result | Outcome]
-) -> _Result | Outcome:
-    """Return what `work` returns for a photo, or a failed outcome if it raises."""
-    try:
-        return work(photo)
-    except _BatchStopped:
-        raise
-    except Exception as error:
-        reason = _reason(photo.path, error)
-        return Outcome(photo.path, "failed", reason, ends_batch=is_disk_full(error))
+def _failed(photo: Path, error: Exception) -> Outcome:
+    return Outcome(photo, "failed", _reason(photo, error), ends_batch=is_disk_full(error))
 
 
 def _reason(path: Path, error: Exception) -> str:

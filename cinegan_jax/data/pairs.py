@@ -1,6 +1,6 @@
 """Image pairs, without and with the look: from folders, shards, or rendered on the fly."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -171,8 +171,18 @@ class RenderedPhotos:
         return rendered_pair(name, photo, self._recipe)
 
 
-def read_pair(name: str, before: AnyPath, after: AnyPath) -> Pair:
+def read_pair(
+    name: str,
+    before: AnyPath,
+    after: AnyPath,
+    decode: Callable[[AnyPath], np.ndarray] = decode,
+) -> Pair:
     """Read the two images of a pair.
+
+    Args:
+      name: name of the pair.
+      before, after: the files.
+      decode: decodes a file, as `photos.decode.decode` does.
 
     Raises:
       BrokenExample: one of them cannot be read, or they differ in size.

@@ -18,8 +18,8 @@ from cinegan_jax.data.shards import encode_record
 from cinegan_jax.data.transforms import RESIZES, ImageTooSmall
 from cinegan_jax.film.exposure_variants import vary
 from cinegan_jax.film.render import FilmLook, load_recipe, photo_seed
-from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.photo import UnreadablePhoto
+from cinegan_jax.photos.photo_process import PhotoProcess
 from cinegan_jax.prepare.align import measure_shift
 from cinegan_jax.prepare.plan import PlannedExample, PlannedShard, RejectedFile
 from cinegan_jax.prepare.settings import PrepareSettings
@@ -56,6 +56,8 @@ class ShardReport:
 class ShardWriter:
     """Writer of shards; runs in worker processes and never imports JAX.
 
+    Photos are decoded in a further process: a file that crashes its decoder is left out.
+
     Args:
       settings: how to prepare the photos.
       out: output folder.
@@ -65,6 +67,11 @@ class ShardWriter:
     def __init__(self, settings: PrepareSettings, out: Path, advance: Callable[[], object]):
         self._settings, self._out, self._advance = settings, out, advance
         self._recipe: FilmLook | None = None
+        self._decoder = PhotoProcess()
+
+    def close(self) -> None:
+        """End the process that decodes the photos."""
+        self._decoder.close()
 
     def write(self, plan: PlannedShard) -> ShardReport:
         """Write one shard; a file under its final name is always complete and on the disk.
@@ -120,11 +127,11 @@ class ShardWriter:
     def _make(self, planned: PlannedExample, keep_clean: bool) -> Pair | SingleImage:
         size, resize = self._settings.size, RESIZES[self._settings.resize]
         if planned.after is not None:
-            pair = read_pair(planned.name, planned.before, planned.after)
+            pair = read_pair(planned.name, planned.before, planned.after, self._decoder.decode)
             pair = Pair(pair.name, resize(pair.input, size), resize(pair.target, size))
             require_aligned(pair)
             return pair
-        photo = resize(decode(planned.before, least_side=size), size)
+        photo = resize(self._decoder.decode(planned.before, size), size)
         if self._settings.images:
             return SingleImage(planned.name, photo)
         if planned.variant:

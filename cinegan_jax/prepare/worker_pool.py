@@ -1,5 +1,6 @@
 """Write shards in several processes; stop all of them if one fails or the parent ends."""
 
+import contextlib
 import multiprocessing
 import os
 import threading
@@ -43,7 +44,8 @@ def write_shards(
     tally = _Tally(context)
     if jobs <= 1:
         writer = ShardWriter(settings, out, lambda: report_done(tally.advance()))
-        yield from map(writer.write, shards)
+        with contextlib.closing(writer):
+            yield from map(writer.write, shards)
         return
     pool = ProcessPoolExecutor(
         jobs, context, initializer=_start_worker, initargs=(settings, out, tally)

@@ -1,4 +1,7 @@
-"""Photos in progress, and what ends a batch. Developing itself is replaced by a fake."""
+"""Photos in progress, and what ends a batch. Developing itself is replaced by a fake.
+
+Photos are read and written in this process: `test_photo_process` has processes that crash.
+"""
 
 import errno
 import os
@@ -13,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cinegan_jax.core.storage import write_whole
 from cinegan_jax.darkroom import batch
 from cinegan_jax.darkroom.batch import BatchOptions, PhotoBatch
 from cinegan_jax.darkroom.destination import Destination
@@ -21,10 +25,35 @@ from cinegan_jax.darkroom.outcomes import Outcome
 from cinegan_jax.inference.develop import Settings
 from cinegan_jax.inference.look import Look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
-from cinegan_jax.photos.encode import EncodeOptions
+from cinegan_jax.photos.encode import EncodeOptions, encode_photo
+from cinegan_jax.photos.photo_process import ReadPixels
+from cinegan_jax.photos.read import Probe, probe, read_photo
 
 LOOK = Look("none", ResUnetGenerator(width=4, num_blocks=1), {})
 Develop = Callable[..., np.ndarray]
+
+
+class PhotosHere:
+    """Replacement of `PhotoProcess` that works in this process."""
+
+    closed = 0
+
+    def probe(self, path: Path, name: str) -> Probe:
+        self._path, self._name = path, name
+        return probe(path, name=name)
+
+    def read(self, max_pixels: int) -> ReadPixels:
+        self._photo = read_photo(self._path, name=self._name, max_pixels=max_pixels)
+        return ReadPixels(self._photo.pixels, self._photo.source.notes)
+
+    def write(self, result: Path, pixels: np.ndarray, options: EncodeOptions) -> None:
+        write_whole(result, encode_photo(self._photo, pixels, options))
+
+    def abandon(self) -> None:
+        pass
+
+    def close(self) -> None:
+        type(self).closed += 1
 
 
 class Seen:
@@ -57,6 +86,8 @@ def start(
 
     def make(develop: Develop) -> tuple[PhotoBatch, Seen]:
         monkeypatch.setattr(batch, "develop", develop)
+        monkeypatch.setattr(batch, "PhotoProcess", PhotosHere)
+        monkeypatch.setattr(PhotosHere, "closed", 0)
         seen = Seen()
         destination = Destination(tmp_path / "out", "")
         options = BatchOptions(LOOK, Settings(), EncodeOptions(), destination)
@@ -81,7 +112,7 @@ def test_few_photos_are_in_progress_and_one_is_developed_at_a_time(
 ) -> None:
     developing, counting, reached = threading.Lock(), threading.Lock(), threading.Event()
     under_way, most_under_way = 0, 0
-    read, write = batch.read_photo, batch.write_whole
+    read, write = PhotosHere.read, PhotosHere.write
 
     def count(change: int) -> None:
         nonlocal under_way, most_under_way
@@ -91,9 +122,9 @@ def test_few_photos_are_in_progress_and_one_is_developed_at_a_time(
             if most_under_way == most:
                 reached.set()
 
-    def counted_read(*args: Any, **kwargs: Any) -> Any:
+    def counted_read(*args: Any) -> ReadPixels:
         count(1)
-        return read(*args, **kwargs)
+        return read(*args)
 
     def counted_write(*args: Any) -> None:
         write(*args)
@@ -106,14 +137,15 @@ def test_few_photos_are_in_progress_and_one_is_developed_at_a_time(
         developing.release()
         return photo
 
-    monkeypatch.setattr(batch, "read_photo", counted_read)
-    monkeypatch.setattr(batch, "write_whole", counted_write)
+    monkeypatch.setattr(PhotosHere, "read", counted_read)
+    monkeypatch.setattr(PhotosHere, "write", counted_write)
     monkeypatch.setattr(batch, "_MAX_PIXELS_IN_PROGRESS", pixels_at_once)
     run, seen = start(develop)
     run.run(jobs)
     assert {status for _, status, _ in seen.ends} == {"done"}
     assert (len(seen.ends), run.not_tried) == (6, 0)
     assert most_under_way == most
+    assert 1 <= PhotosHere.closed <= jobs
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import crashing_desk
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,6 +28,7 @@ from cinegan_jax.data.pairs import open_pairs
 from cinegan_jax.data.transforms import RESIZES, fit_short_side
 from cinegan_jax.film.exposure_variants import vary
 from cinegan_jax.film.render import load_recipe, photo_seed, render_film
+from cinegan_jax.photos import photo_process
 from cinegan_jax.photos.decode import decode
 from cinegan_jax.prepare import plan, worker_pool
 from cinegan_jax.prepare.plan import PlannedShard, make_plan
@@ -557,3 +560,23 @@ def test_large_photo_is_reduced_to_the_short_side(tmp_path: Path, rng: np.random
     expected = fit_short_side(decode(source / "large.jpg"), 40)
     assert pair.input.shape == expected.shape == (40, 60, 3)
     np.testing.assert_allclose(pair.input.astype(int), expected, atol=6)
+
+
+@pytest.mark.parametrize("kind", ["photos", "pairs", "images"])
+def test_files_that_crash_their_decoder_are_left_out(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(photo_process, "_Desk", crashing_desk.CrashingDesk)
+    folder = photos / "trip 0"
+    shutil.copy(folder / "00.PNG", folder / "decode_crash.PNG")
+    if kind == "pairs":
+        for name in ("input", "target"):
+            shutil.copytree(folder, tmp_path / "pairs" / name)
+        folder = tmp_path / "pairs"
+    made, rejected = _prepare(
+        folder, tmp_path / "out", images=kind == "images", look=LOOK if kind == "photos" else ""
+    )
+    assert made.count("train") + made.count("test") == 6
+    (left_out,) = rejected
+    assert Path(left_out.file).name == "decode_crash.PNG"
+    assert "its decoder crashed (SIGABRT)" in left_out.reason
