@@ -59,3 +59,32 @@ def test_the_command_describes_this_machine_without_a_topology(
     assert json.loads(estimated.stdout)["examples"] == 400
     search = CliRunner().invoke(app, [*command, "--search"])
     assert (search.exit_code, "give --topology" in search.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("steps", [4, 0])
+def test_everything_that_is_missing_is_listed_after_the_figures(
+    steps: int, cinegan_settings: dict[str, Any]
+) -> None:
+    """Without data and VGG19 the parameters are counted all the same; both files are named."""
+    changed = {
+        **cinegan_settings,
+        "num_steps": steps,
+        "losses.perceptual": 2.0,
+        "vgg19_file": "no.safetensors",
+        "data.path": "nowhere",
+        "best_metric": "psnr",
+    }
+    keys = [f"--set={key}={value}" for key, value in changed.items()]
+    command = ["preflight", "--config=default", *keys, "--fast"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert re.search(r"parameters, generator +│ [\d,]{3,}", result.stdout)
+    assert re.search(r"memory per device +│ \d", result.stdout)
+    assert "training pairs" not in result.stdout
+    assert re.search(f"steps +│ {steps or 'not known'} .an epoch is not known", result.stdout)
+    problems = [line for line in result.stderr.splitlines() if line.startswith("- ")]
+    assert ["nowhere" in line for line in problems] == [True, False]
+    assert ["no.safetensors" in line for line in problems] == [False, True]
+    as_json = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert [f"- {line}" for line in as_json["missing"]] == problems
+    assert as_json["total_steps"] == (steps or None)
