@@ -1,6 +1,8 @@
 """Preflight of a run on the devices of this machine; writes nothing."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -17,6 +19,7 @@ from cinegan_jax.preflight.estimate import (
     print_rows,
 )
 from cinegan_jax.preflight.step_cost import cost_from_shapes, cost_when_compiled
+from cinegan_jax.training.fine_tuning import require_source
 from cinegan_jax.training.run import Run
 
 
@@ -77,17 +80,25 @@ def _files_of(run: Run) -> tuple[dict[str, int], list[str]]:
       The number of `training` and `held-out` examples, unless the run was given their number, and
       a line about each file that is missing or cannot be used.
     """
-    sources = {"training": lambda: run.train_examples, "held-out": lambda: run.test_examples}
     counts, problems = {}, []
-    for name, source in sources.items() if run.num_examples is None else ():
+
+    @contextlib.contextmanager
+    def noting() -> Iterator[None]:
         try:
-            counts[name] = len(source())
+            yield
         except UserError as error:
             problems.append(str(error))
-    try:
+
+    if run.num_examples is None:
+        with noting():
+            counts["training"] = len(run.train_examples)
+        with noting():
+            counts["held-out"] = len(run.test_examples)
+    with noting():
         _ = run.frozen
-    except UserError as error:
-        problems.append(str(error))
+    if run.config.restore_from:
+        with noting():
+            require_source(run.config.restore_from)
     return counts, list(dict.fromkeys(problems))
 
 
