@@ -9,7 +9,7 @@ from etils import epath
 
 from cinegan_jax.checkpointing.pretrained import Which, restore_networks
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.storage import absolute
+from cinegan_jax.core.storage import absolute, open_path
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.families.cinegan import CineGan
 from cinegan_jax.inference.look import LOOK_SUFFIX, Look, installed_looks, load_look
@@ -45,6 +45,15 @@ def with_networks_from(
     if folder == absolute(workdir):
         raise UserError(f"restore_from={source} is the workdir; fine-tune in another one")
     return with_networks_of(folder, fresh, _which(step))
+
+
+def require_source(source: str) -> None:
+    """Raise a UserError if the source of `with_networks_from` does not exist."""
+    if source not in installed_looks() and not open_path(source).exists():
+        raise UserError(
+            f"restore_from={source!r} is none of the shipped looks "
+            f"({', '.join(installed_looks())}), and there is no such workdir or file"
+        )
 
 
 def with_networks_of(workdir: epath.Path, fresh: TrainState, which: Which = "newest") -> TrainState:
@@ -120,8 +129,10 @@ def _require_newest(source: str, step: str, kind: str) -> None:
 
 
 def _which(step: str) -> Which:
-    if step == "newest" or step == "best":
-        return step
+    if step == "newest":
+        return "newest"
+    if step == "best":
+        return "best"
     if step.isdigit():
         return int(step)
     raise UserError(f"restore_step={step!r} must be 'newest', 'best' or the number of a step")
