@@ -85,7 +85,9 @@ def test_a_preview_glows_like_the_full_photo(glow: Glow) -> None:
     wanted = reduced(np.uint8(np.rint(add_glow(photo, glow)[:] * 255)), 4)
     flat = ndimage.maximum_filter(preview, (3, 3, 1)) == ndimage.minimum_filter(preview, (3, 3, 1))
     assert np.abs(found - preview)[flat].max() > 20
-    np.testing.assert_allclose(found[flat], wanted[flat], atol=4)
+    error = np.abs(found - wanted)[flat]
+    assert np.quantile(error, 0.99) < 1
+    assert error.max() < 10  # beside a lamp, where the glow falls steeply
 
 
 def reduced(photo: np.ndarray, scale: int) -> np.ndarray:
