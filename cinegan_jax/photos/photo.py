@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.photos.metadata import Metadata
+from cinegan_jax.photos.metadata import FileMetadata, Metadata
 
 
 class UnreadablePhoto(UserError):
@@ -64,13 +63,6 @@ class StoredImage:
     coding: Coding | None = None
     notes: tuple[str, ...] = ()
     """Remarks for the user, such as frames left out or a damaged profile."""
-
-
-class FileMetadata(NamedTuple):
-    """Metadata of a file, and remarks for the user."""
-
-    metadata: Metadata
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)

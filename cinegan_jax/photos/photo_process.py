@@ -15,7 +15,7 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath, write_whole
 from cinegan_jax.core.worker_process import WorkerDied, WorkerProcess, WorkerTimedOut
 from cinegan_jax.photos.decode import decode
-from cinegan_jax.photos.encode import EncodeOptions, encode_photo
+from cinegan_jax.photos.encode import EncodeOptions, encode_with_notes
 from cinegan_jax.photos.photo import Photo, UnreadablePhoto
 from cinegan_jax.photos.read import Probe, probe, read_photo
 
@@ -62,9 +62,11 @@ class _Write:
     pixels: np.ndarray
     options: EncodeOptions
 
-    def run(self, desk: "_Desk") -> None:
+    def run(self, desk: "_Desk") -> tuple[str, ...]:
         assert desk.photo is not None
-        write_whole(self.result, encode_photo(desk.photo, self.pixels, self.options))
+        data, notes = encode_with_notes(desk.photo, self.pixels, self.options)
+        write_whole(self.result, data)
+        return notes
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,11 @@ class PhotoProcess:
         """
         return self._read(_Read(self._path, self._name, max_pixels))
 
-    def write(self, result: Path, pixels: np.ndarray, options: EncodeOptions) -> None:
+    def write(self, result: Path, pixels: np.ndarray, options: EncodeOptions) -> tuple[str, ...]:
         """Write the photo that was read with new pixels, whole or not at all.
+
+        Returns:
+          Remarks on what the file does not hold.
 
         Raises:
           UserError: the photo does not fit into the format, or the encoder crashed or hung.
@@ -141,7 +146,8 @@ class PhotoProcess:
         """
         with self._writing:
             try:
-                self._do(_Write(result, pixels, options))
+                notes: tuple[str, ...] = self._do(_Write(result, pixels, options))
+                return notes
             except (WorkerDied, WorkerTimedOut) as error:
                 raise UserError(f"{self._name}: {_what_happened('encoder', error)}") from error
 

@@ -14,6 +14,7 @@ from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.kinds import kind_of, refusal_of
 from cinegan_jax.photos.levels import to_sixteen_bits
 from cinegan_jax.photos.limits import MAX_PROFILE_BYTES, check_sides, require_at_most
+from cinegan_jax.photos.metadata.history import last_development
 from cinegan_jax.photos.orientation import turned_upright
 from cinegan_jax.photos.photo import (
     OpenedImage,
@@ -57,6 +58,21 @@ def read_photo(file: Path | bytes, *, name: str = "", max_pixels: int) -> Photo:
             found = opened.read_metadata(image)
             image = replace(image, metadata=found.metadata, notes=image.notes + found.notes)
     return _photo(name, opened.format, image)
+
+
+def read_development(file: Path | bytes, *, name: str = "", max_pixels: int) -> dict | None:
+    """Return the settings that the history of a developed photo records last.
+
+    Args:
+      file, name, max_pixels: as for `read_photo`.
+
+    Returns:
+      Names and values, such as `{"look": "velvia", "strength": 0.7}`; None if there are none.
+
+    Raises:
+      UnreadablePhoto: as for `read_photo`.
+    """
+    return last_development(read_photo(file, name=name, max_pixels=max_pixels).source.metadata)
 
 
 def probe(file: Path | bytes, *, name: str = "") -> Probe:
@@ -125,13 +141,12 @@ def _name(file: Path | bytes, name: str) -> str:
 
 
 def _photo(name: str, format: str, image: StoredImage) -> Photo:
-    shot, notes = metadata.readable_parts(image.metadata)
+    shot, damage = metadata.readable_parts(image.metadata)
     turn = metadata.orientation(shot)
     if image.profile is None and image.space == "RGB" and metadata.is_adobe_rgb(shot):
         image = replace(image, profile=adobe_rgb_profile())
     image = replace(
         image,
-        notes=image.notes + notes,
         samples=turned_upright(image.samples, turn),
         alpha=None if image.alpha is None else turned_upright(image.alpha, turn),
     )
@@ -140,6 +155,8 @@ def _photo(name: str, format: str, image: StoredImage) -> Photo:
     if alpha is not None and alpha.dtype != pixels.dtype:
         alpha = to_sixteen_bits(alpha)
     height, width, channels = pixels.shape
+    to_srgb = image.space in ("CMYK", "LAB")
+    true, lost = metadata.upright(shot, turn, width, height, to_srgb)
     source = Source(
         name=name,
         format=format,
@@ -147,9 +164,9 @@ def _photo(name: str, format: str, image: StoredImage) -> Photo:
         grey=image.space == "GRAY",
         profile=seen.profile,
         original=seen.original,
-        metadata=metadata.upright(shot, width, height, srgb=image.space in ("CMYK", "LAB")),
-        dpi=image.dpi,
+        metadata=true,
+        dpi=image.dpi[::-1] if image.dpi and turn >= 5 else image.dpi,
         coding=image.coding,
-        notes=seen.notes,
+        notes=seen.notes + damage + lost,
     )
     return Photo(np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels, alpha, source)

@@ -30,10 +30,10 @@ def open_file(data: bytes) -> OpenedImage:
         return StoredImage(samples, profile=srgb_profile())
 
     def read_metadata(image: StoredImage) -> FileMetadata:
-        found = metadata.from_file(data)
-        notes = () if found else (metadata.DAMAGED,)
+        found, notes = metadata.from_file(data)
         height, width = image.samples.shape[:2]
-        shot = metadata.upright(found or metadata.Metadata(), width, height, srgb=True)
-        return FileMetadata(shot, notes)
+        turn = metadata.orientation(found)
+        shot, lost = metadata.upright(found, turn, width, height, srgb=True)
+        return FileMetadata(shot, notes + lost)
 
     return OpenedImage("raw", raw.sizes.width, raw.sizes.height, decode, read_metadata)
