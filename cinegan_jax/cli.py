@@ -8,7 +8,7 @@ import typer
 from cinegan_jax.collect.cli import collect_app
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE, UserError
-from cinegan_jax.darkroom.cli import apply, looks, lut
+from cinegan_jax.darkroom.cli import ApplyCommand, apply, looks, lut
 from cinegan_jax.evaluation.cli import compare_command, evaluate_command
 from cinegan_jax.inference.export_cli import export
 from cinegan_jax.preflight.cli import preflight
@@ -40,7 +40,8 @@ class _Commands(typer.core.TyperGroup):
 app = typer.Typer(
     cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
-for command in (apply, serve, looks, lut, export):
+app.command(cls=ApplyCommand, rich_help_panel=USE)(apply)
+for command in (serve, looks, lut, export):
     app.command(rich_help_panel=USE)(command)
 app.add_typer(collect_app, name="collect", rich_help_panel=TRAIN)
 app.command(rich_help_panel=TRAIN)(prepare)

@@ -19,7 +19,7 @@ from cinegan_jax.collect.records import Collection, as_line, records
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.json_lines import JsonLines, read_json_lines
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.photos.kinds import is_photo
+from cinegan_jax.photos.contents import holds_photo
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _paths(collection: Collection) -> dict[str, Path]:
 
 def _images_in(folder: Path) -> dict[str, Path]:
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.name: path for path in paths if is_photo(path) and path.is_file()}
+    return {path.name: path for path in paths if path.is_file() and holds_photo(path)}
 
 
 def _judgements(

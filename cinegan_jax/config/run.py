@@ -117,7 +117,12 @@ class RunConfig(Section):
     num_epochs: float = key(50.0, "Passes over the training examples.", at_least=0)
     num_steps: int = key(0, "Length of the run in steps; 0: from `num_epochs`.", at_least=0)
     restore_from: str = key(
-        "", "Workdir of a run whose networks to start from (fine-tuning); local or gs://."
+        "",
+        "Networks to start from (fine-tuning): a run's workdir or one of its `checkpoints/STEP`, a "
+        "look file, or the name of a shipped look; local or gs://.",
+    )
+    restore_step: str = key(
+        "newest", "Checkpoint of the workdir `restore_from`: `newest`, `best` or a step's number."
     )
     data: DataSettings = section(DataSettings())
     optimizers: PlayerOptimizers = section(PlayerOptimizers())

@@ -31,7 +31,10 @@ def apply_look(given: Sequence[Path], options: BatchOptions, *, recursive: bool,
     Raises:
       UserError: there are no photos, or the output folder cannot be written.
     """
-    entries = _find(given, options, recursive)
+    search = _search(options, recursive)
+    entries = list(search.photos(given))
+    if not entries:
+        raise UserError(_no_photos(given, search))
     if options.destination.folder is not None:
         require_writable(options.destination.folder)
     found = [entry for entry in entries if isinstance(entry, FoundPhoto)]
@@ -45,7 +48,7 @@ def apply_look(given: Sequence[Path], options: BatchOptions, *, recursive: bool,
             stopped = False
         except KeyboardInterrupt:
             stopped = True
-    for line in summary(report.outcomes, batch.not_tried):
+    for line in summary(report.outcomes, batch.not_tried, search.left_out):
         typer.echo(line)
     if stopped:
         typer.echo("Stopped. Run the same command again to continue.", err=True)
@@ -53,14 +56,13 @@ def apply_look(given: Sequence[Path], options: BatchOptions, *, recursive: bool,
     return int(any(outcome.status == "failed" for outcome in report.outcomes))
 
 
-def _find(
-    given: Sequence[Path], options: BatchOptions, recursive: bool
-) -> list[FoundPhoto | Outcome]:
-    """Return the photos to develop, and outcomes for the files that are left out."""
+def _search(options: BatchOptions, recursive: bool) -> PhotoSearch:
     endings = (options.destination.suffix, *(f"_{name}" for name in installed_looks()))
-    search = PhotoSearch(recursive, options.destination.folder, results_beside_photos(endings))
-    entries = list(search.photos(given))
-    if not entries:
-        hint = "" if recursive else "; --recursive enters subfolders"
-        raise UserError(f"no photos in {', '.join(map(printable, given))}{hint}")
-    return entries
+    return PhotoSearch(recursive, options.destination.folder, results_beside_photos(endings))
+
+
+def _no_photos(given: Sequence[Path], search: PhotoSearch) -> str:
+    hint = "" if search.recursive else "; --recursive enters subfolders"
+    others = sum(counts.total() for counts in search.left_out.values())
+    found = f" (files that are no photos: {others})" if others else ""
+    return f"no photos in {', '.join(map(printable, given))}{found}{hint}"

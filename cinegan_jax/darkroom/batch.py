@@ -21,9 +21,9 @@ from cinegan_jax.darkroom.find import FoundPhoto
 from cinegan_jax.darkroom.outcomes import Outcome, printable
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.record import development_record
 from cinegan_jax.photos.encode import EncodeOptions
 from cinegan_jax.photos.formats.registry import WRITTEN_INSTEAD, WRITTEN_SUFFIXES
-from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.photo_process import PhotoProcess
 
 _MAX_PIXELS = 250_000_000
@@ -41,7 +41,6 @@ class BatchOptions:
     encoding: EncodeOptions
     destination: Destination
     overwrite: bool = False
-    light: Light = Light()
 
 
 class BatchObserver(Protocol):
@@ -175,10 +174,11 @@ class PhotoBatch:
         """Read, develop and write one photo."""
         seed = zlib.crc32(os.fsencode(task.photo.name))
         settings = dataclasses.replace(self._options.settings, seed=seed)
-        encoding = dataclasses.replace(self._options.encoding, seed=seed)
+        record = development_record(self._options.look, settings)
+        encoding = dataclasses.replace(self._options.encoding, seed=seed, development=record)
         self._report(task.photo, 0.0)
         try:
-            photo = task.process.read(_MAX_PIXELS, self._options.light)
+            photo = task.process.read(_MAX_PIXELS)
         finally:
             self._report(task.photo, 0.0)  # a process that was abandoned is no failure
         with self._developing:
@@ -189,8 +189,8 @@ class PhotoBatch:
                 settings,
                 lambda share: self._report(task.photo, share),
             )
-        task.process.write(task.result, pixels, encoding)
-        return Outcome(task.photo, "done", result=task.result, notes=photo.notes)
+        notes = photo.notes + task.process.write(task.result, pixels, encoding)
+        return Outcome(task.photo, "done", result=task.result, notes=notes)
 
     def _report(self, path: Path, share: float) -> None:
         """Pass on the completed fraction of a photo; raise if the batch has been stopped."""

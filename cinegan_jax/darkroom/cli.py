@@ -3,8 +3,9 @@
 import io
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -18,6 +19,29 @@ LutFormat = Literal["cube", "hald"]
 _LUT_SUFFIXES: dict[LutFormat, str] = {"cube": ".cube", "hald": ".png"}
 _LUT_SIZES: dict[LutFormat, tuple[int, ...]] = {"cube": (33, 17, 65), "hald": (64,)}
 """Nodes per axis; the first is the default. A HaldCLUT of level 8 has 64."""
+
+
+class ApplyCommand(typer.core.TyperCommand):
+    """The command `apply`, whose option --grain may stand alone."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse arguments after giving each --grain without an amount the amount 1."""
+        return super().parse_args(ctx, list(_with_amounts(args)))
+
+
+def _with_amounts(args: list[str]) -> Iterator[str]:
+    for index, argument in enumerate(args):
+        yield argument
+        if argument == "--grain" and not _is_number("".join(args[index + 1 : index + 2])):
+            yield "1"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def apply(
@@ -40,7 +64,27 @@ def apply(
     strength: Annotated[
         float, typer.Option(help="Strength of the look: 0 (unchanged) to 1.5; 1 is the full look.")
     ] = 1.0,
-    grain: Annotated[bool, typer.Option("--grain/--no-grain", help="Add film grain.")] = False,
+    grain: Annotated[
+        float,
+        typer.Option(
+            metavar="[AMOUNT]",
+            help="Film grain, 0 (none) to 4; 1 is the film's own, and so is --grain alone.",
+        ),
+    ] = 0.0,
+    grain_size: Annotated[
+        float, typer.Option(help="Size of the grain, 0.25 to 4; 1 is the film's own.")
+    ] = 1.0,
+    halation: Annotated[
+        float | None,
+        typer.Option(help="Red glow around highlights, 0 (none) to 4. [default: the look's own]"),
+    ] = None,
+    bloom: Annotated[
+        float | None,
+        typer.Option(
+            help="Glow of all light, as of a diffusion filter, 0 (none) to 4. "
+            "[default: the look's own]"
+        ),
+    ] = None,
     method: Annotated[
         str,
         typer.Option(
@@ -49,17 +93,6 @@ def apply(
             "that fit into memory."
         ),
     ] = "transfer",
-    exposure: Annotated[
-        float,
-        typer.Option(metavar="EV", help="Exposure before the look, -5 to 5 EV; 1 doubles light."),
-    ] = 0.0,
-    white_balance: Annotated[
-        str,
-        typer.Option(
-            help="White balance before the look: camera (as the file has it), daylight (RAW), "
-            "auto, or the colour temperature of the light in kelvin, such as 5500."
-        ),
-    ] = "camera",
     form: Annotated[
         str | None,
         typer.Option(
@@ -97,20 +130,19 @@ def apply(
     from cinegan_jax.inference.develop import Settings
     from cinegan_jax.inference.look import choose_look
     from cinegan_jax.photos.encode import EncodeOptions
-    from cinegan_jax.photos.light import Light
 
     _escape_unprintable_output()
-    settings = Settings(method, strength, float(grain))
+    settings = Settings(
+        method, strength, grain, grain_size=grain_size, halation=halation, bloom=bloom
+    )
     settings.check()
-    light = Light(exposure, white_balance)
-    light.check()
     keep_compilations_for_user()
     chosen = choose_look(look, weights)
     suffix = f"_{chosen.name}" if suffix is None else suffix
     destination = choose_destination(output, photos, suffix)
     encoding = EncodeOptions(choose_format(destination, form), quality)
     encoding.check()
-    options = BatchOptions(chosen, settings, encoding, destination, overwrite, light)
+    options = BatchOptions(chosen, settings, encoding, destination, overwrite)
     raise typer.Exit(apply_look(photos, options, recursive=recursive, jobs=jobs))
 
 

@@ -2,12 +2,14 @@
 
 import functools
 import os
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from cinegan_jax.darkroom.outcomes import Outcome, printable
-from cinegan_jax.photos.kinds import is_photo
+from cinegan_jax.photos.contents import holds_photo, reason_to_skip
 
 
 @dataclass(frozen=True)
@@ -19,23 +21,29 @@ class FoundPhoto:
     """Its folder relative to the given folder; empty for a given file."""
 
 
+LeftOut: TypeAlias = defaultdict[str, Counter[str]]
+
+
 @dataclass
 class PhotoSearch:
     """Search through files and folders.
 
-    Given files are taken whatever their names. In folders, files with the suffix of a photo are
-    taken unless they are hidden. A file that is given twice or linked to is taken once, and a
-    folder is entered once, even if links lead back to it. Earlier results are left out.
+    Given files are taken whatever their names. In folders, files are taken that are photos by
+    their names or first bytes, unless they are hidden. A file that is given twice or linked to is
+    taken once, and a folder is entered once, even if links lead back to it. Earlier results are
+    left out.
 
     Attributes:
       recursive: whether to enter subfolders.
       output: folder of the results, which is not entered unless it is given.
       is_result: returns whether a file is an earlier result.
+      left_out: files in folders that are no photos: their number, by reason and then by ending.
     """
 
     recursive: bool = False
     output: Path | None = None
     is_result: Callable[[Path], bool] = lambda path: False
+    left_out: LeftOut = field(default_factory=lambda: defaultdict(Counter))
     _seen: dict[str, Path] = field(default_factory=dict)
     _entered: set[str] = field(default_factory=set)
 
@@ -56,10 +64,16 @@ class PhotoSearch:
         except OSError as error:
             yield Outcome(folder, "failed", f"the folder cannot be read: {error.strerror}")
             return
-        paths = [folder / name for name in names]
-        yield from (self._file(p, below) for p in paths if is_photo(p) and not _is_folder(p))
-        for path in paths:
-            if self.recursive and _is_folder(path) and self._is_new(path):
+        folders = []
+        for path in (folder / name for name in names):
+            if _is_folder(path):
+                folders.append(path)
+            elif reason := reason_to_skip(path):
+                self.left_out[reason][path.suffix.lower()] += 1
+            else:
+                yield self._file(path, below)
+        for path in folders:
+            if self.recursive and self._is_new(path):
                 yield from self._folder(path, below / path.name)
 
     def _is_new(self, folder: Path) -> bool:
@@ -114,6 +128,6 @@ def results_beside_photos(endings: Sequence[str]) -> Callable[[Path], bool]:
 def _photo_stems(folder: Path) -> frozenset[str]:
     """Return the names of a folder's photos without their suffixes."""
     try:
-        return frozenset(Path(name).stem for name in os.listdir(folder) if is_photo(Path(name)))
+        return frozenset(path.stem for path in folder.iterdir() if holds_photo(path))
     except OSError:
         return frozenset()

@@ -19,7 +19,7 @@ from cinegan_jax.inference.lut_fit import (
 from cinegan_jax.metrics.delta_e import ciede2000
 from cinegan_jax.ops.colour import srgb_to_lab
 from cinegan_jax.ops.lut import apply_lut, identity_lut
-from cinegan_jax.photos.kinds import is_photo
+from cinegan_jax.photos.contents import holds_photo
 
 _MAX_PHOTOS = 60
 """Maximum number of photos taken from a folder; more take longer and hardly change the LUT."""
@@ -97,7 +97,7 @@ def _sample_split() -> tuple[list[np.ndarray], list[np.ndarray]]:
 def _folder_split(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     if not folder.is_dir():
         raise UserError(f"--photos {folder} is not a folder")
-    files = sorted(path for path in folder.rglob("*") if is_photo(path))
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and holds_photo(path))
     evenly = np.linspace(0, len(files) - 1, min(len(files), _MAX_PHOTOS))
     photos = read_photos(files[round(index)] for index in evenly)
     if len(photos) < 2:

@@ -2,10 +2,10 @@
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Literal
 
 from rich.console import Console
@@ -115,8 +115,18 @@ class BatchReport:
         )
 
 
-def summary(outcomes: Sequence[Outcome], not_tried: int = 0) -> Iterable[str]:
-    """Yield lines with the number of photos done, skipped and failed, and the reasons."""
+def summary(
+    outcomes: Sequence[Outcome],
+    not_tried: int = 0,
+    left_out: Mapping[str, Counter[str]] = MappingProxyType({}),
+) -> Iterable[str]:
+    """Yield lines with the number of photos done, skipped and failed, and the reasons.
+
+    Args:
+      outcomes: the photos with an outcome.
+      not_tried: number of the others.
+      left_out: number of files in folders that are no photos, by reason and then by ending.
+    """
     by_status: dict[Status, list[Outcome]] = {"done": [], "skipped": [], "failed": []}
     for outcome in outcomes:
         by_status[outcome.status].append(outcome)
@@ -127,7 +137,18 @@ def summary(outcomes: Sequence[Outcome], not_tried: int = 0) -> Iterable[str]:
         yield from (f"  {printable(outcome.result)}" for outcome in done if outcome.result)
     yield from _grouped("note", [(note, o.photo) for o in done for note in o.notes])
     yield from _grouped("skipped", [(o.reason, o.photo) for o in skipped])
+    yield from (f"left out: {_endings(counts)}: {reason}" for reason, counts in left_out.items())
     yield from (f"failed: {printable(o.photo)}: {o.reason}" for o in failed)
+
+
+def _endings(counts: Counter[str]) -> str:
+    """Return the number of files of each of the most frequent endings, and of the rest."""
+    names = [
+        f"{number} {printable(ending) or 'without an ending'}"
+        for ending, number in counts.most_common(_NAMES_SHOWN)
+    ]
+    rest = counts.total() - sum(number for _, number in counts.most_common(_NAMES_SHOWN))
+    return ", ".join([*names, f"{rest} others"] if rest else names)
 
 
 def _grouped(word: str, entries: list[tuple[str, Path]]) -> Iterable[str]:

@@ -13,6 +13,7 @@ from cinegan_jax.data.manifest import Manifest
 from cinegan_jax.data.pairs import PairSource
 from cinegan_jax.data.shard_cache import CACHE
 from cinegan_jax.data.shards import Shards
+from cinegan_jax.photos.contents import holds_photo
 from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.kinds import is_photo, without_developed_raw
 from cinegan_jax.photos.photo import UnreadablePhoto
@@ -137,7 +138,7 @@ def images_below(root: AnyPath) -> Files:
 
     RAW files with a developed image of the same name are left out.
     """
-    images = without_developed_raw(filter(is_photo, files_below(root)))
+    images = without_developed_raw(filter(holds_photo, files_below(root)))
     return dict(sorted((path.relative_to(root).as_posix(), path) for path in images))
 
 

@@ -15,8 +15,9 @@ from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.data.shard_cache import CACHE
 from cinegan_jax.data.shards import Shards
 from cinegan_jax.film.render import FilmLook, load_recipe, photo_seed, render_film
+from cinegan_jax.photos.contents import holds_photo
 from cinegan_jax.photos.decode import decode
-from cinegan_jax.photos.kinds import is_photo, without_developed_raw
+from cinegan_jax.photos.kinds import without_developed_raw
 from cinegan_jax.photos.photo import UnreadablePhoto
 
 
@@ -235,7 +236,7 @@ def photos_by_name(folder: AnyPath) -> dict[str, AnyPath]:
       UserError: two images have the same name.
     """
     photos: dict[str, AnyPath] = {}
-    for path in without_developed_raw(sorted(filter(is_photo, folder.iterdir()))):
+    for path in without_developed_raw(sorted(filter(holds_photo, folder.iterdir()))):
         if path.stem in photos:
             raise UserError(
                 f"{folder} holds both {photos[path.stem].name} and {path.name}: keep one"

@@ -10,19 +10,24 @@ A look is simulated in three steps:
 NumPy and SciPy only, so that worker processes can use it without JAX.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import zlib
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.film.grain import add_grain
 from cinegan_jax.film.lut_files import LUT_SUFFIXES, read_lut
 from cinegan_jax.ops.colour import linear_to_srgb, luminance, srgb_to_linear
 from cinegan_jax.ops.lut import apply_lut
+
+if TYPE_CHECKING:
+    from cinegan_jax.core.types import Array
 
 HALATION_THRESHOLD = 0.5
 """Linear luminance above which light counts as a highlight."""
@@ -115,10 +120,18 @@ def add_halation(image: np.ndarray, radius: float, strength: float) -> np.ndarra
     Returns:
       unit float32 [h, w, 3], clipped.
     """
+    from scipy import ndimage  # slow to import, and most photos are developed without halation
+
     linear = srgb_to_linear(image)
-    light = luminance(linear)
-    highlights = np.clip((light - HALATION_THRESHOLD) / (1 - HALATION_THRESHOLD), 0, 1) * light
-    blurred = ndimage.gaussian_filter(highlights, radius * max(image.shape[:2]))
-    glow = strength * np.maximum(blurred - highlights, 0.0)
+    bright = highlights(linear)
+    blurred = ndimage.gaussian_filter(bright, radius * max(image.shape[:2]))
+    glow = strength * np.maximum(blurred - bright, 0.0)
     red = np.minimum(linear[..., 0] + glow, 1.0)
     return np.stack([linear_to_srgb(red), image[..., 1], image[..., 2]], axis=-1)
+
+
+def highlights(light: Array) -> np.ndarray:
+    """Return the light of highlights, [h, w]: the luminance above one half of linear [h, w, 3]."""
+    level = luminance(light)
+    share = np.clip((level - HALATION_THRESHOLD) / (1 - HALATION_THRESHOLD), 0, 1)
+    return np.asarray(share * level)

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cinegan_jax.inference.lazy_image import AnyImage
 from cinegan_jax.ops.images import white_level
 
 CELL = 32
@@ -59,7 +60,7 @@ def fit_change(photo: np.ndarray, changed: np.ndarray) -> np.ndarray:
     return np.asarray(_fit(photo, changed))
 
 
-def apply_change(grid: np.ndarray, photo: np.ndarray) -> Iterator[np.ndarray]:
+def apply_change(grid: np.ndarray, photo: AnyImage) -> Iterator[np.ndarray]:
     """Apply the change to a photo of any size, from top to bottom.
 
     Args:

@@ -7,21 +7,30 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.film.grain import GrainNoise, lay_grain
-from cinegan_jax.inference.look import Grain, Look
+from cinegan_jax.inference.glow import add_glow
+from cinegan_jax.inference.lazy_image import AnyImage
+from cinegan_jax.inference.look import Glow, Grain, Look
 from cinegan_jax.inference.methods import tiles, transfer, whole
 from cinegan_jax.ops.images import white_level
 
 ReportShare = Callable[[float], None]
 """Called with the share of the work that is done, 0 to 1; what it raises ends the work."""
 
-DevelopMethod = Callable[[np.ndarray, Look, float, ReportShare], Iterator[np.ndarray]]
+DevelopMethod = Callable[[AnyImage, Look, float, ReportShare], Iterator[np.ndarray]]
 """(photo, look, strength, progress) to photo + strength * (look - photo).
 
 It yields unit float32 [some rows, w, 3] from top to bottom, not clipped.
 """
 
 METHODS: dict[str, DevelopMethod] = {"transfer": transfer, "tiles": tiles, "whole": whole}
-MAX_STRENGTH = 1.5
+RANGES = {
+    "strength": (0, 1.5),
+    "grain": (0, 4),
+    "grain_size": (0.25, 4),
+    "halation": (0, 4),
+    "bloom": (0, 4),
+}
+"""Lowest and highest value of each setting."""
 ROWS = 128
 """Rows of a band where no method makes the bands."""
 DITHER = 1
@@ -35,25 +44,40 @@ class Settings:
     Attributes:
       method: `transfer`, `tiles` or `whole`.
       strength: photo + strength * (look - photo), 0 to 1.5.
-      grain: share of the look's own grain; 0: none, 1: as the film has it.
+      grain: amount of grain, 0 to 4; 0: none, 1: as the film has it.
       seed: seed of grain and dither.
+      grain_size: size of the grain, 0.25 to 4; 1: as the film has it.
+      halation: red glow around highlights, 0 to 4; 0: none, 1: as strong as the film renderer's.
+        None: as the look says.
+      bloom: glow of all light, as of a diffusion filter, 0 to 4; 0: none, 1: a tenth of the light
+        spreads. None: as the look says.
     """
 
     method: str = "transfer"
     strength: float = 1.0
     grain: float = 0.0
     seed: int = 0
+    grain_size: float = 1.0
+    halation: float | None = None
+    bloom: float | None = None
 
     def check(self) -> None:
         """Raise a UserError that names the setting that is out of range, if any."""
         if self.method not in METHODS:
             raise UserError(f"method {self.method!r} is not one of {', '.join(METHODS)}")
-        if not 0 <= self.strength <= MAX_STRENGTH:
-            raise UserError(f"strength {self.strength} is not between 0 and {MAX_STRENGTH}")
-        if not 0 <= self.grain < float("inf"):
-            raise UserError(f"grain {self.grain} is not 0 or more")
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise UserError(f"{name} {value} is not between {low} and {high}")
         if self.seed < 0:
             raise UserError(f"seed {self.seed} is not 0 or more")
+
+    def glow(self, look: Look) -> Glow:
+        """Return halation and bloom, those of the look where they are not set."""
+        return Glow(
+            look.glow.halation if self.halation is None else self.halation,
+            look.glow.bloom if self.bloom is None else self.bloom,
+        )
 
 
 def develop(
@@ -71,7 +95,8 @@ def develop(
       progress: called after each tile or band of rows.
 
     Returns:
-      A new array of the photo's shape and type: the photo itself at strength 0 without grain.
+      A new array of the photo's shape and type: the photo itself at strength 0 without grain
+      and glow.
       uint8 is dithered, uint16 rounded; floats are clipped to unit range.
 
     Raises:
@@ -84,19 +109,20 @@ def develop(
         raise ValueError(
             f"develop needs uint8, uint16 or floats [h, w, 3], got {photo.dtype} {photo.shape}"
         )
-    if settings.strength == 0 and settings.grain == 0:
+    lit = add_glow(photo, settings.glow(look))
+    if settings.strength == 0 and settings.grain == 0 and lit is photo:
         return photo.copy()
     method = METHODS[settings.method] if settings.strength else _unchanged
     finish = _Finish(photo, look.grain, settings)
     developed, top = np.empty_like(photo), 0
-    for band in method(photo, look, settings.strength, progress):
+    for band in method(lit, look, settings.strength, progress):
         developed[top : top + len(band)] = finish(band)
         top += len(band)
     return developed
 
 
 def _unchanged(
-    photo: np.ndarray, look: Look, strength: float, progress: ReportShare
+    photo: AnyImage, look: Look, strength: float, progress: ReportShare
 ) -> Iterator[np.ndarray]:
     for top in range(0, len(photo), ROWS):
         progress(min(top + ROWS, len(photo)) / len(photo))
@@ -112,7 +138,8 @@ class _Finish:
     def __init__(self, photo: np.ndarray, grain: Grain, settings: Settings):
         self._dtype = photo.dtype
         self._sigma = settings.grain * grain.sigma
-        self._noise = GrainNoise(photo.shape[0], photo.shape[1], grain.size, settings.seed)
+        size = settings.grain_size * grain.size
+        self._noise = GrainNoise(photo.shape[0], photo.shape[1], size, settings.seed)
         self._dither = np.random.default_rng([settings.seed, DITHER])
 
     def __call__(self, band: np.ndarray) -> np.ndarray:

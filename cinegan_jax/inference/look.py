@@ -47,6 +47,19 @@ class Grain:
 
 
 @dataclass(frozen=True)
+class Glow:
+    """Halation and bloom that are added before a look, as in `develop.Settings`.
+
+    Attributes:
+      halation: red glow around highlights; 1: as strong as the film renderer's.
+      bloom: glow of all light, as of a diffusion filter.
+    """
+
+    halation: float = 0.0
+    bloom: float = 0.0
+
+
+@dataclass(frozen=True)
 class Look:
     """A trained generator and the grain of its film. Call it on a photo to apply it.
 
@@ -55,12 +68,15 @@ class Look:
       generator: the Flax module, in float32.
       kernels: its parameters, float32, with spectral normalisation folded in.
       grain: the grain that is added on demand.
+      glow: the halation and bloom that are added by default. A trained look has learnt the halation
+        of its film, so more is not added.
     """
 
     name: str
     generator: ResUnetGenerator
     kernels: Params
     grain: Grain = Grain()
+    glow: Glow = Glow()
 
     def __call__(
         self,
@@ -70,6 +86,9 @@ class Look:
         grain: float = 0.0,
         method: str = "transfer",
         seed: int = 0,
+        grain_size: float = 1.0,
+        halation: float | None = None,
+        bloom: float | None = None,
     ) -> ImageKind:
         """Return a new image with the look, of the same kind and size.
 
@@ -80,9 +99,12 @@ class Look:
         Args:
           image: the photo.
           strength: photo + strength * (look - photo), 0 to 1.5.
-          grain: share of the film's own grain; 0: none, 1: as the film has it.
+          grain: amount of grain, 0 to 4; 0: none, 1: as the film has it.
           method: `transfer`, `tiles` or `whole`, as in `cinegan apply`.
           seed: seed of grain and dither.
+          grain_size: size of the grain, 0.25 to 4; 1: as the film has it.
+          halation: red glow around highlights, 0 to 4; None: that of the look.
+          bloom: glow of all light, as of a diffusion filter, 0 to 4; None: that of the look.
 
         Raises:
           UserError: an argument is out of range, or the image has another shape, type or mode.
@@ -90,7 +112,8 @@ class Look:
         from cinegan_jax.inference.develop import Settings
         from cinegan_jax.inference.in_memory import develop_image
 
-        return develop_image(image, self, Settings(method, strength, grain, seed))
+        settings = Settings(method, strength, grain, seed, grain_size, halation, bloom)
+        return develop_image(image, self, settings)
 
     def network(self) -> tuple[NetworkFunction, Params]:
         """Return the generator as a pure, jittable function, and its parameters.

@@ -20,7 +20,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
-from cinegan_jax.inference.look import Grain, Look
+from cinegan_jax.inference.look import Glow, Grain, Look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 LOOK_FORMAT = "cinegan-look"
@@ -43,6 +43,7 @@ def read_look(path: Path, *, trusted: bool = False) -> Look:
     try:
         generator = ResUnetGenerator(**json.loads(metadata["generator"]))
         grain = Grain(**json.loads(metadata["grain"]))
+        glow = Glow(**json.loads(metadata.get("glow", "{}")))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not say what its network is: {error}") from error
     name = metadata.get("name", "")
@@ -54,7 +55,7 @@ def read_look(path: Path, *, trusted: bool = False) -> Look:
     if not trusted:
         _check_arrays(path, generator, arrays)
     kernels = {name: array.astype(np.float32) for name, array in arrays.items()}
-    return Look(name, generator, unflatten_dict(kernels, sep="/"), grain)
+    return Look(name, generator, unflatten_dict(kernels, sep="/"), grain, glow)
 
 
 def write_look(look: Look, path: Path, *, dtype: Any = np.float16) -> None:
@@ -73,6 +74,7 @@ def write_look(look: Look, path: Path, *, dtype: Any = np.float16) -> None:
         "name": look.name,
         "generator": json.dumps(architecture(look.generator)),
         "grain": json.dumps(dataclasses.asdict(look.grain)),
+        "glow": json.dumps(dataclasses.asdict(look.glow)),
     }
     write_whole(path, safetensors.numpy.save(arrays, metadata))
 

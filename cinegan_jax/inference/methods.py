@@ -18,6 +18,7 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.bilateral_grid import apply_change, fit_change
+from cinegan_jax.inference.lazy_image import AnyImage
 from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.network import (
     GENERATOR_STRIDE,
@@ -47,7 +48,7 @@ _REDUCED_MULTIPLE = 64
 
 
 def whole(
-    photo: np.ndarray, look: Look, strength: float, progress: Callable[[float], None]
+    photo: AnyImage, look: Look, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Apply the network to the whole photo, padded by reflection to multiples of 8.
 
@@ -63,7 +64,7 @@ def whole(
             f"method 'whole' takes photos of up to {_WHOLE_MAX_PIXELS / 1e6:g} megapixels, this "
             f"one has {height * width / 1e6:.1f}; use 'transfer' or 'tiles'"
         )
-    unit = _to_unit(photo)
+    unit = _to_unit(photo[:])
     padded = pad_to_multiple(unit, GENERATOR_STRIDE)
     changed = np.asarray(run_generator(look.generator, look.kernels, padded))[:height, :width]
     progress(1.0)
@@ -71,7 +72,7 @@ def whole(
 
 
 def transfer(
-    photo: np.ndarray, look: Look, strength: float, progress: Callable[[float], None]
+    photo: AnyImage, look: Look, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Apply the network to a reduced photo and carry the change to the full one.
 
@@ -94,7 +95,7 @@ def _reduced_shape(height: int, width: int) -> tuple[int, int]:
 
 
 def tiles(
-    photo: np.ndarray, look: Look, strength: float, progress: Callable[[float], None]
+    photo: AnyImage, look: Look, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Apply the network to overlapping tiles with the statistics of the whole photo.
 
@@ -150,7 +151,7 @@ def _ramps(start: int, count: int) -> np.ndarray:
 
 
 def _weighted_tiles(
-    photo: np.ndarray,
+    photo: AnyImage,
     look: Look,
     statistics: LayerStatistics,
     top: int,
@@ -164,11 +165,11 @@ def _weighted_tiles(
         yield left, (np.asarray(tile) * weights[None, :, None])[:, : part.shape[1]]
 
 
-def _measure(photo: np.ndarray, look: Look) -> LayerStatistics:
+def _measure(photo: AnyImage, look: Look) -> LayerStatistics:
     height, width, _ = photo.shape
     scale = (_STATISTICS_MAX_PIXELS / (height * width)) ** 0.5
     if scale >= 1:
-        measured = pad_to_multiple(_to_unit(photo), GENERATOR_STRIDE)
+        measured = pad_to_multiple(_to_unit(photo[:]), GENERATOR_STRIDE)
     else:
         measured = resize(photo, _scaled(height, scale), _scaled(width, scale))
     return measure_statistics(look.generator, look.kernels, measured)

@@ -52,6 +52,15 @@ def power_iteration(params: Params, state: SpectralState) -> SpectralState:
     return {layer: _unit(_dot(_left_vector(w, state[layer]), w)) for layer, w in matrices.items()}
 
 
+def converge(params: Params, state: SpectralState, iterations: int = 200) -> SpectralState:
+    """Advance every u by many steps of the power method, for kernels that are new to the state."""
+    return jax.jit(
+        lambda start: jax.lax.fori_loop(
+            0, iterations, lambda _, u: power_iteration(params, u), start
+        )
+    )(state)
+
+
 def normalize(params: Params, state: SpectralState) -> Params:
     """Return the tree with each kernel named by `state` divided by its sigma = v^T W u.
 

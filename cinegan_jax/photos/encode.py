@@ -2,6 +2,8 @@
 
 import importlib.util
 from dataclasses import dataclass
+from importlib.metadata import version
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from cinegan_jax.photos.formats.registry import (
     module_of,
 )
 from cinegan_jax.photos.levels import bands, rounded_to_eight_bits, to_bits
+from cinegan_jax.photos.metadata import FileMetadata
+from cinegan_jax.photos.metadata.fitting import fitted, holds_xmp
+from cinegan_jax.photos.metadata.history import Development, recorded
 from cinegan_jax.photos.photo import Photo, StoredImage
 from cinegan_jax.photos.profiles import is_reversible, own_colours, srgb_profile
 
@@ -30,6 +35,8 @@ class EncodeOptions:
     """1..100 for lossy formats; None: the source's quality."""
     seed: int = 0
     """Random seed of the dither with which 16 bits are reduced to 8."""
+    development: Development | None = None
+    """Settings to record in the history of XMP, such as look and strength."""
 
     def check(self) -> None:
         """Raise UserError if a value is out of range or a package is missing."""
@@ -42,10 +49,24 @@ class EncodeOptions:
             raise UserError(f"quality is {self.quality}, but must be in 1..100")
 
 
+class EncodedPhoto(NamedTuple):
+    """An image file, and remarks for the user on what it does not hold."""
+
+    data: bytes
+    notes: tuple[str, ...]
+
+
 def encode_photo(
     photo: Photo, pixels: np.ndarray, options: EncodeOptions = EncodeOptions()
 ) -> bytes:
-    """Return the bytes of an image file.
+    """Return the bytes of an image file; see `encode_with_notes`."""
+    return encode_with_notes(photo, pixels, options).data
+
+
+def encode_with_notes(
+    photo: Photo, pixels: np.ndarray, options: EncodeOptions = EncodeOptions()
+) -> EncodedPhoto:
+    """Encode a photo as an image file, with all of its metadata that the format holds.
 
     Args:
       photo: the photo as it was read.
@@ -67,16 +88,17 @@ def encode_photo(
     bits = source.bits if format in SIXTEEN_BIT_FORMATS else 8
     embeds_profile = format not in FORMATS_WITHOUT_PROFILE
     samples, profile = _file_samples(photo, pixels, bits, embeds_profile, options.seed)
+    held = _metadata(photo, format, options.development)
     image = StoredImage(
         samples,
         "GRAY" if samples.shape[-1] == 1 else "RGB",
         _alpha(photo.alpha, bits),
         profile,
-        source.metadata,
+        held.metadata,
         source.dpi,
         source.coding,
     )
-    return module_of(format).encode(image, options.quality)
+    return EncodedPhoto(module_of(format).encode(image, options.quality), held.notes)
 
 
 def output_format(photo: Photo, options: EncodeOptions) -> str:
@@ -88,6 +110,13 @@ def output_format(photo: Photo, options: EncodeOptions) -> str:
 def output_suffix(photo: Photo, options: EncodeOptions = EncodeOptions()) -> str:
     """Return the ending of the written file, such as `.jpg`."""
     return WRITTEN_SUFFIXES[output_format(photo, options)]
+
+
+def _metadata(photo: Photo, format: str, development: Development | None) -> FileMetadata:
+    metadata = photo.source.metadata
+    if development is not None and holds_xmp(format):
+        metadata = recorded(metadata, version("cinegan-jax"), development)
+    return fitted(metadata, format, photo.source.dpi)
 
 
 def _check_sides(photo: Photo, format: str) -> None:

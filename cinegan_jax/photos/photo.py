@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.photos.light import Light
-from cinegan_jax.photos.metadata import Metadata
+from cinegan_jax.photos.metadata import FileMetadata, Metadata
 
 
 class UnreadablePhoto(UserError):
@@ -67,13 +65,6 @@ class StoredImage:
     """Remarks for the user, such as frames left out or a damaged profile."""
 
 
-class FileMetadata(NamedTuple):
-    """Metadata of a file, and remarks for the user."""
-
-    metadata: Metadata
-    notes: tuple[str, ...]
-
-
 @dataclass(frozen=True)
 class OpenedImage:
     """Header of an image file, and functions that read the rest."""
@@ -87,8 +78,6 @@ class OpenedImage:
     where `read_metadata` is given."""
     read_metadata: Callable[[StoredImage], FileMetadata] | None = None
     """Read the whole metadata, where that takes a slow pass of its own over the file."""
-    decode_in_light: Callable[[Light], StoredImage] | None = None
-    """Decode with an exposure and white balance, where the file holds the light of a sensor."""
     reduce: Callable[[int, int], None] | None = None
     """Let `decode` return a smaller image of at least this width and height, where the format has
     a faster way to do so."""

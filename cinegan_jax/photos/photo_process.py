@@ -15,8 +15,7 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath, write_whole
 from cinegan_jax.core.worker_process import WorkerDied, WorkerProcess, WorkerTimedOut
 from cinegan_jax.photos.decode import decode
-from cinegan_jax.photos.encode import EncodeOptions, encode_photo
-from cinegan_jax.photos.light import Light
+from cinegan_jax.photos.encode import EncodeOptions, encode_with_notes
 from cinegan_jax.photos.photo import Photo, UnreadablePhoto
 from cinegan_jax.photos.read import Probe, probe, read_photo
 
@@ -49,11 +48,10 @@ class _Read:
     path: Path
     name: str
     max_pixels: int
-    light: Light
 
     def run(self, desk: "_Desk") -> ReadPixels:
         desk.photo = None
-        photo = read_photo(self.path, name=self.name, max_pixels=self.max_pixels, light=self.light)
+        photo = read_photo(self.path, name=self.name, max_pixels=self.max_pixels)
         desk.photo = photo
         return ReadPixels(photo.pixels, photo.source.notes)
 
@@ -64,9 +62,11 @@ class _Write:
     pixels: np.ndarray
     options: EncodeOptions
 
-    def run(self, desk: "_Desk") -> None:
+    def run(self, desk: "_Desk") -> tuple[str, ...]:
         assert desk.photo is not None
-        write_whole(self.result, encode_photo(desk.photo, self.pixels, self.options))
+        data, notes = encode_with_notes(desk.photo, self.pixels, self.options)
+        write_whole(self.result, data)
+        return notes
 
 
 @dataclass(frozen=True)
@@ -126,18 +126,19 @@ class PhotoProcess:
         self._seconds += _SECONDS_PER_MEGAPIXEL * found.width * found.height / 1e6
         return found
 
-    def read(self, max_pixels: int, light: Light = Light()) -> ReadPixels:
-        """Read the photo of the last `probe` with this exposure and white balance.
-
-        The process keeps what is needed to write it.
+    def read(self, max_pixels: int) -> ReadPixels:
+        """Read the photo of the last `probe`; the process keeps what is needed to write it.
 
         Raises:
           UnreadablePhoto: as for `probe`, or the photo has more than `max_pixels`.
         """
-        return self._read(_Read(self._path, self._name, max_pixels, light))
+        return self._read(_Read(self._path, self._name, max_pixels))
 
-    def write(self, result: Path, pixels: np.ndarray, options: EncodeOptions) -> None:
+    def write(self, result: Path, pixels: np.ndarray, options: EncodeOptions) -> tuple[str, ...]:
         """Write the photo that was read with new pixels, whole or not at all.
+
+        Returns:
+          Remarks on what the file does not hold.
 
         Raises:
           UserError: the photo does not fit into the format, or the encoder crashed or hung.
@@ -145,7 +146,8 @@ class PhotoProcess:
         """
         with self._writing:
             try:
-                self._do(_Write(result, pixels, options))
+                notes: tuple[str, ...] = self._do(_Write(result, pixels, options))
+                return notes
             except (WorkerDied, WorkerTimedOut) as error:
                 raise UserError(f"{self._name}: {_what_happened('encoder', error)}") from error
 

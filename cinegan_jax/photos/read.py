@@ -13,8 +13,8 @@ from cinegan_jax.photos.colours import rendered
 from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.kinds import kind_of, refusal_of
 from cinegan_jax.photos.levels import to_sixteen_bits
-from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.limits import MAX_PROFILE_BYTES, check_sides, require_at_most
+from cinegan_jax.photos.metadata.history import last_development
 from cinegan_jax.photos.orientation import turned_upright
 from cinegan_jax.photos.photo import (
     OpenedImage,
@@ -25,7 +25,6 @@ from cinegan_jax.photos.photo import (
     Unsupported,
 )
 from cinegan_jax.photos.profiles import adobe_rgb_profile
-from cinegan_jax.photos.relight import relit
 
 
 @dataclass(frozen=True)
@@ -38,16 +37,13 @@ class Probe:
     height: int
 
 
-def read_photo(
-    file: Path | bytes, *, name: str = "", max_pixels: int, light: Light = Light()
-) -> Photo:
+def read_photo(file: Path | bytes, *, name: str = "", max_pixels: int) -> Photo:
     """Read an image file with everything that is needed to write it again.
 
     Args:
       file: path or content; the format is recognised by the content.
       name: name of the file in errors, by default its path.
       max_pixels: larger images are refused before they are decoded.
-      light: exposure and white balance to apply.
 
     Raises:
       UnreadablePhoto: the file is missing, damaged, too large, or of an unsupported format.
@@ -56,13 +52,27 @@ def read_photo(
     with errors_named(name):
         opened = open_image(file)
         check_size(opened, max_pixels)
-        of_sensor = opened.decode_in_light
-        image = opened.decode() if of_sensor is None else of_sensor(light)
+        image = opened.decode()
         check_profile(image)
         if opened.read_metadata is not None:
             found = opened.read_metadata(image)
             image = replace(image, metadata=found.metadata, notes=image.notes + found.notes)
-    return _photo(name, opened.format, image, Light() if of_sensor else light)
+    return _photo(name, opened.format, image)
+
+
+def read_development(file: Path | bytes, *, name: str = "", max_pixels: int) -> dict | None:
+    """Return the settings that the history of a developed photo records last.
+
+    Args:
+      file, name, max_pixels: as for `read_photo`.
+
+    Returns:
+      Names and values, such as `{"look": "velvia", "strength": 0.7}`; None if there are none.
+
+    Raises:
+      UnreadablePhoto: as for `read_photo`.
+    """
+    return last_development(read_photo(file, name=name, max_pixels=max_pixels).source.metadata)
 
 
 def probe(file: Path | bytes, *, name: str = "") -> Probe:
@@ -130,16 +140,13 @@ def _name(file: Path | bytes, name: str) -> str:
     return name or (str(file) if isinstance(file, Path) else "the image")
 
 
-def _photo(name: str, format: str, stored: StoredImage, light: Light) -> Photo:
-    image = stored
-    shot, notes = metadata.readable_parts(image.metadata)
+def _photo(name: str, format: str, image: StoredImage) -> Photo:
+    shot, damage = metadata.readable_parts(image.metadata)
     turn = metadata.orientation(shot)
     if image.profile is None and image.space == "RGB" and metadata.is_adobe_rgb(shot):
         image = replace(image, profile=adobe_rgb_profile())
-    image = relit(image, light)
     image = replace(
         image,
-        notes=image.notes + notes,
         samples=turned_upright(image.samples, turn),
         alpha=None if image.alpha is None else turned_upright(image.alpha, turn),
     )
@@ -148,16 +155,18 @@ def _photo(name: str, format: str, stored: StoredImage, light: Light) -> Photo:
     if alpha is not None and alpha.dtype != pixels.dtype:
         alpha = to_sixteen_bits(alpha)
     height, width, channels = pixels.shape
+    to_srgb = image.space in ("CMYK", "LAB")
+    true, lost = metadata.upright(shot, turn, width, height, to_srgb)
     source = Source(
         name=name,
         format=format,
-        bits=8 * stored.samples.itemsize,
+        bits=8 * image.samples.itemsize,
         grey=image.space == "GRAY",
         profile=seen.profile,
         original=seen.original,
-        metadata=metadata.upright(shot, width, height, srgb=stored.space in ("CMYK", "LAB")),
-        dpi=image.dpi,
+        metadata=true,
+        dpi=image.dpi[::-1] if image.dpi and turn >= 5 else image.dpi,
         coding=image.coding,
-        notes=seen.notes,
+        notes=seen.notes + damage + lost,
     )
     return Photo(np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels, alpha, source)

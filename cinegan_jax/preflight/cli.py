@@ -138,7 +138,7 @@ class _Question:
     def largest_batch(self, config: "ml_collections.ConfigDict", first: "Estimate") -> int:
         """Find the largest batch per device that fits, starting at the config's own."""
         from cinegan_jax.preflight.batch_search import largest_batch
-        from cinegan_jax.preflight.worker import MANY_BATCHES
+        from cinegan_jax.preflight.estimate import MANY_BATCHES
 
         plan = first.plan
         groups = plan.batch_size // plan.device_batch

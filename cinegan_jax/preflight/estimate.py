@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import ml_collections
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +16,8 @@ from cinegan_jax.training.gradients import minibatch_count
 from cinegan_jax.training.run import Run
 
 HOUR = 3600.0
+MANY_BATCHES = 10**6
+"""Batches of an epoch whose length is not known: more than any warm-up takes."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,15 @@ class RunPlan:
     learns_from: Learned = "pairs"
 
 
-def make_step_plan(run: Run, cost: StepCost, *, examples: int | None, steps: int | None) -> RunPlan:
-    """Return the plan of a run whose step has this cost; `examples` and `steps` may be unknown."""
+def examples_or_many(config: ml_collections.ConfigDict, examples: int | None) -> int:
+    """Return the number of training examples; where it is not known, enough to build a run."""
+    return MANY_BATCHES * config.batch_size if examples is None else examples
+
+
+def make_step_plan(run: Run, cost: StepCost, *, examples: int | None) -> RunPlan:
+    """Return the plan of a run whose step has this cost; `examples` is None where not known."""
     config, device_batch = run.config, run.device_batch
+    steps = None if examples is None and not config.num_steps else run.total_steps
     return RunPlan(
         device_kind=run.parallel.devices[0].device_kind,
         devices=run.examples_per_step // device_batch * config.spatial,

@@ -24,15 +24,13 @@ from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.data.sources import open_source
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.preflight.chips import Topology, parse_topology
-from cinegan_jax.preflight.estimate import RunPlan, make_step_plan
+from cinegan_jax.preflight.estimate import RunPlan, examples_or_many, make_step_plan
 from cinegan_jax.preflight.step_cost import StepCost, cost_from_shapes, cost_when_compiled
 from cinegan_jax.training.run import Run
 
 WORKER = "cinegan_jax.preflight.worker"
 LAST_LINES = 5
 """Lines of a failed worker's log that are shown."""
-MANY_BATCHES = 10**6
-"""Batches of an epoch whose length is not known: more than any warm-up takes."""
 DATA_IN_THE_PACKAGE = ("samples", "shapes")
 """Values of `config.data.path` that need no files but those of the package."""
 
@@ -143,10 +141,9 @@ def _plan(request: Mapping[str, Any]) -> dict[str, Any]:
     examples = request["examples"]
     if examples is None:
         examples = _examples_here(config)
-    run = Run(config, devices, MANY_BATCHES * config.batch_size if examples is None else examples)
-    steps = None if examples is None and not config.num_steps else run.total_steps
+    run = Run(config, devices, examples_or_many(config, examples))
     cost = cost_from_shapes(run) if fast else cost_when_compiled(run)
-    found = make_step_plan(run, cost, examples=examples, steps=steps)
+    found = make_step_plan(run, cost, examples=examples)
     return dataclasses.asdict(found) | {"device_kind": topology.chip.kind}
 
 

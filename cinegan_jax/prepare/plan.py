@@ -3,19 +3,20 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.storage import file_sha256
+from cinegan_jax.core.storage import AnyPath, file_sha256
 from cinegan_jax.data.examples import SPLITS, held_out
 from cinegan_jax.data.images import files_below, split_images
 from cinegan_jax.data.manifest import MANIFEST_FORMAT
 from cinegan_jax.data.pairs import FolderPairs, subfolder
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.render import load_recipe
-from cinegan_jax.photos.kinds import is_photo, without_developed_raw
+from cinegan_jax.photos.contents import holds_photo, reason_to_skip
+from cinegan_jax.photos.kinds import without_developed_raw
 from cinegan_jax.prepare.settings import PrepareSettings
 
 PAIRS_PER_SHARD = 64
@@ -23,7 +24,6 @@ IMAGES_PER_SHARD = 1024
 """More than pairs, since single images are small and sets of faces have 200,000."""
 
 _TARGET = "target"
-_NO_IMAGE = "its ending is not that of an image file that is read"
 _RAW = "a RAW file with a developed image of the same name"
 
 
@@ -183,11 +183,11 @@ def _photo(path: Path) -> PlannedExample:
 def _photos(root: Path, rejected: list[RejectedFile]) -> list[PlannedExample]:
     found: dict[str, PlannedExample] = {}
     files = sorted(path for path in root.rglob("*") if path.is_file())
-    kept = set(without_developed_raw(filter(is_photo, files)))
+    kept = set(without_developed_raw(filter(holds_photo, files)))
     for path in files:
         name = path.relative_to(root).with_suffix("").as_posix()
         if path not in kept:
-            rejected.append(RejectedFile(str(path), _RAW if is_photo(path) else _NO_IMAGE))
+            rejected.append(RejectedFile(str(path), reason_to_skip(path) or _RAW))
         elif name in found:
             rejected.append(RejectedFile(str(path), f"has the name of {found[name].before}"))
         else:
@@ -198,13 +198,18 @@ def _photos(root: Path, rejected: list[RejectedFile]) -> list[PlannedExample]:
 def _images(
     root: Path, test_fraction: float, rejected: list[RejectedFile]
 ) -> dict[str, list[PlannedExample]]:
-    others = sorted(path for path in files_below(root) if not is_photo(path))
-    rejected.extend(RejectedFile(str(path), _NO_IMAGE) for path in others)
+    rejected.extend(_others(sorted(files_below(root))))
     splits = split_images(root, test_fraction)
     return {
         split: [PlannedExample(name, Path(path)) for name, path in files.items()]
         for split, files in splits.items()
     }
+
+
+def _others(paths: Iterable[AnyPath]) -> Iterator[RejectedFile]:
+    """Yield the files that are no images, with the reason."""
+    reasons = ((path, reason_to_skip(path)) for path in paths)
+    return (RejectedFile(str(path), reason) for path, reason in reasons if reason)
 
 
 def _pairs(
@@ -213,7 +218,7 @@ def _pairs(
     folders = subfolder(root, "input"), subfolder(root, settings.look or _TARGET)
     pairs = FolderPairs(*folders)
     files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
-    rejected.extend(RejectedFile(str(path), _NO_IMAGE) for path in files if not is_photo(path))
+    rejected.extend(_others(files))
     rejected.extend(RejectedFile(str(path), "has no partner") for path in pairs.unmatched())
     paths = (map(Path, pairs.paths(index)) for index in range(len(pairs)))
     return [

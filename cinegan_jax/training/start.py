@@ -13,16 +13,14 @@ from etils import epath
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
-from cinegan_jax.checkpointing.pretrained import restore_networks
 from cinegan_jax.config.run import BEST_MODES
-from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.storage import absolute, open_path
 from cinegan_jax.core.types import Params
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.data.pairs import PairSource
 from cinegan_jax.data.selection import sample_pixels
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.health.monitor import Alarm, UnhealthyRun
+from cinegan_jax.training.fine_tuning import with_networks_from
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState
 
@@ -67,20 +65,18 @@ def find_start(
     (the colour table) were trained together with the others, so they are not fitted again.
 
     Raises:
-      UserError: `restore_from` is the workdir or has no such networks, or the newest checkpoint
-        has other arrays than the run.
+      UserError: see `with_networks_from`; or the newest checkpoint has other arrays than the run.
     """
-    source = open_path(run.config.restore_from) if run.config.restore_from else None
-    if source and absolute(source) == absolute(workdir):
-        raise UserError(f"restore_from={source} is the workdir; fine-tune in another one")
+    config = run.config
     fresh = run.init_state()
     restored = checkpoints.restore(run.parallel.to_restore(fresh), batches)
     if restored is not None:
         done = restored.step >= run.total_steps
         print(f"{'nothing left to do after' if done else 'continuing from'} step {restored.step}")
         return Start(restored.state, restored.step, restored.meta.get("health") or {})
-    if source:
-        return Start(with_networks_of(source, fresh))
+    if config.restore_from:
+        source, step = config.restore_from, config.restore_step
+        return Start(with_networks_from(source, step, workdir, run.family, fresh))
     return Start(with_fitted_parameters(run.family, run.train_examples, run.config.seed, fresh))
 
 
@@ -111,25 +107,6 @@ def roll_back(run: Run, alarm: Alarm, checkpoints: Checkpoints, rollbacks: int) 
     logging.warning("Step %d: back to the healthy checkpoint of step %d.", alarm.step, healthy)
     state = replace(restored.state, key=_fold_in(restored.state.key, rollbacks))
     return Start(state, healthy, restored.meta["health"] | {"rollbacks": rollbacks})
-
-
-def with_networks_of(workdir: epath.Path, fresh: TrainState) -> TrainState:
-    """Return a fresh state with the networks of another run's newest checkpoint.
-
-    Optimizers, step, key and counters stay new. Where the new run keeps an EMA, it starts from that
-    of the other run, or from its parameters if it kept none.
-
-    Raises:
-      UserError: there is no such run, or its networks have other shapes.
-    """
-    wanted = {"params": fresh.params, "model_state": fresh.model_state}
-    if fresh.ema:
-        wanted["ema"] = fresh.ema
-    found = restore_networks(workdir, wanted, optional=("ema",))
-    if fresh.ema and "ema" not in found:
-        averaged = {player: found["params"][player] for player in fresh.ema}
-        found["ema"] = jax.tree.map(jnp.copy, averaged)
-    return replace(fresh, **found)
 
 
 def with_fitted_parameters(

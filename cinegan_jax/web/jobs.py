@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from cinegan_jax.photos.light import Light
-
 
 @dataclass(frozen=True)
 class LookSummary:
@@ -40,7 +38,6 @@ class DevelopPhoto:
       name: its file name, for messages.
       look: name of one of the worker's looks.
       method, strength, grain: as in `inference.develop.Settings`.
-      light: exposure and white balance before the look.
       format, quality: as in `photos.encode.EncodeOptions`.
       max_side: reduce the photo first if its long side exceeds this number of pixels.
     """
@@ -51,7 +48,6 @@ class DevelopPhoto:
     method: str = "transfer"
     strength: float = 1.0
     grain: float = 0.0
-    light: Light = Light()
     format: str | None = None
     quality: int | None = None
     max_side: int | None = None

@@ -11,7 +11,6 @@ from pydantic import BaseModel, BeforeValidator
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from cinegan_jax.photos.light import Light
 from cinegan_jax.web.jobs import DevelopPhoto, Job, MakeLut, Urgency
 from cinegan_jax.web.transfers import UploadRoute, download, plain_name
 
@@ -71,17 +70,6 @@ async def post_apply(
     look: Annotated[str, Form(description="a name from /v1/looks")],
     strength: Annotated[float, Form(ge=0, le=1.5, allow_inf_nan=False)] = 1.0,
     grain: Annotated[float, Form(ge=0, le=4, allow_inf_nan=False)] = 0.0,
-    exposure: Annotated[
-        float,
-        Form(ge=-5, le=5, allow_inf_nan=False, description="EV, applied before the look"),
-    ] = 0.0,
-    white_balance: Annotated[
-        str,
-        Form(
-            pattern="^(camera|daylight|auto|[0-9]{4,5}K?)$",
-            description="camera, daylight, auto, or a colour temperature of 2000 to 25000 kelvin",
-        ),
-    ] = "camera",
     method: Annotated[Literal["transfer", "tiles", "whole"], Form()] = "transfer",
     format: Annotated[
         str | None, Form(description="format of the result; default: the photo's own")
@@ -107,7 +95,6 @@ async def post_apply(
         method=method,
         strength=strength,
         grain=grain,
-        light=Light(exposure, white_balance),
         format=format,
         quality=quality,
         max_side=max_side,

@@ -13,9 +13,11 @@ from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, Look, choose_look, installed_looks
 from cinegan_jax.inference.look_card import read_card
 from cinegan_jax.inference.lut_fit import fit_sample_table, resized
+from cinegan_jax.inference.record import development_record
 from cinegan_jax.inference.resize import resize
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_format, output_suffix
 from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
+from cinegan_jax.photos.metadata import at_new_size
 from cinegan_jax.photos.photo import Photo
 from cinegan_jax.photos.read import read_photo
 from cinegan_jax.web.jobs import (
@@ -83,12 +85,10 @@ class TaskRunner:
         look = self._look(task.look)
         settings = Settings(task.method, task.strength, task.grain)
         settings.check()
-        options = EncodeOptions(task.format, task.quality)
+        record = development_record(look, settings)
+        options = EncodeOptions(task.format, task.quality, development=record)
         options.check()
-        task.light.check()
-        photo = read_photo(
-            task.photo, name=task.name, max_pixels=self._limits.pixels, light=task.light
-        )
+        photo = read_photo(task.photo, name=task.name, max_pixels=self._limits.pixels)
         on_progress(0.0)
         if task.max_side:
             photo = _reduced(photo, task.max_side)
@@ -140,5 +140,7 @@ def _reduced(photo: Photo, max_side: int) -> Photo:
     alpha = photo.alpha
     if alpha is not None:
         alpha = shrunk(np.repeat(alpha[..., None], 3, axis=2))[..., 0]
-    source = dataclasses.replace(photo.source, profile=None, original=None)
+    sizes = (width, height, shape[1], shape[0])
+    shot = at_new_size(photo.source.metadata, *sizes).metadata
+    source = dataclasses.replace(photo.source, profile=None, original=None, metadata=shot)
     return Photo(shrunk(photo.pixels), alpha, source)

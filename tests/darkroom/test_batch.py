@@ -25,7 +25,7 @@ from cinegan_jax.darkroom.outcomes import Outcome
 from cinegan_jax.inference.develop import Settings
 from cinegan_jax.inference.look import Look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
-from cinegan_jax.photos.encode import EncodeOptions, encode_photo
+from cinegan_jax.photos.encode import EncodeOptions, encode_with_notes
 from cinegan_jax.photos.photo_process import ReadPixels
 from cinegan_jax.photos.read import Probe, probe, read_photo
 
@@ -46,8 +46,10 @@ class PhotosHere:
         self._photo = read_photo(self._path, name=self._name, max_pixels=max_pixels)
         return ReadPixels(self._photo.pixels, self._photo.source.notes)
 
-    def write(self, result: Path, pixels: np.ndarray, options: EncodeOptions) -> None:
-        write_whole(result, encode_photo(self._photo, pixels, options))
+    def write(self, result: Path, pixels: np.ndarray, options: EncodeOptions) -> tuple[str, ...]:
+        data, notes = encode_with_notes(self._photo, pixels, options)
+        write_whole(result, data)
+        return notes
 
     def abandon(self) -> None:
         pass
@@ -126,9 +128,10 @@ def test_few_photos_are_in_progress_and_one_is_developed_at_a_time(
         count(1)
         return read(*args)
 
-    def counted_write(*args: Any) -> None:
-        write(*args)
+    def counted_write(*args: Any) -> tuple[str, ...]:
+        notes: tuple[str, ...] = write(*args)
         count(-1)
+        return notes
 
     def develop(photo: np.ndarray, *_: object) -> np.ndarray:
         with_nobody_else = developing.acquire(blocking=False)

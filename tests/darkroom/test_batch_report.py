@@ -1,3 +1,4 @@
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,18 @@ def test_the_summary_groups_skipped_and_lists_failed_photos() -> None:
         "note: a.gif: first frame",
         "skipped: 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg and 2 more: exists",
         *(rf"failed: bad\n{number}.jpg: damaged" for number in range(7)),
+    ]
+
+
+def test_the_summary_counts_files_that_are_no_photos_by_ending() -> None:
+    left_out = {
+        "a video": Counter({".mov": 2}),
+        "unknown": Counter({**{f".{letter}": 2 for letter in "abcdef"}, "": 9, ".e\n": 1}),
+    }
+    assert list(summary([], left_out=left_out)) == [
+        "0 developed, 0 skipped, 0 failed",
+        "left out: 2 .mov: a video",
+        "left out: 9 without an ending, 2 .a, 2 .b, 2 .c, 2 .d, 5 others: unknown",
     ]
 
 

@@ -32,6 +32,34 @@ def test_a_folder_gives_its_photos_sorted_and_without_hidden_ones(folder: Path) 
     assert left_out(PhotoSearch(), folder) == []
 
 
+def test_photos_are_found_by_content_and_other_files_are_counted(
+    folder: Path, write_photo: Callable[..., Path]
+) -> None:
+    for name in ("c.HIF", "d", "e.jfif"):
+        write_photo(folder / "photo.jpg").rename(folder / name)
+    for name in ("a.xmp", "b.XMP", "c.THM", "d.txt", "e"):
+        (folder / name).write_text("no photo")
+    search = PhotoSearch()
+    assert [path.name for path in found(search, folder)] == [
+        *("a.CR2", "b.jpg", "c.HIF", "d", "e.jfif")
+    ]
+    assert search.left_out == {
+        "a file that belongs to a photo": {".xmp": 2, ".thm": 1},
+        "not an image of a supported format": {".txt": 1, "": 1},
+        "an empty file": {".txt": 1},
+    }
+
+
+def test_a_result_of_a_photo_without_an_ending_is_left_out(
+    folder: Path, write_photo: Callable[..., Path]
+) -> None:
+    for name in ("z", "z_velvia"):
+        write_photo(folder / "photo.jpg").rename(folder / name)
+    search = PhotoSearch(is_result=results_beside_photos(["_velvia"]))
+    assert folder / "z" in found(search, folder)
+    assert folder / "z_velvia" not in found(search, folder)
+
+
 def test_photos_in_subfolders_keep_their_subfolder(folder: Path) -> None:
     entries = list(PhotoSearch(recursive=True).photos([folder]))
     assert entries == [

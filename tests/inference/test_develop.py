@@ -58,7 +58,11 @@ def test_no_strength_and_no_grain_is_the_photo(
         (Settings("magic"), "method 'magic' is not one of transfer"),
         (Settings(strength=1.6), "strength 1.6 is not between 0 and 1.5"),
         (Settings(strength=float("nan")), "strength nan"),
-        (Settings(grain=-1), "grain -1"),
+        (Settings(grain=-1), "grain -1 is not between 0 and 4"),
+        (Settings(grain=float("inf")), "grain inf"),
+        (Settings(grain_size=0.2), "grain_size 0.2 is not between 0.25 and 4"),
+        (Settings(halation=4.1), "halation 4.1"),
+        (Settings(bloom=float("nan")), "bloom nan"),
         (Settings(seed=-1), "seed -1"),
     ],
 )
@@ -87,6 +91,13 @@ def test_grain_is_the_film_renderers(rng: np.random.Generator, look: Look) -> No
     grained = develop(photo, look, Settings(strength=0, grain=2, seed=7)).astype(float)
     wanted = add_grain(photo / np.float32(65535), 2 * look.grain.sigma, look.grain.size, 7)
     np.testing.assert_allclose(grained / 65535, np.clip(wanted, 0, 1), atol=1e-3)
+
+
+def test_grain_of_another_size_is_the_film_renderers(rng: np.random.Generator, look: Look) -> None:
+    photo = np.full((200, 300, 3), 0.5, np.float32)
+    grained = develop(photo, look, Settings(strength=0, grain=1, seed=7, grain_size=4))
+    wanted = add_grain(photo, look.grain.sigma, 4 * look.grain.size, 7)
+    np.testing.assert_allclose(grained, wanted, atol=2e-3)
 
 
 def test_a_smooth_sky_gets_no_bands(look: Look) -> None:

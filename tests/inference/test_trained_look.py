@@ -10,7 +10,14 @@ import safetensors.numpy
 from flax.traverse_util import flatten_dict
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.inference.look import Grain, Look, apply_generator, installed_looks, load_look
+from cinegan_jax.inference.look import (
+    Glow,
+    Grain,
+    Look,
+    apply_generator,
+    installed_looks,
+    load_look,
+)
 from cinegan_jax.inference.look_file import read_look, write_look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
@@ -21,7 +28,7 @@ IMAGE = jax.ShapeDtypeStruct((1, 16, 16, 3), np.float32)
 def look(random_params: Callable[..., Any]) -> Look:
     generator = ResUnetGenerator(4, 1, residual=True, colour_path=8)
     kernels = jax.tree.map(np.float32, random_params(generator, IMAGE))
-    return Look("mine", generator, kernels, Grain(0.02, 0.003))
+    return Look("mine", generator, kernels, Grain(0.02, 0.003), Glow(0.5, 2))
 
 
 @pytest.fixture
@@ -45,7 +52,8 @@ def test_a_look_comes_back_from_its_file(
     path = tmp_path / "look.safetensors"
     write_look(look, path, dtype=dtype)
     found = read_look(path)
-    assert (found.name, found.generator, found.grain) == (look.name, look.generator, look.grain)
+    assert (found.name, found.generator) == (look.name, look.generator)
+    assert (found.grain, found.glow) == (look.grain, look.glow)
     wanted, kernels = (flatten_dict(dict(t.kernels)) for t in (look, found))
     assert wanted.keys() == kernels.keys()
     for name, array in wanted.items():

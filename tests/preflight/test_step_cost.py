@@ -101,7 +101,7 @@ def test_a_step_of_several_updates_draws_pairs_for_each() -> None:
     run = Run(runs.config_of({**settings, "num_epochs": 2.0}), num_examples=100)
     assert (run.examples_per_step, run.device_batch, run.device_minibatch) == (48, 6, 2)
     assert (run.steps_per_epoch, run.total_steps) == (2, 4)
-    plan = make_step_plan(run, step_cost.StepCost(0, 0, 1.0), examples=100, steps=4)
+    plan = make_step_plan(run, step_cost.StepCost(0, 0, 1.0), examples=100)
     assert (plan.batch_size, plan.device_batch, plan.minibatches, plan.devices) == (48, 6, 3, 8)
     shapes = step_cost.step_shapes(run, jax.eval_shape(run.init_state))
     assert shapes[2]["input"].shape == (8, 6, 32, 32, 3)

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import runs
 from typer.testing import CliRunner
@@ -59,3 +60,32 @@ def test_the_command_describes_this_machine_without_a_topology(
     assert json.loads(estimated.stdout)["examples"] == 400
     search = CliRunner().invoke(app, [*command, "--search"])
     assert (search.exit_code, "give --topology" in search.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("steps", [4, 0])
+def test_everything_that_is_missing_is_listed_after_the_figures(
+    steps: int, cinegan_settings: dict[str, Any]
+) -> None:
+    """Without data and weights the parameters are counted all the same; each file is named."""
+    changed = {
+        **cinegan_settings,
+        "num_steps": steps,
+        "losses.perceptual": 2.0,
+        "vgg19_file": "no.safetensors",
+        "data.path": "nowhere",
+        "restore_from": "no_run",
+    }
+    keys = [f"--set={key}={value}" for key, value in changed.items()]
+    command = ["preflight", "--config=default", *keys, "--fast"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert re.search(r"parameters, generator +│ [\d,]{3,}", result.stdout)
+    assert re.search(r"memory per device +│ \d", result.stdout)
+    assert "training pairs" not in result.stdout
+    assert re.search(f"steps +│ {steps or 'not known'} .an epoch is not known", result.stdout)
+    problems = [line for line in result.stderr.splitlines() if line.startswith("- ")]
+    named = ("nowhere", "no.safetensors", "no_run")
+    assert [[name in line for name in named] for line in problems] == np.eye(3, dtype=bool).tolist()
+    as_json = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert [f"- {line}" for line in as_json["missing"]] == problems
+    assert as_json["total_steps"] == (steps or None)

@@ -175,7 +175,7 @@ def test_every_file_left_out_is_named_with_its_reason(
     reasons = {Path(line["file"]).name: line["reason"] for line in _rejected(out)}
     assert "64x20" in reasons.pop("small.png")
     assert "cut.jpg" in reasons.pop("cut.jpg")
-    assert "not that of an image file" in reasons.pop("notes.txt")
+    assert "not an image of a supported format" in reasons.pop("notes.txt")
     assert "00.PNG" in reasons.pop("00.tif")
     assert not reasons
 
@@ -315,7 +315,7 @@ def test_pairs_that_do_not_fit_together_are_left_out(
     assert "140x100" in reasons["narrow"]
     assert "139x100" in reasons["narrow"]
     assert "no partner" in reasons["lone"]
-    assert "not that of an image file" in reasons["notes"]
+    assert "not an image of a supported format" in reasons["notes"]
 
 
 def test_embedded_samples_are_prepared(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import runs
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.device_prefetch import DevicePrefetch
+from cinegan_jax.training.fine_tuning import with_networks_of
 from cinegan_jax.training.run import Run
-from cinegan_jax.training.start import with_networks_of
 from cinegan_jax.training.train import run_training
 
 STILL = {"optimizers.generator.learning_rate": 0.0, "optimizers.discriminator.learning_rate": 0.0}

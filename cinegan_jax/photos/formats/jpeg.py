@@ -5,7 +5,7 @@ New files are baseline or progressive and have 8 bits.
 """
 
 import io
-import struct
+from collections.abc import Iterator
 
 import imagecodecs
 import numpy as np
@@ -14,25 +14,21 @@ from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from cinegan_jax.photos.jpeg_layout import (
     JPEG_LS,
     LOSSLESS,
+    SOS,
     JpegLayout,
     as_baseline,
     read_layout,
     with_height,
 )
+from cinegan_jax.photos.jpeg_metadata import EXIF_HEADER, jpeg_segments, read_jpeg_metadata
 from cinegan_jax.photos.levels import full_range
-from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.photo import JpegCoding, OpenedImage, StoredImage
 from cinegan_jax.photos.pillow_image import image_of, over_white, samples_of
 
 _QUALITY = 95
 """Default quality for photos from other formats, without chroma subsampling (4:4:4)."""
 
-_LARGEST_SEGMENT = 65533
-_EXIF_HEADER = b"Exif\0\0"
-_XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 _SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
-_IPTC = 0x0404
-"""Number of the IPTC-IIM block among Photoshop's blocks in APP13."""
 
 
 def open_file(data: bytes) -> OpenedImage:
@@ -43,14 +39,15 @@ def open_file(data: bytes) -> OpenedImage:
 
     def decode() -> StoredImage:
         samples, space = _samples(image, data, layout)
+        found = read_jpeg_metadata(_header_segments(data, layout))
         return StoredImage(
             samples,
             space,
             profile=image.info.get("icc_profile"),
-            metadata=_metadata(image),
+            metadata=found.metadata,
             dpi=image.info.get("dpi"),
             coding=_coding(image) if layout.by_pillow else None,
-            notes=_notes(layout),
+            notes=_notes(layout) + found.notes,
         )
 
     def reduce(width: int, height: int) -> None:
@@ -76,9 +73,8 @@ def encode(image: StoredImage, quality: int | None) -> bytes:
         progressive=coding is not None and coding.progressive,
         dpi=image.dpi or (0, 0),
         icc_profile=image.profile,
-        exif=_fitting(_EXIF_HEADER, metadata.exif) and _EXIF_HEADER + metadata.exif,
-        xmp=_fitting(_XMP_HEADER, metadata.xmp),
-        extra=_photoshop_segment(metadata.iptc),
+        exif=metadata.exif and EXIF_HEADER + metadata.exif,
+        extra=jpeg_segments(metadata),
     )
     return file.getvalue()
 
@@ -105,29 +101,15 @@ def _notes(layout: JpegLayout) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _metadata(image: JpegImageFile) -> Metadata:
-    photoshop = image.info.get("photoshop", {})
-    return Metadata(
-        exif=image.info.get("exif", b"").removeprefix(_EXIF_HEADER),
-        xmp=image.info.get("xmp", b""),
-        iptc=photoshop.get(_IPTC, b""),
-    )
+def _header_segments(data: bytes, layout: JpegLayout) -> Iterator[tuple[int, bytes]]:
+    """Yield second byte of the marker and content of each segment before the first scan."""
+    for segment in layout.segments:
+        if segment.marker == SOS:
+            return
+        yield segment.marker, data[segment.start + 4 : segment.stop]
 
 
 def _coding(image: JpegImageFile) -> JpegCoding:
     tables = tuple(tuple(table) for _, table in sorted(image.quantization.items()))
     subsampling = max(0, get_sampling(image))  # unknown ones keep full chroma
     return JpegCoding(tables, subsampling, bool(image.info.get("progressive")))
-
-
-def _fitting(header: bytes, content: bytes) -> bytes:
-    """Return `content`, or nothing where it does not fit into a segment of a JPEG."""
-    return content if len(header) + len(content) <= _LARGEST_SEGMENT else b""
-
-
-def _photoshop_segment(iptc: bytes) -> bytes:
-    block = struct.pack(">4sHHL", b"8BIM", _IPTC, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
-    content = b"Photoshop 3.0\0" + block
-    if not iptc or len(content) > _LARGEST_SEGMENT:
-        return b""
-    return b"\xff\xed" + struct.pack(">H", 2 + len(content)) + content

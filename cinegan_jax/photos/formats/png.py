@@ -7,15 +7,15 @@ bits. Pillow decodes palettes, low bit depths, transparent colours and interlace
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import imagecodecs
 from PIL.PngImagePlugin import PngImageFile
 
 from cinegan_jax.photos.container_limits import check_png
-from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.photo import OpenedImage, StoredImage
 from cinegan_jax.photos.pillow_image import joined, samples_of, split
+from cinegan_jax.photos.png_metadata import png_chunks, read_png_metadata
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BIT_DEPTH, _COLOUR_TYPE, _INTERLACE = 24, 25, 28
@@ -23,7 +23,7 @@ _BIT_DEPTH, _COLOUR_TYPE, _INTERLACE = 24, 25, 28
 _PALETTE = 3
 _PIXEL_CHUNKS = (b"IHDR", b"IDAT", b"tRNS", b"IEND")
 _AFTER_HEADER = len(_SIGNATURE) + 25
-_XMP_KEYWORD = b"XML:com.adobe.xmp"
+_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _FAST = {"level": 3}
 """Half the time of the default level for a tenth more bytes."""
 
@@ -31,7 +31,7 @@ _FAST = {"level": 3}
 def open_file(data: bytes) -> OpenedImage:
     """Read the header of a PNG file (see `registry.FormatModule`)."""
     check_png(data)
-    image = PngImageFile(io.BytesIO(data))
+    image = PngImageFile(io.BytesIO(_without_texts(data)))
     frames = getattr(image, "n_frames", 1)
 
     def decode() -> StoredImage:
@@ -39,14 +39,15 @@ def open_file(data: bytes) -> OpenedImage:
             samples, space, alpha = split(imagecodecs.png_decode(_pixel_chunks(data)))
         else:
             samples, space, alpha = samples_of(image)
+        found = read_png_metadata(_chunks(data))
         return StoredImage(
             samples,
             space,
             alpha,
             profile=image.info.get("icc_profile"),
-            metadata=_metadata(image, data),
+            metadata=found.metadata,
             dpi=image.info.get("dpi"),
-            notes=(f"has {frames} frames; the first is used",) if frames > 1 else (),
+            notes=_frames(frames) + found.notes,
         )
 
     return OpenedImage("png", image.width, image.height, decode)
@@ -66,14 +67,27 @@ def _is_plain(image: PngImageFile, data: bytes) -> bool:
 
 def _pixel_chunks(data: bytes) -> bytes:
     """Return the file without ancillary chunks, about which libpng writes warnings to stderr."""
+    return _with_chunks(data, lambda name: name in _PIXEL_CHUNKS)
+
+
+def _without_texts(data: bytes) -> bytes:
+    """Return the file without texts, for which Pillow has a limit of 1 MB that photos exceed."""
+    return _with_chunks(data, lambda name: name not in _TEXT_CHUNKS)
+
+
+def _with_chunks(data: bytes, wanted: Callable[[bytes], bool]) -> bytes:
     parts: list[bytes | memoryview] = [_SIGNATURE]
     view, start = memoryview(data), len(_SIGNATURE)
     while start + 12 <= len(data):
         size, name = struct.unpack_from(">L4s", data, start)
-        if name in _PIXEL_CHUNKS:
+        if wanted(name):
             parts.append(view[start : start + size + 12])
         start += size + 12
     return b"".join(parts)
+
+
+def _frames(count: int) -> tuple[str, ...]:
+    return (f"has {count} frames; the first is used",) if count > 1 else ()
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -85,28 +99,13 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         start += size + 12
 
 
-def _metadata(image: PngImageFile, data: bytes) -> Metadata:
-    exif = xmp = b""
-    if legacy := image.info.get("Raw profile type exif"):  # ImageMagick, before eXIf existed
-        exif = bytes.fromhex("".join(legacy.split("\n")[3:])).removeprefix(b"Exif\0\0")
-    for name, content in _chunks(data):
-        if name == b"eXIf":
-            exif = content
-        elif name == b"iTXt" and content.startswith(_XMP_KEYWORD + b"\0\0\0"):
-            xmp = content[len(_XMP_KEYWORD) + 3 :].split(b"\0", 2)[-1]
-    return Metadata(exif, xmp)
-
-
 def _extra_chunks(image: StoredImage) -> Iterator[bytes]:
     if image.profile:
         yield _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(image.profile))
     if image.dpi:
         metre = [round(dots / 0.0254) for dots in image.dpi]
         yield _chunk(b"pHYs", struct.pack(">LLB", *metre, 1))
-    if image.metadata.exif:
-        yield _chunk(b"eXIf", image.metadata.exif)
-    if image.metadata.xmp:
-        yield _chunk(b"iTXt", _XMP_KEYWORD + bytes(5) + image.metadata.xmp)
+    yield from (_chunk(name, content) for name, content in png_chunks(image.metadata))
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

@@ -17,6 +17,7 @@ from cinegan_jax.photos import metadata as metadata_of
 from cinegan_jax.photos.container_limits import check_tiff
 from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.metadata import Metadata
+from cinegan_jax.photos.metadata.photoshop import parse_resources, resources
 from cinegan_jax.photos.photo import FileMetadata, OpenedImage, StoredImage, TiffCoding
 from cinegan_jax.photos.pillow_image import joined
 from cinegan_jax.photos.profiles import srgb_profile
@@ -27,11 +28,12 @@ logging.getLogger("tifffile").addHandler(
 )  # otherwise its warnings go to stderr
 
 _SENSOR = (PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW)
-_DNG_VERSION, _XMP, _IPTC = 50706, 700, 33723
+_DNG_VERSION, _XMP, _IPTC, _PHOTOSHOP = 50706, 700, 33723, 34377
 _KEPT = (COMPRESSION.NONE, COMPRESSION.LZW, COMPRESSION.ADOBE_DEFLATE, COMPRESSION.ZSTD)
 """Compressions that are kept when writing; others are replaced by deflate, also lossless."""
 _PLACES = ("ImageWidth", "ImageLength", "RowsPerStrip", "StripOffsets", "StripByteCounts")
 _LONG = 4
+_IPTC_MARKER = b"\x1c"
 _STRIP_BYTES = 1 << 20
 _CENTIMETRE = 3
 
@@ -49,10 +51,8 @@ def open_file(data: bytes) -> OpenedImage:
         return _decoded(file, page, data)
 
     def read_metadata(image: StoredImage) -> FileMetadata:
-        found = metadata_of.from_file(data)
-        exif = found.exif if found else b""
-        notes = () if found else (metadata_of.DAMAGED,)
-        return FileMetadata(replace(image.metadata, exif=exif), notes)
+        found, notes = metadata_of.from_file(data)
+        return FileMetadata(replace(image.metadata, exif=found.exif), notes)
 
     return OpenedImage("tiff", page.imagewidth, page.imagelength, decode, read_metadata)
 
@@ -127,13 +127,12 @@ def _has_sensor_data(page: TiffPage) -> bool:
 
 def _decoded(file: TiffFile, page: TiffPage, data: bytes) -> StoredImage:
     samples, space, alpha = read_samples(page, data)
-    tags = page.tags
     return StoredImage(
         samples,
         "RGB" if space == "LAB" else space,
         alpha,
         profile=srgb_profile() if space == "LAB" else page.iccprofile,
-        metadata=Metadata(_orientation_exif(page), _bytes(tags, _XMP), _bytes(tags, _IPTC)),
+        metadata=_metadata(page, data),
         dpi=_dpi(page),
         coding=TiffCoding(int(page.compression), int(page.predictor)),
         notes=_notes(file),
@@ -150,9 +149,28 @@ def _orientation_exif(page: TiffPage) -> bytes:
     return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
-def _bytes(tags: Any, code: int) -> bytes:
-    tag = tags.get(code)
-    return tag.value if tag is not None and isinstance(tag.value, bytes) else b""
+def _metadata(page: TiffPage, data: bytes) -> Metadata:
+    in_photoshop, blocks = parse_resources(_bytes(page, _PHOTOSHOP, data))
+    return Metadata(
+        _orientation_exif(page),
+        _bytes(page, _XMP, data),
+        _iptc(_bytes(page, _IPTC, data)) or in_photoshop,
+        blocks,
+    )
+
+
+def _bytes(page: TiffPage, code: int, data: bytes) -> bytes:
+    """Return the bytes of a tag's value, whatever its type: IPTC is often stored as numbers."""
+    tag = page.tags.get(code)
+    return b"" if tag is None else data[tag.valueoffset : tag.valueoffset + tag.valuebytecount]
+
+
+def _iptc(stored: bytes) -> bytes:
+    """Return IPTC records; some programs reverse the bytes of each number of four."""
+    if stored[3:4] == _IPTC_MARKER and stored[:1] != _IPTC_MARKER:
+        words = np.frombuffer(stored[: len(stored) // 4 * 4], ">u4")
+        return words.astype("<u4").tobytes()
+    return stored
 
 
 def _dpi(page: TiffPage) -> tuple[float, float] | None:
@@ -174,5 +192,6 @@ def _notes(file: TiffFile) -> tuple[str, ...]:
 
 
 def _extra_tags(metadata: Metadata) -> list[tuple[int, int, int, bytes, bool]]:
-    tags = ((_XMP, 1, metadata.xmp), (_IPTC, 7, metadata.iptc))
+    blocks = resources(b"", metadata.photoshop)
+    tags = ((_XMP, 1, metadata.xmp), (_IPTC, 7, metadata.iptc), (_PHOTOSHOP, 1, blocks))
     return [(code, kind, len(value), value, True) for code, kind, value in tags if value]

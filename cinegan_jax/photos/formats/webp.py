@@ -5,13 +5,19 @@ import io
 import imagecodecs
 
 from cinegan_jax.photos.limits import MAX_CHUNKS, require_at_most
-from cinegan_jax.photos.metadata import Metadata
+from cinegan_jax.photos.metadata import Metadata, left_out
+from cinegan_jax.photos.metadata.blocks import CREDENTIALS
 from cinegan_jax.photos.photo import OpenedImage, StoredImage, WebpCoding
 from cinegan_jax.photos.pillow_image import image_of, split
 from cinegan_jax.photos.riff import riff_chunks
 
 _QUALITY = 95
 """Default quality of lossy files; a file does not record the quality it was written with."""
+
+
+_KNOWN_CHUNKS = frozenset(
+    (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ")
+)
 
 
 def open_file(data: bytes) -> OpenedImage:
@@ -35,7 +41,7 @@ def open_file(data: bytes) -> OpenedImage:
                 chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"), chunks.get(b"XMP ", b"")
             ),
             coding=WebpCoding(lossless=b"VP8L" in chunks),
-            notes=(f"has {frames} frames; the first is used",) if frames > 1 else (),
+            notes=_notes(chunks, frames),
         )
 
     return OpenedImage("webp", width, height, decode)
@@ -57,6 +63,16 @@ def encode(image: StoredImage, quality: int | None) -> bytes:
         xmp=image.metadata.xmp,
     )
     return file.getvalue()
+
+
+def _notes(chunks: dict[bytes, bytes], frames: int) -> tuple[str, ...]:
+    notes = (f"has {frames} frames; the first is used",) if frames > 1 else ()
+    others = [name for name in chunks if name not in _KNOWN_CHUNKS]
+    names = (
+        CREDENTIALS if name == b"C2PA" else f"chunk {name.decode('ascii', errors='replace')}"
+        for name in others
+    )
+    return notes + left_out(names)
 
 
 def _size(chunks: dict[bytes, bytes]) -> tuple[int, int]:

@@ -1,0 +1,12 @@
+"""Record of a development, as the metadata of a developed photo holds it."""
+
+import dataclasses
+from typing import Any
+
+from cinegan_jax.inference.develop import Settings
+from cinegan_jax.inference.look import Look
+
+
+def development_record(look: Look, settings: Settings) -> dict[str, Any]:
+    """Return the name of the look and every setting, by its name in `Settings`."""
+    return {"look": look.name, **dataclasses.asdict(settings)}
