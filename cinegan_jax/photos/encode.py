@@ -101,6 +101,12 @@ def encode_with_notes(
     return EncodedPhoto(module_of(format).encode(image, options.quality), held.notes)
 
 
+def writable_formats() -> tuple[str, ...]:
+    """Return the names of the formats that can be written here; some need a package."""
+    has_heif = importlib.util.find_spec("pillow_heif") is not None
+    return tuple(name for name in WRITTEN_SUFFIXES if name != "heic" or has_heif)
+
+
 def output_format(photo: Photo, options: EncodeOptions) -> str:
     """Return the name of the format in which a photo is written."""
     format = photo.source.format

@@ -1,8 +1,11 @@
 """`cinegan serve`. Slow imports are deferred to the command."""
 
 import contextlib
+import signal
 import socket
 import webbrowser
+from collections.abc import Iterator
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -30,26 +33,49 @@ def serve(
     """Serve the darkroom as a web page on this machine. Ctrl-C stops it."""
     try:
         import python_multipart  # noqa: F401  # FastAPI reads forms with it
-        import uvicorn
+        import uvicorn  # noqa: F401
 
-        from cinegan_jax.web.server import create_app
+        from cinegan_jax.web.server import create_server
+        from cinegan_jax.web.worker import Worker
     except ModuleNotFoundError as error:
         raise UserError(f"the page needs {error.name}: {how_to_install('serve')}") from error
     from cinegan_jax.web.limits import ServerLimits
-    from cinegan_jax.web.worker import Worker
 
-    with _listen(port) as listener:
-        address = f"http://{HOST}:{listener.getsockname()[1]}"
-        limits = ServerLimits()
-        worker = Worker(limits, tuple(weights or ()))
-        typer.echo("Starting ...", err=True)
-        worker.start()
-        typer.echo(f"The darkroom is open at {address}  (Ctrl-C stops it)")
-        if open_page:
-            webbrowser.open(address)
-        config = uvicorn.Config(create_app(worker, limits), log_level="warning", lifespan="on")
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
-            uvicorn.Server(config).run(sockets=[listener])
+    limits = ServerLimits()
+    worker = Worker(limits, tuple(weights or ()))
+    with _until_interrupted(), _listen(port) as listener:
+        try:
+            address = f"http://{HOST}:{listener.getsockname()[1]}"
+            typer.echo("Starting ...", err=True)
+            worker.start()
+            typer.echo(f"The darkroom is open at {address}  (Ctrl-C stops it)")
+            if open_page:
+                webbrowser.open(address)
+            create_server(worker, limits).run(sockets=[listener])
+        finally:
+            worker.stop()
+
+
+@contextlib.contextmanager
+def _until_interrupted() -> Iterator[None]:
+    """Run the body until the first SIGINT or SIGTERM; ignore further ones.
+
+    So nothing interrupts the clean-up, and the process exits by itself rather than by the signal.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for name in previous:
+            signal.signal(name, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    previous = {name: signal.signal(name, interrupt) for name in (signal.SIGINT, signal.SIGTERM)}
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            yield
+        finally:
+            for name, handler in previous.items():
+                if signal.getsignal(name) is interrupt:
+                    signal.signal(name, handler)
 
 
 def _listen(port: int) -> socket.socket:

@@ -9,14 +9,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cinegan_jax.web.error_responses import error_response
-from cinegan_jax.web.jobs import JobQueue, QueueFull
-from cinegan_jax.web.limits import return_free_memory
+from cinegan_jax.web.error_responses import STOPPING, error_response
+from cinegan_jax.web.jobs import JobQueue, QueueFull, ServerStopping
+from cinegan_jax.web.limits import ServerLimits, return_free_memory
 
 _THIS_MACHINE = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
 _PATHS_WITH_SLOTS = ("/v1/apply", "/v1/lut")
 _RETRY_AFTER_SECONDS = 3
-_LINGER_SECONDS = 1.0
+_LINGER_SECONDS = 10.0
+"""Maximum time to discard a body; so long because several large ones may come at once."""
+_PAUSE_SECONDS = 1.0
+"""The same between two of its parts."""
 _STALL_SECONDS = 30.0
 """Maximum time in which a client must accept each part of an answer."""
 
@@ -89,8 +92,8 @@ class RequestSlots:
     refused unread, and clients that stop reading their answer are disconnected.
     """
 
-    def __init__(self, app: ASGIApp, queue: JobQueue) -> None:
-        self._app, self._queue = app, queue
+    def __init__(self, app: ASGIApp, queue: JobQueue, limits: ServerLimits) -> None:
+        self._app, self._queue, self._limits = app, queue, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in _PATHS_WITH_SLOTS:
@@ -106,18 +109,28 @@ class RequestSlots:
             return_free_memory()
             return
         except QueueFull:
-            await discard_rest(Request(scope, receive))
-        retry = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
-        text = "The server is busy with other photos. Try again in a moment."
-        await error_response(429, text, retry)(scope, receive, send)
+            await discard_body(Request(scope, receive), self._limits)
+            retry = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
+            text = "The server is busy with other photos. Try again in a moment."
+            await error_response(429, text, retry)(scope, receive, send)
+        except ServerStopping:
+            await error_response(503, STOPPING)(scope, receive, send)
 
 
-async def discard_rest(request: Request) -> None:
-    """Read and discard the rest of a request body for up to a second.
+async def discard_body(request: Request, limits: ServerLimits) -> None:
+    """Discard a request body that nobody has begun to read, unless its client holds it back."""
+    if request.headers.get("expect", "").lower() != "100-continue":
+        await discard_rest(request, limits)
+
+
+async def discard_rest(request: Request, limits: ServerLimits) -> None:
+    """Read and discard the rest of a request body, within bounds of size and time.
 
     Closing a connection while the client still sends resets it, and the client loses the answer.
     """
-    with suppress(TimeoutError, ClientDisconnect):
+    rest, left = request.stream(), limits.file_bytes
+    with suppress(TimeoutError, ClientDisconnect, StopAsyncIteration, RuntimeError):
         async with asyncio.timeout(_LINGER_SECONDS):
-            async for _ in request.stream():
-                pass
+            while left > 0:  # StopAsyncIteration: its end; RuntimeError: it had ended before
+                async with asyncio.timeout(_PAUSE_SECONDS):
+                    left -= len(await anext(rest))

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from cinegan_jax.core.errors import UserError
+
 
 @dataclass(frozen=True)
 class LookSummary:
@@ -23,10 +25,25 @@ class LookSummary:
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """Looks that the worker offers, and file name suffixes of the photos it reads."""
+    """Looks that the worker offers, and the formats that it reads and writes.
+
+    Attributes:
+      looks: the available looks.
+      suffixes: file name suffixes of the photos it reads.
+      formats: names of the formats it writes.
+    """
 
     looks: tuple[LookSummary, ...] = ()
     suffixes: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+
+    def check(self, look: str, format: str | None = None) -> None:
+        """Raise a UserError if a look or format is not offered."""
+        names = [summary.name for summary in self.looks]
+        if look not in names:
+            raise UserError(f"look {look!r} is not one of {', '.join(names)}")
+        if format is not None and format not in self.formats:
+            raise UserError(f"unknown image format {format!r}; known: {', '.join(self.formats)}")
 
 
 @dataclass(frozen=True)
@@ -104,6 +121,10 @@ class QueueFull(Exception):
     """The server is already serving `ServerLimits.requests` requests."""
 
 
+class ServerStopping(Exception):
+    """The server stops, and neither starts new jobs nor finishes long ones."""
+
+
 class Urgency(enum.IntEnum):
     """Priority of a job; the lowest value runs first."""
 
@@ -137,6 +158,12 @@ class Job:
         self.cancelled = True
         self.answer.cancel()
 
+    def fail(self, error: Exception) -> None:
+        """End the job with an error, unless it has ended, and stop it."""
+        self.cancelled = True
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
 
 class JobQueue:
     """Priority queue in front of the worker. All methods run in the event loop.
@@ -151,6 +178,8 @@ class JobQueue:
         self.waiting: list[Job] = []
         self._worker, self._max_requests = worker, max_requests
         self._arrivals = asyncio.Semaphore(0)
+        self._running: Job | None = None
+        self._closed = False
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -158,7 +187,10 @@ class JobQueue:
 
         Raises:
           QueueFull: no slot is free.
+          ServerStopping: the queue is closed.
         """
+        if self._closed:
+            raise ServerStopping
         if self.requests >= self._max_requests:
             raise QueueFull
         self.requests += 1
@@ -168,7 +200,13 @@ class JobQueue:
             self.requests -= 1
 
     def add(self, task: WorkerTask, urgency: Urgency) -> Job:
-        """Add a task to the queue and return its job."""
+        """Add a task to the queue and return its job.
+
+        Raises:
+          ServerStopping: the queue is closed.
+        """
+        if self._closed:
+            raise ServerStopping
         job = Job(task, urgency)
         self.waiting.append(job)
         self._arrivals.release()
@@ -188,11 +226,25 @@ class JobQueue:
             self.waiting.remove(job)
             if job.cancelled:
                 continue
+            self._running = job
             try:
                 answer = await asyncio.to_thread(self._worker.do, job.task, job)
             except Exception as error:
-                if not job.answer.done():
-                    job.answer.set_exception(error)
+                job.fail(error)
             else:
                 if not job.answer.done():
                     job.answer.set_result(answer)
+            self._running = None
+
+    async def close(self, seconds: float) -> None:
+        """Accept no more jobs, fail those that wait, and let the running one finish.
+
+        Args:
+          seconds: time after which the running job fails too. Its task is cancelled.
+        """
+        self._closed = True
+        for job in self.waiting:
+            job.fail(ServerStopping())
+        if (running := self._running) is not None:
+            await asyncio.wait([running.answer], timeout=seconds)
+            running.fail(ServerStopping())

@@ -4,110 +4,58 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, UploadFile
-from pydantic import BaseModel, BeforeValidator
+from fastapi import APIRouter, Form, Query
+from fastapi import Path as InPath
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from cinegan_jax.web.downloads import download, plain_name
+from cinegan_jax.web.interface import (
+    TICKET,
+    ApplyForm,
+    HealthOut,
+    LimitsOut,
+    LookOut,
+    LutQuery,
+    ProgressOut,
+    errors,
+    file,
+)
 from cinegan_jax.web.jobs import DevelopPhoto, Job, MakeLut, Urgency
-from cinegan_jax.web.transfers import UploadRoute, download, plain_name
+from cinegan_jax.web.uploads import UploadRoute
 
 PAGE_FILES = Path(__file__).with_name("static")
 _SAMPLE = Path(__file__).parents[1] / "data" / "sample_photos" / "neuschwanstein-castle.jpg"
 
-_FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {}}, "description": "The file."},
-    429: {"description": "The queue is full; Retry-After gives the seconds to wait."},
-}
-
-router = APIRouter(route_class=UploadRoute)
+router = APIRouter(route_class=UploadRoute, responses=errors(403))
 
 
-class LookOut(BaseModel):
-    """An available look."""
-
-    name: str
-    description: str
-
-
-class LimitsOut(BaseModel):
-    """Limits of the server, and the file name suffixes that it reads."""
-
-    body_bytes: int
-    pixels: int
-    whole_pixels: int
-    requests: int
-    upload_seconds: float
-    job_seconds: float
-    suffixes: list[str]
-
-
-class HealthOut(BaseModel):
-    """Number of requests being served and of waiting jobs, compilations at the start included."""
-
-    status: Literal["ok"] = "ok"
-    requests: int
-    waiting: int
-
-
-class ProgressOut(BaseModel):
-    """Progress of a photo: photos ahead of it while it waits, then the completed fraction.
-
-    A ticket is unknown before its photo has arrived and after it has been answered.
-    """
-
-    state: Literal["unknown", "waiting", "developing"] = "unknown"
-    ahead: int = 0
-    share: float = 0.0
-
-
-@router.post("/v1/apply", response_class=Response, responses=_FILE_RESPONSES)
+@router.post(
+    "/v1/apply",
+    response_class=Response,
+    responses=file("image/*") | errors(400, 408, 413, 415, 422, 429, 500, 503, 504),
+)
 async def post_apply(
-    request: Request,
-    photo: Annotated[UploadFile, File(description="JPEG, PNG, WebP, TIFF, HEIC, AVIF, BMP or RAW")],
-    look: Annotated[str, Form(description="a name from /v1/looks")],
-    strength: Annotated[float, Form(ge=0, le=1.5, allow_inf_nan=False)] = 1.0,
-    grain: Annotated[float, Form(ge=0, le=4, allow_inf_nan=False)] = 0.0,
-    method: Annotated[Literal["transfer", "tiles", "whole"], Form()] = "transfer",
-    format: Annotated[
-        str | None, Form(description="format of the result; default: the photo's own")
-    ] = None,
-    quality: Annotated[
-        int | None, Form(ge=1, le=100, description="default: the photo's own")
-    ] = None,
-    max_side: Annotated[
-        int | None,
-        Form(ge=1, le=20000, description="reduce the long side to this first, for a preview"),
-    ] = None,
-    ticket: Annotated[
-        str | None,
-        Form(pattern="^[0-9A-Za-z-]{8,64}$", description="an id you choose, for /v1/progress"),
-    ] = None,
+    request: Request, form: Annotated[ApplyForm, Form(media_type="multipart/form-data")]
 ) -> Response:
     """Apply a look to a photo. The result keeps the photo's size and metadata."""
-    name = plain_name(photo.filename or "")
-    task = DevelopPhoto(
-        photo=await photo.read(),
-        name=name,
-        look=look,
-        method=method,
-        strength=strength,
-        grain=grain,
-        format=format,
-        quality=quality,
-        max_side=max_side,
-    )
-    await photo.close()
+    request.app.state.worker.info.check(form.look, form.format)
+    name = plain_name(form.photo.filename or "")
+    choices = form.model_dump(exclude={"photo", "ticket"})
+    task = DevelopPhoto(photo=await form.photo.read(), name=name, **choices)
+    await form.photo.close()
     queue, tickets = request.app.state.queue, request.app.state.tickets
-    job = queue.add(task, Urgency.PREVIEW if max_side else Urgency.FULL_SIZE)
-    with _registered(tickets, ticket, job):
-        return await download(request, job, f"{PurePath(name).stem}-{look}")
+    job = queue.add(task, Urgency.PREVIEW if form.max_side else Urgency.FULL_SIZE)
+    with _registered(tickets, form.ticket, job):
+        return await download(request, job, f"{PurePath(name).stem}-{form.look}")
 
 
-@router.get("/v1/progress/{ticket}")
-async def get_progress(request: Request, ticket: str) -> ProgressOut:
+@router.get("/v1/progress/{ticket}", responses=errors(422))
+async def get_progress(
+    request: Request, ticket: Annotated[str, InPath(pattern=TICKET)]
+) -> ProgressOut:
     """Return the progress of the photo that was sent with this ticket."""
     job: Job | None = request.app.state.tickets.get(ticket)
     if job is None:
@@ -118,20 +66,17 @@ async def get_progress(request: Request, ticket: str) -> ProgressOut:
     return ProgressOut(state="waiting", ahead=ahead)
 
 
-@router.get("/v1/lut", response_class=Response, responses=_FILE_RESPONSES)
-async def get_lut(
-    request: Request,
-    look: Annotated[str, Query(description="a name from /v1/looks")],
-    size: Annotated[
-        Literal[17, 33, 65],
-        BeforeValidator(int),  # a query parameter is text, which no literal equals
-        Query(description="nodes per axis of a .cube"),
-    ] = 33,
-    format: Annotated[Literal["cube", "hald"], Query()] = "cube",
-) -> Response:
+@router.get(
+    "/v1/lut",
+    response_class=Response,
+    responses=file("text/plain", "image/png") | errors(422, 429, 500, 503, 504),
+)
+async def get_lut(request: Request, query: Annotated[LutQuery, Query()]) -> Response:
     """Return the colours of a look as a LUT file for other programs."""
-    job = request.app.state.queue.add(MakeLut(look, size, format), Urgency.FULL_SIZE)
-    return await download(request, job, plain_name(look))
+    request.app.state.worker.info.check(query.look)
+    task = MakeLut(query.look, query.size, query.format)
+    job = request.app.state.queue.add(task, Urgency.FULL_SIZE)
+    return await download(request, job, plain_name(query.look))
 
 
 @router.get("/v1/looks")
@@ -143,7 +88,7 @@ def get_looks(request: Request) -> list[LookOut]:
 @router.get("/v1/limits")
 def get_limits(request: Request) -> LimitsOut:
     """Return the limits of the server and the file name suffixes that it reads."""
-    suffixes = list(request.app.state.worker.info.suffixes)
+    suffixes = request.app.state.worker.info.suffixes
     return LimitsOut(**asdict(request.app.state.limits), suffixes=suffixes)
 
 

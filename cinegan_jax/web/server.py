@@ -1,6 +1,7 @@
 """Assembly of the server: routes, static files, error handlers, access rules and the worker."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,8 @@ from cinegan_jax import __version__
 from cinegan_jax.pages.page import SHARED_STATIC
 from cinegan_jax.web.error_responses import ERROR_HANDLERS
 from cinegan_jax.web.guard import OriginGuard, RequestSlots
+from cinegan_jax.web.http_server import DarkroomServer
+from cinegan_jax.web.interface import describe_choices
 from cinegan_jax.web.jobs import JobQueue, Urgency, WarmUp
 from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.routes import PAGE_FILES, router
@@ -21,9 +24,14 @@ PREVIEW_SHAPES = ((683, 1024), (1024, 683), (768, 1024), (1024, 768))
 """Preview shapes compiled at the start: 3:2 and 4:3, landscape and portrait."""
 
 
-def create_app(worker: Worker, limits: ServerLimits) -> ASGIApp:
+def create_server(worker: Worker, limits: ServerLimits) -> DarkroomServer:
     """Create the complete server. The worker starts and stops with it."""
     queue = JobQueue(worker, limits.requests)
+    return DarkroomServer(create_app(worker, queue, limits), queue, limits)
+
+
+def create_app(worker: Worker, queue: JobQueue, limits: ServerLimits) -> ASGIApp:
+    """Create the application: routes, files, error handlers and access rules."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -45,6 +53,7 @@ def create_app(worker: Worker, limits: ServerLimits) -> ASGIApp:
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.openapi = functools.partial(describe_choices, app, worker)  # type: ignore[method-assign]
     app.state.worker, app.state.limits, app.state.queue = worker, limits, queue
     app.state.tickets = {}
     app.include_router(router)
@@ -52,7 +61,7 @@ def create_app(worker: Worker, limits: ServerLimits) -> ASGIApp:
     app.mount("/shared", StaticFiles(directory=SHARED_STATIC))
     for kind, handler in ERROR_HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    return OriginGuard(RequestSlots(app, queue))
+    return OriginGuard(RequestSlots(app, queue, limits))
 
 
 def _warm_up(queue: JobQueue, worker: Worker) -> None:

@@ -1,7 +1,7 @@
 """The tasks as the worker process runs them. The only module of this package that imports JAX."""
 
 import dataclasses
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -15,7 +15,13 @@ from cinegan_jax.inference.look_card import read_card
 from cinegan_jax.inference.lut_fit import fit_sample_table, resized
 from cinegan_jax.inference.record import development_record
 from cinegan_jax.inference.resize import resize
-from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_format, output_suffix
+from cinegan_jax.photos.encode import (
+    EncodeOptions,
+    encode_photo,
+    output_format,
+    output_suffix,
+    writable_formats,
+)
 from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
 from cinegan_jax.photos.metadata import at_new_size
 from cinegan_jax.photos.photo import Photo
@@ -34,8 +40,15 @@ from cinegan_jax.web.limits import ServerLimits
 _HALD_SIZE = 64
 """Nodes per axis of a HaldCLUT of level 8, the usual one."""
 
-_OnProgress = Callable[[float], None]
-"""Called with the completed fraction, 0 to 1."""
+
+class Progress(Protocol):
+    """Receiver of the progress of a task; any call may raise, which ends the task."""
+
+    def decoded(self) -> None:
+        """Take note that the photo is decoded."""
+
+    def __call__(self, share: float, /) -> None:
+        """Take note of the completed fraction of what follows, 0 to 1."""
 
 
 class TaskRunner:
@@ -56,11 +69,11 @@ class TaskRunner:
         self._tables: dict[str, np.ndarray] = {}
 
     def info(self) -> WorkerInfo:
-        """Return the available looks and the suffixes of readable photos."""
+        """Return the available looks, and the formats that are read and written."""
         looks = tuple(LookSummary(name, _description(name)) for name in self._looks)
-        return WorkerInfo(looks, PHOTO_SUFFIXES)
+        return WorkerInfo(looks, PHOTO_SUFFIXES, writable_formats())
 
-    def do(self, task: WorkerTask, on_progress: _OnProgress) -> Answer:
+    def do(self, task: WorkerTask, progress: Progress) -> Answer:
         """Run a task and return the file it produces.
 
         Raises:
@@ -68,32 +81,25 @@ class TaskRunner:
         """
         match task:
             case DevelopPhoto():
-                return self._develop(task, on_progress)
+                return self._develop(task, progress)
             case MakeLut():
                 return self._lut(task)
             case WarmUp():
                 grey = np.full((task.height, task.width, 3), 128, np.uint8)
-                develop(grey, self._look(task.look), Settings(), on_progress)
+                develop(grey, self._looks[task.look], Settings(), progress)
                 return Answer()
 
-    def _look(self, name: str) -> Look:
-        if name not in self._looks:
-            raise UserError(f"look {name!r} is not one of {', '.join(self._looks)}")
-        return self._looks[name]
-
-    def _develop(self, task: DevelopPhoto, on_progress: _OnProgress) -> Answer:
-        look = self._look(task.look)
+    def _develop(self, task: DevelopPhoto, progress: Progress) -> Answer:
+        look = self._looks[task.look]
         settings = Settings(task.method, task.strength, task.grain)
-        settings.check()
         record = development_record(look, settings)
         options = EncodeOptions(task.format, task.quality, development=record)
-        options.check()
         photo = read_photo(task.photo, name=task.name, max_pixels=self._limits.pixels)
-        on_progress(0.0)
+        progress.decoded()
         if task.max_side:
             photo = _reduced(photo, task.max_side)
         self._check_whole(photo, settings)
-        developed = develop(photo.pixels, look, settings, on_progress)
+        developed = develop(photo.pixels, look, settings, progress)
         return Answer(
             encode_photo(photo, developed, options),
             media_type=f"image/{output_format(photo, options)}",
@@ -101,7 +107,7 @@ class TaskRunner:
         )
 
     def _lut(self, task: MakeLut) -> Answer:
-        table = self._table(self._look(task.look))
+        table = self._table(self._looks[task.look])
         if task.format == "hald":
             return Answer(encode_hald(resized(table, _HALD_SIZE)), "image/png", ".png")
         comments = [f"The colours of the look {task.look}, by cinegan-jax."]

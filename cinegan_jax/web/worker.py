@@ -1,7 +1,7 @@
 """The worker process, which decodes, develops and encodes photos for the server.
 
-Untrusted files reach a dozen decoders. A file that makes a decoder hang or crash affects only this
-process, which the server then kills and restarts.
+Untrusted files reach a dozen decoders. A file that makes a decoder hang, crash or fill the memory
+affects only this process, which the server then kills and restarts.
 """
 
 import multiprocessing
@@ -11,8 +11,10 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
+import psutil
+
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.web.jobs import Answer, JobState, WorkerInfo, WorkerTask
+from cinegan_jax.web.jobs import Answer, DevelopPhoto, JobState, WorkerInfo, WorkerTask
 from cinegan_jax.web.limits import ServerLimits, return_free_memory
 
 _POLL_SECONDS = 0.05
@@ -29,8 +31,16 @@ class JobTooLong(Exception):
     """The job exceeded its time limit and the process was killed."""
 
 
+class TooMuchMemory(Exception):
+    """The process exceeded its memory limit and was killed."""
+
+
+class ProcessEnded(Exception):
+    """The process ended by itself, as when a decoder crashes."""
+
+
 class WorkerFailed(Exception):
-    """The process ended by itself, or raised an error that is not a UserError."""
+    """The process raised an error that is not a UserError; the text is its traceback."""
 
 
 class Worker:
@@ -50,7 +60,9 @@ class Worker:
         self.info = WorkerInfo()
         self._limits, self._weights = limits, weights
         self._process: multiprocessing.process.BaseProcess | None = None
+        self._memory: psutil.Process
         self._pipe: Connection
+        self._stopped = False
 
     @property
     def pid(self) -> int | None:
@@ -62,17 +74,20 @@ class Worker:
 
         Raises:
           UserError: a look cannot be used.
-          WorkerFailed, JobTooLong: the process did not start.
+          ProcessEnded, TooMuchMemory, JobTooLong, WorkerFailed: the process did not start.
         """
         if self._process and self._process.is_alive():
             return
+        if self._stopped:
+            raise ProcessEnded
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         arguments = (theirs, self._limits, self._weights)
         self._process = context.Process(target=_work, args=arguments, name="pixels", daemon=True)
         self._process.start()
+        self._memory = psutil.Process(self._process.pid)
         theirs.close()
-        self.info = self._result(_START_SECONDS, None)
+        self.info = self._receive("done", _START_SECONDS, None)
 
     def do(self, task: WorkerTask, state: JobState) -> Answer:
         """Run a task in the process and return its result.
@@ -81,19 +96,42 @@ class Worker:
           UserError: the task cannot be done; the text is for the user.
           CancelledJob: `state.cancelled` became True.
           JobTooLong: the task took longer than `limits.job_seconds`.
-          WorkerFailed: any other failure.
+          TooMuchMemory: the task needed more than `limits.memory_bytes`.
+          ProcessEnded, WorkerFailed: any other failure.
         """
         self.start()
         self._pipe.send(task)
-        return self._result(self._limits.job_seconds, state)
+        if isinstance(task, DevelopPhoto):
+            self._wait_for_decoder(task, state)
+        return self._receive("done", self._limits.job_seconds, state)
 
     def stop(self) -> None:
-        """Kill the process. May be called from any thread and more than once."""
+        """Kill the process for good. May be called from any thread and more than once."""
+        self._stopped = True
+        self._kill()
+
+    def _kill(self) -> None:
         if self._process:
             self._process.kill()
             self._process.join()
 
-    def _result(self, seconds: float, state: JobState | None) -> Any:
+    def _wait_for_decoder(self, task: DevelopPhoto, state: JobState) -> None:
+        """Wait until the photo is decoded; what its decoder does wrong is the fault of the file."""
+        seconds = self._limits.seconds_to_read(len(task.photo))
+        try:
+            self._receive("decoded", seconds, state)
+        except JobTooLong:
+            reason = f"decoding takes more than {seconds:.0f} seconds"
+        except TooMuchMemory:
+            reason = f"decoding needs more than {self._limits.memory_bytes / 2**30:g} GiB of memory"
+        except ProcessEnded:
+            reason = "the decoder crashed"
+        else:
+            return
+        raise UserError(f"{task.name}: {reason}; the file is damaged, or made to do this")
+
+    def _receive(self, wanted: str, seconds: float, state: JobState | None) -> Any:
+        """Return the value of the next message of the wanted kind; raise what others report."""
         deadline, cancel_sent = time.monotonic() + seconds, False
         while time.monotonic() < deadline:
             try:
@@ -101,30 +139,37 @@ class Worker:
                     self._pipe.send(None)
                     cancel_sent = True
                 if not self._pipe.poll(_POLL_SECONDS):
+                    self._check_memory()
                     continue
                 kind, value = self._pipe.recv()
-            except (EOFError, OSError) as error:
-                self.stop()
-                raise WorkerFailed("the process ended") from error
+            except (EOFError, OSError, psutil.NoSuchProcess) as error:
+                self._kill()
+                raise ProcessEnded from error
+            if kind == wanted:
+                return value
             match kind:
                 case "share":
                     if state:
                         state.share = value
-                case "done":
-                    return value
                 case "refused":
                     raise UserError(value)
                 case "cancelled":
                     raise CancelledJob
                 case "failed":
                     raise WorkerFailed(value)
-        self.stop()
+        self._kill()
         raise JobTooLong
+
+    def _check_memory(self) -> None:
+        if self._memory.memory_info().rss > self._limits.memory_bytes:
+            self._kill()
+            raise TooMuchMemory
 
 
 def _work(pipe: Connection, limits: ServerLimits, weights: tuple[str, ...]) -> None:
     """Run in the process: read tasks and send results until the server closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the server, which stops this too
+    for name in (signal.SIGINT, signal.SIGTERM):  # the server, which gets them too, stops this
+        signal.signal(name, signal.SIG_IGN)
     try:
         from cinegan_jax.web.task_runner import TaskRunner
 
@@ -153,6 +198,8 @@ def _failure(error: Exception) -> tuple[str, str]:
             return "refused", str(error)
         case CancelledJob():
             return "cancelled", ""
+        case MemoryError():
+            return "refused", "This machine has too little memory for the photo."
     return "failed", "".join(traceback.format_exception(error))
 
 
@@ -161,6 +208,11 @@ class _ProgressReporter:
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe, self._reported = pipe, 0.0
+
+    def decoded(self) -> None:
+        """Report that the photo is decoded."""
+        self._pipe.send(("decoded", None))
+        self(0.0)
 
     def __call__(self, share: float) -> None:
         if self._pipe.poll():

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import uvicorn
 
 from cinegan_jax.inference.look import Look
+from cinegan_jax.web.http_server import DarkroomServer
 from cinegan_jax.web.jobs import Answer, DevelopPhoto, JobState, LookSummary, WorkerInfo, WorkerTask
 from cinegan_jax.web.limits import ServerLimits
-from cinegan_jax.web.server import create_app
+from cinegan_jax.web.server import create_server
 from cinegan_jax.web.worker import CancelledJob, Worker
 
 
@@ -29,7 +29,9 @@ class EchoWorker:
     before: Callable[[WorkerTask, JobState], None] = lambda task, watch: None
     done: list[WorkerTask] = field(default_factory=list)
     info: WorkerInfo = field(
-        default_factory=lambda: WorkerInfo((LookSummary("plain", "As it is."),), (".jpg",))
+        default_factory=lambda: WorkerInfo(
+            (LookSummary("plain", "As it is."),), (".jpg",), ("jpeg", "png")
+        )
     )
 
     def start(self) -> None:
@@ -70,6 +72,10 @@ class Gate:
         """Wait until one more task has arrived."""
         assert self.entered.acquire(timeout=20)
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until the gate is opened; return False after `seconds`."""
+        return self._open.wait(seconds)
+
     def open(self) -> None:
         """Let all tasks pass from now on."""
         self._open.set()
@@ -92,22 +98,51 @@ class Darkroom:
     temporary: Path
 
 
+@dataclass(frozen=True)
+class Running:
+    """A server in a thread of this process, and a client for it."""
+
+    server: DarkroomServer
+    thread: threading.Thread
+    client: httpx.Client
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return host and port."""
+        return self.client.base_url.host, self.client.base_url.port or 0
+
+    def stop(self) -> None:
+        """Start to stop the server, as a signal does."""
+        self.server.should_exit = True
+
+    def join(self, seconds: float) -> None:
+        """Wait until the server has ended."""
+        self.thread.join(seconds)
+        assert not self.thread.is_alive(), f"the server runs {seconds} seconds after its stop"
+
+
 @contextlib.contextmanager
-def serving(worker: object, limits: ServerLimits) -> Iterator[httpx.Client]:
-    """Run a server and yield a client for it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(create_app(worker, limits), log_level="critical", lifespan="on")
-        server = uvicorn.Server(config)
+def running(worker: object, limits: ServerLimits) -> Iterator[Running]:
+    """Run a server on a free port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=300) as listener:
+        server = create_server(worker, limits)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
             until(lambda: server.started or not thread.is_alive())
             with httpx.Client(base_url=address, timeout=60) as client:
-                yield client
+                yield Running(server, thread, client)
         finally:
             server.should_exit = True
             thread.join()
+
+
+@contextlib.contextmanager
+def serving(worker: object, limits: ServerLimits) -> Iterator[httpx.Client]:
+    """Run a server and yield a client for it."""
+    with running(worker, limits) as server:
+        yield server.client
 
 
 def until(ready: Callable[[], bool], seconds: float = 60) -> None:

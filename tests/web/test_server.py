@@ -21,7 +21,7 @@ from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.routes import PAGE_FILES
 from cinegan_jax.web.worker import JobTooLong, WorkerFailed
 
-LIMITS = ServerLimits(body_bytes=3_000_000, requests=3, upload_seconds=1.0)
+LIMITS = ServerLimits(file_bytes=3 * 2**20, look_bytes=100_000, requests=3, upload_seconds=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -146,10 +146,13 @@ def test_security_headers(client: httpx.Client, path: str) -> None:
 
 
 def test_a_body_may_have_the_maximum_size_and_no_more(client: httpx.Client) -> None:
-    fits = bytes(LIMITS.body_bytes - 1000)
+    fits = bytes(LIMITS.file_bytes)
     assert send(client, fits).content == fits
-    answer = send(client, bytes(LIMITS.body_bytes + 1))
-    assert (answer.status_code, said(answer)) == (413, "The file is larger than 3 MB.")
+    answer = send(client, bytes(LIMITS.file_bytes + 1))
+    assert (answer.status_code, said(answer)) == (
+        413,
+        "The file is larger than 3 MiB (3145728 bytes).",
+    )
 
 
 def test_a_chunked_body_is_counted_as_it_arrives(client: httpx.Client) -> None:
@@ -241,7 +244,7 @@ def test_uploads_stay_in_memory(client: httpx.Client, monkeypatch: pytest.Monkey
     rolled_over = []
     spooled = tempfile.SpooledTemporaryFile
     monkeypatch.setattr(spooled, "rollover", lambda file: rolled_over.append(file))
-    for photo in (b"small", os.urandom(2_500_000), bytes(LIMITS.body_bytes + 1)):
+    for photo in (b"small", os.urandom(2_500_000), bytes(LIMITS.file_bytes + 1)):
         send(client, photo)
     assert rolled_over == []
     with tempfile.SpooledTemporaryFile(max_size=1) as own:
@@ -279,7 +282,7 @@ def test_wrong_fields_are_named(client: httpx.Client, fields: dict[str, str], na
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400),
         ({"files": {"photo": b"x"}}, 422),
-        ({"files": {"photo": b"x", "second": b"x"}, "data": {"look": "plain"}}, 400),
+        ({"files": {"photo": b"x", "second": b"x"}, "data": {"look": "plain"}}, 422),
         ({"files": {"photo": b"x"}, "data": {str(n): "" for n in range(30)}}, 400),
         ({"files": {"photo": b"x"}, "data": {"look": "x" * 2000}}, 400),
         ({"files": {"other": b"x"}, "data": {"look": "plain", "photo": "text"}}, 422),

@@ -19,7 +19,7 @@ async function start() {
   const roll = new Roll(show, remove);
   new Saving(() => controls.chosen, () => table.photo, photos);
   byId("limits").textContent =
-    `Up to ${limits.body_bytes / 1e6} MB and ${limits.pixels / 1e6} megapixels per photo.`;
+    `Up to ${limits.file_bytes / 2 ** 20} MB and ${limits.pixels / 1e6} megapixels per photo.`;
 
   function show(photo) {
     document.body.classList.remove("empty");
@@ -32,7 +32,7 @@ async function start() {
   }
 
   function add(files, leftOut) {
-    const large = files.filter((file) => file.size > limits.body_bytes);
+    const large = files.filter((file) => file.size > limits.file_bytes);
     const added = files.filter((file) => !large.includes(file)).map((file) => new Photo(file));
     photos.push(...added);
     added.forEach((photo) => roll.add(photo));
@@ -41,7 +41,7 @@ async function start() {
     const words = [];
     if (leftOut === 1) words.push("1 file was skipped: it is not a photo.");
     if (leftOut > 1) words.push(`${leftOut} files were skipped: they are not photos.`);
-    for (const { name } of large) words.push(`${name} is larger than ${limits.body_bytes / 1e6} MB.`);
+    for (const { name } of large) words.push(`${name} is larger than ${limits.file_bytes / 2 ** 20} MB.`);
     if (words.length) notice(words.join(" "));
   }
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinegan_jax.web.transfers import attachment, plain_name
+from cinegan_jax.web.downloads import attachment, plain_name
 
 
 @pytest.mark.parametrize(
