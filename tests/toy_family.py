@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from cinegan_jax.core.types import Batch, Images, Params, Scalar
-from cinegan_jax.families.api import Aux, Learned, StepContext, Update, Variables
+from cinegan_jax.families.api import Aux, GanFamily, Learned, StepContext, Update, Variables
 from cinegan_jax.ops.images import to_signed
 
 
-class ToyFamily:
+class ToyFamily(GanFamily):
     """Has all that a run must bring back: two players, a state, and noise from the step's key."""
 
     learns_from: Learned = "pairs"
@@ -26,15 +26,6 @@ class ToyFamily:
         return Variables(
             {"generator": generator, "discriminator": {"weights": weights}}, jnp.zeros(3)
         )
-
-    def fitted(self, pixels: Any, /) -> Mapping[str, Params]:
-        return {}
-
-    def load_frozen(self) -> Any:
-        return None
-
-    def frozen_shapes(self) -> Any:
-        return None
 
     def objective(
         self,

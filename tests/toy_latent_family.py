@@ -20,7 +20,7 @@ from cinegan_jax.families.api import (
 from cinegan_jax.ops.images import to_signed
 
 
-class ToyLatentFamily:
+class ToyLatentFamily(LatentFamily):
     """Has all that a run must bring back: two players that alternate, a state, and noise."""
 
     learns_from: Learned = "images"
@@ -40,15 +40,6 @@ class ToyLatentFamily:
         generator = {"matrix": matrix, "bias": jnp.zeros(shape)}
         discriminators = {"weights": jax.random.normal(rng, shape), "bias": jnp.zeros(())}
         return Variables({"generator": generator, "discriminator": discriminators}, jnp.zeros(3))
-
-    def fitted(self, pixels: Any, /) -> Mapping[str, Params]:
-        return {}
-
-    def load_frozen(self) -> Any:
-        return None
-
-    def frozen_shapes(self) -> Any:
-        return None
 
     def latents(self, keys: jax.Array, truncation: float = 0.0, /) -> jax.Array:
         if truncation and not self._truncates:

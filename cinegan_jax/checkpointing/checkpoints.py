@@ -136,6 +136,7 @@ class Checkpoints:
         data_iterator: DataIterator | None,
         meta: Mapping[str, Any],
         metrics: Mapping[str, float] | None = None,
+        generator: Any = None,
     ) -> None:
         """Starts to save `step`, once the save before it is done; a step already there is left.
 
@@ -148,6 +149,8 @@ class Checkpoints:
           data_iterator: gives the position in the data; None saves none.
           meta: what JSON can hold: resolved config, history counters.
           metrics: a step without `best_metric`, or whose value is not finite, is never the best.
+          generator: tree of arrays on the host, saved as an item of its own that Orbax restores
+            without knowing the devices; None saves none.
 
         Raises:
           LastSaveFailed: the disk is full, for this save or the one before, and `on_disk_full` is
@@ -163,6 +166,8 @@ class Checkpoints:
         }
         if data_iterator is not None:
             items["data"] = ocp.args.JsonSave({"position": data_iterator.get_state()})
+        if generator is not None:
+            items["generator"] = ocp.args.StandardSave(generator)
         self._saving = step
         with self._surviving_a_full_disk(step):
             self._manager.save(step, args=ocp.args.Composite(**items), metrics=best, force=True)

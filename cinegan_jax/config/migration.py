@@ -75,6 +75,7 @@ _ADDED_TO_ALL: Mapping[str, Any] = {
     "spatial": 1,
     "shard_optimizer": False,
     "profile_steps": 0,
+    "restore_step": "newest",
     "data": {"cache": "~/.cache/cinegan"},
     "ema_warmup": False,
     "sample_scores": False,

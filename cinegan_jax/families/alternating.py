@@ -153,10 +153,13 @@ class AlternatingGan(LatentFamily):
         loss = settings.r1 / 2 * settings.r1_every * losses.squared_slope(gradients)
         return {"discriminator": loss}, Aux(state, {})
 
+    def generator_variables(self, params: Mapping[str, Params], state: Any, /) -> dict[str, Any]:
+        """Return the generator's parameters and running statistics."""
+        return {"params": params["generator"], "batch_stats": state["generator"]}
+
     def decode(self, params: Mapping[str, Params], state: Any, latents: jax.Array, /) -> Images:
         """See `LatentFamily`."""
-        variables = {"params": params["generator"], "batch_stats": state["generator"]}
-        return jnp.asarray(self.generator.apply(variables, latents))
+        return jnp.asarray(self.generator.apply(self.generator_variables(params, state), latents))
 
     def judge(self, params: Mapping[str, Params], state: Any, images: Images, /) -> jax.Array:
         """See `LatentFamily`."""

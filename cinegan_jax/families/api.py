@@ -164,6 +164,10 @@ class GanFamily(Protocol):
         """Return the shapes of the frozen arrays, without reading a file."""
         return None
 
+    def generator_variables(self, params: Mapping[str, Params], state: Any, /) -> dict[str, Any]:
+        """Return the collections with which the generator's Flax module is applied."""
+        return {"params": params["generator"]}
+
     def generate(
         self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
     ) -> Images:

@@ -193,6 +193,10 @@ class CineGan:
         loss = settings.r1 / 2 * settings.r1_every * jnp.stack(penalties).sum()
         return {"discriminator": loss}, Aux(state, {})
 
+    def generator_variables(self, params: Mapping[str, Params], state: Any, /) -> dict[str, Any]:
+        """Return the generator's parameters with sigma folded into the kernels."""
+        return {"params": spectral.normalize(params["generator"], state["generator"])}
+
     def generate(
         self, params: Mapping[str, Params], state: Any, batch: Batch, rng: jax.Array, /
     ) -> Images:
@@ -210,5 +214,4 @@ class CineGan:
         return sum(gaps, jnp.zeros(()))
 
     def _generate(self, params: Mapping[str, Params], vectors: Any, photo: jax.Array) -> jax.Array:
-        kernels = spectral.normalize(params["generator"], vectors["generator"])
-        return jnp.asarray(self.generator.apply({"params": kernels}, photo))
+        return jnp.asarray(self.generator.apply(self.generator_variables(params, vectors), photo))

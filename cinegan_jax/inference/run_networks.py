@@ -20,7 +20,6 @@ from cinegan_jax.families.api import GanFamily
 from cinegan_jax.families.cinegan import CineGan
 from cinegan_jax.families.registry import build_family
 from cinegan_jax.inference.look import Look
-from cinegan_jax.nets import spectral
 
 
 class WorkdirNetworks(NamedTuple):
@@ -125,6 +124,5 @@ def read_workdir(workdir: str | os.PathLike[str], which: Which = "newest") -> Lo
 
 def look_of(family: CineGan, networks: WorkdirNetworks, name: str) -> Look:
     """Return the generator of a CineGAN as a look, with spectral normalisation folded in."""
-    params, state = networks.params["generator"], networks.state["generator"]
-    kernels = jax.device_get(spectral.normalize(params, state))
+    kernels = jax.device_get(family.generator_variables(networks.params, networks.state)["params"])
     return Look(name, family.generator.clone(dtype=jnp.float32), kernels)

@@ -73,6 +73,7 @@ class Loop:
       frozen: arrays on the devices that are never trained.
       batches: device batches; their position is saved with each checkpoint.
       to_save: converts a placed state to what a checkpoint takes.
+      generator: returns the generator's variables for inference, on the host.
       hooks: run in this order, before the checkpoint of the same step.
       upload_records: called before each checkpoint, so that it has the hooks' records beside it.
       meta: returns what is saved with each checkpoint.
@@ -82,6 +83,7 @@ class Loop:
     frozen: Any
     batches: DevicePrefetch
     to_save: Callable[[TrainState], TrainState]
+    generator: Callable[[TrainState], Any]
     hooks: Sequence[Hook]
     upload_records: Callable[[], None]
     checkpoints: Checkpoints
@@ -110,9 +112,11 @@ class Loop:
             stop = guard.should_stop(step)
             if stop or _is_due(step, self.checkpoint_every_steps, last):
                 # The position of the batches is that after the last one drawn: of this step.
-                saved = self.to_save(state)
+                saved, generator = self.to_save(state), self.generator(state)
                 self.upload_records()
-                self.checkpoints.save(step, saved, self.batches, self.meta(), measured or None)
+                self.checkpoints.save(
+                    step, saved, self.batches, self.meta(), measured or None, generator
+                )
             if stop and step < last:
                 logging.warning("Stop requested: saving step %d; start again to continue.", step)
                 return step

@@ -1,9 +1,10 @@
 """Train a run: build its parts, resume from the newest checkpoint, and run the loop."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import jax
 from etils import epath
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
@@ -62,7 +63,7 @@ def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = 
             MetricsLog(workdir, start.step) as log,
             Profiler(workdir, config.profile_steps, start.step, run.total_steps) as profiler,
         ):
-            steps = _compile(run, start.state)
+            steps, generator = _compile(run, start.state), _make_generator_variables(run)
             health = _make_health(run, steps, batches, log, start.health)
             while True:
                 hooks = _make_hooks(run, workdir, batches, checkpoints, log, health, start.step)
@@ -71,6 +72,7 @@ def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = 
                     frozen=frozen,
                     batches=batches,
                     to_save=parallel.to_save,
+                    generator=generator,
                     hooks=[profiler, *hooks],
                     upload_records=log.upload,
                     checkpoints=checkpoints,
@@ -102,6 +104,17 @@ def _compile(run: Run, state: TrainState) -> CompiledSteps:
         measure_every=run.config.health.every_steps,
         replicate=parallel.replicate,
     )
+
+
+def _make_generator_variables(run: Run) -> Callable[[TrainState], Any]:
+    """Return a function from a placed state to the generator's variables, on the host."""
+    fold = jax.jit(run.family.generator_variables)
+
+    def generator_variables(state: TrainState) -> Any:
+        networks = run.parallel.unreplicate(networks_of(state))
+        return jax.device_get(fold(networks.params, networks.model_state))
+
+    return generator_variables
 
 
 def _make_health(

@@ -34,8 +34,15 @@ class Diary:
         return step == self.stop_at
 
     def save(
-        self, step: int, state: Any, batches: Any, meta: Any, metrics: Mapping[str, float] | None
+        self,
+        step: int,
+        state: Any,
+        batches: Any,
+        meta: Any,
+        metrics: Mapping[str, float] | None,
+        generator: Any,
     ) -> None:
+        assert generator == -state
         self.lines.append(f"save {step}: {state}, {batches.get_state()} drawn, {metrics}")
 
     def hook(self, name: str, every: int, **measured: float) -> Any:
@@ -59,6 +66,7 @@ def run(diary: Diary, hooks: list[Any], every: int, start: int, last: int) -> in
         frozen=None,
         batches=diary,
         to_save=lambda state: state,
+        generator=lambda state: -state,
         hooks=hooks,
         upload_records=lambda: diary.lines.append("upload"),
         checkpoints=diary,
