@@ -24,9 +24,12 @@ _LUT_SIZES: dict[LutFormat, tuple[int, ...]] = {"cube": (33, 17, 65), "hald": (6
 class ApplyCommand(typer.core.TyperCommand):
     """The command `apply`, whose option --grain may stand alone."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse arguments after giving each --grain without an amount the amount 1."""
-        return super().parse_args(ctx, list(_with_amounts(args)))
+    def make_parser(self, ctx: Any) -> Any:
+        """Return a parser that gives a --grain without an amount the amount 1."""
+        parser: Any = super().make_parser(ctx)
+        parse = parser.parse_args
+        parser.parse_args = lambda args: parse(list(_with_amounts(args)))
+        return parser
 
 
 def _with_amounts(args: list[str]) -> Iterator[str]:
