@@ -1,6 +1,9 @@
 """The `cinegan` command. Heavy imports wait inside the subcommands."""
 
+import contextlib
+import errno
 import os
+import sys
 from typing import Any
 
 import typer
@@ -19,10 +22,26 @@ from cinegan_jax.training.cli import train_command
 from cinegan_jax.web.cli import serve
 
 USE, TRAIN = "Use a look", "Train one"
+OUTPUT_ERROR_EXIT_CODE = 1
+"""Exit code where standard output cannot be written, as that of Unix tools."""
+OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Errors of a standard output that is closed or full; they name no file."""
 
 
 class _Commands(typer.core.TyperGroup):
     """Group of commands that prints errors of the user and of the file system as one line."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            try:
+                return super().main(*args, **kwargs)
+            finally:
+                sys.stdout.flush()
+        except OSError as error:
+            if error.errno not in OUTPUT_ERRORS:
+                raise
+            _report_output_error(error)
+            sys.exit(OUTPUT_ERROR_EXIT_CODE)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -35,6 +54,22 @@ class _Commands(typer.core.TyperGroup):
                 raise
             typer.echo(f"cinegan: {os.fspath(error.filename)!r}: {error.strerror}", err=True)
             raise typer.Exit(USER_ERROR_EXIT_CODE) from error
+
+
+def _report_output_error(error: OSError) -> None:
+    """Report in one line that the output cannot be written, and drop what is unwritten.
+
+    A closed pipe is not reported, for its reader, such as `head`, needs no more.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:  # Python would try once more at its end, and print a traceback
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno != errno.EPIPE:
+        with contextlib.suppress(OSError):
+            where = "standard output or the disk of the results"
+            typer.echo(f"cinegan: {where}: {error.strerror}", err=True)
 
 
 app = typer.Typer(
