@@ -116,7 +116,13 @@ _VGG19_LAYERS = [
 ]
 _ADDED_TO_FAMILY: Mapping[str | None, Mapping[str, Any]] = {
     "cinegan": {
-        "generator": {"colour_path": 0, "glow_path": 0, "colour_table": 0, "norm": "instance"},
+        "generator": {
+            "colour_path": 0,
+            "glow_path": 0,
+            "colour_table": 0,
+            "norm": "instance",
+            "monochrome": False,
+        },
         "losses": {"lab": 0.0, "histogram": 0.0},
         "adversarial": _ADVERSARIAL,
         "perceptual_layers": {**dict.fromkeys(_VGG19_LAYERS, 0.0), "block4_conv2": 1.0},

@@ -93,9 +93,9 @@ def cinegan_command(
     """Create a look file from the generator of the TensorFlow CineGAN, for --weights."""
     from cinegan_jax.convert.cinegan import read_keras_generator
     from cinegan_jax.inference.export import export_look
-    from cinegan_jax.inference.look import Look
+    from cinegan_jax.inference.look import NetworkLook
 
     path = output or Path(f"{file.stem}.safetensors")
     generator, kernels = read_keras_generator(file)
-    export_look(Look(path.stem, generator, kernels), path, "safetensors", precision)
+    export_look(NetworkLook(path.stem, generator, kernels), path, "safetensors", precision)
     typer.echo(f"{file} -> {path}: width {generator.width}, {generator.num_blocks} blocks")

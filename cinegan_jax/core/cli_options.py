@@ -10,7 +10,8 @@ LookOption: TypeAlias = Annotated[
     str,
     typer.Option(
         metavar="NAME|FILE|WORKDIR",
-        help="A look that `cinegan looks` lists, a look file, or the workdir of a training run.",
+        help="A look that `cinegan looks` lists, a look file, a LUT (.cube, or HaldCLUT .png), or "
+        "the workdir of a training run.",
     ),
 ]
 WeightsOption: TypeAlias = Annotated[
@@ -19,7 +20,7 @@ WeightsOption: TypeAlias = Annotated[
         "--weights",
         "--workdir",
         metavar="FILE|WORKDIR",
-        help="A look file or the workdir of a training run, instead of --look.",
+        help="A look file, a LUT or the workdir of a training run, instead of --look.",
     ),
 ]
 JsonOption: TypeAlias = Annotated[

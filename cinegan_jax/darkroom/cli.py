@@ -236,7 +236,8 @@ def lut(
         f"Mean delta E 2000 from the look: {fitted.error}.",
     ]
     write_lut(path, fitted.lut, comments)
-    typer.echo(f"{path}: {chosen.name}, {size} nodes per axis, fitted to {fitted.fitted} photos.")
+    how = f"fitted to {fitted.fitted} photos" if fitted.fitted else "resampled"
+    typer.echo(f"{path}: {chosen.name}, {size} nodes per axis, {how}.")
     typer.echo(
         f"Mean delta E 2000 from the look on {fitted.held_out} other photos: LUT {fitted.error}, "
         f"unchanged photos {fitted.unchanged}."

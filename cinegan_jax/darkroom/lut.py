@@ -8,7 +8,8 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import Look, LutLook
+from cinegan_jax.inference.look_lut import blended_table
 from cinegan_jax.inference.lut_fit import (
     Develop,
     fit_colour_table,
@@ -44,7 +45,8 @@ class FittedLut:
 
     Attributes:
       lut: float32 [n, n, n, 3] as in `ops.lut`.
-      fitted, held_out: number of photos that the LUT was fitted to and measured on.
+      fitted, held_out: number of photos that the LUT was fitted to and measured on; a look that is
+        a LUT is resampled, and fitted to none.
       error: difference between the LUT's images and the look's, on the held-out photos.
       unchanged: difference between these photos and the look's images.
     """
@@ -59,7 +61,7 @@ class FittedLut:
 def fit_look_lut(
     look: Look, size: int, folder: Path | None = None, strength: float = 1.0
 ) -> FittedLut:
-    """Fit a LUT to a look.
+    """Fit a LUT to a look, or resample the LUT of one.
 
     Args:
       look: the look.
@@ -72,7 +74,10 @@ def fit_look_lut(
     """
     fitted, held_out = _sample_split() if folder is None else _folder_split(folder)
     develop = make_develop(look, strength)
-    lut = resized(fit_colour_table(develop, fitted), size)
+    if isinstance(look, LutLook):
+        fitted, lut = [], blended_table(look.colours, size, strength)
+    else:
+        lut = resized(fit_colour_table(develop, fitted), size)
     error = _difference(lut, develop, held_out)
     unchanged = _difference(identity_lut(2), develop, held_out)
     return FittedLut(lut, len(fitted), len(held_out), error, unchanged)

@@ -12,9 +12,9 @@ from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.pairs import Pair, PairSource, photos_by_name
 from cinegan_jax.data.selection import sample_pixels
 from cinegan_jax.evaluation.scope import Prepare
-from cinegan_jax.inference.look import Look, apply_generator
+from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.network import Generate, make_generate
-from cinegan_jax.ops.images import to_signed, to_unit
+from cinegan_jax.ops.images import to_unit
 from cinegan_jax.ops.lut import apply_lut, fit_lut
 from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.photo import UnreadablePhoto
@@ -31,12 +31,13 @@ def photo_method(generate: Generate) -> PairMethod:
 
 
 def look_method(look: Look) -> PairMethod:
-    """Return a method that applies a look's generator to whole photos."""
+    """Return a method that applies the colours of a look to whole photos."""
+    in_unit_range, params = look.network()
 
-    def apply(kernels: Params, images: Images) -> Images:
-        return apply_generator(look.generator, kernels, to_signed(images))
+    def apply(params: Params, images: Images) -> Images:
+        return 2.0 * in_unit_range(params, to_unit(images)) - 1.0
 
-    return photo_method(make_generate(apply, look.kernels))
+    return photo_method(make_generate(apply, params))
 
 
 def results_method(folder: AnyPath) -> PairMethod:

@@ -40,15 +40,15 @@ def lay_grain(image: np.ndarray, noise: np.ndarray, sigma: float) -> np.ndarray:
     """Add given noise to an image, scaled by the image's density.
 
     Args:
-      image: unit float32 [h, w, 3].
-      noise: [h, w, NOISE_CHANNELS] of standard deviation 1.
+      image: unit float32 [h, w, c], with 3 channels or 1.
+      noise: [h, w, c + 1] of standard deviation 1; the last channel is the shared one.
       sigma: standard deviation at mid-grey, in unit range.
 
     Returns:
-      float32 [h, w, 3], not clipped.
+      float32 [h, w, c], not clipped.
     """
     own = np.sqrt(1 - SHARED_AMPLITUDE**2)
-    grain = SHARED_AMPLITUDE * noise[..., 3:] + own * noise[..., :3]
+    grain = SHARED_AMPLITUDE * noise[..., -1:] + own * noise[..., :-1]
     amount = 4 * sigma * np.clip(image * (1 - image), 0.0, None)
     return (image + amount * grain).astype(np.float32)
 

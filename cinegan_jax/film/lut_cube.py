@@ -1,43 +1,37 @@
-"""`.cube` LUT files (Adobe Cube LUT Specification 1.0), three-dimensional, red varying fastest."""
+"""`.cube` LUT files as Adobe, IRIDAS and DaVinci Resolve define them, red varying fastest.
 
-from collections.abc import Sequence
+A file has curves (LUT_1D_SIZE), a table (LUT_3D_SIZE), or, from Resolve, curves and then a table.
+"""
+
+import codecs
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.film.lut import Lut, LutStage
+from cinegan_jax.film.lut_cube_header import CubeHeader, Line, number, read_header
 
-MAX_LUT_SIZE = 256
-"""Maximum number of nodes per axis."""
+MAX_LINE = 10_000
+"""Maximum number of characters in a line."""
 
 
-def read_cube(path: Path) -> np.ndarray:
-    """Read a `.cube` file as float32 [n, n, n, 3], clipped to unit range.
+def read_cube(path: Path) -> Lut:
+    """Read a `.cube` file in ASCII, Latin-1, UTF-8 or UTF-16.
 
     Raises:
-      UserError: the file is not a complete 3D LUT for inputs in unit range.
+      UserError: the file is not a complete LUT, has a keyword that is not known, or is too large.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file, so it is no .cube LUT") from error
-    size, rows = 0, []
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.split("#")[0].split()
-        if not words:
-            continue
-        if words[0][0].isalpha():
-            size = _keyword(path, number, words) or size
-        else:
-            rows.append(_numbers(path, number, words))
-    if not size:
-        raise UserError(f"{path} has no line LUT_3D_SIZE N, so it is no 3D .cube LUT")
-    if len(rows) != size**3:
-        raise UserError(
-            f"{path} has {len(rows)} rows of colours, but LUT_3D_SIZE {size} needs {size**3}"
-        )
-    table = np.array(rows, np.float32).reshape(size, size, size, 3)
-    return np.ascontiguousarray(np.clip(table, 0.0, 1.0).transpose(2, 1, 0, 3))
+    lines = _lines(path)
+    header, first_row = read_header(path, lines)
+    expected = header.curve_size + header.table_size**3
+    rows = _rows(path, itertools.chain(first_row, lines), expected)
+    if len(rows) != expected:
+        found = len(rows) if len(rows) < expected else f"more than {expected}"
+        raise UserError(f"{path} has {found} rows of colours, but {header.sizes} needs {expected}")
+    return Lut(_stages(header, rows))
 
 
 def encode_cube(lut: np.ndarray, comments: Sequence[str] = ()) -> bytes:
@@ -58,44 +52,58 @@ def encode_cube(lut: np.ndarray, comments: Sequence[str] = ()) -> bytes:
     return "\n".join(lines).encode("ascii", "replace")
 
 
-def _keyword(path: Path, number: int, words: list[str]) -> int:
-    """Return the size if this line gives it, or 0."""
-    match words[0]:
-        case "TITLE":
-            return 0
-        case "LUT_3D_SIZE":
-            return _size(path, number, words)
-        case "DOMAIN_MIN" | "DOMAIN_MAX" | "LUT_3D_INPUT_RANGE":
-            wanted = {"DOMAIN_MIN": [0.0] * 3, "DOMAIN_MAX": [1.0] * 3}.get(words[0], [0.0, 1.0])
-            found = [_number(path, number, word) for word in words[1:]]
-            if found != wanted:
-                raise UserError(
-                    f"{path}, line {number}: {words[0]} {found}; only {wanted} can be read"
-                )
-            return 0
-        case "LUT_1D_SIZE":
-            raise UserError(f"{path} is a 1D LUT (line {number}); a look needs LUT_3D_SIZE")
-        case other:
-            raise UserError(f"{path}, line {number}: {other!r} is no keyword of a .cube LUT")
+def _lines(path: Path) -> Iterator[Line]:
+    """Yield the lines that have words, without comments; they end at \\n, \\r or \\r\\n."""
+    with path.open(encoding=_encoding(path), errors="replace") as file:
+        for line_number in itertools.count(1):
+            line = file.readline(MAX_LINE)
+            if not line:
+                return
+            if "\0" in line or len(line) == MAX_LINE:
+                raise UserError(f"{path}, line {line_number}: no text, so it is no .cube LUT")
+            if words := line.partition("#")[0].split():
+                yield line_number, words
 
 
-def _size(path: Path, number: int, words: list[str]) -> int:
-    if len(words) == 2 and words[1].isdigit() and 2 <= int(words[1]) <= MAX_LUT_SIZE:
-        return int(words[1])
-    raise UserError(f"{path}, line {number}: {' '.join(words)!r}; N must be 2 to {MAX_LUT_SIZE}")
+def _encoding(path: Path) -> str:
+    """Return the encoding of a file. Latin-1 stands for ASCII and all its extensions."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    marks = {
+        codecs.BOM_UTF8: "utf-8-sig",
+        codecs.BOM_UTF16_LE: "utf-16",
+        codecs.BOM_UTF16_BE: "utf-16",
+    }
+    return next((marks[mark] for mark in marks if start.startswith(mark)), "latin-1")
 
 
-def _numbers(path: Path, number: int, words: list[str]) -> list[float]:
-    if len(words) != 3:
-        raise UserError(f"{path}, line {number}: {len(words)} numbers, but a colour has 3")
-    return [_number(path, number, word) for word in words]
+def _rows(path: Path, lines: Iterator[Line], expected: int) -> np.ndarray:
+    """Return float32 [rows, 3], at most one row more than is expected."""
+    rows = np.empty((expected + 1, 3), np.float32)
+    count = 0
+    for count, (line_number, words) in enumerate(itertools.islice(lines, expected + 1), start=1):
+        if len(words) != 3:
+            raise UserError(f"{path}, line {line_number}: {len(words)} numbers, but a colour has 3")
+        rows[count - 1] = [number(path, line_number, word) for word in words]
+    return rows[:count]
 
 
-def _number(path: Path, number: int, word: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = float("nan")
-    if not np.isfinite(value):
-        raise UserError(f"{path}, line {number}: {word!r} is not a number")
-    return value
+def _stages(header: CubeHeader, rows: np.ndarray) -> tuple[LutStage, ...]:
+    stages = []
+    if header.curve_size:
+        stages.append(LutStage(rows[: header.curve_size], *header.curve_range))
+    if header.table_size:
+        blue_first = rows[header.curve_size :].reshape(*[header.table_size] * 3, 3)
+        table = np.ascontiguousarray(blue_first.transpose(2, 1, 0, 3))
+        stages.append(LutStage(table, *header.table_range))
+    if header.video_in:
+        first = stages[0]
+        stages[0] = first._replace(low=_from_video(first.low), high=_from_video(first.high))
+    if header.video_out:
+        stages[-1] = stages[-1]._replace(values=_from_video(stages[-1].values))
+    return tuple(stages)
+
+
+def _from_video(levels: np.ndarray) -> np.ndarray:
+    """Convert values in video range, 64 to 940 of 1023, to full range."""
+    return (levels * np.float32(1023) - np.float32(64)) / np.float32(876)

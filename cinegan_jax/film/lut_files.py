@@ -1,7 +1,7 @@
 """Read and write LUT files; the file name ending selects the format.
 
-A LUT is an array [n, n, n, 3], indexed [r, g, b], in unit range. To add a format, write its module
-with a reader and an encoder, and add it to `_FORMATS`.
+A LUT is written from an array [n, n, n, 3], indexed [r, g, b], in unit range. To add a format,
+write its module with a reader and an encoder, and add it to `_FORMATS`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,13 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
+from cinegan_jax.film.lut import Lut
 from cinegan_jax.film.lut_cube import encode_cube, read_cube
 from cinegan_jax.film.lut_hald import encode_hald, read_hald
 
 
 class _LutFormat(NamedTuple):
-    read: Callable[[Path], np.ndarray]
+    read: Callable[[Path], Lut]
     encode: Callable[[np.ndarray, Sequence[str]], bytes]
 
 
@@ -30,15 +31,18 @@ LUT_SUFFIXES = tuple(_FORMATS)
 """File name endings of LUT files, in lower case; any case is accepted."""
 
 
-def read_lut(path: Path) -> np.ndarray:
-    """Read a LUT file as float32 [n, n, n, 3].
+def read_lut(path: Path) -> Lut:
+    """Read a LUT file.
 
     Raises:
       UserError: the file is missing, damaged, or of another format.
     """
     if not path.is_file():
         raise UserError(f"there is no LUT file {path}")
-    return _format_of(path).read(path)
+    try:
+        return _format_of(path).read(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def write_lut(path: Path, lut: np.ndarray, comments: Sequence[str] = ()) -> None:

@@ -77,7 +77,7 @@ def load_recipe(name: str) -> FilmLook:
             f"look {name!r} is not one of {', '.join(recipe_names())}, nor a .cube or HaldCLUT "
             ".png file"
         )
-    return FilmLook(path.stem, read_lut(path))
+    return FilmLook(path.stem, read_lut(path).table())
 
 
 def photo_seed(name: str) -> int:

@@ -9,15 +9,16 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.film.grain import GrainNoise, lay_grain
 from cinegan_jax.inference.glow import add_glow
 from cinegan_jax.inference.lazy_image import AnyImage
-from cinegan_jax.inference.look import Glow, Grain, Look
+from cinegan_jax.inference.look import Glow, Look, LutLook, NetworkLook
+from cinegan_jax.inference.look_up import look_up
 from cinegan_jax.inference.methods import tiles, transfer, whole
 from cinegan_jax.ops.images import white_level
 
 ReportShare = Callable[[float], None]
 """Called with the share of the work that is done, 0 to 1; what it raises ends the work."""
 
-DevelopMethod = Callable[[AnyImage, Look, float, ReportShare], Iterator[np.ndarray]]
-"""(photo, look, strength, progress) to photo + strength * (look - photo).
+DevelopMethod = Callable[[AnyImage, NetworkLook, float, ReportShare], Iterator[np.ndarray]]
+"""(photo, look, strength, progress) to photo + strength * (look - photo); the look has a network.
 
 It yields unit float32 [some rows, w, 3] from top to bottom, not clipped.
 """
@@ -42,7 +43,7 @@ class Settings:
     """The choices of a photographer.
 
     Attributes:
-      method: `transfer`, `tiles` or `whole`.
+      method: `transfer`, `tiles` or `whole`, for looks with a network.
       strength: photo + strength * (look - photo), 0 to 1.5.
       grain: amount of grain, 0 to 4; 0: none, 1: as the film has it.
       seed: seed of grain and dither.
@@ -112,18 +113,29 @@ def develop(
     lit = add_glow(photo, settings.glow(look))
     if settings.strength == 0 and settings.grain == 0 and lit is photo:
         return photo.copy()
-    method = METHODS[settings.method] if settings.strength else _unchanged
-    finish = _Finish(photo, look.grain, settings)
+    finish = _Finish(photo, look, settings)
     developed, top = np.empty_like(photo), 0
-    for band in method(lit, look, settings.strength, progress):
+    for band in _bands(lit, look, settings, progress):
         developed[top : top + len(band)] = finish(band)
         top += len(band)
     return developed
 
 
-def _unchanged(
-    photo: AnyImage, look: Look, strength: float, progress: ReportShare
+def _bands(
+    photo: AnyImage, look: Look, settings: Settings, progress: ReportShare
 ) -> Iterator[np.ndarray]:
+    """Yield photo + strength * (look - photo) from top to bottom; see `DevelopMethod`."""
+    if not settings.strength:
+        return _unchanged(photo, progress)
+    match look:
+        case LutLook():
+            return look_up(photo, look.colours, settings.strength, progress)
+        case NetworkLook():
+            return METHODS[settings.method](photo, look, settings.strength, progress)
+    raise TypeError(f"develop needs a LutLook or a NetworkLook, got {type(look).__name__}")
+
+
+def _unchanged(photo: AnyImage, progress: ReportShare) -> Iterator[np.ndarray]:
     for top in range(0, len(photo), ROWS):
         progress(min(top + ROWS, len(photo)) / len(photo))
         yield photo[top : top + ROWS].astype(np.float32) / white_level(photo.dtype)
@@ -132,20 +144,28 @@ def _unchanged(
 class _Finish:
     """Clips, grains and rounds the bands of an image, which must come from top to bottom.
 
-    All noise is drawn in the order of rows: it does not depend on the height of the bands.
+    All noise is drawn in the order of rows: it does not depend on the height of the bands. A
+    monochrome look at full strength or more leaves all channels equal: they are averaged before
+    the noise, and share the noise of one channel.
     """
 
-    def __init__(self, photo: np.ndarray, grain: Grain, settings: Settings):
+    def __init__(self, photo: np.ndarray, look: Look, settings: Settings):
         self._dtype = photo.dtype
-        self._sigma = settings.grain * grain.sigma
-        size = settings.grain_size * grain.size
+        self._neutral = look.monochrome and settings.strength >= 1
+        self._sigma = settings.grain * look.grain.sigma
+        size = settings.grain_size * look.grain.size
         self._noise = GrainNoise(photo.shape[0], photo.shape[1], size, settings.seed)
         self._dither = np.random.default_rng([settings.seed, DITHER])
 
     def __call__(self, band: np.ndarray) -> np.ndarray:
+        if self._neutral:
+            band = band.mean(axis=-1, keepdims=True)
         band = np.clip(band, 0.0, 1.0)
         if self._sigma:
-            band = lay_grain(band, self._noise.take(len(band)), self._sigma)
+            noise = self._noise.take(len(band))
+            if self._neutral:
+                noise = noise[..., [0, -1]]
+            band = lay_grain(band, noise, self._sigma)
         return to_pixels(band, self._dtype, self._dither)
 
 

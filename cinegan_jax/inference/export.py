@@ -7,16 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.errors import FlaxError
-from flax.traverse_util import flatten_dict
 from jax import export
 from jax.typing import DTypeLike
 
 from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.core.storage import write_whole
 from cinegan_jax.inference.formats import ExportFormat, KernelPrecision
-from cinegan_jax.inference.look import Look, apply_generator
-from cinegan_jax.inference.look_file import architecture, write_look
-from cinegan_jax.ops.images import to_unit
+from cinegan_jax.inference.look import Look, NetworkLook, apply_generator
+from cinegan_jax.inference.look_file import architecture, arrays_of, write_look
 
 _STABLEHLO_SHAPE = "batch, 8*height, 8*width, 3"
 _STABLEHLO_PLATFORMS = ("cpu", "cuda", "tpu")
@@ -29,13 +27,14 @@ def export_look(
 
     Raises:
         UserError: the look cannot be exported, the file cannot be written, the precision cannot
-            hold the kernels, or the format needs a package that is not installed. Nothing is
+            hold the arrays, or the format needs a package that is not installed. Nothing is
             written then.
     """
     if path.name in ("", "..") or path.is_dir():
         raise UserError(f"{path} cannot be written: it is a folder; give the name of a file")
     dtype = np.dtype(precision)
-    _check_network(look)
+    if isinstance(look, NetworkLook):
+        _check_network(look)
     _check_range(look, dtype)
     program = None if form == "safetensors" else _program_writer(form)(look, dtype)
     try:
@@ -56,15 +55,15 @@ def to_stablehlo(look: Look, dtype: DTypeLike = np.float16) -> bytes:
 
     Args:
         look: to convert.
-        dtype: of the stored kernels, float16 or float32. All is computed in float32.
+        dtype: of the stored arrays, float16 or float32. All is computed in float32.
     """
-    stored = jax.tree.map(lambda kernel: np.asarray(kernel, dtype), look.kernels)
+    apply, params = look.network()
+    stored = jax.tree.map(lambda array: np.asarray(array, dtype), params)
 
     @jax.jit
     def apply_look(photos: jax.Array) -> jax.Array:
-        kernels = jax.tree.map(lambda kernel: jnp.asarray(kernel).astype(jnp.float32), stored)
-        signed = apply_generator(look.generator, kernels, 2.0 * photos - 1.0)
-        return jnp.clip(to_unit(signed), 0.0, 1.0)
+        params = jax.tree.map(lambda array: jnp.asarray(array).astype(jnp.float32), stored)
+        return jnp.clip(apply(params, photos), 0.0, 1.0)
 
     photos = jax.ShapeDtypeStruct(export.symbolic_shape(_STABLEHLO_SHAPE), jnp.float32)
     return bytes(export.export(apply_look, platforms=_STABLEHLO_PLATFORMS)(photos).serialize())
@@ -82,7 +81,7 @@ def _program_writer(form: ExportFormat) -> Callable[[Look, DTypeLike], bytes]:
     return to_onnx
 
 
-def _check_network(look: Look) -> None:
+def _check_network(look: NetworkLook) -> None:
     """Refuse generators that are not float32 or invalid, and kernels of other generators."""
     dtype = jnp.dtype(look.generator.dtype)
     if dtype != jnp.float32:
@@ -102,7 +101,7 @@ def _check_network(look: Look) -> None:
 
 
 def _check_range(look: Look, dtype: np.dtype) -> None:
-    for name, kernel in flatten_dict(dict(look.kernels), sep="/").items():
+    for name, kernel in arrays_of(look).items():
         largest = np.max(np.abs(kernel))
         if not largest <= np.finfo(dtype).max:
             raise UserError(

@@ -1,4 +1,4 @@
-"""A trained look as an ONNX model, for programs without JAX.
+"""A look as an ONNX model, for programs without JAX.
 
 The graph follows `nets.res_unet` and `nets.layers` block by block, in ONNX's axis order NCHW. Only
 standard operators are used.
@@ -7,7 +7,7 @@ standard operators are used.
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,11 @@ from jax.typing import DTypeLike
 from onnx import TensorProto, helper
 
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.inference.look import Look
-from cinegan_jax.inference.look_file import architecture
+from cinegan_jax.inference.look import Look, NetworkLook
+from cinegan_jax.inference.look_file import TABLE, architecture, arrays_of
 from cinegan_jax.inference.onnx_graph import OnnxGraph
 from cinegan_jax.nets.norms import InstanceNorm, LayerNorm
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.blur import B3_SPLINE, BLUR_LEVELS
 
 _OPSET, _IR_VERSION = 17, 8
@@ -38,6 +39,7 @@ _WRITTEN_FIELDS = (
     "glow_path",
     "colour_table",
     "norm",
+    "monochrome",
 )
 """Fields of a generator that this module writes."""
 
@@ -55,9 +57,13 @@ def to_onnx(look: Look, dtype: DTypeLike = np.float16) -> bytes:
     Raises:
         UserError: the generator has a field that this module cannot write.
     """
-    _check_fields(look)
-    graph = OnnxGraph(look, dtype)
-    _add_program(graph)
+    if isinstance(look, NetworkLook):
+        _check_fields(look)
+        graph = OnnxGraph(look.kernels, dtype, look.generator.norm)
+        _add_program(graph, lambda images: _generator(graph, look.generator, images))
+    else:
+        graph = OnnxGraph({"colour_table": arrays_of(look)[TABLE]}, dtype)
+        _add_program(graph, lambda images: _through_table(graph, images))
     model = helper.make_model(
         helper.make_graph(
             graph.nodes, look.name, [_value(_INPUT)], [_value(_OUTPUT)], graph.initializers
@@ -72,7 +78,7 @@ def to_onnx(look: Look, dtype: DTypeLike = np.float16) -> bytes:
     return model.SerializeToString()
 
 
-def _check_fields(look: Look) -> None:
+def _check_fields(look: NetworkLook) -> None:
     for name, value in architecture(look.generator).items():
         if name not in _WRITTEN_FIELDS:
             raise UserError(
@@ -83,13 +89,15 @@ def _check_fields(look: Look) -> None:
 
 
 def _metadata(look: Look) -> dict[str, str]:
-    return {
+    metadata = {
         "name": look.name,
         _INPUT: _CONTRACT,
         _OUTPUT: _CONTRACT,
-        "generator": json.dumps(architecture(look.generator)),
         "grain": json.dumps(dataclasses.asdict(look.grain)),
     }
+    if isinstance(look, NetworkLook):
+        metadata["generator"] = json.dumps(architecture(look.generator))
+    return metadata
 
 
 def _value(name: str) -> Any:
@@ -97,42 +105,50 @@ def _value(name: str) -> Any:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape, doc_string=_CONTRACT)
 
 
-def _add_program(graph: OnnxGraph) -> None:
-    """Add the generator between unit range at input and output."""
+def _add_program(graph: OnnxGraph, add_colours: Callable[[str], str]) -> None:
+    """Add the look, signed images to the same, between unit range at input and output."""
     two, one = graph.constant("two", 2), graph.constant("one", 1)
     half, zero = graph.constant("half", 0.5), graph.constant("zero", 0)
     signed = graph.add("Sub", "signed", graph.add("Mul", "signed", _INPUT, two), one)
-    image = _generator(graph, signed)
+    image = add_colours(signed)
     unit = graph.add("Add", "unit", graph.add("Mul", "unit", image, half), half)
     graph.nodes.append(helper.make_node("Clip", [unit, zero, one], [_OUTPUT], "clip"))
 
 
-def _generator(graph: OnnxGraph, images: str) -> str:
-    features = _unet(graph, images)
-    if graph.generator.colour_path:
-        features = _mix_colour(graph, features, images)
+def _generator(graph: OnnxGraph, generator: ResUnetGenerator, images: str) -> str:
+    features = _unet(graph, generator.num_blocks, images)
+    if generator.colour_path:
+        features = _mix_colour(graph, generator.glow_path, features, images)
     last = _conv(graph, "output", features)
-    if graph.generator.residual:
-        return graph.add("Add", "output", _through_table(graph, images), last)
-    return graph.add("Tanh", "output", last)
+    if generator.residual:
+        result = graph.add("Add", "output", _through_table(graph, images), last)
+    else:
+        result = graph.add("Tanh", "output", last)
+    return _grey(graph, result) if generator.monochrome else result
 
 
-def _unet(graph: OnnxGraph, images: str) -> str:
+def _grey(graph: OnnxGraph, images: str) -> str:
+    """Average the channels."""
+    mean = graph.add("ReduceMean", "grey", images, axes=[1])
+    return graph.add("Concat", "grey", mean, mean, mean, axis=1)
+
+
+def _unet(graph: OnnxGraph, num_blocks: int, images: str) -> str:
     e1 = _conv_block(graph, "e1", images)
     e2 = _conv_block(graph, "e2", e1, stride=2)
     e3 = _conv_block(graph, "e3", e2, stride=2)
     x = _conv_block(graph, "e4", e3, stride=2)
-    for i in range(graph.generator.num_blocks):
+    for i in range(num_blocks):
         x = _residual_block(graph, f"block{i + 1}", x)
     x = _up_block(graph, "up1", x, e3)
     x = _up_block(graph, "up2", x, e2)
     return _up_block(graph, "up3", x, e1)
 
 
-def _mix_colour(graph: OnnxGraph, features: str, images: str) -> str:
+def _mix_colour(graph: OnnxGraph, glow_path: int, features: str, images: str) -> str:
     colour = _pointwise(graph, "colour1", images)
-    if graph.generator.glow_path:
-        blurs = _blur_pyramid(graph, _pointwise(graph, "glow", images), graph.generator.glow_path)
+    if glow_path:
+        blurs = _blur_pyramid(graph, _pointwise(graph, "glow", images), glow_path)
         colour = graph.add("Concat", "glow", colour, *blurs, axis=1)
     colour = _pointwise(graph, "colour2", colour)
     both = graph.add("Concat", "colour_mix", features, colour, axis=1)
@@ -156,7 +172,7 @@ def _blur_pyramid(graph: OnnxGraph, light: str, channels: int) -> Iterator[str]:
 
 def _through_table(graph: OnnxGraph, images: str) -> str:
     """Map signed images through the colour table, as `ops.lut.apply_lut` interpolates."""
-    nodes = graph.generator.colour_table
+    nodes = graph.table_size()
     if not nodes:
         return images
     last, below = graph.constant("table/last", nodes - 1), graph.constant("table/below", nodes - 2)
@@ -187,7 +203,7 @@ def _corner(
         start: flat index of the lowest of the eight nodes, [n, 1, h, w].
         weights: of the lower and of the upper node along each axis, [n, 3, h, w].
     """
-    nodes, place = graph.generator.colour_table, "table/corner{}{}{}".format(*corner)
+    nodes, place = graph.table_size(), "table/corner{}{}{}".format(*corner)
     step = float(np.dot(corner, [nodes**2, nodes, 1]))
     index = graph.add("Add", place, start, graph.constant(f"{place}/step", step))
     index = graph.add("Cast", place, index, to=TensorProto.INT64)
@@ -215,7 +231,7 @@ def _conv(graph: OnnxGraph, place: str, x: str, stride: int = 1) -> str:
 
 
 def _norm(graph: OnnxGraph, place: str, x: str) -> str:
-    if graph.generator.norm == "layer":
+    if graph.norm == "layer":
         return _layer_norm(graph, f"{place}/channels", x)
     scale, bias = graph.parameter(f"{place}/scale"), graph.parameter(f"{place}/bias")
     operator = "InstanceNormalization"

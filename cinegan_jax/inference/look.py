@@ -1,8 +1,9 @@
-"""A look: a trained generator that a user applies to photos."""
+"""A look: a trained generator or a LUT that a user applies to photos."""
 
+import abc
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -13,9 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
+from cinegan_jax.config.schema import Section, key
 from cinegan_jax.core.errors import UserError
-from cinegan_jax.core.storage import is_remote, local_copy, open_path
+from cinegan_jax.core.storage import local_copy, open_path
 from cinegan_jax.core.types import Images, Params
+from cinegan_jax.film.lut import Lut, apply_stages
+from cinegan_jax.film.lut_files import LUT_SUFFIXES, read_lut
 from cinegan_jax.inference.formats import ExportFormat, KernelPrecision
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
@@ -34,49 +38,54 @@ NetworkFunction = Callable[[Params, Images], jax.Array]
 
 
 @dataclass(frozen=True)
-class Grain:
-    """The grain of a film, as `film.grain.add_grain` takes it.
+class Grain(Section):
+    """The grain of a film, as `film.grain.add_grain` takes it."""
 
-    Attributes:
-      sigma: standard deviation at mid-grey, in unit range.
-      size: standard deviation of the Gaussian that softens it, as a share of the long side.
-    """
-
-    sigma: float = 0.015
-    size: float = 0.001
-
-
-@dataclass(frozen=True)
-class Glow:
-    """Halation and bloom that are added before a look, as in `develop.Settings`.
-
-    Attributes:
-      halation: red glow around highlights; 1: as strong as the film renderer's.
-      bloom: glow of all light, as of a diffusion filter.
-    """
-
-    halation: float = 0.0
-    bloom: float = 0.0
+    sigma: float = key(
+        0.015, "Standard deviation at mid-grey, in unit range.", at_least=0, at_most=1
+    )
+    size: float = key(
+        0.001,
+        "Standard deviation of the Gaussian that softens it, as a share of the long side.",
+        at_least=0,
+        at_most=0.1,
+    )
 
 
 @dataclass(frozen=True)
-class Look:
-    """A trained generator and the grain of its film. Call it on a photo to apply it.
+class Glow(Section):
+    """Halation and bloom that are added before a look, as in `develop.Settings`."""
+
+    halation: float = key(
+        0.0,
+        "Red glow around highlights; 1: as strong as the film renderer's.",
+        at_least=0,
+        at_most=4,
+    )
+    bloom: float = key(0.0, "Glow of all light, as of a diffusion filter.", at_least=0, at_most=4)
+
+
+@dataclass(frozen=True, eq=False)
+class Look(abc.ABC):
+    """The colours and the grain of a film. Call it on a photo to apply it.
+
+    The colours are those of a network (`NetworkLook`) or of a LUT (`LutLook`).
 
     Attributes:
       name: shown to people.
-      generator: the Flax module, in float32.
-      kernels: its parameters, float32, with spectral normalisation folded in.
       grain: the grain that is added on demand.
       glow: the halation and bloom that are added by default. A trained look has learnt the halation
         of its film, so more is not added.
     """
 
     name: str
-    generator: ResUnetGenerator
-    kernels: Params
-    grain: Grain = Grain()
-    glow: Glow = Glow()
+    grain: Grain = field(default=Grain(), kw_only=True)
+    glow: Glow = field(default=Glow(), kw_only=True)
+
+    @property
+    @abc.abstractmethod
+    def monochrome(self) -> bool:
+        """Whether the look makes every photo exactly grey."""
 
     def __call__(
         self,
@@ -115,14 +124,15 @@ class Look:
         settings = Settings(method, strength, grain, seed, grain_size, halation, bloom)
         return develop_image(image, self, settings)
 
+    @abc.abstractmethod
     def network(self) -> tuple[NetworkFunction, Params]:
-        """Return the generator as a pure, jittable function, and its parameters.
+        """Return the colours of the look as a pure, jittable function, and its parameters.
 
         The function maps (params, images) to images: float32 [n, h, w, 3] in unit range; h and w
-        are multiples of 8. Its result is not clipped. It sees whole images, at the size they have:
-        for photos of many megapixels, call the look itself.
+        are multiples of 8, unless the look is a LUT. The result of a network is not clipped. A
+        network sees whole images, at the size they have: for photos of many megapixels, call the
+        look itself.
         """
-        return partial(_apply_in_unit_range, self.generator), self.kernels
 
     def lut(
         self,
@@ -131,19 +141,19 @@ class Look:
         strength: float = 1.0,
         photos: Iterable[str | os.PathLike[str]] | None = None,
     ) -> "ColourLut":
-        """Fit a LUT to the colours of the look. Grain, glow and local changes do not fit into one.
+        """Return the colours of the look as a LUT, without grain, glow and local changes.
 
         Args:
           size: nodes along each axis; a HaldCLUT needs a square, such as 64.
           strength: as for calling the look.
-          photos: photo files to fit to; None: the embedded photos.
+          photos: photo files that the LUT of a network is fitted to; None: the embedded photos.
 
         Raises:
           UserError: an argument is out of range, or no photo can be read.
         """
-        from cinegan_jax.inference.look_lut import fit_look
+        from cinegan_jax.inference.look_lut import look_lut
 
-        return fit_look(self, size, strength, photos)
+        return look_lut(self, size, strength, photos)
 
     def export(
         self,
@@ -157,7 +167,7 @@ class Look:
         Args:
           path: the file; missing folders are made.
           form: `safetensors`, `stablehlo` or `onnx`; None: as the suffix of `path` says.
-          precision: what kernels are stored in; the network always computes in float32.
+          precision: what kernels or table are stored in; all is computed in float32.
 
         Returns:
           The path.
@@ -174,6 +184,48 @@ class Look:
         return file
 
 
+@dataclass(frozen=True, eq=False)
+class NetworkLook(Look):
+    """A look whose colours a trained generator gives.
+
+    Attributes:
+      generator: the Flax module, in float32.
+      kernels: its parameters, float32, with spectral normalisation folded in.
+    """
+
+    generator: ResUnetGenerator
+    kernels: Params
+
+    @property
+    def monochrome(self) -> bool:
+        """Whether the generator makes every photo exactly grey."""
+        return self.generator.monochrome
+
+    def network(self) -> tuple[NetworkFunction, Params]:
+        """Return the generator; see `Look.network`."""
+        return partial(_apply_in_unit_range, self.generator), self.kernels
+
+
+@dataclass(frozen=True, eq=False)
+class LutLook(Look):
+    """A look whose colours a LUT gives, applied to every pixel of the photo.
+
+    Attributes:
+      colours: the LUT.
+    """
+
+    colours: Lut
+
+    @property
+    def monochrome(self) -> bool:
+        """Whether the LUT makes every photo exactly grey."""
+        return self.colours.neutral
+
+    def network(self) -> tuple[NetworkFunction, Params]:
+        """Return the LUT as a function of its stages; see `Look.network`."""
+        return _look_up, {"stages": self.colours.stages}
+
+
 def apply_generator(generator: ResUnetGenerator, kernels: Params, images: Images) -> jax.Array:
     """Apply a generator: signed [n, h, w, 3] to signed [n, h, w, 3]; h, w are multiples of 8."""
     return jnp.asarray(generator.apply({"params": kernels}, images))
@@ -182,6 +234,10 @@ def apply_generator(generator: ResUnetGenerator, kernels: Params, images: Images
 def _apply_in_unit_range(generator: ResUnetGenerator, params: Params, images: Images) -> jax.Array:
     signed = 2.0 * jnp.asarray(images, jnp.float32) - 1.0
     return (apply_generator(generator, params, signed) + 1.0) / 2.0
+
+
+def _look_up(params: Params, images: Images) -> jax.Array:
+    return jnp.asarray(apply_stages(params["stages"], jnp.asarray(images, jnp.float32)))
 
 
 def installed_looks() -> tuple[str, ...]:
@@ -193,12 +249,12 @@ def installed_looks() -> tuple[str, ...]:
 
 
 def load_look(source: str | os.PathLike[str], *, step: "Which" = "newest") -> Look:
-    """Load a look by name, from a look file, or from the workdir of a training run.
+    """Load a look by name, from a look file or LUT file, or from the workdir of a training run.
 
     Args:
-      source: the name of an installed look, a `.safetensors` file, or a run's workdir; files and
-        workdirs may be in a bucket (`gs://`). An installed name wins: write `./velvia` for a folder
-        of that name.
+      source: the name of an installed look, a `.safetensors` file, a LUT (`.cube`, or HaldCLUT
+        `.png`), or a run's workdir; files and workdirs may be in a bucket (`gs://`). An installed
+        name wins: write `./velvia` for a folder of that name.
       step: which checkpoint of a run: `newest`, `best` or the number of a step.
 
     Raises:
@@ -214,7 +270,7 @@ def choose_look(look: str = DEFAULT_LOOK, weights: str | None = None) -> Look:
 
     Args:
       look: as for `load_look`; ignored where `weights` is given.
-      weights: a look file or a run's workdir, never an installed name.
+      weights: a look file, a LUT file or a run's workdir, never an installed name.
 
     Raises:
       UserError: see `load_look`.
@@ -230,16 +286,18 @@ def _installed_look(name: str) -> Look:
 
 
 def _look_at(source: str, step: "Which" = "newest") -> Look:
-    from cinegan_jax.inference.look_file import read_look
-
     path = open_path(source)
-    if path.suffix == LOOK_SUFFIX and is_remote(path):
+    suffix = path.suffix.lower()
+    if suffix in (LOOK_SUFFIX, *LUT_SUFFIXES) and not path.is_dir():
         if not path.exists():
             raise UserError(f"no look file {path}")
         with local_copy(path) as copy:
-            return read_look(copy)
-    if path.suffix == LOOK_SUFFIX or (path.is_file() and not is_remote(path)):
-        return read_look(Path(source))
+            return _look_in_file(copy, path.stem)
+    if path.is_file():
+        raise UserError(
+            f"{path}: {suffix!r} is not the suffix of a look file: {LOOK_SUFFIX}, or a LUT as "
+            f"{' or '.join(LUT_SUFFIXES)}"
+        )
     if path.is_dir():
         from cinegan_jax.inference.run_networks import read_workdir  # Orbax is slow to import
 
@@ -248,3 +306,11 @@ def _look_at(source: str, step: "Which" = "newest") -> Look:
         f"look {source!r} is not one of {', '.join(installed_looks())}, and there is no such look "
         "file or workdir of a run"
     )
+
+
+def _look_in_file(path: Path, name: str) -> Look:
+    from cinegan_jax.inference.look_file import read_look
+
+    if path.suffix.lower() in LUT_SUFFIXES:
+        return LutLook(name, read_lut(path))
+    return read_look(path)

@@ -9,11 +9,13 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.film.lut_cube import MAX_LUT_SIZE
+from cinegan_jax.film.lut import Lut
+from cinegan_jax.film.lut_cube_header import MAX_LUT_SIZE
 from cinegan_jax.film.lut_files import write_lut
 from cinegan_jax.inference.develop import Settings
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import Look, LutLook
 from cinegan_jax.inference.lut_fit import fit_colour_table, make_develop, read_photos, resized
+from cinegan_jax.ops.lut import identity_lut
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +45,13 @@ class ColourLut:
         return Path(path)
 
 
-def fit_look(
+def look_lut(
     look: Look,
     size: int,
     strength: float = 1.0,
     photos: Iterable[str | os.PathLike[str]] | None = None,
 ) -> ColourLut:
-    """Fit a LUT to what a look does to photos.
+    """Return the colours of a look as a LUT: resampled from a LUT, or fitted to a network.
 
     Args:
       look: the look.
@@ -63,9 +65,18 @@ def fit_look(
     Settings(strength=strength).check()
     if not 2 <= size <= MAX_LUT_SIZE:
         raise UserError(f"size={size} must be 2 to {MAX_LUT_SIZE} nodes along each axis")
+    if isinstance(look, LutLook):
+        return ColourLut(blended_table(look.colours, size, strength), look.name, strength)
     files = sample_photos("train") if photos is None else [Path(photo) for photo in photos]
     readable = read_photos(files)
     if not readable:
         raise UserError(f"none of the {len(files)} photos can be read; a LUT is fitted to photos")
     table = fit_colour_table(make_develop(look, strength), readable)
     return ColourLut(resized(table, size), look.name, strength)
+
+
+def blended_table(lut: Lut, size: int, strength: float) -> np.ndarray:
+    """Return the table of colour + strength * (LUT - colour), clipped: [size, size, size, 3]."""
+    colours = identity_lut(size)
+    blended = colours + np.float32(strength) * (lut.table(size) - colours)
+    return np.clip(blended, 0.0, 1.0)

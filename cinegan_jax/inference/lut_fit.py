@@ -18,8 +18,8 @@ from PIL import Image, ImageOps
 from cinegan_jax.core.types import Params
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.exposure_variants import vary
-from cinegan_jax.inference.look import Look, apply_generator
-from cinegan_jax.ops.images import to_signed, to_unit
+from cinegan_jax.inference.look import Look, LutLook
+from cinegan_jax.ops.images import to_unit
 from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
 from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.photo import UnreadablePhoto
@@ -44,14 +44,15 @@ Develop = Callable[[np.ndarray], np.ndarray]
 
 def make_develop(look: Look, strength: float = 1.0) -> Develop:
     """Return the function photo + strength * (look - photo), clipped to unit range, no grain."""
+    apply, params = look.network()
 
     @jax.jit
-    def develop(kernels: Params, photo: jax.Array) -> jax.Array:
-        before = to_signed(photo)[None]
-        after = apply_generator(look.generator, kernels, before)
-        return jnp.clip(to_unit(before + strength * (after - before))[0], 0.0, 1.0)
+    def develop(params: Params, photo: jax.Array) -> jax.Array:
+        before = to_unit(photo)[None]
+        after = apply(params, before)
+        return jnp.clip((before + strength * (after - before))[0], 0.0, 1.0)
 
-    return lambda photo: np.asarray(develop(look.kernels, photo))
+    return lambda photo: np.asarray(develop(params, photo))
 
 
 def read_photos(files: Iterable[Path]) -> list[np.ndarray]:
@@ -67,7 +68,9 @@ def read_photos(files: Iterable[Path]) -> list[np.ndarray]:
 
 
 def fit_sample_table(look: Look) -> np.ndarray:
-    """Fit the LUT of a look to the embedded photos."""
+    """Return the table of a LUT, or fit one to what a network does to the embedded photos."""
+    if isinstance(look, LutLook):
+        return look.colours.table()
     return fit_colour_table(make_develop(look), read_photos(sample_photos("train")))
 
 

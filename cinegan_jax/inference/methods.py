@@ -19,7 +19,7 @@ import numpy as np
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.bilateral_grid import apply_change, fit_change
 from cinegan_jax.inference.lazy_image import AnyImage
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import NetworkLook
 from cinegan_jax.inference.network import (
     GENERATOR_STRIDE,
     measure_statistics,
@@ -48,7 +48,7 @@ _REDUCED_MULTIPLE = 64
 
 
 def whole(
-    photo: AnyImage, look: Look, strength: float, progress: Callable[[float], None]
+    photo: AnyImage, look: NetworkLook, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Apply the network to the whole photo, padded by reflection to multiples of 8.
 
@@ -72,7 +72,7 @@ def whole(
 
 
 def transfer(
-    photo: AnyImage, look: Look, strength: float, progress: Callable[[float], None]
+    photo: AnyImage, look: NetworkLook, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Apply the network to a reduced photo and carry the change to the full one.
 
@@ -95,7 +95,7 @@ def _reduced_shape(height: int, width: int) -> tuple[int, int]:
 
 
 def tiles(
-    photo: AnyImage, look: Look, strength: float, progress: Callable[[float], None]
+    photo: AnyImage, look: NetworkLook, strength: float, progress: Callable[[float], None]
 ) -> Iterator[np.ndarray]:
     """Apply the network to overlapping tiles with the statistics of the whole photo.
 
@@ -152,7 +152,7 @@ def _ramps(start: int, count: int) -> np.ndarray:
 
 def _weighted_tiles(
     photo: AnyImage,
-    look: Look,
+    look: NetworkLook,
     statistics: LayerStatistics,
     top: int,
     columns: list[Span],
@@ -165,7 +165,7 @@ def _weighted_tiles(
         yield left, (np.asarray(tile) * weights[None, :, None])[:, : part.shape[1]]
 
 
-def _measure(photo: AnyImage, look: Look) -> LayerStatistics:
+def _measure(photo: AnyImage, look: NetworkLook) -> LayerStatistics:
     height, width, _ = photo.shape
     scale = (_STATISTICS_MAX_PIXELS / (height * width)) ** 0.5
     if scale >= 1:

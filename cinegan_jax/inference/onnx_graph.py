@@ -1,4 +1,4 @@
-"""An ONNX graph under construction, with the parameters of a look's generator."""
+"""An ONNX graph under construction, with the parameters of a look."""
 
 from typing import Any
 
@@ -7,23 +7,24 @@ from flax.traverse_util import flatten_dict
 from jax.typing import DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 
-from cinegan_jax.inference.look import Look
+from cinegan_jax.core.types import Params
+from cinegan_jax.nets.norms import Norm
 
 
 class OnnxGraph:
     """Nodes and initializers of a graph. A value is known by its name.
 
     Attributes:
-        generator: the network to write.
+        norm: the normalisation of the network's blocks.
         nodes: in the order of computation.
         initializers: parameters and constants.
     """
 
-    def __init__(self, look: Look, dtype: DTypeLike) -> None:
-        self.generator = look.generator
+    def __init__(self, params: Params, dtype: DTypeLike, norm: Norm = "instance") -> None:
+        self.norm = norm
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
-        kernels = flatten_dict(dict(look.kernels), sep="/")
+        kernels = flatten_dict(dict(params), sep="/")
         self._parameters = {name: _stored(name, kernels[name], dtype) for name in kernels}
 
     def add(self, operator: str, place: str, *inputs: str, **attributes: Any) -> str:
@@ -43,6 +44,11 @@ class OnnxGraph:
     def kernel_size(self, name: str) -> int:
         """Return the side of a square kernel, in pixels."""
         return int(self._parameters[name].shape[-1])
+
+    def table_size(self) -> int:
+        """Return the nodes per axis of the colour table; 0 if there is none."""
+        table = self._parameters.get("colour_table")
+        return 0 if table is None else round(len(table) ** (1 / 3))
 
     def constant(self, name: str, value: Any, dtype: DTypeLike = np.float32) -> str:
         """Add a constant and return its name."""

@@ -19,7 +19,7 @@ from cinegan_jax.core.types import Params
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.families.cinegan import CineGan
 from cinegan_jax.families.registry import build_family
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import NetworkLook
 
 
 class WorkdirNetworks(NamedTuple):
@@ -104,7 +104,7 @@ def read_networks(
     return read_saved(workdir, family, size, which).averaged
 
 
-def read_workdir(workdir: str | os.PathLike[str], which: Which = "newest") -> Look:
+def read_workdir(workdir: str | os.PathLike[str], which: Which = "newest") -> NetworkLook:
     """Read the generator of a run as a look: its average where the run kept one.
 
     Args:
@@ -122,7 +122,7 @@ def read_workdir(workdir: str | os.PathLike[str], which: Which = "newest") -> Lo
     return look_of(family, networks, base_name(workdir))
 
 
-def look_of(family: CineGan, networks: WorkdirNetworks, name: str) -> Look:
+def look_of(family: CineGan, networks: WorkdirNetworks, name: str) -> NetworkLook:
     """Return the generator of a CineGAN as a look, with spectral normalisation folded in."""
     kernels = jax.device_get(family.generator_variables(networks.params, networks.state)["params"])
-    return Look(name, family.generator.clone(dtype=jnp.float32), kernels)
+    return NetworkLook(name, family.generator.clone(dtype=jnp.float32), kernels)

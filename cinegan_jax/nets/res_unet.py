@@ -38,6 +38,7 @@ class ResUnetGenerator(nn.Module):
             the training pairs before the first step, and the network learns the remainder.
         norm: `instance`, or `layer`, which normalises each pixel over its channels and so keeps
             absolute levels.
+        monochrome: average the channels of the result, which is then exactly grey.
         dtype: of the activations. The final sum or tanh is in float32.
 
     Raises:
@@ -52,6 +53,7 @@ class ResUnetGenerator(nn.Module):
     glow_path: int = ResUnetSettings.glow_path
     colour_table: int = ResUnetSettings.colour_table
     norm: Norm = ResUnetSettings.norm
+    monochrome: bool = ResUnetSettings.monochrome
     dtype: DTypeLike = jnp.float32
 
     spectral_layers: ClassVar[tuple[str, ...]] = ("e2/conv", "e3/conv", "e4/conv")
@@ -66,7 +68,10 @@ class ResUnetGenerator(nn.Module):
         if self.colour_path:
             features = self._mix_colour(features, images)
         last = self._output()(features).astype(jnp.float32)
-        return self._base(images) + last if self.residual else jnp.tanh(last)
+        result = self._base(images) + last if self.residual else jnp.tanh(last)
+        if self.monochrome:
+            return jnp.broadcast_to(result.mean(axis=-1, keepdims=True), result.shape)
+        return result
 
     def _base(self, images: jax.Array) -> jax.Array:
         if not self.colour_table:

@@ -38,6 +38,24 @@ def apply_lut(lut: Array, images: Images) -> Array:
     return sum(table[index] * weight[..., None] for index, weight in _corners(images, lut.shape[0]))
 
 
+def apply_curves(curves: np.ndarray, images: Images) -> Array:
+    """Map each channel through its curve by linear interpolation.
+
+    Args:
+      curves: [m, 3], numpy or JAX; the outputs at inputs that are evenly spread over 0..1.
+      images: unit [..., 3], of the same kind; values outside 0..1 are clipped.
+
+    Returns:
+      [..., 3], of the same kind.
+    """
+    xp = images.__array_namespace__()
+    scaled = xp.clip(images, 0.0, 1.0) * (len(curves) - 1)
+    low = xp.minimum(scaled.astype(xp.int32), len(curves) - 2)
+    share = scaled - low.astype(scaled.dtype)  # int32 would make it float64
+    table, channel = xp.asarray(curves), xp.broadcast_to(xp.arange(3), low.shape)
+    return table[low, channel] * (1.0 - share) + table[low + 1, channel] * share
+
+
 def fit_lut(
     inputs: np.ndarray, targets: np.ndarray, size: int = 33, smoothness: float = 0.1
 ) -> np.ndarray:

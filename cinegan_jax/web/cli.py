@@ -23,7 +23,8 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="FILE|WORKDIR",
-            help="Look file or training workdir to offer besides the installed looks; repeatable.",
+            help="Look file, LUT (.cube, or HaldCLUT .png) or training workdir to offer besides "
+            "the installed looks; repeatable.",
         ),
     ] = None,
     open_page: Annotated[

@@ -16,7 +16,7 @@ from cinegan_jax.darkroom import lut as darkroom_lut
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.lut_files import read_lut
 from cinegan_jax.inference import look_lut
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import Look, NetworkLook
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 
@@ -24,7 +24,7 @@ from cinegan_jax.nets.res_unet import ResUnetGenerator
 def look(random_params: Callable[..., Any]) -> Look:
     generator = ResUnetGenerator(width=2, num_blocks=1, residual=True)
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
-    return Look("random", generator, random_params(generator, image))
+    return NetworkLook("random", generator, random_params(generator, image))
 
 
 def test_an_export_is_loaded_under_its_own_name(
@@ -57,10 +57,10 @@ def test_a_lut_is_that_of_the_command(
     lut = look.lut(size=9, strength=0.5)
     np.testing.assert_array_equal(lut.table, darkroom_lut.fit_look_lut(look, 9, strength=0.5).lut)
     path = lut.save(tmp_path / "mine.cube")
-    np.testing.assert_allclose(read_lut(path), lut.table, atol=1e-6)
+    np.testing.assert_allclose(read_lut(path).table(), lut.table, atol=1e-6)
     assert "the look random at strength 0.5" in path.read_text()
     lut.save(tmp_path / "mine.png")  # a HaldCLUT of level 3 has 9 nodes
-    np.testing.assert_allclose(read_lut(tmp_path / "mine.png"), lut.table, atol=0.5 / 255)
+    np.testing.assert_allclose(read_lut(tmp_path / "mine.png").table(), lut.table, atol=0.5 / 255)
 
 
 def test_a_lut_that_cannot_be_fitted_is_named(look: Look, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 import cinegan_jax as cinegan
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference.develop import METHODS
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import Look, NetworkLook
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 SHAPE = (64, 128, 3)
@@ -23,7 +23,7 @@ SHAPE = (64, 128, 3)
 def look(random_params: Callable[..., Any]) -> Look:
     generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=4)
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
-    return Look("random", generator, random_params(generator, image))
+    return NetworkLook("random", generator, random_params(generator, image))
 
 
 def made_by_network(look: Look, photo: np.ndarray, strength: float = 1.0) -> np.ndarray:

@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cinegan_jax.cli import app
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import NetworkLook
 from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
@@ -26,7 +26,7 @@ def tiny_look(random_params: Callable[..., Any], tmp_path: Path) -> Path:
     generator = ResUnetGenerator(width=4, num_blocks=1)
     kernels = random_params(generator, np.zeros((1, 8, 8, 3), np.float32))
     path = tmp_path / "tiny.safetensors"
-    write_look(Look("tiny", generator, kernels), path)
+    write_look(NetworkLook("tiny", generator, kernels), path)
     return path
 
 

@@ -23,13 +23,13 @@ from cinegan_jax.darkroom.destination import Destination
 from cinegan_jax.darkroom.find import FoundPhoto
 from cinegan_jax.darkroom.outcomes import Outcome
 from cinegan_jax.inference.develop import Settings
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import Look, NetworkLook
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.photos.encode import EncodeOptions, encode_with_notes
 from cinegan_jax.photos.photo_process import ReadPixels
 from cinegan_jax.photos.read import Probe, probe, read_photo
 
-LOOK = Look("none", ResUnetGenerator(width=4, num_blocks=1), {})
+LOOK = NetworkLook("none", ResUnetGenerator(width=4, num_blocks=1), {})
 Develop = Callable[..., np.ndarray]
 
 

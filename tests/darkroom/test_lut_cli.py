@@ -13,7 +13,7 @@ from cinegan_jax.cli import app
 from cinegan_jax.darkroom.lut import fit_look_lut
 from cinegan_jax.film.lut_files import read_lut
 from cinegan_jax.inference import lut_fit
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import Look, NetworkLook
 from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.metrics.delta_e import delta_e_2000
 from cinegan_jax.nets.res_unet import ResUnetGenerator
@@ -36,10 +36,10 @@ def _small_fit(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def look(rng: np.random.Generator) -> Look:
     """Return a look that changes colours, slightly depending on their surroundings."""
-    generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=True)
+    generator = ResUnetGenerator(width=2, num_blocks=1, residual=True, colour_path=4)
     params = generator.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))["params"]
     kernels = jax.tree.map(lambda x: x + 0.03 * rng.normal(size=x.shape).astype(np.float32), params)
-    return Look("tiny", generator, kernels)
+    return NetworkLook("tiny", generator, kernels)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_the_command(tmp_path: Path, look: Look, photos: Path) -> None:
     assert (size, fitted, held_out) == (17, 4, 2)
     assert 0 < mean < high
     assert mean < untouched
-    assert read_lut(output).shape == (17, 17, 17, 3)
+    assert read_lut(output).table().shape == (17, 17, 17, 3)
     assert "# Input and output are sRGB-encoded.\nLUT_3D_SIZE 17\n" in output.read_text()
 
 
@@ -82,7 +82,7 @@ def test_the_suffix_png_selects_a_hald(tmp_path: Path, look: Look, photos: Path)
     )
     assert code == 0
     assert SUMMARY.search(said)
-    assert read_lut(output).shape == (64, 64, 64, 3)
+    assert read_lut(output).table().shape == (64, 64, 64, 3)
 
 
 def test_the_printed_differences_are_correct(look: Look, photos: Path) -> None:

@@ -18,8 +18,8 @@ def flat(level: int, size: int = 256) -> np.ndarray:
     return np.full((size, size, 3), level, np.uint8)
 
 
-def test_three_looks_ship_and_change_colours(rng: np.random.Generator) -> None:
-    assert recipe_names() == ("cinema", "classic_neg", "velvia")
+def test_looks_ship_and_change_colours(rng: np.random.Generator) -> None:
+    assert set(recipe_names()) >= {"cinema", "classic_neg", "velvia", "portra_400", "tri_x"}
     photo = rng.integers(0, 256, (16, 16, 3), np.uint8)
     axis = np.linspace(0, 1, 33)
     for name in recipe_names():
@@ -88,7 +88,7 @@ def test_seeds_are_crc32_and_differ() -> None:
 
 
 def test_unknown_looks_list_the_known_ones() -> None:
-    with pytest.raises(UserError, match="'portra' is not one of cinema, classic_neg, velvia"):
+    with pytest.raises(UserError, match=r"'portra' is not one of cinema, classic_neg, .*velvia"):
         load_recipe("portra")
 
 

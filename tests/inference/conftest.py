@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import Look, NetworkLook
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 
@@ -15,7 +15,7 @@ def random_look(random_params: Callable[..., Any]) -> Callable[..., Look]:
 
     def make(generator: ResUnetGenerator, **fields: Any) -> Look:
         image = jax.ShapeDtypeStruct((1, 8, 8, 3), np.float32)
-        return Look("noise", generator, random_params(generator, image), **fields)
+        return NetworkLook("noise", generator, random_params(generator, image), **fields)
 
     return make
 

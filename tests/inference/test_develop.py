@@ -7,7 +7,7 @@ import pytest
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.film.grain import add_grain
 from cinegan_jax.inference.develop import METHODS, Settings, develop, to_pixels
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import Look, NetworkLook
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 
@@ -19,7 +19,7 @@ def look() -> Look:
     shapes = jax.eval_shape(generator.init, jax.random.key(0), image)["params"]
     rng = np.random.default_rng(5)
     kernels = jax.tree.map(lambda s: 0.2 * rng.normal(size=s.shape).astype(np.float32), shapes)
-    return Look("random", generator, kernels)
+    return NetworkLook("random", generator, kernels)
 
 
 @pytest.mark.parametrize("method", METHODS)

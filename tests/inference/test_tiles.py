@@ -8,7 +8,7 @@ import pytest
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.inference import methods
-from cinegan_jax.inference.look import Look, apply_generator
+from cinegan_jax.inference.look import Look, NetworkLook, apply_generator
 from cinegan_jax.inference.methods import tiles, whole
 from cinegan_jax.inference.statistics import apply_with, measure
 from cinegan_jax.nets.res_unet import ResUnetGenerator
@@ -25,7 +25,7 @@ def look(request: pytest.FixtureRequest, rng: np.random.Generator) -> Look:
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
     shapes = jax.eval_shape(generator.init, jax.random.key(0), image)["params"]
     kernels = jax.tree.map(lambda s: 0.3 * rng.normal(size=s.shape).astype(np.float32), shapes)
-    return Look("random", generator, kernels)
+    return NetworkLook("random", generator, kernels)
 
 
 def developed(method: Any, photo: np.ndarray, look: Look, strength: float = 1.0) -> np.ndarray:

@@ -14,6 +14,7 @@ from cinegan_jax.inference.look import (
     Glow,
     Grain,
     Look,
+    NetworkLook,
     apply_generator,
     installed_looks,
     load_look,
@@ -28,7 +29,8 @@ IMAGE = jax.ShapeDtypeStruct((1, 16, 16, 3), np.float32)
 def look(random_params: Callable[..., Any]) -> Look:
     generator = ResUnetGenerator(4, 1, residual=True, colour_path=8)
     kernels = jax.tree.map(np.float32, random_params(generator, IMAGE))
-    return Look("mine", generator, kernels, Grain(0.02, 0.003), Glow(0.5, 2))
+    film: dict[str, Any] = {"grain": Grain(0.02, 0.003), "glow": Glow(0.5, 2)}
+    return NetworkLook("mine", generator, kernels, **film)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from serving import Darkroom, serving
 
-from cinegan_jax.inference.look import Look
+from cinegan_jax.inference.look import Look, NetworkLook
 from cinegan_jax.inference.look_file import read_look, write_look
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.web import server
@@ -36,4 +36,4 @@ def _small_look() -> Look:
     photo = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
     shapes = jax.eval_shape(generator.init, jax.random.key(0), photo)["params"]
     kernels = jax.tree.map(lambda s: rng.normal(0, 0.3, s.shape).astype(np.float32), shapes)
-    return Look("small", generator, kernels)
+    return NetworkLook("small", generator, kernels)
