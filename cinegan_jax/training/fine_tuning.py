@@ -12,7 +12,7 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import absolute, open_path
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.families.cinegan import CineGan
-from cinegan_jax.inference.look import LOOK_SUFFIX, Look, installed_looks, load_look
+from cinegan_jax.inference.look import LOOK_SUFFIX, Look, NetworkLook, installed_looks, load_look
 from cinegan_jax.inference.look_file import architecture
 from cinegan_jax.nets.spectral import converge
 from cinegan_jax.training.state import TrainState
@@ -79,8 +79,13 @@ def with_look(look: Look, family: GanFamily, fresh: TrainState) -> TrainState:
     starts converged, with norms of 1.
 
     Raises:
-      UserError: the run is not one of CineGAN, or its generator has other fields.
+      UserError: the look is a LUT, the run is none of CineGAN, or its generator has other fields.
     """
+    if not isinstance(look, NetworkLook):
+        raise UserError(
+            f"restore_from: the look {look.name} is a LUT, which has no network to start from; "
+            "train on it with data.look instead"
+        )
     if not isinstance(family, CineGan):
         raise UserError(
             f"restore_from: the look {look.name} is a generator of the family 'cinegan', which "
@@ -106,7 +111,7 @@ def _with_ema(state: TrainState, *, restored: bool) -> TrainState:
     return dataclasses.replace(state, ema=averages)
 
 
-def _require_same_architecture(look: Look, family: CineGan) -> None:
+def _require_same_architecture(look: NetworkLook, family: CineGan) -> None:
     found, wanted = architecture(look.generator), architecture(family.generator)
     differing = [
         f"generator.{name}={wanted[name]!r}, in the look {found[name]!r}"

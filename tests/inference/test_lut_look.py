@@ -109,7 +109,7 @@ def test_a_pillow_image(look: Look, table: np.ndarray) -> None:
     image = Image.new("RGBA", (9, 7), (128, 30, 200, 77))
     found = look(image)
     assert (found.mode, found.size, found.getpixel((0, 0))[3]) == ("RGBA", (9, 7), 77)
-    expected = interpolated(table, np.array([128, 30, 200]) / 255) * 255
+    expected = interpolated(table, np.array([128, 30, 200]) / 255)[0] * 255
     np.testing.assert_allclose(found.getpixel((4, 4))[:3], expected, atol=1.01)
 
 
