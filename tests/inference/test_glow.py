@@ -12,7 +12,7 @@ from skimage.color import rgb2xyz
 from cinegan_jax.film.render import add_halation
 from cinegan_jax.inference.develop import METHODS, Settings, develop
 from cinegan_jax.inference.glow import BLOOM, BLOOM_RADIUS, HALATION, add_glow
-from cinegan_jax.inference.look import Glow, Look
+from cinegan_jax.inference.look import Glow, Look, NetworkLook
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 RADIUS = 0.006
@@ -111,7 +111,7 @@ def neutral(glow: Glow = Glow()) -> Look:  # noqa: B008
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
     shapes = jax.eval_shape(generator.init, jax.random.key(0), image)["params"]
     kernels = jax.tree.map(lambda s: np.zeros(s.shape, np.float32), shapes)
-    return Look("neutral", generator, kernels, glow=glow)
+    return NetworkLook("neutral", generator, kernels, glow=glow)
 
 
 @pytest.mark.parametrize("method", METHODS)
