@@ -24,6 +24,7 @@ from cinegan_jax.inference.look import Look
 from cinegan_jax.inference.record import development_record
 from cinegan_jax.photos.encode import EncodeOptions
 from cinegan_jax.photos.formats.registry import WRITTEN_INSTEAD, WRITTEN_SUFFIXES
+from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.photo_process import PhotoProcess
 
 _MAX_PIXELS = 250_000_000
@@ -41,6 +42,7 @@ class BatchOptions:
     encoding: EncodeOptions
     destination: Destination
     overwrite: bool = False
+    light: Light = Light()
 
 
 class BatchObserver(Protocol):
@@ -174,11 +176,11 @@ class PhotoBatch:
         """Read, develop and write one photo."""
         seed = zlib.crc32(os.fsencode(task.photo.name))
         settings = dataclasses.replace(self._options.settings, seed=seed)
-        record = development_record(self._options.look, settings)
+        record = development_record(self._options.look, settings, self._options.light)
         encoding = dataclasses.replace(self._options.encoding, seed=seed, development=record)
         self._report(task.photo, 0.0)
         try:
-            photo = task.process.read(_MAX_PIXELS)
+            photo = task.process.read(_MAX_PIXELS, self._options.light)
         finally:
             self._report(task.photo, 0.0)  # a process that was abandoned is no failure
         with self._developing:

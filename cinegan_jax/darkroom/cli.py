@@ -96,6 +96,17 @@ def apply(
             "that fit into memory."
         ),
     ] = "transfer",
+    exposure: Annotated[
+        float,
+        typer.Option(metavar="EV", help="Exposure before the look, -5 to 5 EV; 1 doubles light."),
+    ] = 0.0,
+    white_balance: Annotated[
+        str,
+        typer.Option(
+            help="White balance before the look: camera (as the file has it), daylight (RAW), "
+            "auto, or the colour temperature of the light in kelvin, such as 5500."
+        ),
+    ] = "camera",
     form: Annotated[
         str | None,
         typer.Option(
@@ -133,19 +144,22 @@ def apply(
     from cinegan_jax.inference.develop import Settings
     from cinegan_jax.inference.look import choose_look
     from cinegan_jax.photos.encode import EncodeOptions
+    from cinegan_jax.photos.light import Light
 
     _escape_unprintable_output()
     settings = Settings(
         method, strength, grain, grain_size=grain_size, halation=halation, bloom=bloom
     )
     settings.check()
+    light = Light(exposure, white_balance)
+    light.check()
     keep_compilations_for_user()
     chosen = choose_look(look, weights)
     suffix = f"_{chosen.name}" if suffix is None else suffix
     destination = choose_destination(output, photos, suffix)
     encoding = EncodeOptions(choose_format(destination, form), quality)
     encoding.check()
-    options = BatchOptions(chosen, settings, encoding, destination, overwrite)
+    options = BatchOptions(chosen, settings, encoding, destination, overwrite, light)
     raise typer.Exit(apply_look(photos, options, recursive=recursive, jobs=jobs))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.metadata import FileMetadata, Metadata
 
 
@@ -78,6 +79,8 @@ class OpenedImage:
     where `read_metadata` is given."""
     read_metadata: Callable[[StoredImage], FileMetadata] | None = None
     """Read the whole metadata, where that takes a slow pass of its own over the file."""
+    decode_in_light: Callable[[Light], StoredImage] | None = None
+    """Decode with an exposure and white balance, where the file holds the light of a sensor."""
     reduce: Callable[[int, int], None] | None = None
     """Let `decode` return a smaller image of at least this width and height, where the format has
     a faster way to do so."""

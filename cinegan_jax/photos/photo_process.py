@@ -16,6 +16,7 @@ from cinegan_jax.core.storage import AnyPath, write_whole
 from cinegan_jax.core.worker_process import WorkerDied, WorkerProcess, WorkerTimedOut
 from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.encode import EncodeOptions, encode_with_notes
+from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.photo import Photo, UnreadablePhoto
 from cinegan_jax.photos.read import Probe, probe, read_photo
 
@@ -48,10 +49,11 @@ class _Read:
     path: Path
     name: str
     max_pixels: int
+    light: Light
 
     def run(self, desk: "_Desk") -> ReadPixels:
         desk.photo = None
-        photo = read_photo(self.path, name=self.name, max_pixels=self.max_pixels)
+        photo = read_photo(self.path, name=self.name, max_pixels=self.max_pixels, light=self.light)
         desk.photo = photo
         return ReadPixels(photo.pixels, photo.source.notes)
 
@@ -126,13 +128,15 @@ class PhotoProcess:
         self._seconds += _SECONDS_PER_MEGAPIXEL * found.width * found.height / 1e6
         return found
 
-    def read(self, max_pixels: int) -> ReadPixels:
-        """Read the photo of the last `probe`; the process keeps what is needed to write it.
+    def read(self, max_pixels: int, light: Light = Light()) -> ReadPixels:
+        """Read the photo of the last `probe` with this exposure and white balance.
+
+        The process keeps what is needed to write it.
 
         Raises:
           UnreadablePhoto: as for `probe`, or the photo has more than `max_pixels`.
         """
-        return self._read(_Read(self._path, self._name, max_pixels))
+        return self._read(_Read(self._path, self._name, max_pixels, light))
 
     def write(self, result: Path, pixels: np.ndarray, options: EncodeOptions) -> tuple[str, ...]:
         """Write the photo that was read with new pixels, whole or not at all.

@@ -97,6 +97,37 @@ def cmyk_without_profile(samples: np.ndarray) -> np.ndarray:
     return result
 
 
+def linear_light(pixels: np.ndarray) -> np.ndarray:
+    """Return the linear light of sRGB uint8 or uint16 [...], float32 in 0..1."""
+    step = 257 if pixels.dtype == np.uint8 else 1
+    return _srgb_curves()[0, ::step][pixels]
+
+
+def with_light_changed(
+    samples: np.ndarray, colours: Colours | None, matrix: np.ndarray
+) -> np.ndarray:
+    """Multiply the light of samples by a matrix on linear sRGB, and clip it at white.
+
+    Args:
+      samples: uint8 or uint16 [h, w, 1 or 3].
+      colours: their reversible colour space; None for sRGB.
+      matrix: [3, 3], applied as matrix @ light. Grey is multiplied by its first element.
+
+    Returns:
+      uint16 in the same colour space and of the same shape.
+    """
+    applied = matrix.T.astype(np.float32)
+    if isinstance(colours, _GreyColours) or samples.shape[-1] == 1:
+        grey = colours.to_srgb(samples)[..., :1] if isinstance(colours, _GreyColours) else samples
+        changed = _matrixed(grey, _srgb_curves()[:1], applied[:1, :1], _srgb_levels()[:1])
+        return colours.from_level[changed] if isinstance(colours, _GreyColours) else changed
+    if isinstance(colours, _MatrixColours):
+        own = colours.matrix.astype(np.float64)
+        applied = (own @ matrix.T @ np.linalg.inv(own)).astype(np.float32)
+        return _matrixed(samples, colours.curves, applied, colours.levels)
+    return _matrixed(samples, _srgb_curves(), applied, _srgb_levels())
+
+
 def lab_to_srgb(lab: np.ndarray) -> np.ndarray:
     """Convert CIE Lab (D50) [h, w, 3], L in 0..100, to uint16 sRGB [h, w, 3]."""
     return _transform(np.asarray(lab, np.float64), _lab_profile(), "LAB", srgb_profile())
@@ -206,8 +237,9 @@ def _matrixed(
     result = np.empty(samples.shape, np.uint16)
     for rows in bands(samples):
         band = samples[rows]
-        light = np.stack([curves[c, ::step][band[..., c]] for c in range(3)], axis=-1) @ matrix
-        for c in range(3):
+        channels = range(len(curves))
+        light = np.stack([curves[c, ::step][band[..., c]] for c in channels], axis=-1) @ matrix
+        for c in channels:
             result[rows, :, c] = _looked_up(levels[c], light[..., c])
     return result
 

@@ -13,6 +13,7 @@ from cinegan_jax.photos.colours import rendered
 from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.kinds import kind_of, refusal_of
 from cinegan_jax.photos.levels import to_sixteen_bits
+from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.limits import MAX_PROFILE_BYTES, check_sides, require_at_most
 from cinegan_jax.photos.metadata.history import last_development
 from cinegan_jax.photos.orientation import turned_upright
@@ -25,6 +26,7 @@ from cinegan_jax.photos.photo import (
     Unsupported,
 )
 from cinegan_jax.photos.profiles import adobe_rgb_profile
+from cinegan_jax.photos.relight import relit
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,16 @@ class Probe:
     height: int
 
 
-def read_photo(file: Path | bytes, *, name: str = "", max_pixels: int) -> Photo:
+def read_photo(
+    file: Path | bytes, *, name: str = "", max_pixels: int, light: Light = Light()
+) -> Photo:
     """Read an image file with everything that is needed to write it again.
 
     Args:
       file: path or content; the format is recognised by the content.
       name: name of the file in errors, by default its path.
       max_pixels: larger images are refused before they are decoded.
+      light: exposure and white balance to apply.
 
     Raises:
       UnreadablePhoto: the file is missing, damaged, too large, or of an unsupported format.
@@ -52,12 +57,13 @@ def read_photo(file: Path | bytes, *, name: str = "", max_pixels: int) -> Photo:
     with errors_named(name):
         opened = open_image(file)
         check_size(opened, max_pixels)
-        image = opened.decode()
+        of_sensor = opened.decode_in_light
+        image = opened.decode() if of_sensor is None else of_sensor(light)
         check_profile(image)
         if opened.read_metadata is not None:
             found = opened.read_metadata(image)
             image = replace(image, metadata=found.metadata, notes=image.notes + found.notes)
-    return _photo(name, opened.format, image)
+    return _photo(name, opened.format, image, Light() if of_sensor else light)
 
 
 def read_development(file: Path | bytes, *, name: str = "", max_pixels: int) -> dict | None:
@@ -140,11 +146,13 @@ def _name(file: Path | bytes, name: str) -> str:
     return name or (str(file) if isinstance(file, Path) else "the image")
 
 
-def _photo(name: str, format: str, image: StoredImage) -> Photo:
+def _photo(name: str, format: str, stored: StoredImage, light: Light) -> Photo:
+    image = stored
     shot, damage = metadata.readable_parts(image.metadata)
     turn = metadata.orientation(shot)
     if image.profile is None and image.space == "RGB" and metadata.is_adobe_rgb(shot):
         image = replace(image, profile=adobe_rgb_profile())
+    image = relit(image, light)
     image = replace(
         image,
         samples=turned_upright(image.samples, turn),
@@ -155,12 +163,12 @@ def _photo(name: str, format: str, image: StoredImage) -> Photo:
     if alpha is not None and alpha.dtype != pixels.dtype:
         alpha = to_sixteen_bits(alpha)
     height, width, channels = pixels.shape
-    to_srgb = image.space in ("CMYK", "LAB")
+    to_srgb = stored.space in ("CMYK", "LAB")
     true, lost = metadata.upright(shot, turn, width, height, to_srgb)
     source = Source(
         name=name,
         format=format,
-        bits=8 * image.samples.itemsize,
+        bits=8 * stored.samples.itemsize,
         grey=image.space == "GRAY",
         profile=seen.profile,
         original=seen.original,

@@ -18,6 +18,9 @@ _Side = Annotated[int, Field(ge=1, le=20000)]
 _Ticket = Annotated[str, Field(pattern=TICKET)]
 
 
+_WHITE_BALANCE = "^(camera|daylight|auto|[2-9][0-9]{3}|1[0-9]{4}|2[0-4][0-9]{3}|25000)$"
+
+
 class ApplyForm(BaseModel):
     """Form of `/v1/apply`: a photo, a look, and how to apply it."""
 
@@ -29,6 +32,17 @@ class ApplyForm(BaseModel):
     look: Annotated[str, Field(description="a name from /v1/looks")]
     strength: Annotated[_Fraction, Field(ge=0, le=1.5, description="1: the look as it is")] = 1.0
     grain: Annotated[_Fraction, Field(ge=0, le=4, description="1: the grain of the film")] = 0.0
+    exposure: Annotated[
+        _Fraction, Field(ge=-5, le=5, description="EV before the look; 1 doubles the light")
+    ] = 0.0
+    white_balance: Annotated[
+        str,
+        Field(
+            pattern=_WHITE_BALANCE,
+            description="before the look: camera, daylight (RAW), auto, or the colour temperature "
+            "of the light, 2000 to 25000 kelvin",
+        ),
+    ] = "camera"
     method: Literal["transfer", "tiles", "whole"] = "transfer"
     format: Annotated[
         str | SkipJsonSchema[None], Field(description="of the result; default: the photo's own")

@@ -55,6 +55,7 @@ class DevelopPhoto:
       name: its file name, for messages.
       look: name of one of the worker's looks.
       method, strength, grain: as in `inference.develop.Settings`.
+      exposure, white_balance: as in `photos.light.Light`.
       format, quality: as in `photos.encode.EncodeOptions`.
       max_side: reduce the photo first if its long side exceeds this number of pixels.
     """
@@ -65,6 +66,8 @@ class DevelopPhoto:
     method: str = "transfer"
     strength: float = 1.0
     grain: float = 0.0
+    exposure: float = 0.0
+    white_balance: str = "camera"
     format: str | None = None
     quality: int | None = None
     max_side: int | None = None

@@ -23,6 +23,7 @@ from cinegan_jax.photos.encode import (
     writable_formats,
 )
 from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
+from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.metadata import at_new_size
 from cinegan_jax.photos.photo import Photo
 from cinegan_jax.photos.read import read_photo
@@ -92,9 +93,10 @@ class TaskRunner:
     def _develop(self, task: DevelopPhoto, progress: Progress) -> Answer:
         look = self._looks[task.look]
         settings = Settings(task.method, task.strength, task.grain)
-        record = development_record(look, settings)
+        light = Light(task.exposure, task.white_balance)
+        record = development_record(look, settings, light)
         options = EncodeOptions(task.format, task.quality, development=record)
-        photo = read_photo(task.photo, name=task.name, max_pixels=self._limits.pixels)
+        photo = read_photo(task.photo, name=task.name, max_pixels=self._limits.pixels, light=light)
         progress.decoded()
         if task.max_side:
             photo = _reduced(photo, task.max_side)

@@ -18,6 +18,9 @@ import safetensors.numpy
 from click.testing import Result
 from PIL import Image
 
+from cinegan_jax.photos.light import Light
+from cinegan_jax.photos.read import read_photo
+
 Apply = Callable[..., Result]
 WritePhoto = Callable[..., Path]
 
@@ -60,6 +63,21 @@ def test_the_result_is_written_to_the_output(
     np.testing.assert_array_equal(pixels(out / "sub" / "a.tif"), pixels(photo))
     with Image.open(out / "named.webp") as image:
         assert (image.format, image.size) == ("WEBP", (40, 28))
+
+
+def test_exposure_and_white_balance_are_applied_before_the_look(
+    apply: Apply, write_photo: WritePhoto, tmp_path: Path
+) -> None:
+    photo, made = write_photo(tmp_path / "a.png"), tmp_path / "a_classic_neg.png"
+    light = ("--exposure", -1, "--white-balance", 8000)
+    result = apply(photo, "--strength", 0, *light)
+    assert result.exit_code == 0, result.stderr
+    expected = read_photo(photo, max_pixels=10**6, light=Light(-1.0, "8000")).pixels
+    assert np.abs(pixels(made) - expected / 257).max() <= 1
+    assert np.abs(pixels(made) - pixels(photo).astype(int)).mean() > 20
+    refused = apply(photo, "--white-balance", "tungsten")
+    assert refused.exit_code == 2
+    assert "white balance is 'tungsten', but must be one of" in refused.stderr
 
 
 def test_subfolders_are_kept(apply: Apply, write_photo: WritePhoto, tmp_path: Path) -> None:

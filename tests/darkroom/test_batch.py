@@ -26,6 +26,7 @@ from cinegan_jax.inference.develop import Settings
 from cinegan_jax.inference.look import Look, NetworkLook
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.photos.encode import EncodeOptions, encode_with_notes
+from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.photo_process import ReadPixels
 from cinegan_jax.photos.read import Probe, probe, read_photo
 
@@ -42,8 +43,8 @@ class PhotosHere:
         self._path, self._name = path, name
         return probe(path, name=name)
 
-    def read(self, max_pixels: int) -> ReadPixels:
-        self._photo = read_photo(self._path, name=self._name, max_pixels=max_pixels)
+    def read(self, max_pixels: int, light: Light = Light()) -> ReadPixels:
+        self._photo = read_photo(self._path, name=self._name, max_pixels=max_pixels, light=light)
         return ReadPixels(self._photo.pixels, self._photo.source.notes)
 
     def write(self, result: Path, pixels: np.ndarray, options: EncodeOptions) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from serving import Darkroom, until
 
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, installed_looks
+from cinegan_jax.photos.light import Light
+from cinegan_jax.photos.read import read_photo
 
 LOOK = "small"
 PHOTO = hostile.jpeg(60, 80)
@@ -47,6 +49,15 @@ def test_a_photo_is_developed_and_keeps_its_metadata(darkroom: Darkroom) -> None
     expected = develop(pixels, darkroom.look, Settings(strength=0.5)).astype(int)
     assert np.abs(np.asarray(developed) - expected).max() <= 1
     assert np.abs(expected - pixels).mean() > 5
+
+
+def test_exposure_and_white_balance_come_before_the_look(darkroom: Darkroom) -> None:
+    answer = apply(darkroom, PHOTO, strength=0, format="png", exposure=-1, white_balance="8000")
+    light = Light(-1.0, "8000")
+    expected = read_photo(PHOTO, max_pixels=10**6, light=light).pixels / 257
+    assert np.abs(np.asarray(opened(answer)) - expected).max() <= 1
+    assert apply(darkroom, PHOTO, white_balance="1999").status_code == 422
+    assert apply(darkroom, PHOTO, white_balance="cloudy").status_code == 422
 
 
 def test_the_format_is_that_of_the_content(darkroom: Darkroom) -> None:
