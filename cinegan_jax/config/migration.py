@@ -76,6 +76,7 @@ _ADDED_TO_ALL: Mapping[str, Any] = {
     "shard_optimizer": False,
     "profile_steps": 0,
     "restore_step": "newest",
+    "trackers": ["tensorboard"],
     "data": {"cache": "~/.cache/cinegan"},
     "ema_warmup": False,
     "sample_scores": False,

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from cinegan_jax.config.health import HealthSettings
 from cinegan_jax.config.schema import Section, key, section, sections_of, with_default
 
 Crop = Literal["crop", "short_side", "centre", "squash"]
+Tracker = Literal["tensorboard", "wandb"]
+DEFAULT_TRACKERS: tuple[Tracker, ...] = ("tensorboard",)
 BestMode = Literal["max", "min"]
 OnDiskFull = Literal["continue", "stop"]
 Parallelism = Literal["jit", "pmap", "pjit"]
@@ -137,6 +139,12 @@ class RunConfig(Section):
     )
     max_nonfinite_steps: int = key(
         10, "Consecutive steps with a NaN or infinity after which the run stops.", at_least=1
+    )
+    trackers: tuple[Tracker, ...] = key(
+        DEFAULT_TRACKERS,
+        "Programs that show metrics and images beside `metrics.jsonl`: `tensorboard`, `wandb` "
+        "(Weights & Biases, extra `wandb`).",
+        choices=get_args(Tracker),
     )
     log_every_steps: int = key(50, "Steps between records of the losses.", at_least=1)
     sample_every_steps: int = key(

@@ -60,7 +60,7 @@ def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = 
         write_provenance(workdir, config)
         with (
             losses_drawn_at_the_end(workdir),
-            MetricsLog(workdir, start.step) as log,
+            MetricsLog(workdir, start.step, config.trackers, config.to_dict()) as log,
             Profiler(workdir, config.profile_steps, start.step, run.total_steps) as profiler,
         ):
             steps, generator = _compile(run, start.state), _make_generator_variables(run)

@@ -5,6 +5,7 @@ import math
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -178,3 +179,52 @@ def test_records_that_cannot_be_fetched_are_not_taken_for_none(
     monkeypatch.setattr(type(bucket), "read_bytes", fail)
     with pytest.raises(ConnectionError):
         MetricsLog(bucket, 5)
+
+
+def test_wandb_continues_the_same_run_offline(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read W&B's own log back: values by step, the image, the config, one id for both starts."""
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "own"))
+    image = rng.integers(0, 256, (5, 7, 3), np.uint8)
+    with MetricsLog(epath.Path(tmp_path), 0, ("wandb",), {"seed": 7}) as log:
+        log.write_scalars(3, {"loss": 0.5})
+        log.write_images(4, {"samples": image})
+    with MetricsLog(epath.Path(tmp_path), 4, ("wandb",), {"seed": 7}) as log:
+        log.write_scalars(5, {"loss": 0.25})
+    assert not (tmp_path / "tensorboard").exists()
+    ids, history = set(), []
+    for file in sorted(tmp_path.rglob("run-*.wandb")):
+        for record in wandb_records(file):
+            if record.HasField("run"):
+                ids.add(record.run.run_id)
+                assert [u.value_json for u in record.run.config.update if u.key == "seed"] == ["7"]
+            if record.HasField("history"):
+                items = record.history.item
+                history.append({"/".join(i.nested_key) or i.key: i.value_json for i in items})
+    assert ids == {(tmp_path / "wandb_run_id.txt").read_text()}
+    logged = [(float(row["loss"]), row["step"]) for row in history if "loss" in row]
+    assert logged == [(0.5, "3"), (0.25, "5")]
+    (png,) = tmp_path.rglob("samples*.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(png)), image)
+
+
+def wandb_records(file: Path) -> list[Any]:
+    """Parse LevelDB's log format by hand: blocks of parts with checksum, length and kind."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    content, at, parts, records = file.read_bytes(), len(":W&B") + 3, b"", []
+    while at + 7 <= len(content):
+        if 2**15 - at % 2**15 < 7:  # no part begins in the last bytes of a block
+            at += 2**15 - at % 2**15
+            continue
+        length, kind = struct.unpack_from("<HB", content, at + 4)
+        parts += content[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # the whole record, or its last part
+            records.append(Record.FromString(parts))
+            parts = b""
+    return records
