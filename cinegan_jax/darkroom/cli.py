@@ -88,6 +88,15 @@ def apply(
             "[default: the look's own]"
         ),
     ] = None,
+    colour_filter: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="COLOUR",
+            help="Filter in front of the lens, for black-and-white looks: yellow, orange, red, "
+            "green or blue. It darkens the colours opposite to it and keeps greys.",
+        ),
+    ] = None,
     method: Annotated[
         str,
         typer.Option(
@@ -141,6 +150,7 @@ def apply(
     from cinegan_jax.darkroom.apply import apply_look
     from cinegan_jax.darkroom.batch import BatchOptions
     from cinegan_jax.darkroom.destination import choose_destination, choose_format
+    from cinegan_jax.inference.colour_filter import check_filter
     from cinegan_jax.inference.develop import Settings
     from cinegan_jax.inference.look import choose_look
     from cinegan_jax.photos.encode import EncodeOptions
@@ -148,13 +158,20 @@ def apply(
 
     _escape_unprintable_output()
     settings = Settings(
-        method, strength, grain, grain_size=grain_size, halation=halation, bloom=bloom
+        method,
+        strength,
+        grain,
+        grain_size=grain_size,
+        halation=halation,
+        bloom=bloom,
+        colour_filter=colour_filter,
     )
     settings.check()
     light = Light(exposure, white_balance)
     light.check()
     keep_compilations_for_user()
     chosen = choose_look(look, weights)
+    check_filter(colour_filter, chosen)
     suffix = f"_{chosen.name}" if suffix is None else suffix
     destination = choose_destination(output, photos, suffix)
     encoding = EncodeOptions(choose_format(destination, form), quality)

@@ -7,6 +7,7 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.film.grain import GrainNoise, lay_grain
+from cinegan_jax.inference.colour_filter import add_filter, check_filter
 from cinegan_jax.inference.glow import add_glow
 from cinegan_jax.inference.lazy_image import AnyImage
 from cinegan_jax.inference.look import Glow, Look, LutLook, NetworkLook
@@ -52,6 +53,8 @@ class Settings:
         None: as the look says.
       bloom: glow of all light, as of a diffusion filter, 0 to 4; 0: none, 1: a tenth of the light
         spreads. None: as the look says.
+      colour_filter: a filter in front of the lens, one of `colour_filter.FILTERS`, for
+        black-and-white looks. None: no filter.
     """
 
     method: str = "transfer"
@@ -61,6 +64,7 @@ class Settings:
     grain_size: float = 1.0
     halation: float | None = None
     bloom: float | None = None
+    colour_filter: str | None = None
 
     def check(self) -> None:
         """Raise a UserError that names the setting that is out of range, if any."""
@@ -96,8 +100,8 @@ def develop(
       progress: called after each tile or band of rows.
 
     Returns:
-      A new array of the photo's shape and type: the photo itself at strength 0 without grain
-      and glow.
+      A new array of the photo's shape and type: the photo itself at strength 0 without grain, glow
+      and filter. With a filter, strength is that of the look on what the film sees, which is grey.
       uint8 is dithered, uint16 rounded; floats are clipped to unit range.
 
     Raises:
@@ -110,7 +114,8 @@ def develop(
         raise ValueError(
             f"develop needs uint8, uint16 or floats [h, w, 3], got {photo.dtype} {photo.shape}"
         )
-    lit = add_glow(photo, settings.glow(look))
+    check_filter(settings.colour_filter, look)
+    lit = add_filter(add_glow(photo, settings.glow(look)), settings.colour_filter)
     if settings.strength == 0 and settings.grain == 0 and lit is photo:
         return photo.copy()
     finish = _Finish(photo, look, settings)

@@ -98,6 +98,7 @@ class Look(abc.ABC):
         grain_size: float = 1.0,
         halation: float | None = None,
         bloom: float | None = None,
+        colour_filter: str | None = None,
     ) -> ImageKind:
         """Return a new image with the look, of the same kind and size.
 
@@ -114,6 +115,8 @@ class Look(abc.ABC):
           grain_size: size of the grain, 0.25 to 4; 1: as the film has it.
           halation: red glow around highlights, 0 to 4; None: that of the look.
           bloom: glow of all light, as of a diffusion filter, 0 to 4; None: that of the look.
+          colour_filter: yellow, orange, red, green or blue, in front of the lens, for
+            black-and-white looks; None: no filter.
 
         Raises:
           UserError: an argument is out of range, or the image has another shape, type or mode.
@@ -121,7 +124,9 @@ class Look(abc.ABC):
         from cinegan_jax.inference.develop import Settings
         from cinegan_jax.inference.in_memory import develop_image
 
-        settings = Settings(method, strength, grain, seed, grain_size, halation, bloom)
+        settings = Settings(
+            method, strength, grain, seed, grain_size, halation, bloom, colour_filter
+        )
         return develop_image(image, self, settings)
 
     @abc.abstractmethod

@@ -13,7 +13,7 @@ from cinegan_jax.cli import app
 from cinegan_jax.darkroom.lut import fit_look_lut
 from cinegan_jax.film.lut_files import read_lut
 from cinegan_jax.inference import lut_fit
-from cinegan_jax.inference.look import Look, NetworkLook
+from cinegan_jax.inference.look import Look, NetworkLook, load_look
 from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.metrics.delta_e import delta_e_2000
 from cinegan_jax.nets.res_unet import ResUnetGenerator
@@ -72,6 +72,33 @@ def test_the_command(tmp_path: Path, look: Look, photos: Path) -> None:
     assert mean < untouched
     assert read_lut(output).table().shape == (17, 17, 17, 3)
     assert "# Input and output are sRGB-encoded.\nLUT_3D_SIZE 17\n" in output.read_text()
+
+
+def test_the_written_lut_is_a_look_with_the_printed_error(
+    tmp_path: Path, look: Look, photos: Path
+) -> None:
+    """Developed with the file, the held-out photos differ from the look by what was printed."""
+    write_look(look, tmp_path / "tiny.safetensors")
+    output = tmp_path / "look.cube"
+    _, said, _ = run(
+        "--weights", tmp_path / "tiny.safetensors", "-o", output, "--photos", photos, "--size", 33
+    )
+    printed = float(SUMMARY.search(said)[4])
+    held_out = lut_fit.read_photos([photos / "a.png", photos / "more" / "f.png"])
+    lut_look, develop = (
+        load_look(output),
+        lut_fit.make_develop(load_look(tmp_path / "tiny.safetensors")),
+    )
+    scores = [
+        delta_e_2000(lut_look(photo / np.float32(255))[None], develop(photo)[None])[0]
+        for photo in held_out
+    ]
+    assert np.mean(scores) == pytest.approx(printed, abs=0.006)
+    code, said, _ = run("--look", output, "-o", tmp_path / "again.cube", "--photos", photos)
+    assert code == 0
+    assert "again.cube: look, 33 nodes per axis, resampled." in said
+    found = read_lut(tmp_path / "again.cube").table()
+    np.testing.assert_allclose(found, read_lut(output).table(), atol=1e-6)
 
 
 def test_the_suffix_png_selects_a_hald(tmp_path: Path, look: Look, photos: Path) -> None:
