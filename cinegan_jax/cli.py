@@ -11,7 +11,10 @@ import typer
 from cinegan_jax.collect.cli import collect_app
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE, UserError
-from cinegan_jax.darkroom.cli import ApplyCommand, apply, looks, lut
+from cinegan_jax.darkroom.apply_command import ApplyCommand
+from cinegan_jax.darkroom.cli import apply
+from cinegan_jax.darkroom.looks_cli import looks
+from cinegan_jax.darkroom.lut_cli import lut
 from cinegan_jax.evaluation.cli import compare_command, evaluate_command
 from cinegan_jax.inference.export_cli import export
 from cinegan_jax.preflight.cli import preflight

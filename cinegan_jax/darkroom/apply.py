@@ -9,6 +9,7 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.darkroom.batch import BatchOptions, PhotoBatch
 from cinegan_jax.darkroom.destination import require_writable
 from cinegan_jax.darkroom.find import FoundPhoto, PhotoSearch, results_beside_photos
+from cinegan_jax.darkroom.names import USUAL_TEMPLATE
 from cinegan_jax.darkroom.outcomes import BatchReport, Outcome, printable, summary
 from cinegan_jax.inference.look import installed_looks
 
@@ -16,7 +17,14 @@ _STOPPED_EXIT_CODE = 130
 """Exit code after Ctrl-C: the shell's 128 + SIGINT."""
 
 
-def apply_look(given: Sequence[Path], options: BatchOptions, *, recursive: bool, jobs: int) -> int:
+def apply_looks(
+    given: Sequence[Path],
+    options: BatchOptions,
+    *,
+    recursive: bool,
+    jobs: int,
+    summary_on_error: bool = False,
+) -> int:
     """Develop the photos in the given files and folders, and print a summary.
 
     Args:
@@ -24,6 +32,7 @@ def apply_look(given: Sequence[Path], options: BatchOptions, *, recursive: bool,
       options: how to develop the photos, and where to write the results.
       recursive: whether to enter subfolders.
       jobs: maximum number of photos in progress.
+      summary_on_error: whether the summary goes to standard error.
 
     Returns:
       The exit code: 0, 1 if any photo failed, 130 after Ctrl-C.
@@ -38,7 +47,7 @@ def apply_look(given: Sequence[Path], options: BatchOptions, *, recursive: bool,
     if options.destination.folder is not None:
         require_writable(options.destination.folder)
     found = [entry for entry in entries if isinstance(entry, FoundPhoto)]
-    with BatchReport(len(entries)) as report:
+    with BatchReport(len(found) * len(options.looks) + len(entries) - len(found)) as report:
         for entry in entries:
             if isinstance(entry, Outcome):
                 report.ended(entry)
@@ -49,7 +58,7 @@ def apply_look(given: Sequence[Path], options: BatchOptions, *, recursive: bool,
         except KeyboardInterrupt:
             stopped = True
     for line in summary(report.outcomes, batch.not_tried, search.left_out):
-        typer.echo(line)
+        typer.echo(line, err=summary_on_error)
     if stopped:
         typer.echo("Stopped. Run the same command again to continue.", err=True)
         return _STOPPED_EXIT_CODE
@@ -57,8 +66,10 @@ def apply_look(given: Sequence[Path], options: BatchOptions, *, recursive: bool,
 
 
 def _search(options: BatchOptions, recursive: bool) -> PhotoSearch:
-    endings = (options.destination.suffix, *(f"_{name}" for name in installed_looks()))
-    return PhotoSearch(recursive, options.destination.folder, results_beside_photos(endings))
+    template = options.destination.template
+    patterns = [template.pattern(look.name) for look in options.looks]
+    patterns += [USUAL_TEMPLATE.pattern(name) for name in installed_looks()]
+    return PhotoSearch(recursive, options.destination.folder, results_beside_photos(patterns))
 
 
 def _no_photos(given: Sequence[Path], search: PhotoSearch) -> str:

@@ -9,7 +9,7 @@ import dataclasses
 import os
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,8 @@ from cinegan_jax.inference.record import development_record
 from cinegan_jax.photos.encode import EncodeOptions
 from cinegan_jax.photos.formats.registry import WRITTEN_INSTEAD, WRITTEN_SUFFIXES
 from cinegan_jax.photos.light import Light
-from cinegan_jax.photos.photo_process import PhotoProcess
+from cinegan_jax.photos.photo_process import PhotoProcess, ReadPixels
+from cinegan_jax.photos.resizing import Resize
 
 _MAX_PIXELS = 250_000_000
 """Maximum number of pixels of one photo."""
@@ -35,21 +36,25 @@ _MAX_PIXELS_IN_PROGRESS = 150_000_000
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """Look, settings and destination that all photos of a batch share."""
+    """Looks, settings and destination that all photos of a batch share.
 
-    look: Look
+    A photo is read once for all looks; `size` is that of the results, by default the photo's own.
+    """
+
+    looks: tuple[Look, ...]
     settings: Settings
     encoding: EncodeOptions
     destination: Destination
     overwrite: bool = False
     light: Light = Light()
+    size: Resize | None = None
 
 
 class BatchObserver(Protocol):
     """Receiver of a batch's progress."""
 
     def share(self, photo: Path, done: float) -> None:
-        """Receive the completed fraction of a photo, 0 to 1; called from any thread."""
+        """Receive how many results of a photo are done, 0.5 for half; called from any thread."""
 
     def ended(self, outcome: Outcome) -> None:
         """Receive the outcome of a photo."""
@@ -59,17 +64,17 @@ class PhotoBatch:
     """The photos of one command.
 
     Attributes:
-      not_tried: number of photos without an outcome.
+      not_tried: number of results without an outcome.
     """
 
     def __init__(
         self, photos: Sequence[FoundPhoto], options: BatchOptions, observer: BatchObserver
     ) -> None:
-        self.not_tried = len(photos)
+        self.not_tried = len(photos) * len(options.looks)
         self._photos, self._options, self._observer = photos, options, observer
         self._sources = {os.path.realpath(photo.path): photo.path for photo in photos}
         self._planned: dict[Path, Path] = {}
-        self._running: dict[Future[Outcome], _Task] = {}
+        self._running: dict[Future[list[Outcome]], _Task] = {}
         self._processes: list[PhotoProcess] = []
         self._idle: list[PhotoProcess] = []
         self._developing = threading.Lock()
@@ -101,17 +106,17 @@ class PhotoBatch:
                 process.close()
 
     def _planned_task(self, photo: FoundPhoto) -> "_Task | None":
-        """Return what to do for a photo; None where its outcome is known already."""
+        """Return what to do for a photo; None where all of its outcomes are known already."""
         process = self._idle_process()
         try:
-            planned = self._plan(photo, process)
+            task = self._plan(photo, process)
         except Exception as error:
-            planned = _failed(photo.path, error)
-        if isinstance(planned, _Task):
-            return planned
-        self._idle.append(process)
-        self._end(planned)
-        return None
+            self._end(_failed(photo.path, error, results=len(self._options.looks)))
+            task = None
+        if task is None or not task.results:
+            self._idle.append(process)
+            return None
+        return task
 
     def _idle_process(self) -> PhotoProcess:
         if not self._idle:
@@ -119,30 +124,43 @@ class PhotoBatch:
             self._idle.append(self._processes[-1])
         return self._idle.pop()
 
-    def _plan(self, photo: FoundPhoto, process: PhotoProcess) -> "_Task | Outcome":
-        """Return where a photo's result goes, or the outcome if there is to be none."""
+    def _plan(self, photo: FoundPhoto, process: PhotoProcess) -> "_Task":
+        """Return the results to make of a photo; the outcomes of others are reported."""
         header = process.probe(photo.path, printable(photo.path))
         form = self._options.encoding.format or WRITTEN_INSTEAD.get(header.format, header.format)
-        result = self._options.destination.of(photo, WRITTEN_SUFFIXES[form])
-        first = self._planned.setdefault(result, photo.path)
-        if first is not photo.path:
+        results = []
+        for look in self._options.looks:
+            result = self._options.destination.of(photo, look.name, WRITTEN_SUFFIXES[form])
+            if outcome := self._known_outcome(photo.path, result):
+                self._end(outcome)
+            else:
+                results.append((look, result))
+        return _Task(photo.path, tuple(results), header.width * header.height, process)
+
+    def _known_outcome(self, photo: Path, result: Path) -> Outcome | None:
+        """Return the outcome if a result is not to be made."""
+        first = self._planned.setdefault(result, photo)
+        if first is not photo:
             return Outcome(
-                photo.path,
+                photo,
                 "failed",
                 f"its result would be {printable(result)}, like that of {printable(first)}: "
                 "give another folder with -o, or rename it",
             )
         if result.exists() and (source := self._sources.get(os.path.realpath(result))):
             return Outcome(
-                photo.path,
+                photo,
                 "failed",
                 f"its result would replace the photo {printable(source)}: "
                 "give a --suffix, or another folder with -o",
             )
         if os.path.lexists(result) and not self._options.overwrite:
-            return Outcome(photo.path, "skipped", "its result exists (--overwrite replaces it)")
-        require_writable(result.parent)
-        return _Task(photo.path, result, header.width * header.height, process)
+            return Outcome(photo, "skipped", "its result exists (--overwrite replaces it)")
+        try:
+            require_writable(result.parent)
+        except UserError as error:
+            return _failed(photo, error)
+        return None
 
     def _wait_for_room(self, max_photos: int, max_pixels: int) -> None:
         """Wait until at most this many photos and pixels are in progress, or no photo at all."""
@@ -155,56 +173,65 @@ class PhotoBatch:
     def _collect(self) -> None:
         for future in [future for future in self._running if future.done()]:
             self._idle.append(self._running.pop(future).process)
-            if not future.cancelled() and not isinstance(future.exception(), _BatchStopped):
-                self._end(future.result())
+            if not future.cancelled():
+                for outcome in future.result():
+                    self._end(outcome)
 
     def _end(self, outcome: Outcome) -> None:
-        self.not_tried -= 1
+        self.not_tried -= outcome.results
         self._observer.ended(outcome)
         if outcome.ends_batch:
             self._stop.set()
 
-    def _try(self, task: "_Task") -> Outcome:
+    def _try(self, task: "_Task") -> list[Outcome]:
+        """Make the results of a photo; return their outcomes so far where the batch is stopped."""
+        outcomes: list[Outcome] = []
         try:
-            return self._develop(task)
+            outcomes.extend(self._develop(task))
         except _BatchStopped:
-            raise
+            pass
         except Exception as error:
-            return _failed(task.photo, error)
+            left = len(task.results) - len(outcomes)
+            outcomes.append(_failed(task.photo, error, results=left))
+        return outcomes
 
-    def _develop(self, task: "_Task") -> Outcome:
-        """Read, develop and write one photo."""
+    def _develop(self, task: "_Task") -> Iterator[Outcome]:
+        """Read a photo; develop and write it with one look after another."""
+        self._report(task, 0.0)
+        try:
+            photo = task.process.read(_MAX_PIXELS, self._options.light, self._options.size)
+        finally:
+            self._report(task, 0.0)  # a process that was abandoned is no failure
+        for number, (look, result) in enumerate(task.results):
+            yield self._made(task, number, look, result, photo)
+
+    def _made(
+        self, task: "_Task", number: int, look: Look, result: Path, photo: ReadPixels
+    ) -> Outcome:
+        """Develop and write a photo with one look."""
         seed = zlib.crc32(os.fsencode(task.photo.name))
         settings = dataclasses.replace(self._options.settings, seed=seed)
-        record = development_record(self._options.look, settings, self._options.light)
+        record = development_record(look, settings, self._options.light)
         encoding = dataclasses.replace(self._options.encoding, seed=seed, development=record)
-        self._report(task.photo, 0.0)
-        try:
-            photo = task.process.read(_MAX_PIXELS, self._options.light)
-        finally:
-            self._report(task.photo, 0.0)  # a process that was abandoned is no failure
         with self._developing:
-            self._report(task.photo, 0.0)
+            self._report(task, number)
             pixels = develop(
-                photo.pixels,
-                self._options.look,
-                settings,
-                lambda share: self._report(task.photo, share),
+                photo.pixels, look, settings, lambda share: self._report(task, number + share)
             )
-        notes = photo.notes + task.process.write(task.result, pixels, encoding)
-        return Outcome(task.photo, "done", result=task.result, notes=notes)
+        notes = photo.notes + task.process.write(result, pixels, encoding)
+        return Outcome(task.photo, "done", result=result, notes=notes)
 
-    def _report(self, path: Path, share: float) -> None:
-        """Pass on the completed fraction of a photo; raise if the batch has been stopped."""
+    def _report(self, task: "_Task", results: float) -> None:
+        """Pass on how many results of a photo are done; raise if the batch has been stopped."""
         if self._stop.is_set():
             raise _BatchStopped
-        self._observer.share(path, share)
+        self._observer.share(task.photo, results)
 
 
 @dataclass(frozen=True)
 class _Task:
     photo: Path
-    result: Path
+    results: tuple[tuple[Look, Path], ...]
     pixels: int
     process: PhotoProcess
 
@@ -213,8 +240,9 @@ class _BatchStopped(Exception):
     """The batch was stopped before this photo was done."""
 
 
-def _failed(photo: Path, error: Exception) -> Outcome:
-    return Outcome(photo, "failed", _reason(photo, error), ends_batch=is_disk_full(error))
+def _failed(photo: Path, error: Exception, results: int = 1) -> Outcome:
+    reason = _reason(photo, error)
+    return Outcome(photo, "failed", reason, ends_batch=is_disk_full(error), results=results)
 
 
 def _reason(path: Path, error: Exception) -> str:

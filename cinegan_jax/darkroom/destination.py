@@ -1,12 +1,13 @@
 """Destination of results: the meaning of `-o`, file names and formats."""
 
 import functools
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.darkroom.find import FoundPhoto
+from cinegan_jax.darkroom.names import USUAL_TEMPLATE, NameTemplate
 from cinegan_jax.darkroom.outcomes import printable
 from cinegan_jax.photos.formats.registry import WRITTEN_SUFFIXES
 from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
@@ -25,23 +26,25 @@ class Destination:
     Attributes:
       folder: folder of the results, which keeps the subfolders of the photos; None: beside each
         photo.
-      suffix: text added to the photo's name before the file suffix.
+      template: names of the results.
       file: exact path of the result, if there is only one photo.
     """
 
     folder: Path | None
-    suffix: str
+    template: NameTemplate = USUAL_TEMPLATE
     file: Path | None = None
 
-    def of(self, photo: FoundPhoto, ending: str) -> Path:
+    def of(self, photo: FoundPhoto, look: str, ending: str) -> Path:
         """Return the path of a photo's result; `ending` is the file suffix, such as `.jpg`."""
         if self.file:
             return self.file
         folder = photo.path.parent if self.folder is None else self.folder / photo.below
-        return folder / f"{photo.path.stem}{self.suffix}{ending}"
+        return folder / f"{self.template.name(photo.path, look)}{ending}"
 
 
-def choose_destination(output: str | None, given: list[Path], suffix: str) -> Destination:
+def choose_destination(
+    output: str | None, given: list[Path], template: NameTemplate, looks: Sequence[str]
+) -> Destination:
     """Interpret `-o OUTPUT`.
 
     For one given file, OUTPUT is a file if it has the suffix of a photo and is not a folder.
@@ -50,27 +53,26 @@ def choose_destination(output: str | None, given: list[Path], suffix: str) -> De
     Args:
       output: value of `-o`; None: write beside each photo.
       given: files and folders from the command line.
-      suffix: text added to names.
+      template: names of the results.
+      looks: names of the looks.
 
     Raises:
-      UserError: `suffix` cannot be part of a file name, or OUTPUT is a file and there may be
-        several photos.
+      UserError: the template cannot name the results, or OUTPUT is a file and there may be several
+        results.
     """
-    if "/" in suffix or os.sep in suffix or "\0" in suffix:
-        raise UserError(
-            f"--suffix {printable(suffix)!r} cannot be part of a file name: leave out /"
-        )
+    template.check(looks)
     if output is None:
-        return Destination(None, suffix)
+        return Destination(None, template)
     path = Path(output)
     names_file = path.suffix.lower() in PHOTO_SUFFIXES and not output.endswith("/")
     if path.is_dir() or not (names_file or path.exists()):
-        return Destination(path, suffix)
-    if len(given) > 1 or given[0].is_dir():
-        raise UserError(f"{printable(path)} is one file; for several photos give a folder")
+        return Destination(path, template)
+    if len(given) > 1 or given[0].is_dir() or len(looks) > 1:
+        many = "looks" if len(looks) > 1 else "photos"
+        raise UserError(f"{printable(path)} is one file; for several {many} give a folder")
     if not names_file:
         raise UserError(f"{printable(path)} exists and is not a photo: give another name or folder")
-    return Destination(path.parent, suffix, path)
+    return Destination(path.parent, template, path)
 
 
 def choose_format(destination: Destination, requested: str | None) -> str | None:

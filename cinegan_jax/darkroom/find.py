@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -106,17 +107,18 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def results_beside_photos(endings: Sequence[str]) -> Callable[[Path], bool]:
+def results_beside_photos(patterns: Sequence[re.Pattern[str]]) -> Callable[[Path], bool]:
     """Return a function that recognises results by the name of a photo in the same folder.
 
     Args:
-      endings: endings of results' names, before the file suffix, such as `_velvia`.
+      patterns: patterns of the names of results without their endings, whose group `stem` is the
+        name of the photo (see `NameTemplate.pattern`).
     """
-    endings = tuple(ending for ending in endings if ending)
 
     def is_result(path: Path) -> bool:
-        for ending in endings:
-            stem = path.stem.removesuffix(ending)
+        for pattern in patterns:
+            found = pattern.fullmatch(path.stem)
+            stem = found.groupdict().get("stem", path.stem) if found else path.stem
             if stem != path.stem and stem in _photo_stems(path.parent):
                 return True
         return False

@@ -19,7 +19,7 @@ Status = Literal["done", "skipped", "failed"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one photo ended.
+    """How one photo ended, with one look.
 
     Attributes:
       photo: its path as given on the command line or found in a folder.
@@ -28,6 +28,8 @@ class Outcome:
       result: the file that was written.
       notes: remarks about the result, such as frames left out.
       ends_batch: whether all later photos would fail too, as on a full disk.
+      results: number of results that it stands for; more than one where a photo failed for
+        several looks.
     """
 
     photo: Path
@@ -36,6 +38,7 @@ class Outcome:
     result: Path | None = None
     notes: tuple[str, ...] = ()
     ends_batch: bool = False
+    results: int = 1
 
 
 def printable(path: Path | str) -> str:
@@ -53,8 +56,8 @@ def printable(path: Path | str) -> str:
 class BatchReport:
     """Progress of a batch on standard error: a bar on a terminal, otherwise one line per photo."""
 
-    def __init__(self, photos: int) -> None:
-        """Create the report of a batch with this number of photos."""
+    def __init__(self, results: int) -> None:
+        """Create the report of a batch with this number of results."""
         self.outcomes: list[Outcome] = []
         self._console = Console(stderr=True, markup=False, emoji=False, highlight=False)
         self.bar = Progress(
@@ -67,11 +70,12 @@ class BatchReport:
             disable=not self._console.is_terminal,
             transient=True,
         )
-        self._task = self.bar.add_task("Developing", total=photos, failed="")
+        self._task = self.bar.add_task("Developing", total=results, failed="")
         self._shares: dict[Path, float] = {}
         self._lock = threading.Lock()
-        self._photos = photos
+        self._results = results
         self._counts: Counter[Status] = Counter()
+        self._ended: Counter[Status] = Counter()
 
     def __enter__(self) -> "BatchReport":
         self.bar.start()
@@ -97,6 +101,7 @@ class BatchReport:
             self._shares.pop(outcome.photo, None)
             self.outcomes.append(outcome)
             self._counts[outcome.status] += 1
+            self._ended[outcome.status] += outcome.results
         self._show()
         if not self._console.is_terminal and outcome.status != "skipped":
             end = (
@@ -106,10 +111,10 @@ class BatchReport:
 
     def _show(self, name: str | None = None) -> None:
         with self._lock:
-            tried = self._counts["done"] + self._counts["failed"]
+            tried = self._ended["done"] + self._ended["failed"]
             failed = f"{self._counts['failed']} failed" if self._counts["failed"] else ""
             completed = tried + sum(self._shares.values())
-            total = self._photos - self._counts["skipped"]
+            total = self._results - self._ended["skipped"]
         self.bar.update(
             self._task, description=name, completed=completed, total=total, failed=failed
         )

@@ -21,7 +21,11 @@ _PAPER, _INK = (255, 255, 255), (32, 32, 32)
 
 
 def image_grid(
-    images: np.ndarray, columns: int, captions: Sequence[str] | None = None
+    images: np.ndarray,
+    columns: int,
+    captions: Sequence[str] | None = None,
+    *,
+    caption_height: int = CAPTION,
 ) -> np.ndarray:
     """Arrange images in rows with gutters around each; the last row is filled up with white.
 
@@ -29,12 +33,13 @@ def image_grid(
         images: uint8 [n, h, w, 3], n of 1 or more.
         columns: images in each row.
         captions: a few letters over each image, n of them; cut off where they are wider.
+        caption_height: in pixels.
 
     Returns:
         uint8 [rows * (h + gutter) + gutter, columns * (w + gutter) + gutter, 3]; with captions,
-        h is higher by `CAPTION`.
+        h is higher by `caption_height`.
     """
-    cells = images if captions is None else _captioned(images, captions)
+    cells = images if captions is None else _captioned(images, captions, caption_height)
     rows = -(-len(cells) // columns)
     missing = [(0, rows * columns - len(cells)), (GUTTER, 0), (GUTTER, 0), (0, 0)]
     framed = np.pad(cells, missing, constant_values=_PAPER[0])
@@ -84,15 +89,15 @@ def contact_sheet(
     path.write_bytes(file.getvalue())
 
 
-def _captioned(images: np.ndarray, captions: Sequence[str]) -> np.ndarray:
-    strips = [_caption(caption, images.shape[2]) for caption in captions]
+def _captioned(images: np.ndarray, captions: Sequence[str], height: int) -> np.ndarray:
+    strips = [_caption(caption, images.shape[2], height) for caption in captions]
     return np.concatenate([np.stack(strips), images], axis=1)
 
 
-def _caption(text: str, width: int) -> np.ndarray:
-    strip = Image.new("RGB", (width, CAPTION), _PAPER)
-    font = ImageFont.load_default(size=CAPTION * 0.8)
-    middle = (width // 2, CAPTION // 2)
+def _caption(text: str, width: int, height: int) -> np.ndarray:
+    strip = Image.new("RGB", (width, height), _PAPER)
+    font = ImageFont.load_default(size=height * 0.8)
+    middle = (width // 2, height // 2)
     ImageDraw.Draw(strip).text(middle, text, fill=_INK, font=font, anchor="mm")
     return np.asarray(strip)
 

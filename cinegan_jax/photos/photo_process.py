@@ -19,6 +19,7 @@ from cinegan_jax.photos.encode import EncodeOptions, encode_with_notes
 from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.photo import Photo, UnreadablePhoto
 from cinegan_jax.photos.read import Probe, probe, read_photo
+from cinegan_jax.photos.resizing import Resize, resized
 
 _SECONDS = 60.0
 """Time to read a header, and to start reading or writing a photo of any size."""
@@ -50,10 +51,13 @@ class _Read:
     name: str
     max_pixels: int
     light: Light
+    size: Resize | None
 
     def run(self, desk: "_Desk") -> ReadPixels:
         desk.photo = None
         photo = read_photo(self.path, name=self.name, max_pixels=self.max_pixels, light=self.light)
+        if self.size is not None:
+            photo = resized(photo, self.size, self.max_pixels)
         desk.photo = photo
         return ReadPixels(photo.pixels, photo.source.notes)
 
@@ -128,15 +132,20 @@ class PhotoProcess:
         self._seconds += _SECONDS_PER_MEGAPIXEL * found.width * found.height / 1e6
         return found
 
-    def read(self, max_pixels: int, light: Light = Light()) -> ReadPixels:
-        """Read the photo of the last `probe` with this exposure and white balance.
+    def read(
+        self, max_pixels: int, light: Light = Light(), size: Resize | None = None
+    ) -> ReadPixels:
+        """Read the photo of the last `probe`; the process keeps what is needed to write it.
 
-        The process keeps what is needed to write it.
+        Args:
+          max_pixels: larger photos are refused, before and after they are resized.
+          light: exposure and white balance.
+          size: size of the pixels and of the photo that is written; None: the photo's own.
 
         Raises:
           UnreadablePhoto: as for `probe`, or the photo has more than `max_pixels`.
         """
-        return self._read(_Read(self._path, self._name, max_pixels, light))
+        return self._read(_Read(self._path, self._name, max_pixels, light, size))
 
     def write(self, result: Path, pixels: np.ndarray, options: EncodeOptions) -> tuple[str, ...]:
         """Write the photo that was read with new pixels, whole or not at all.

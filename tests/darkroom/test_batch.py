@@ -21,6 +21,7 @@ from cinegan_jax.darkroom import batch
 from cinegan_jax.darkroom.batch import BatchOptions, PhotoBatch
 from cinegan_jax.darkroom.destination import Destination
 from cinegan_jax.darkroom.find import FoundPhoto
+from cinegan_jax.darkroom.names import NameTemplate
 from cinegan_jax.darkroom.outcomes import Outcome
 from cinegan_jax.inference.develop import Settings
 from cinegan_jax.inference.look import Look, NetworkLook
@@ -29,6 +30,7 @@ from cinegan_jax.photos.encode import EncodeOptions, encode_with_notes
 from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.photo_process import ReadPixels
 from cinegan_jax.photos.read import Probe, probe, read_photo
+from cinegan_jax.photos.resizing import Resize
 
 LOOK = NetworkLook("none", ResUnetGenerator(width=4, num_blocks=1), {})
 Develop = Callable[..., np.ndarray]
@@ -43,7 +45,7 @@ class PhotosHere:
         self._path, self._name = path, name
         return probe(path, name=name)
 
-    def read(self, max_pixels: int, light: Light = Light()) -> ReadPixels:
+    def read(self, max_pixels: int, light: Light, size: Resize | None) -> ReadPixels:
         self._photo = read_photo(self._path, name=self._name, max_pixels=max_pixels, light=light)
         return ReadPixels(self._photo.pixels, self._photo.source.notes)
 
@@ -92,8 +94,8 @@ def start(
         monkeypatch.setattr(batch, "PhotoProcess", PhotosHere)
         monkeypatch.setattr(PhotosHere, "closed", 0)
         seen = Seen()
-        destination = Destination(tmp_path / "out", "")
-        options = BatchOptions(LOOK, Settings(), EncodeOptions(), destination)
+        destination = Destination(tmp_path / "out", NameTemplate("{stem}"))
+        options = BatchOptions((LOOK,), Settings(), EncodeOptions(), destination)
         return PhotoBatch(photos, options, seen), seen
 
     return make

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cinegan_jax.darkroom.find import FoundPhoto, PhotoSearch, results_beside_photos
+from cinegan_jax.darkroom.names import NameTemplate
 from cinegan_jax.darkroom.outcomes import Outcome
 
 
@@ -55,7 +56,7 @@ def test_a_result_of_a_photo_without_an_ending_is_left_out(
 ) -> None:
     for name in ("z", "z_velvia"):
         write_photo(folder / "photo.jpg").rename(folder / name)
-    search = PhotoSearch(is_result=results_beside_photos(["_velvia"]))
+    search = PhotoSearch(is_result=results_beside_photos([NameTemplate().pattern("velvia")]))
     assert folder / "z" in found(search, folder)
     assert folder / "z_velvia" not in found(search, folder)
 
@@ -128,7 +129,9 @@ def test_other_kinds_of_files_are_reported(folder: Path) -> None:
 def test_results_beside_their_photos_are_left_out(folder: Path) -> None:
     for name in ("b_velvia.jpg", "b_own.png", "z_velvia.jpg", "velvia.jpg", "_velvia.jpg"):
         (folder / name).touch()
-    is_result = results_beside_photos(["_own", "_velvia", ""])
+    is_result = results_beside_photos(
+        [NameTemplate(text).pattern("velvia") for text in ("{stem}_own", "{stem}_{look}", "{stem}")]
+    )
     names = [path.name for path in found(PhotoSearch(is_result=is_result), folder)]
     assert names == ["_velvia.jpg", "a.CR2", "b.jpg", "velvia.jpg", "z_velvia.jpg"]
 
