@@ -1,4 +1,4 @@
-"""What the command `apply` has beyond its options: a lone --grain, presets, the list of formats."""
+"""Parser, help and presets of the command `apply`: a lone --grain, the list of formats."""
 
 from collections.abc import Iterator
 from pathlib import Path

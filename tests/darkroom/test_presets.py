@@ -62,7 +62,7 @@ def test_a_developed_photo_is_a_preset(
         ('{"look": ', "is no preset"),
         ('{"lok": "velvia"}', "unknown option 'lok'; known: look, weights"),
         ('{"output": "x"}', "unknown option 'output'"),
-        ('{"strength": "strong"}', "'strong' is not a valid float"),
+        ('{"strength": "strong"}', "Invalid value for '--strength'"),
         ('{"strength": [1]}', "strength is [1], which is no value"),
         ('{"look": {"a": 1}}', "which is no value"),
         ('{"strength": 7}', "strength 7.0 is not between 0 and 1.5"),

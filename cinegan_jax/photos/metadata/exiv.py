@@ -85,7 +85,10 @@ def with_exif(tiff: bytes, exif: bytes) -> bytes:
 def xmp_of(packet: bytes) -> Any:
     """Return a copy of exiv2's data of an XMP packet; the caller holds `EXIV2`."""
     image = opened(Metadata(xmp=packet))  # its data ends with it
-    return exiv2.XmpData(image.xmpData())
+    stored, copied = image.xmpData(), exiv2.XmpData()
+    for datum in stored:
+        copied.add(datum)
+    return copied
 
 
 def serialised(xmp: Any, wrapped: bool) -> bytes:
