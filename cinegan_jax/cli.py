@@ -10,6 +10,7 @@ import typer
 
 from cinegan_jax.collect.cli import collect_app
 from cinegan_jax.convert.cli import convert_app
+from cinegan_jax.core.cli_examples import examples_of
 from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE, UserError
 from cinegan_jax.darkroom.apply_command import ApplyCommand
 from cinegan_jax.darkroom.cli import apply
@@ -90,6 +91,19 @@ app.command("evaluate", rich_help_panel=TRAIN)(evaluate_command)
 app.command("compare", rich_help_panel=TRAIN)(compare_command)
 app.command(rich_help_panel=TRAIN)(report)
 app.command(rich_help_panel=TRAIN)(sample)
+
+
+def _add_examples(commands: typer.Typer, path: str = "") -> None:
+    """Let the help of every command end with its examples."""
+    for command in commands.registered_commands:
+        name = command.name or getattr(command.callback, "__name__", "")
+        command.epilog = examples_of(f"{path} {name}".strip())
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _add_examples(group.typer_instance, f"{path} {group.name}".strip())
+
+
+_add_examples(app)
 
 
 @app.callback()
