@@ -36,9 +36,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "convert vgg19": ("cinegan convert vgg19 --download",),
     "convert inception": ("cinegan convert inception inception.pth",),
-    "convert lpips": (
-        "cinegan convert lpips alexnet-owt-7be5be79.pth lpips_alex.safetensors --net alex",
-    ),
+    "convert lpips": ("cinegan convert lpips alexnet.pth lpips_alex.safetensors --net alex",),
     "convert cinegan": ("cinegan convert cinegan generator.keras -o cinegan.safetensors",),
     "train": (
         "cinegan train --config film --workdir runs/mine --set data.path=my_data",
