@@ -20,6 +20,7 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.json_lines import JsonLines, read_json_lines
 from cinegan_jax.core.storage import write_whole
 from cinegan_jax.photos.contents import holds_photo
+from cinegan_jax.photos.decoder_pool import DecoderPool
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,12 @@ def _judgements(
     both = known.keys() & paths.keys()
     done = {name: known[name] for name in both if known[name].is_of(paths[name])}
     lines = JsonLines(collection.judged)
-    pool = ThreadPoolExecutor(jobs)
-    futures = [pool.submit(judge, path) for name, path in paths.items() if name not in done]
+    pool, decoders = ThreadPoolExecutor(jobs), DecoderPool()
+    futures = [
+        pool.submit(_judge_apart, path, decoders)
+        for name, path in paths.items()
+        if name not in done
+    ]
     try:
         for future in as_completed(futures):
             judgement = future.result()
@@ -146,8 +151,15 @@ def _judgements(
             show(len(done), len(paths))
     finally:
         pool.shutdown(cancel_futures=True)
+        decoders.close()
         lines.close()
     return list(done.values())
+
+
+def _judge_apart(path: Path, decoders: DecoderPool) -> Judgement:
+    """Judge an image in a process that it may crash."""
+    with decoders.process() as process:
+        return judge(path, lambda file: process.probe(file, str(file)), process.decode)
 
 
 def _move(names: Sequence[str], paths: dict[str, Path], folder: Path) -> None:

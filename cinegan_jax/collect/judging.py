@@ -1,5 +1,6 @@
 """Properties of an image that decide whether it stays: decodable, size, chroma, likeness."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from PIL import Image
 
 from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.photo import UnreadablePhoto
-from cinegan_jax.photos.read import probe
+from cinegan_jax.photos.read import Probe, probe
 
 _MAX_PIXELS = 89_000_000
 """Largest image that is decoded; its header is checked first."""
@@ -49,8 +50,18 @@ class Judgement:
         return (self.bytes, self.mtime_ns) == (now.st_size, now.st_mtime_ns)
 
 
-def judge(path: Path) -> Judgement:
-    """Decode an image in full and measure it."""
+def judge(
+    path: Path,
+    probe: Callable[[Path], Probe] = probe,
+    decode: Callable[[Path], np.ndarray] = decode,
+) -> Judgement:
+    """Decode an image in full and measure it.
+
+    Args:
+      path: the file.
+      probe, decode: read the header and the pixels, as `photos.read.probe` and
+        `photos.decode.decode` do.
+    """
     file = path.stat()
     known = (path.name, file.st_size, file.st_mtime_ns)
     try:

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import crashing_desk
 import pytest
 from misbehaving_site import image_file
 from PIL import Image
@@ -11,6 +12,7 @@ from cinegan_jax.collect.clean import CleaningResult, ImageLimits, clean
 from cinegan_jax.collect.records import Collection
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.json_lines import read_json_lines
+from cinegan_jax.photos import photo_process
 
 SIZE = (200, 160)
 PLAIN = image_file(1, SIZE, quality=95)
@@ -160,3 +162,13 @@ def _saved(folder: Path, content: bytes) -> Path:
     path = folder / "plain.jpg"
     path.write_bytes(content)
     return path
+
+
+def test_an_image_that_crashes_its_decoder_is_rejected(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_process, "_Desk", crashing_desk.CrashingDesk)
+    crashing = ("probe_crash.jpg", "decode_crash.jpg")
+    fill(collection, {"plain.jpg": PLAIN, **dict.fromkeys(crashing, PLAIN)})
+    assert list(run(collection).kept) == ["plain.jpg"]
+    assert reasons(collection) == dict.fromkeys(crashing, "broken")
