@@ -4,6 +4,7 @@ Each of them is far above what cameras and programs write. Without them a small 
 the memory or the time of a decoder.
 """
 
+import contextlib
 import zlib
 
 from cinegan_jax.photos.photo import Unsupported
@@ -55,9 +56,13 @@ def check_sides(width: int, height: int) -> None:
 
 
 def inflated_size(data: bytes, most: int) -> int:
-    """Return the size of zlib data when it is decompressed; more than `most` if it is larger."""
+    """Return the size of zlib data when it is decompressed; more than `most` if it is larger.
+
+    Damaged data counts up to its damage: the photo may be sound.
+    """
     stream, size, rest = zlib.decompressobj(), 0, data
-    while rest and size <= most:
-        size += len(stream.decompress(rest, 1 << 20))
-        rest = stream.unconsumed_tail
+    with contextlib.suppress(zlib.error):
+        while rest and size <= most:
+            size += len(stream.decompress(rest, 1 << 20))
+            rest = stream.unconsumed_tail
     return size
