@@ -10,6 +10,7 @@ import numpy as np
 from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.photos.colours import in_own_colours
 from cinegan_jax.photos.formats.registry import (
+    FORMATS_WITHOUT_ALPHA,
     FORMATS_WITHOUT_PROFILE,
     LONGEST_SIDE,
     SIXTEEN_BIT_FORMATS,
@@ -98,7 +99,8 @@ def encode_with_notes(
         source.dpi,
         source.coding,
     )
-    return EncodedPhoto(module_of(format).encode(image, options.quality), held.notes)
+    notes = held.notes + _changed_pixels(photo, format, bits)
+    return EncodedPhoto(module_of(format).encode(image, options.quality), notes)
 
 
 def writable_formats() -> tuple[str, ...]:
@@ -116,6 +118,16 @@ def output_format(photo: Photo, options: EncodeOptions) -> str:
 def output_suffix(photo: Photo, options: EncodeOptions = EncodeOptions()) -> str:
     """Return the ending of the written file, such as `.jpg`."""
     return WRITTEN_SUFFIXES[output_format(photo, options)]
+
+
+def _changed_pixels(photo: Photo, format: str, bits: int) -> tuple[str, ...]:
+    """Return notes on transparency and bits that the format does not hold."""
+    notes = []
+    if photo.alpha is not None and format in FORMATS_WITHOUT_ALPHA:
+        notes.append(f"its transparent parts are laid over white, since {format.upper()} has none")
+    if photo.source.bits > bits and photo.source.format in SIXTEEN_BIT_FORMATS:
+        notes.append(f"its {photo.source.bits} bits per channel become {bits} in {format.upper()}")
+    return tuple(notes)
 
 
 def _metadata(photo: Photo, format: str, development: Development | None) -> FileMetadata:

@@ -26,6 +26,9 @@ SIXTEEN_BIT_FORMATS = ("png", "tiff", "heic")
 FORMATS_WITHOUT_PROFILE = ("bmp",)
 """Formats that cannot embed an ICC profile; they are written in sRGB."""
 
+FORMATS_WITHOUT_ALPHA = ("jpeg", "bmp")
+"""Formats without transparency; photos are laid over white."""
+
 LONGEST_SIDE = {"jpeg": 65500, "webp": 16383, "avif": 65536, "heic": 16384}
 """Maximum width and height of a format, in pixels."""
 
