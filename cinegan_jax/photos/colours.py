@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 import imagecodecs
 import numpy as np
 
+from cinegan_jax.photos.cicp import require_standard_range
 from cinegan_jax.photos.levels import to_sixteen_bits
 from cinegan_jax.photos.photo import StoredImage
+from cinegan_jax.photos.profile_builders import srgb_profile
 from cinegan_jax.photos.profiles import (
     OwnColours,
     cmyk_without_profile,
     is_reversible,
     own_colours,
     profile_space,
-    srgb_profile,
 )
 
 
@@ -36,7 +37,11 @@ class Rendered:
 
 
 def rendered(image: StoredImage) -> Rendered:
-    """Convert an image to sRGB, of 16 bits where its colours have to be converted."""
+    """Convert an image to sRGB, of 16 bits where its colours have to be converted.
+
+    Raises:
+      Unsupported: an HDR image.
+    """
     image, notes = _with_sound_profile(image)
     samples = image.samples
     if image.profile is None:
@@ -86,6 +91,7 @@ def _with_sound_profile(image: StoredImage) -> tuple[StoredImage, tuple[str, ...
     notes = image.notes
     if image.profile is None:
         return image, notes
+    require_standard_range(image.profile)
     space = profile_space(image.profile)
     if space == image.space:
         try:

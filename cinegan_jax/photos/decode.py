@@ -6,12 +6,15 @@ converted by littleCMS' perceptual intent in 8 bits.
 
 import io
 import os
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image, ImageCms
 
 from cinegan_jax.core.storage import AnyPath
 from cinegan_jax.photos import metadata
+from cinegan_jax.photos.cicp import require_standard_range
+from cinegan_jax.photos.colours import rendered
 from cinegan_jax.photos.levels import rounded_to_eight_bits
 from cinegan_jax.photos.orientation import turned_upright
 from cinegan_jax.photos.photo import OpenedImage, StoredImage, UnreadablePhoto
@@ -65,6 +68,10 @@ def _allow_reduced(opened: OpenedImage, least_side: int) -> None:
 
 def _to_srgb(stored: StoredImage) -> np.ndarray:
     """Convert samples of any kind to sRGB, uint8 [h, w, 3]."""
+    if stored.profile:
+        require_standard_range(stored.profile)
+    if stored.profile and stored.samples.dtype == np.uint16:
+        stored = _converted_in_sixteen_bits(stored)
     image = _to_eight_bits(stored)
     if image.alpha is not None:
         image = StoredImage(_three_channels(over_white(image).samples), profile=image.profile)
@@ -88,6 +95,15 @@ def _to_eight_bits(image: StoredImage) -> StoredImage:
         return StoredImage(samples, image.space, profile=image.profile)
     alpha = None if image.alpha is None else _high_byte(image.alpha)
     return StoredImage(_high_byte(image.samples), image.space, alpha, image.profile)
+
+
+def _converted_in_sixteen_bits(image: StoredImage) -> StoredImage:
+    """Convert 16 bits with a profile before they are reduced: 8 are too coarse in linear light."""
+    seen = rendered(image)
+    if seen.original is None and seen.profile == image.profile:
+        return replace(image, profile=None)
+    alpha = None if image.alpha is None else _high_byte(image.alpha)
+    return StoredImage(rounded_to_eight_bits(seen.pixels), alpha=alpha)
 
 
 def _high_byte(samples: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError, how_to_install
 from cinegan_jax.photos.colours import in_own_colours
+from cinegan_jax.photos.formats import jxl
 from cinegan_jax.photos.formats.registry import (
     FORMATS_WITHOUT_ALPHA,
     FORMATS_WITHOUT_PROFILE,
@@ -22,8 +23,9 @@ from cinegan_jax.photos.levels import bands, rounded_to_eight_bits, to_bits
 from cinegan_jax.photos.metadata import FileMetadata
 from cinegan_jax.photos.metadata.fitting import fitted, holds_xmp
 from cinegan_jax.photos.metadata.history import Development, recorded
-from cinegan_jax.photos.photo import Photo, StoredImage
-from cinegan_jax.photos.profiles import is_reversible, own_colours, srgb_profile
+from cinegan_jax.photos.photo import Photo, Source, StoredImage
+from cinegan_jax.photos.profile_builders import srgb_profile
+from cinegan_jax.photos.profiles import is_reversible, own_colours
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def encode_with_notes(
     _check_sides(photo, format)
     source = photo.source
     bits = source.bits if format in SIXTEEN_BIT_FORMATS else 8
-    embeds_profile = format not in FORMATS_WITHOUT_PROFILE
+    embeds_profile = _embeds(format, source)
     samples, profile = _file_samples(photo, pixels, bits, embeds_profile, options.seed)
     held = _metadata(photo, format, options.development)
     image = StoredImage(
@@ -144,6 +146,13 @@ def _check_sides(photo: Photo, format: str) -> None:
             f"{photo.source.name}: a side of {side} pixels, but {format} allows at most {most}; "
             "write it as png or tiff"
         )
+
+
+def _embeds(format: str, source: Source) -> bool:
+    """Return True if files of a format can state the colours of the source's profile."""
+    if format == "jxl" and source.profile:
+        return jxl.embeds(source.profile, source.grey)
+    return format not in FORMATS_WITHOUT_PROFILE
 
 
 def _file_samples(

@@ -5,14 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from cinegan_jax.core.storage import AnyPath
 
 SUFFIXES_BY_KIND: Mapping[str, Sequence[str]] = {
-    "jpeg": (".jpg", ".jpeg"),
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "png": (".png",),
     "webp": (".webp",),
     "tiff": (".tif", ".tiff"),
     "bmp": (".bmp",),
     "gif": (".gif",),
     "avif": (".avif",),
-    "heic": (".heic", ".heif"),
+    "heic": (".heic", ".heif", ".hif"),
+    "jxl": (".jxl",),
     "raw": (
         *(".arw", ".cr2", ".cr3", ".crw", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2"),
         *(".srw", ".x3f", ".3fr", ".iiq", ".erf", ".mrw", ".rwl"),
@@ -43,6 +44,8 @@ _SIGNATURES = (
     ("tiff", 0, b"II+\x00"),
     ("tiff", 0, b"MM\x00+"),
     ("bmp", 0, b"BM"),
+    ("jxl", 0, b"\xff\x0a"),
+    ("jxl", 0, b"\0\0\0\x0cJXL \r\n\x87\n"),
 )
 
 _NOT_READ = (
@@ -74,6 +77,8 @@ _ISO_BRANDS = {
     "avif": (b"avif", b"avis"),
     "heic": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"),
 }
+_HEIF_BRANDS = (b"mif1", b"msf1")
+"""General brands, which as the first one stand for HEIC in most files."""
 
 
 def is_photo(path: AnyPath) -> bool:
@@ -127,4 +132,4 @@ def _iso_kind(data: bytes) -> str | None:
     for kind, known in _ISO_BRANDS.items():
         if brands.intersection(known):
             return kind
-    return None
+    return "heic" if data[8:12] in _HEIF_BRANDS else None

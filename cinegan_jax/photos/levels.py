@@ -26,10 +26,18 @@ def widened(samples: np.ndarray, bits: int) -> np.ndarray:
 
 def full_range(samples: np.ndarray, bits: int) -> np.ndarray:
     """Scale samples in 0..2**bits - 1, with `bits` from 1 to 16, to the range of 8 or 16 bits."""
-    if bits > 8:
-        return samples if bits == 16 else widened(samples, bits)
     most = (1 << bits) - 1
+    if bits > 8:
+        return samples if bits == 16 else widened(np.minimum(samples, most), bits)
     return ((samples.astype(np.uint16) * 255 + most // 2) // most).astype(np.uint8)
+
+
+def narrowed(samples: np.ndarray, bits: int) -> np.ndarray:
+    """Scale uint16 [...] to the nearest levels in 0..2**bits - 1; the inverse of `widened`."""
+    result = np.empty_like(samples)
+    for rows in bands(samples):
+        result[rows] = (samples[rows].astype(np.uint32) * (2**bits - 1) + 32767) // 65535
+    return result
 
 
 def to_bits(samples: np.ndarray, bits: int, random: np.random.Generator) -> np.ndarray:

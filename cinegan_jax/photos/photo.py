@@ -35,6 +35,8 @@ class TiffCoding:
 
     compression: int
     predictor: int
+    associated_alpha: bool = False
+    """True if the samples are multiplied by alpha in the file."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,21 @@ class WebpCoding:
     lossless: bool
 
 
-Coding = JpegCoding | TiffCoding | WebpCoding
+@dataclass(frozen=True)
+class JxlCoding:
+    """Compression settings of a JPEG XL file."""
+
+    lossless: bool
+
+
+@dataclass(frozen=True)
+class DeepCoding:
+    """Bits per sample of an AVIF or HEIC that has more than 8."""
+
+    bits: int
+
+
+Coding = JpegCoding | TiffCoding | WebpCoding | JxlCoding | DeepCoding
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,15 +13,19 @@ import numpy as np
 from PIL import ImageCms
 
 from cinegan_jax.photos.levels import bands
+from cinegan_jax.photos.profile_builders import (
+    SRGB,
+    lab_profile,
+    matrix_profile,
+    profile_tags,
+    srgb_profile,
+)
 
-_DATE = slice(24, 36)
 _KINDS = {b"GRAY": "GRAY", b"RGB ": "RGB", b"CMYK": "CMYK", b"Lab ": "LAB"}
 _BLACK_POINT_COMPENSATION = 0x2000
 _EXACT = 0x0100
 """littleCMS flag cmsFLAGS_NOOPTIMIZE."""
 
-_SRGB_PRIMARIES = (0.64, 0.33, 1.0, 0.30, 0.60, 1.0, 0.15, 0.06, 1.0)
-_D65 = (0.3127, 0.3290, 1.0)
 _ROOTS = (1 << 17) - 1
 """Tables from light to levels are indexed by the root of light, which keeps their error below one
 level of 16 bits, even in the shadows."""
@@ -39,18 +43,6 @@ class OwnColours(Colours, Protocol):
 
     def from_srgb(self, pixels: np.ndarray) -> np.ndarray:
         """Convert uint16 sRGB [h, w, 3] to uint16 [h, w, channels]."""
-
-
-@functools.cache
-def srgb_profile() -> bytes:
-    """Return an sRGB profile, the same bytes at each call."""
-    return _undated(imagecodecs.cms_profile("srgb"))
-
-
-@functools.cache
-def adobe_rgb_profile() -> bytes:
-    """Return an Adobe RGB (1998) profile, the same bytes at each call."""
-    return _undated(imagecodecs.cms_profile("adobergb"))
 
 
 def profile_space(profile: bytes) -> str | None:
@@ -73,7 +65,7 @@ def own_colours(profile: bytes) -> Colours | None:
     colours: Colours
     if space == "GRAY":
         colours = _grey_colours(profile)
-    elif space == "RGB" and {b"rXYZ", b"rTRC"} <= _tags(profile) and b"A2B0" not in _tags(profile):
+    elif space == "RGB" and _is_matrix(profile):
         colours = _matrix_colours(profile)
     else:
         colours = _TableColours(profile, space or "RGB")
@@ -85,6 +77,34 @@ def own_colours(profile: bytes) -> Colours | None:
 def is_reversible(colours: Colours) -> TypeGuard[OwnColours]:
     """Return True if sRGB can be converted back to these colours."""
     return isinstance(colours, (_MatrixColours, _GreyColours))
+
+
+def same_colours(profile: bytes, other: bytes) -> bool:
+    """Return True if two profiles with a matrix or a grey curve agree within a level of 8 bits."""
+    ours, theirs = own_colours(profile), own_colours(other)
+    if isinstance(ours, _MatrixColours) and isinstance(theirs, _MatrixColours):
+        matrices = np.abs(ours.matrix - theirs.matrix).max() < 0.002
+        return bool(matrices and np.abs(ours.curves - theirs.curves).max() < 0.002)
+    if isinstance(ours, _GreyColours) and isinstance(theirs, _GreyColours):
+        moved = ours.to_level.astype(np.int32) - theirs.to_level
+        return bool(np.abs(moved).max() <= 257)
+    return False
+
+
+def unclipped_light(samples: np.ndarray, colours: Colours | None) -> np.ndarray:
+    """Return linear light in sRGB primaries, float32 [h, w, channels], not clipped.
+
+    Args:
+      samples: uint8 or uint16 [h, w, 1 or 3].
+      colours: their reversible colour space; None for sRGB.
+    """
+    if isinstance(colours, _GreyColours):
+        return linear_light(colours.to_srgb(samples)[..., :1])
+    if not isinstance(colours, _MatrixColours):
+        return linear_light(samples)
+    step = 257 if samples.dtype == np.uint8 else 1
+    light = [colours.curves[c, ::step][samples[..., c]] for c in range(3)]
+    return np.stack(light, axis=-1) @ colours.matrix
 
 
 def cmyk_without_profile(samples: np.ndarray) -> np.ndarray:
@@ -130,7 +150,7 @@ def with_light_changed(
 
 def lab_to_srgb(lab: np.ndarray) -> np.ndarray:
     """Convert CIE Lab (D50) [h, w, 3], L in 0..100, to uint16 sRGB [h, w, 3]."""
-    return _transform(np.asarray(lab, np.float64), _lab_profile(), "LAB", srgb_profile())
+    return _transform(np.asarray(lab, np.float64), lab_profile(), "LAB", srgb_profile())
 
 
 @dataclass(frozen=True)
@@ -210,8 +230,7 @@ def _grey_colours(profile: bytes) -> _GreyColours:
 
 def _light(samples: np.ndarray, profile: bytes, space: str) -> np.ndarray:
     """Return linear light in sRGB primaries, float64 [h, w, 3], not clipped."""
-    linear = imagecodecs.cms_profile("rgb", whitepoint=_D65, primaries=_SRGB_PRIMARIES, gamma=1.0)
-    return _transform(samples, profile, space, linear, "float64")
+    return _transform(samples, profile, space, matrix_profile(SRGB, 1.0), "float64")
 
 
 def _transform(
@@ -277,16 +296,6 @@ def _is_srgb(colours: Colours, channels: int) -> bool:
     return bool(np.abs(moved).max() <= 257)
 
 
-def _lab_profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-
-
-def _tags(profile: bytes) -> set[bytes]:
-    count = min(int.from_bytes(profile[128:132]), 100)
-    return {profile[start : start + 4] for start in range(132, 132 + 12 * count, 12)}
-
-
-def _undated(profile: bytes) -> bytes:
-    """Replace the creation date by that of the ICC specification's fourth edition."""
-    date = b"".join(part.to_bytes(2) for part in (2010, 12, 1, 0, 0, 0))
-    return profile[: _DATE.start] + date + profile[_DATE.stop :]
+def _is_matrix(profile: bytes) -> bool:
+    tags = profile_tags(profile)
+    return {b"rXYZ", b"rTRC"} <= tags.keys() and b"A2B0" not in tags

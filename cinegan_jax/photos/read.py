@@ -25,7 +25,7 @@ from cinegan_jax.photos.photo import (
     UnreadablePhoto,
     Unsupported,
 )
-from cinegan_jax.photos.profiles import adobe_rgb_profile
+from cinegan_jax.photos.profile_builders import adobe_rgb_profile
 from cinegan_jax.photos.relight import relit
 
 
@@ -63,7 +63,7 @@ def read_photo(
         if opened.read_metadata is not None:
             found = opened.read_metadata(image)
             image = replace(image, metadata=found.metadata, notes=image.notes + found.notes)
-    return _photo(name, opened.format, image, Light() if of_sensor else light)
+        return _photo(name, opened.format, image, Light() if of_sensor else light)
 
 
 def read_development(file: Path | bytes, *, name: str = "", max_pixels: int) -> dict | None:

@@ -1,15 +1,17 @@
 """Samples of a TIFF page in their colour model, for every way of TIFF 6.0 to store them."""
 
 import io
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffPage
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG, TiffPage
 
+from cinegan_jax.photos.alpha import divided_by_alpha
 from cinegan_jax.photos.photo import Unsupported
 from cinegan_jax.photos.profiles import lab_to_srgb
+from cinegan_jax.photos.tiff_levels import to_eight_or_sixteen_bits
+from cinegan_jax.photos.tiff_ycbcr import subsampled, subsampling, ycbcr_to_rgb
 
 _SPACES: dict[int, str] = {
     PHOTOMETRIC.MINISWHITE: "GRAY",
@@ -28,18 +30,25 @@ _READ = (
     *(COMPRESSION.CCITTRLE, COMPRESSION.CCITT_T4, COMPRESSION.CCITT_T6),
 )
 """Compressions that are read; the others are rare in photos."""
+_ALPHAS = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
 
 
-def read_samples(page: TiffPage, data: bytes) -> tuple[np.ndarray, str, np.ndarray | None]:
-    """Decode a page.
+class PageSamples(NamedTuple):
+    """Result of `read_samples`."""
 
-    Args:
-      page: the page.
-      data: content of its file.
+    samples: np.ndarray
+    """uint8 or uint16 [h, w, channels]."""
+    space: str
+    """Colour model: `GRAY`, `RGB`, `CMYK`, or `LAB` where they were Lab and are sRGB now."""
+    alpha: np.ndarray | None
+    """[h, w] of the same type, no longer multiplied into the samples."""
+    associated_alpha: bool
+    """True if the file holds the samples multiplied by alpha."""
+    notes: tuple[str, ...]
 
-    Returns:
-      Samples uint8 or uint16 [h, w, channels], their colour model (`GRAY`, `RGB`, `CMYK`, or `LAB`
-      where they were Lab and are sRGB now), and alpha [h, w] or None.
+
+def read_samples(page: TiffPage, data: bytes) -> PageSamples:
+    """Decode a page of the TIFF file with the content `data`.
 
     Raises:
       Unsupported: the page is stored in a way that is not read.
@@ -47,18 +56,29 @@ def read_samples(page: TiffPage, data: bytes) -> tuple[np.ndarray, str, np.ndarr
     space = _require_supported(page)
     if page.compression == COMPRESSION.JPEG:
         _check_jpeg_sizes(page, data)
-    planes = page.asarray().reshape(page.shaped)[:, 0]  # planes, h, w, channels together
-    whole = np.moveaxis(planes[..., 0], 0, -1) if len(planes) > 1 else planes[0]
+    is_ycbcr = page.photometric == PHOTOMETRIC.YCBCR and page.compression != COMPRESSION.JPEG
+    if is_ycbcr and subsampling(page) != (1, 1):
+        return PageSamples(ycbcr_to_rgb(page, subsampled(page, data)), space, None, False, ())
+    stored = _stored(page, data)
     if page.colormap is not None:
-        return np.ascontiguousarray(page.colormap.T[whole[..., 0]]), space, None
-    samples, alpha = _split_alpha(page, _integers(page, whole), _CHANNELS[space])
+        return PageSamples(_from_palette(page.colormap, stored), space, None, False, ())
+    whole, notes = to_eight_or_sixteen_bits(page, stored)
+    channels = _CHANNELS[space]
+    if whole.shape[-1] < channels:
+        raise ValueError(f"{whole.shape[-1]} samples per pixel")
+    samples = np.ascontiguousarray(whole[..., :channels])
+    place, left_out = _alpha_channel(page, whole.shape[-1] - channels)
+    alpha = None if place is None else np.ascontiguousarray(whole[..., channels + place])
+    associated = place is not None and page.extrasamples[place] == EXTRASAMPLE.ASSOCALPHA
+    if alpha is not None and associated:
+        samples = divided_by_alpha(samples, alpha)
     if page.photometric == PHOTOMETRIC.MINISWHITE:
         samples = ~samples
-    if page.photometric == PHOTOMETRIC.YCBCR and page.compression != COMPRESSION.JPEG:
-        samples = _from_ycbcr(page, samples)
+    if is_ycbcr:
+        samples = ycbcr_to_rgb(page, samples)
     if space == "LAB":
         samples = lab_to_srgb(_lab(samples, page.photometric))
-    return samples, space, alpha
+    return PageSamples(samples, space, alpha, associated, notes + left_out)
 
 
 def _require_supported(page: TiffPage) -> str:
@@ -70,10 +90,12 @@ def _require_supported(page: TiffPage) -> str:
             f"a TIFF compressed by {name}, which is not supported; save it with LZW or deflate"
         )
     dtype = np.dtype(page.dtype or np.void)
-    wide_grey = page.photometric == PHOTOMETRIC.MINISBLACK and dtype.kind in "iu"
-    if space is None or not (wide_grey or dtype in (np.uint8, np.uint16, np.bool_)):
+    mixed = not isinstance(page.bitspersample, int)
+    floating_lab = dtype.kind == "f" and space == "LAB"
+    if space is None or mixed or floating_lab or dtype.kind not in "buif":
+        stored = f"{page.bitspersample} bits" if mixed else str(dtype)
         raise Unsupported(
-            f"a TIFF of {PHOTOMETRIC(page.photometric).name} in {dtype}, which is not supported; "
+            f"a TIFF of {PHOTOMETRIC(page.photometric).name} in {stored}, which is not supported; "
             "save it as RGB with 8 or 16 bits"
         )
     return space
@@ -88,49 +110,46 @@ def _check_jpeg_sizes(page: TiffPage, data: bytes) -> None:
             raise ValueError(f"a JPEG of {image.size} in a tile of {(width, length)}")
 
 
-def _integers(page: TiffPage, whole: np.ndarray) -> np.ndarray:
-    """Convert samples of any integer type to uint8 or uint16."""
-    if page.bitspersample < 8:
-        return whole * np.uint8(255 // (2**page.bitspersample - 1))
-    if whole.dtype in (np.uint8, np.uint16):
-        return whole
-    least, most = int(whole.min()), int(whole.max())
-    if least < 0 or most > 65535:
-        raise Unsupported(f"grey levels from {least} to {most}; save it with 8 or 16 bits")
-    return whole.astype(np.uint16)
+def _stored(page: TiffPage, data: bytes) -> np.ndarray:
+    """Decode the samples of a page as the file holds them, [h, w, channels].
+
+    Samples of 9 to 15 bits are packed, but some writers store them in 16.
+    """
+    if _holds_sixteen_bits(page):
+        words = np.frombuffer(data, f"{page.parent.byteorder}u2", page.size, page.dataoffsets[0])
+        return words.astype(np.uint16).reshape(page.shaped[2:])
+    planes = page.asarray().reshape(page.shaped)[:, 0]  # planes, h, w, channels together
+    return np.moveaxis(planes[..., 0], 0, -1) if len(planes) > 1 else planes[0]
 
 
-def _split_alpha(
-    page: TiffPage, whole: np.ndarray, channels: int
-) -> tuple[np.ndarray, np.ndarray | None]:
-    if whole.shape[-1] < channels:
-        raise ValueError(f"{whole.shape[-1]} samples per pixel")
-    samples, extra = np.ascontiguousarray(whole[..., :channels]), page.extrasamples[:1]
-    if extra not in ((EXTRASAMPLE.ASSOCALPHA,), (EXTRASAMPLE.UNASSALPHA,)):
-        return samples, None
-    alpha = np.ascontiguousarray(whole[..., channels])
-    if extra == (EXTRASAMPLE.ASSOCALPHA,):
-        samples = _divided_by_alpha(samples, alpha)
-    return samples, alpha
+def _holds_sixteen_bits(page: TiffPage) -> bool:
+    """Return True for samples of 9 to 15 bits, each in 16, one after the other."""
+    places, sizes = page.dataoffsets, page.databytecounts
+    ends = [start + size for start, size in zip(places, sizes, strict=True)]
+    return (
+        8 < page.bitspersample < 16
+        and page.compression == COMPRESSION.NONE
+        and not page.is_tiled
+        and page.planarconfig != PLANARCONFIG.SEPARATE
+        and sum(sizes) == 2 * page.size
+        and list(places[1:]) == ends[:-1]
+    )
 
 
-def _divided_by_alpha(samples: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Undo the multiplication of associated alpha; fully transparent pixels become black."""
-    full = np.iinfo(samples.dtype).max
-    share = alpha[..., None].astype(np.uint32)
-    divided = np.minimum(samples.astype(np.uint32) * full // np.maximum(share, 1), full)
-    return np.where(share == 0, 0, divided).astype(samples.dtype)
+def _from_palette(colormap: np.ndarray, stored: np.ndarray) -> np.ndarray:
+    colours = colormap.T
+    if colours.max() <= 255:  # levels of 8 bits, as old writers store them
+        colours = colours * np.uint16(257)
+    return np.ascontiguousarray(colours[stored[..., 0]])
 
 
-def _from_ycbcr(page: TiffPage, samples: np.ndarray) -> np.ndarray:
-    """Convert YCbCr that is not compressed as JPEG to RGB."""
-    subsampling = page.tags.valueof("YCbCrSubSampling", (2, 2))  # TIFF 6.0's default
-    if samples.dtype != np.uint8 or tuple(subsampling) != (1, 1):
-        raise Unsupported(
-            f"a TIFF of subsampled YCbCr, {tuple(subsampling)} in {samples.dtype}, which is not "
-            "supported; save it as RGB"
-        )
-    return np.asarray(Image.fromarray(samples, "YCbCr").convert("RGB"))
+def _alpha_channel(page: TiffPage, extra: int) -> tuple[int | None, tuple[str, ...]]:
+    """Return the number of the extra channel that is alpha, and a note on the others."""
+    kinds = page.extrasamples[:extra]
+    place = next((index for index, kind in enumerate(kinds) if kind in _ALPHAS), None)
+    others = extra - (place is not None)
+    word = "channel" if others == 1 else "channels"
+    return place, (f"has {others} extra {word}, left out of the result",) if others else ()
 
 
 def _lab(samples: Any, photometric: int) -> np.ndarray:

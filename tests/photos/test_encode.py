@@ -16,7 +16,7 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.photos.encode import EncodeOptions, encode_photo, output_suffix
 from cinegan_jax.photos.levels import dithered, widened
 from cinegan_jax.photos.photo import Photo
-from cinegan_jax.photos.profiles import adobe_rgb_profile, srgb_profile
+from cinegan_jax.photos.profile_builders import adobe_rgb_profile, srgb_profile
 from cinegan_jax.photos.read import read_photo
 
 PROPHOTO = rgb_profile(RGB_COLOURSPACES["ProPhoto RGB"], 1.8)

@@ -9,13 +9,12 @@ import pytest
 from colour import RGB_COLOURSPACES
 from image_files import rgb_profile
 
+from cinegan_jax.photos.profile_builders import adobe_rgb_profile, srgb_profile
 from cinegan_jax.photos.profiles import (
-    adobe_rgb_profile,
     cmyk_without_profile,
     lab_to_srgb,
     own_colours,
     profile_space,
-    srgb_profile,
 )
 
 ADOBE = RGB_COLOURSPACES["Adobe RGB (1998)"]

@@ -179,13 +179,6 @@ def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:
         read_photo(tmp_path, max_pixels=LIMIT)
 
 
-def test_floating_point_tiff_is_refused() -> None:
-    file = io.BytesIO()
-    tifffile.imwrite(file, np.zeros((4, 4, 3), np.float32), photometric="rgb")
-    with pytest.raises(UnreadablePhoto, match="8 or 16 bits"):
-        _read(file.getvalue())
-
-
 def test_a_large_jpeg_in_a_small_tiff_is_not_decoded() -> None:
     file = io.BytesIO()
     tifffile.imwrite(file, np.zeros((16, 16, 3), np.uint8), photometric="rgb", compression="jpeg")

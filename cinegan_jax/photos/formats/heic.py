@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from cinegan_jax.core.errors import how_to_install
-from cinegan_jax.photos.cicp import profile_of_code_points
+from cinegan_jax.photos.cicp import profile_of_video
+from cinegan_jax.photos.isobmff import code_points
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.photo import OpenedImage, StoredImage, Unsupported
+from cinegan_jax.photos.photo import DeepCoding, OpenedImage, StoredImage, Unsupported
 from cinegan_jax.photos.pillow_image import joined, split
 
 try:
@@ -18,6 +19,8 @@ except ImportError:
 
 _QUALITY = 90
 """Default quality; a file does not record the quality it was written with."""
+_DEFAULT_BITS = 10
+"""Bits for samples of 16 bits from other formats; 12 are read by few programs."""
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -33,14 +36,17 @@ def open_file(data: bytes) -> OpenedImage:
         samples, space, alpha = split(_decoded(image))
         info: dict[str, Any] = dict(image.info)
         pillow_heif.set_orientation(info)  # libheif has applied the orientation
+        named = code_points(data)
+        named_profile = profile_of_video(*named, space) if named else None
         return StoredImage(
             samples,
             space,
             alpha,
-            profile=info.get("icc_profile") or profile_of_code_points(data),
+            profile=info.get("icc_profile") or named_profile,
             metadata=Metadata(
                 (info.get("exif") or b"").removeprefix(b"Exif\0\0"), info.get("xmp") or b""
             ),
+            coding=DeepCoding(info["bit_depth"]) if samples.dtype == np.uint16 else None,
             notes=(f"has {len(file)} images; the main one is used",) if len(file) > 1 else (),
         )
 
@@ -48,7 +54,7 @@ def open_file(data: bytes) -> OpenedImage:
 
 
 def encode(image: StoredImage, quality: int | None) -> bytes:
-    """Return a HEIC file, of 10 bits where the samples have 16."""
+    """Return a HEIC file; of samples of 16 bits, with 12 bits where the source has them, or 10."""
     samples = joined(image)
     height, width = samples.shape[:2]
     mode = _MODES[samples[0, 0].size] + (";16" if samples.dtype == np.uint16 else "")
@@ -60,6 +66,7 @@ def encode(image: StoredImage, quality: int | None) -> bytes:
         file,
         quality=quality or _QUALITY,
         chroma=444,
+        bit_depth=image.coding.bits if isinstance(image.coding, DeepCoding) else _DEFAULT_BITS,
         icc_profile=image.profile,
         exif=image.metadata.exif or None,
         xmp=image.metadata.xmp or None,

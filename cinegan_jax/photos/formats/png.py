@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngImageFile
 from cinegan_jax.photos.container_limits import check_png
 from cinegan_jax.photos.photo import OpenedImage, StoredImage
 from cinegan_jax.photos.pillow_image import joined, samples_of, split
+from cinegan_jax.photos.png_colour import profile_of_chunks
 from cinegan_jax.photos.png_metadata import png_chunks, read_png_metadata
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -44,7 +45,7 @@ def open_file(data: bytes) -> OpenedImage:
             samples,
             space,
             alpha,
-            profile=image.info.get("icc_profile"),
+            profile=profile_of_chunks(png_chunks(data), image.info.get("icc_profile"), space),
             metadata=found.metadata,
             dpi=image.info.get("dpi"),
             notes=_frames(frames) + found.notes,

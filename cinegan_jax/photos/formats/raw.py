@@ -18,7 +18,7 @@ from cinegan_jax.photos import metadata
 from cinegan_jax.photos.kinds import kind_of
 from cinegan_jax.photos.light import Light, white_of
 from cinegan_jax.photos.photo import FileMetadata, OpenedImage, StoredImage, Unsupported
-from cinegan_jax.photos.profiles import srgb_profile
+from cinegan_jax.photos.profile_builders import srgb_profile
 
 try:
     import rawpy

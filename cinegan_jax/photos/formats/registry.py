@@ -17,14 +17,17 @@ WRITTEN_SUFFIXES = {
     "bmp": ".bmp",
     "avif": ".avif",
     "heic": ".heic",
+    "jxl": ".jxl",
 }
 """File name ending of each format that can be written."""
 
-SIXTEEN_BIT_FORMATS = ("png", "tiff", "heic")
-"""Formats written with 16 bits per channel where the photo has them."""
+SIXTEEN_BIT_FORMATS = ("png", "tiff", "avif", "heic", "jxl")
+"""Formats written with 16 bits per channel where the photo has more than 8; AVIF and HEIC hold 10
+or 12 of them."""
 
 FORMATS_WITHOUT_PROFILE = ("bmp",)
-"""Formats that cannot embed an ICC profile; they are written in sRGB."""
+"""Formats that cannot state a colour space; they are written in sRGB. JPEG XL states those that
+have a name."""
 
 FORMATS_WITHOUT_ALPHA = ("jpeg", "bmp")
 """Formats without transparency; photos are laid over white."""

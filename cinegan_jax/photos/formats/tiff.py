@@ -1,4 +1,4 @@
-"""TIFF 6.0 with 8 and 16 bits per channel, by tifffile.
+"""TIFF 6.0 and BigTIFF, by tifffile; written with 8 and 16 bits per channel.
 
 Pillow is not used, since it reduces 16-bit colour to 8 bits.
 """
@@ -14,13 +14,14 @@ from PIL import ExifTags, Image
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
 from cinegan_jax.photos import metadata as metadata_of
+from cinegan_jax.photos.alpha import multiplied_by_alpha
 from cinegan_jax.photos.container_limits import check_tiff
 from cinegan_jax.photos.formats.registry import module_of
 from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.metadata.photoshop import parse_resources, resources
 from cinegan_jax.photos.photo import FileMetadata, OpenedImage, StoredImage, TiffCoding
 from cinegan_jax.photos.pillow_image import joined
-from cinegan_jax.photos.profiles import srgb_profile
+from cinegan_jax.photos.profile_builders import srgb_profile
 from cinegan_jax.photos.tiff_samples import read_samples
 
 logging.getLogger("tifffile").addHandler(
@@ -52,7 +53,8 @@ def open_file(data: bytes) -> OpenedImage:
 
     def read_metadata(image: StoredImage) -> FileMetadata:
         found, notes = metadata_of.from_file(data)
-        return FileMetadata(replace(image.metadata, exif=found.exif), notes)
+        exif = found.exif or image.metadata.exif  # at least the orientation
+        return FileMetadata(replace(image.metadata, exif=exif), notes)
 
     return OpenedImage("tiff", page.imagewidth, page.imagelength, decode, read_metadata)
 
@@ -63,11 +65,14 @@ def encode(image: StoredImage, quality: int | None) -> bytes:
     compression = coding.compression if coding else COMPRESSION.ADOBE_DEFLATE
     if compression not in _KEPT:
         compression = COMPRESSION.ADOBE_DEFLATE
+    associated = coding is not None and coding.associated_alpha
+    if image.alpha is not None and associated:
+        image = replace(image, samples=multiplied_by_alpha(image.samples, image.alpha))
     samples = joined(image)
     options: dict[str, Any] = {
         "photometric": "minisblack" if image.space == "GRAY" else "rgb",
         "planarconfig": None if samples.ndim == 2 else "contig",
-        "extrasamples": None if image.alpha is None else ["unassalpha"],
+        "extrasamples": _extra_samples(image, associated),
         "compression": compression,
         "predictor": compression != COMPRESSION.NONE,
         "metadata": None,
@@ -80,6 +85,12 @@ def encode(image: StoredImage, quality: int | None) -> bytes:
     tifffile.imwrite(file, samples, rowsperstrip=rows, append=True, **options)
     _join_pages(file)
     return file.getvalue()
+
+
+def _extra_samples(image: StoredImage, associated: bool) -> list[str] | None:
+    if image.alpha is None:
+        return None
+    return ["assocalpha" if associated else "unassalpha"]
 
 
 def _one_pixel(image: StoredImage, pixel: np.ndarray, options: dict[str, Any]) -> bytes:
@@ -126,16 +137,16 @@ def _has_sensor_data(page: TiffPage) -> bool:
 
 
 def _decoded(file: TiffFile, page: TiffPage, data: bytes) -> StoredImage:
-    samples, space, alpha = read_samples(page, data)
+    found = read_samples(page, data)
     return StoredImage(
-        samples,
-        "RGB" if space == "LAB" else space,
-        alpha,
-        profile=srgb_profile() if space == "LAB" else page.iccprofile,
+        found.samples,
+        "RGB" if found.space == "LAB" else found.space,
+        found.alpha,
+        profile=srgb_profile() if found.space == "LAB" else page.iccprofile,
         metadata=_metadata(page, data),
         dpi=_dpi(page),
-        coding=TiffCoding(int(page.compression), int(page.predictor)),
-        notes=_notes(file),
+        coding=TiffCoding(int(page.compression), int(page.predictor), found.associated_alpha),
+        notes=_notes(file) + found.notes,
     )
 
 
