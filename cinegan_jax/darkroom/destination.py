@@ -10,13 +10,9 @@ from cinegan_jax.darkroom.find import FoundPhoto
 from cinegan_jax.darkroom.names import USUAL_TEMPLATE, NameTemplate
 from cinegan_jax.darkroom.outcomes import printable
 from cinegan_jax.photos.formats.registry import WRITTEN_SUFFIXES
-from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
+from cinegan_jax.photos.kinds import PHOTO_SUFFIXES, SUFFIXES_BY_KIND
 
-_FORMATS = {suffix: name for name, suffix in WRITTEN_SUFFIXES.items()} | {
-    ".jpeg": "jpeg",
-    ".tiff": "tiff",
-    ".heif": "heic",
-}
+_FORMATS = {suffix: name for name in WRITTEN_SUFFIXES for suffix in SUFFIXES_BY_KIND[name]}
 
 
 @dataclass(frozen=True)

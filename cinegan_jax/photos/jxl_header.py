@@ -32,6 +32,8 @@ class JxlHeader:
     """True if the colour space is an embedded ICC profile."""
     profile: bytes | None = None
     """ICC profile made of the named colour space; None for sRGB and an embedded profile."""
+    orientation: int = 1
+    """Orientation 1..8 as in EXIF; the decoder applies it."""
     extra_fields: bool = False
     depth: range = range(0)
     """Positions of the bits that state the bits per sample, counted after the signature."""
@@ -51,7 +53,7 @@ def read_header(codestream: bytes) -> JxlHeader:
     if bits.flag():  # all defaults
         return JxlHeader(width, height)
     extra_fields = bits.flag()
-    animated = extra_fields and _read_extra_fields(bits)
+    orientation, animated = _read_extra_fields(bits) if extra_fields else (1, False)
     start = bits.position
     depth = _read_depth(bits)
     depth_place = range(start, bits.position)
@@ -62,7 +64,9 @@ def read_header(codestream: bytes) -> JxlHeader:
     start = bits.position
     grey, has_icc, profile = _read_colours(bits)
     return JxlHeader(
-        *(width, height, depth, animated, any(alphas), xyb, grey, has_icc, profile, extra_fields),
+        *(width, height, depth, animated, any(alphas), xyb, grey, has_icc, profile),
+        orientation=orientation,
+        extra_fields=extra_fields,
         depth=depth_place,
         colours=range(start, bits.position),
     )
@@ -103,9 +107,9 @@ def _size(bits: _Bits) -> tuple[int, int]:
     return (8 * (1 + bits.take(5)) if small else bits.choice(*_SIZES)), height
 
 
-def _read_extra_fields(bits: _Bits) -> bool:
-    """Read orientation, intrinsic size, preview and animation; return True for an animation."""
-    bits.take(3)  # the decoder applies the orientation
+def _read_extra_fields(bits: _Bits) -> tuple[int, bool]:
+    """Return the orientation, and True for an animation."""
+    orientation = 1 + bits.take(3)
     if bits.flag():
         _size(bits)
     if bits.flag():
@@ -116,7 +120,7 @@ def _read_extra_fields(bits: _Bits) -> bool:
         bits.choice((0, 1), (0, 1001), (8, 1), (10, 1))
         bits.choice((0, 0), (3, 0), (16, 0), (32, 0))
         bits.flag()
-    return animated
+    return orientation, animated
 
 
 def _read_preview(bits: _Bits) -> None:

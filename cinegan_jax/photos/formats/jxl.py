@@ -60,9 +60,10 @@ def open_file(data: bytes) -> OpenedImage:
         return StoredImage(samples, space, alpha, profile, coding=JxlCoding(lossless), notes=notes)
 
     def read_metadata(image: StoredImage) -> FileMetadata:
-        stored, notes = metadata_of.readable_parts(_metadata(parts))
+        stored, damage = metadata_of.readable_parts(_metadata(parts))
         height, width = image.samples.shape[:2]
-        return FileMetadata(metadata_of.upright(stored, width, height, srgb=False), notes)
+        shot, lost = metadata_of.upright(stored, header.orientation, width, height, srgb=False)
+        return FileMetadata(shot, damage + lost)
 
     return OpenedImage("jxl", header.width, header.height, decode, read_metadata)
 

@@ -45,7 +45,7 @@ def open_file(data: bytes) -> OpenedImage:
             samples,
             space,
             alpha,
-            profile=profile_of_chunks(png_chunks(data), image.info.get("icc_profile"), space),
+            profile=profile_of_chunks(_chunks(data), image.info.get("icc_profile"), space),
             metadata=found.metadata,
             dpi=image.info.get("dpi"),
             notes=_frames(frames) + found.notes,
