@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import imagecodecs
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from cinegan_jax.photos.encode import EncodeOptions, encode_with_notes
 from cinegan_jax.photos.formats.registry import WRITTEN_SUFFIXES
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.profiles import adobe_rgb_profile
+from cinegan_jax.photos.profile_builders import adobe_rgb_profile
 from cinegan_jax.photos.read import read_photo
 
 PAGE = Path(__file__).parents[2] / "docs" / "darkroom.md"
@@ -33,7 +34,7 @@ XMP = (
     b' rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/>'
     b"</rdf:RDF></x:xmpmeta>"
 )
-FORMATS = ("jpeg", "png", "webp", "tiff", "avif", "heic", "gif", "bmp")
+FORMATS = ("jpeg", "png", "webp", "tiff", "avif", "heic", "jxl", "gif", "bmp")
 
 
 class Written(NamedTuple):
@@ -84,7 +85,7 @@ def tables() -> str:
 
 
 def _shown(name: str) -> str:
-    return {"jpeg": "JPEG", "webp": "WebP"}.get(name, name.upper())
+    return {"jpeg": "JPEG", "webp": "WebP", "jxl": "JPEG XL"}.get(name, name.upper())
 
 
 def _table(head: tuple[str, ...], rows: list[list[str]]) -> str:
@@ -105,7 +106,8 @@ def _cell(kind: Kind, data: bytes, target: str | None) -> str:
     photo = read_photo(data, max_pixels=10**6)
     file, notes = encode_with_notes(photo, photo.pixels, EncodeOptions(target))
     again = read_photo(file, max_pixels=10**6)
-    image = Image.open(io.BytesIO(file)) if again.source.format != "heic" else _heic(file)
+    opened = {"heic": _heic, "jxl": _jxl}.get(again.source.format)
+    image = opened(file) if opened else Image.open(io.BytesIO(file))
     notes = photo.source.notes + notes
     outcome = kind.outcome(Written(image, again.source.metadata, again.source.bits, notes))
     if not outcome and not notes:
@@ -121,11 +123,33 @@ def _heic(file: bytes) -> Image.Image:
     return pillow_heif.open_heif(io.BytesIO(file)).to_pillow()
 
 
+def _jxl(file: bytes) -> Image.Image:
+    """Return an image with what pyjpegxl finds in a JPEG XL file."""
+    import pyjpegxl
+
+    found, samples = pyjpegxl.decode_to_numpy(file, dtype="uint8")
+    image = Image.fromarray(samples)
+    image.format = "JXL"
+    if found.exif:
+        image.info["exif"] = found.exif[found.exif.index(b"MM\0*") :]
+    if b"sRGB" not in ImageCms.getProfileDescription(_opened(found.icc)).encode():
+        image.info["icc_profile"] = found.icc
+    return image
+
+
+def _opened(profile: bytes) -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+
+
 def _kinds() -> Iterator[Kind]:
     exif = Image.Exif()
     exif[0x010F] = "Camera"
-    yield Kind("EXIF", _by_pillow("jpeg png webp tiff avif heic", exif=exif), _exif)
-    yield Kind("XMP", _by_pillow("png jpeg webp tiff avif heic", xmp=XMP) | {"gif": _gif_xmp}, _xmp)
+    with_exif = _by_pillow("jpeg png webp tiff avif heic", exif=exif)
+    in_box = exif.tobytes().removeprefix(b"Exif\0\0")
+    yield Kind("EXIF", with_exif | {"jxl": lambda: _jxl_box(b"Exif", bytes(4) + in_box)}, _exif)
+    with_xmp = _by_pillow("png jpeg webp tiff avif heic", xmp=XMP)
+    boxed = {"jxl": lambda: _jxl_box(b"xml ", XMP)}
+    yield Kind("XMP", with_xmp | boxed | {"gif": _gif_xmp}, _xmp)
     yield Kind(
         "IPTC", {"jpeg": lambda: _with_blocks(BLOCKS), "png": _png_iptc, "tiff": _tiff_iptc}, _iptc
     )
@@ -144,15 +168,16 @@ def _kinds() -> Iterator[Kind]:
     yield Kind("title, author, description, copyright", {"png": lambda: _png_text("Title")}, _title)
     yield Kind("other texts", {"png": lambda: _png_text("parameters")}, _other_text)
     profile = adobe_rgb_profile()
-    yield Kind(
-        "colour profile", _by_pillow("png jpeg webp tiff avif heic", icc_profile=profile), _profile
-    )
+    embedded = _by_pillow("png jpeg webp tiff avif heic", icc_profile=profile)
+    yield Kind("colour profile", embedded | {"jxl": lambda: _jxl_profile(profile)}, _profile)
     yield Kind("resolution", _by_pillow("png jpeg tiff bmp", dpi=(300, 300)), _resolution)
     yield Kind("transparency", {name: _alpha_maker(name) for name in _ALPHA}, _alpha)
-    yield Kind("16 bits per channel", {"png": _deep_png, "tiff": _deep_tiff}, _bits)
+    yield Kind(
+        "16 bits per channel", {"png": _deep_png, "tiff": _deep_tiff, "jxl": _deep_jxl}, _bits
+    )
 
 
-_ALPHA = ("png", "webp", "tiff", "avif", "heic", "gif")
+_ALPHA = ("png", "webp", "tiff", "avif", "heic", "jxl", "gif")
 
 
 def _saved(name: str, mode: str = "RGB", **options: Any) -> bytes:
@@ -181,6 +206,8 @@ def _maker(name: str, options: dict[str, Any]) -> Callable[[], bytes]:
 
 
 def _alpha_maker(name: str) -> Callable[[], bytes]:
+    if name == "jxl":
+        return lambda: bytes(imagecodecs.jpegxl_encode(np.full((12, 16, 4), 100, np.uint8)))
     return lambda: _saved(name, "RGBA") if name != "gif" else _saved("gif", "L", transparency=90)
 
 
@@ -223,13 +250,26 @@ def _gif_xmp() -> bytes:
     return file[:-1] + b"\x21\xff\x0bXMP DataXMP" + XMP + trailer + file[-1:]
 
 
+def _jxl_box(name: bytes, content: bytes) -> bytes:
+    """Return a JPEG XL file with a box of metadata before its pixels."""
+    file = bytes(imagecodecs.jpegxl_encode(np.zeros((12, 16, 3), np.uint8), usecontainer=True))
+    at = file.index(b"jxlc") - 4
+    return file[:at] + struct.pack(">L", len(content) + 8) + name + content + file[at:]
+
+
+def _jxl_profile(profile: bytes) -> bytes:
+    return bytes(imagecodecs.jpegxl_encode_jpeg(_saved("jpeg", icc_profile=profile)))
+
+
+def _deep_jxl() -> bytes:
+    return bytes(imagecodecs.jpegxl_encode(_deep(), lossless=True))
+
+
 def _deep() -> np.ndarray:
     return np.arange(16 * 12 * 3, dtype=np.uint16).reshape(12, 16, 3) * 113
 
 
 def _deep_png() -> bytes:
-    import imagecodecs
-
     return bytes(imagecodecs.png_encode(_deep()))
 
 
