@@ -1,13 +1,13 @@
 """Samples of a TIFF page in their colour model, for every way of TIFF 6.0 to store them."""
 
-import io
+import struct
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL.JpegImagePlugin import JpegImageFile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG, TiffPage
 
 from cinegan_jax.photos.alpha import divided_by_alpha
+from cinegan_jax.photos.jpeg_layout import read_layout
 from cinegan_jax.photos.photo import Unsupported
 from cinegan_jax.photos.profiles import lab_to_srgb
 from cinegan_jax.photos.tiff_levels import to_eight_or_sixteen_bits
@@ -105,9 +105,10 @@ def _check_jpeg_sizes(page: TiffPage, data: bytes) -> None:
     """Raise ValueError if a JPEG in the file is larger than its tile or strip."""
     width, length = page.tilewidth or page.imagewidth, page.tilelength or page.rowsperstrip
     for start, size in zip(page.dataoffsets, page.databytecounts, strict=True):
-        image = JpegImageFile(io.BytesIO(data[start : start + size]))
-        if image.width > width or image.height > length:
-            raise ValueError(f"a JPEG of {image.size} in a tile of {(width, length)}")
+        image = data[start : start + size]
+        down, across = struct.unpack_from(">HH", image, read_layout(image).frame.start + 5)
+        if across > width or down > length:
+            raise ValueError(f"a JPEG of {(across, down)} in a tile of {(width, length)}")
 
 
 def _stored(page: TiffPage, data: bytes) -> np.ndarray:

@@ -137,6 +137,13 @@ def test_jpeg_in_tiff(flat: np.ndarray) -> None:
     assert np.abs(_read(data).pixels.astype(int) - smooth).mean() < 3
 
 
+def test_twelve_bit_jpeg_in_tiff(flat: np.ndarray) -> None:
+    smooth = np.kron(flat[::4, ::4], np.ones((16, 16, 1), np.uint8)).astype(np.uint16) * 16
+    options = {"compressionargs": {"level": 95}, "tile": (16, 16), "bitspersample": 12}
+    photo = _read(_tiff(smooth, compression="jpeg", **options))
+    assert np.abs(photo.pixels / 16 - smooth).mean() < 24
+
+
 @pytest.mark.parametrize("bits", [9, 10, 12, 14, 15])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_bits_between_8_and_16_fill_the_range(
