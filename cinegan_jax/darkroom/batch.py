@@ -25,11 +25,10 @@ from cinegan_jax.inference.record import development_record
 from cinegan_jax.photos.encode import EncodeOptions
 from cinegan_jax.photos.formats.registry import WRITTEN_INSTEAD, WRITTEN_SUFFIXES
 from cinegan_jax.photos.light import Light
+from cinegan_jax.photos.limits import MAX_PHOTO_PIXELS
 from cinegan_jax.photos.photo_process import PhotoProcess, ReadPixels
 from cinegan_jax.photos.resizing import Resize
 
-_MAX_PIXELS = 250_000_000
-"""Maximum number of pixels of one photo."""
 _MAX_PIXELS_IN_PROGRESS = 150_000_000
 """Maximum sum of the pixels of all photos in progress, unless a single photo has more."""
 
@@ -89,7 +88,7 @@ class PhotoBatch:
         pool = ThreadPoolExecutor(jobs)
         try:
             for photo in self._photos:
-                self._wait_for_room(jobs - 1, _MAX_PIXELS)
+                self._wait_for_room(jobs - 1, MAX_PHOTO_PIXELS)
                 if self._stop.is_set():
                     break
                 if task := self._planned_task(photo):
@@ -199,7 +198,7 @@ class PhotoBatch:
         """Read a photo; develop and write it with one look after another."""
         self._report(task, 0.0)
         try:
-            photo = task.process.read(_MAX_PIXELS, self._options.light, self._options.size)
+            photo = task.process.read(MAX_PHOTO_PIXELS, self._options.light, self._options.size)
         finally:
             self._report(task, 0.0)  # a process that was abandoned is no failure
         for number, (look, result) in enumerate(task.results):

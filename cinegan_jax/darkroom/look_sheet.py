@@ -12,6 +12,7 @@ from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import Look
 from cinegan_jax.pages.image_grid import image_grid
 from cinegan_jax.photos.levels import rounded_to_eight_bits
+from cinegan_jax.photos.limits import MAX_PHOTO_PIXELS
 from cinegan_jax.photos.photo_process import PhotoProcess
 from cinegan_jax.photos.resizing import Resize
 
@@ -19,7 +20,6 @@ _SIDE = 480
 """Long side of each image, in pixels."""
 _CAPTION = 28
 _COLUMNS = 4
-_MAX_PIXELS = 250_000_000
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
 
@@ -42,7 +42,7 @@ def write_look_sheet(photo: Path, looks: Sequence[Look], settings: Settings, pat
     """
     with contextlib.closing(PhotoProcess()) as process:
         process.probe(photo, str(photo))
-        pixels = process.read(_MAX_PIXELS, size=Resize(_SIDE, _SIDE)).pixels
+        pixels = process.read(MAX_PHOTO_PIXELS, size=Resize(_SIDE, _SIDE)).pixels
     if pixels.dtype == np.uint16:
         pixels = rounded_to_eight_bits(pixels)
     images = [pixels, *(develop(pixels, look, settings) for look in looks)]

@@ -1,5 +1,6 @@
 """LUT of a look, and its error on photos that it was not fitted to."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from cinegan_jax.metrics.delta_e import ciede2000
 from cinegan_jax.ops.colour import srgb_to_lab
 from cinegan_jax.ops.lut import apply_lut, identity_lut
 from cinegan_jax.photos.contents import holds_photo
+from cinegan_jax.photos.photo_process import PhotoProcess
 
 _MAX_PHOTOS = 60
 """Maximum number of photos taken from a folder; more take longer and hardly change the LUT."""
@@ -104,7 +106,8 @@ def _folder_split(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
         raise UserError(f"--photos {folder} is not a folder")
     files = sorted(path for path in folder.rglob("*") if path.is_file() and holds_photo(path))
     evenly = np.linspace(0, len(files) - 1, min(len(files), _MAX_PHOTOS))
-    photos = read_photos(files[round(index)] for index in evenly)
+    with contextlib.closing(PhotoProcess()) as process:
+        photos = read_photos((files[round(index)] for index in evenly), process.decode)
     if len(photos) < 2:
         raise UserError(
             f"--photos {folder} has {len(photos)} readable photos; a LUT needs 2 or more, "

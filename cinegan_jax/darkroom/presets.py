@@ -9,7 +9,6 @@ from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import write_whole
 
 _MOST_BYTES = 100_000
-_MAX_PIXELS = 250_000_000
 
 
 def read_preset(path: Path, known: Mapping[str, str], lists: Set[str]) -> dict[str, Any]:
@@ -52,9 +51,10 @@ def write_preset(path: Path, options: Mapping[str, Any]) -> None:
 
 def _recorded(path: Path, known: Set[str]) -> dict[str, Any]:
     """Return the settings in the history of a developed photo."""
+    from cinegan_jax.photos.limits import MAX_PHOTO_PIXELS
     from cinegan_jax.photos.read import read_development
 
-    record = read_development(path, max_pixels=_MAX_PIXELS)
+    record = read_development(path, max_pixels=MAX_PHOTO_PIXELS)
     if record is None:
         raise UserError(
             f"--preset {path}: neither a preset in JSON nor a photo that cinegan developed"

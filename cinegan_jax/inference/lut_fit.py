@@ -55,10 +55,16 @@ def make_develop(look: Look, strength: float = 1.0) -> Develop:
     return lambda photo: np.asarray(develop(params, photo))
 
 
-def read_photos(files: Iterable[Path]) -> list[np.ndarray]:
+def read_photos(
+    files: Iterable[Path], decode: Callable[[Path, int], np.ndarray] = decode
+) -> list[np.ndarray]:
     """Read photos as uint8 [256, 384, 3], or [384, 256, 3] if upright, skipping broken files.
 
     Photos are scaled (Lanczos) and cropped at both ends to this aspect ratio.
+
+    Args:
+      files: the photos.
+      decode: decodes a file, as `photos.decode.decode` does.
     """
     photos = []
     for file in files:

@@ -9,6 +9,8 @@ import zlib
 
 from cinegan_jax.photos.photo import Unsupported
 
+MAX_PHOTO_PIXELS = 250_000_000
+"""Pixels of a photo to develop, and of its result."""
 MAX_SIDE = 65_535
 """Width and height in pixels; the largest of a JPEG."""
 MAX_JPEG_SEGMENTS = 2_000

@@ -182,7 +182,7 @@ def test_the_failure_of_one_photo_does_not_stop_others(
 def test_a_photo_that_is_too_large_is_not_decoded(
     start: Callable[[Develop], tuple[PhotoBatch, Seen]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "_MAX_PIXELS", 199)
+    monkeypatch.setattr(batch, "MAX_PHOTO_PIXELS", 199)
     run, seen = start(unchanged)
     run.run(2)
     assert {status for _, status, _ in seen.ends} == {"failed"}

@@ -1,8 +1,10 @@
 """`cinegan lut` as a photographer uses it."""
 
 import re
+import shutil
 from pathlib import Path
 
+import crashing_desk
 import jax
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.metrics.delta_e import delta_e_2000
 from cinegan_jax.nets.res_unet import ResUnetGenerator
 from cinegan_jax.ops.lut import apply_lut, identity_lut
+from cinegan_jax.photos import photo_process
 
 SUMMARY = re.compile(
     r"look\.\w+: tiny, (\d+) nodes per axis, fitted to (\d+) photos\.\n"
@@ -161,3 +164,13 @@ def test_wrong_options_are_named_and_nothing_is_written(
     assert code == 2
     assert says in said
     assert [path.name for path in tmp_path.iterdir()] == ["folder.cube"]
+
+
+def test_a_photo_that_crashes_its_decoder_is_left_out(
+    look: Look, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = fit_look_lut(look, 9, photos)
+    monkeypatch.setattr(photo_process, "_Desk", crashing_desk.CrashingDesk)
+    shutil.copy(photos / "a.png", photos / "decode_crash.png")
+    found = fit_look_lut(look, 9, photos)
+    assert (found.fitted, found.held_out) == (wanted.fitted, wanted.held_out)

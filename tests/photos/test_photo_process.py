@@ -1,6 +1,8 @@
 """Photos that are read and written in a process of their own, and files that end it."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +116,16 @@ def test_an_abandoned_process_is_not_started_again(process: PhotoProcess, photo:
     process.abandon()
     with pytest.raises(UnreadablePhoto, match="a: its decoder"):
         process.read(MOST)
+
+
+def test_the_process_does_not_import_jax() -> None:
+    code = """
+import sys
+from cinegan_jax.photos import photo_process
+from cinegan_jax.photos.formats.registry import module_of
+from cinegan_jax.photos.kinds import SUFFIXES_BY_KIND
+for kind in SUFFIXES_BY_KIND:
+    module_of(kind)
+assert not {"jax", "flax", "optax"} & sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
