@@ -11,6 +11,9 @@ from starlette.responses import Response, StreamingResponse
 
 from cinegan_jax.web.jobs import Answer, Job
 
+NOTES_HEADER = "Development-Notes"
+"""Header of an answer with its notes: lines of UTF-8, percent-encoded."""
+_MAX_NOTES_LENGTH = 1000
 _SLICE_BYTES = 2**18
 _MAX_NAME_LENGTH = 100
 _CLIENT_CLOSED_REQUEST = 499
@@ -42,6 +45,7 @@ async def download(request: Request, job: Job, stem: str) -> Response:
         "Content-Length": str(len(answer.content)),
         "Content-Disposition": attachment(stem + answer.suffix),
         "Cache-Control": "no-store",
+        NOTES_HEADER: quote("\n".join(answer.notes)[:_MAX_NOTES_LENGTH]),
     }
     return StreamingResponse(_slices(answer), media_type=answer.media_type, headers=headers)
 

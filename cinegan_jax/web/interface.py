@@ -8,30 +8,54 @@ from fastapi import FastAPI, UploadFile
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from cinegan_jax.web.downloads import NOTES_HEADER
 from cinegan_jax.web.limits import ServerLimits
 from cinegan_jax.web.worker import Worker
 
 TICKET = "^[0-9A-Za-z-]{8,64}$"
 _Fraction = Annotated[float, Field(allow_inf_nan=False)]
+_Amount = Annotated[_Fraction, Field(ge=0, le=4)]
 _Quality = Annotated[int, Field(ge=1, le=100)]
 _Side = Annotated[int, Field(ge=1, le=20000)]
 _Ticket = Annotated[str, Field(pattern=TICKET)]
-
-
 _WHITE_BALANCE = "^(camera|daylight|auto|[2-9][0-9]{3}|1[0-9]{4}|2[0-4][0-9]{3}|25000)$"
 
 
 class ApplyForm(BaseModel):
     """Form of `/v1/apply`: a photo, a look, and how to apply it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"not": {"required": ["look", "look_file"]}}
+    )
 
     photo: Annotated[
         UploadFile, Field(description="a photo in any format of /v1/limits; the content decides")
     ]
-    look: Annotated[str, Field(description="a name from /v1/looks")]
+    look: Annotated[
+        str | SkipJsonSchema[None],
+        Field(description="a name from /v1/looks; default: the first of them"),
+    ] = None
+    look_file: Annotated[
+        UploadFile | SkipJsonSchema[None],
+        Field(description="a look of your own in place of `look`: .safetensors, .cube or HaldCLUT"),
+    ] = None
     strength: Annotated[_Fraction, Field(ge=0, le=1.5, description="1: the look as it is")] = 1.0
     grain: Annotated[_Fraction, Field(ge=0, le=4, description="1: the grain of the film")] = 0.0
+    grain_size: Annotated[
+        _Fraction, Field(ge=0.25, le=4, description="1: the size of the film's grain")
+    ] = 1.0
+    halation: Annotated[
+        _Amount | SkipJsonSchema[None],
+        Field(description="red glow around highlights; default: the look's own"),
+    ] = None
+    bloom: Annotated[
+        _Amount | SkipJsonSchema[None],
+        Field(description="glow of all light, as of a diffusion filter; default: the look's own"),
+    ] = None
+    colour_filter: Annotated[
+        Literal["yellow", "orange", "red", "green", "blue"] | SkipJsonSchema[None],
+        Field(description="in front of the lens, for looks that are black and white"),
+    ] = None
     exposure: Annotated[
         _Fraction, Field(ge=-5, le=5, description="EV before the look; 1 doubles the light")
     ] = 0.0
@@ -59,6 +83,12 @@ class ApplyForm(BaseModel):
     ] = None
 
 
+SETTINGS = {"method", "strength", "grain", "grain_size", "halation", "bloom", "colour_filter"}
+"""Fields of `ApplyForm` that are fields of `inference.develop.Settings`."""
+LIGHT = {"exposure", "white_balance"}
+"""Fields of `ApplyForm` that are fields of `photos.light.Light`."""
+
+
 class LutQuery(BaseModel):
     """Query of `/v1/lut`."""
 
@@ -74,17 +104,21 @@ class LutQuery(BaseModel):
 
 
 class LookOut(BaseModel):
-    """An available look."""
+    """An available look, with the halation and bloom that it adds by default."""
 
     name: str
     description: str
+    monochrome: bool
+    halation: float
+    bloom: float
 
 
 @dataclass(frozen=True)
 class LimitsOut(ServerLimits):
-    """Limits of the server, and the file name suffixes that it reads."""
+    """Limits of the server, and the file name suffixes of the photos and looks that it reads."""
 
     suffixes: tuple[str, ...] = ()
+    look_suffixes: tuple[str, ...] = ()
 
 
 class HealthOut(BaseModel):
@@ -132,10 +166,16 @@ def errors(*statuses: int) -> _Responses:
     return {status: {"model": ErrorOut, "description": _ERRORS[status]} for status in statuses}
 
 
-def file(*media_types: str) -> _Responses:
-    """Return the description of a file as the response."""
+def file(*media_types: str, notes: bool = False) -> _Responses:
+    """Return the description of a file as the response, with the header of its notes."""
     content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in media_types}
-    return {200: {"content": content, "description": "The file."}}
+    header = {
+        "description": "what the user should know, such as metadata that the format cannot hold; "
+        "lines of UTF-8, percent-encoded",
+        "schema": {"type": "string"},
+    }
+    headers = {NOTES_HEADER: header} if notes else {}
+    return {200: {"content": content, "headers": headers, "description": "The file."}}
 
 
 def describe_choices(app: FastAPI, worker: Worker) -> dict[str, Any]:

@@ -7,20 +7,23 @@ server process never imports JAX; only the worker process does.
 import asyncio
 import enum
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from cinegan_jax.core.errors import UserError
 
 
 @dataclass(frozen=True)
 class LookSummary:
-    """Name and one-line description of a look."""
+    """Name of a look, its description in one line, its kind, and the glow it adds by default."""
 
     name: str
     description: str
+    monochrome: bool = False
+    halation: float = 0.0
+    bloom: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,13 @@ class WorkerInfo:
     Attributes:
       looks: the available looks.
       suffixes: file name suffixes of the photos it reads.
+      look_suffixes: file name suffixes of the look files and LUT files it reads.
       formats: names of the formats it writes.
     """
 
     looks: tuple[LookSummary, ...] = ()
     suffixes: tuple[str, ...] = ()
+    look_suffixes: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
 
     def check(self, look: str, format: str | None = None) -> None:
@@ -47,27 +52,32 @@ class WorkerInfo:
 
 
 @dataclass(frozen=True)
+class LookFile:
+    """Content and name of a look file or LUT file that a client sent."""
+
+    content: bytes
+    name: str
+
+
+@dataclass(frozen=True)
 class DevelopPhoto:
     """Task: apply a look to a photo.
 
     Attributes:
       photo: the bytes of the photo file.
       name: its file name, for messages.
-      look: name of one of the worker's looks.
-      method, strength, grain: as in `inference.develop.Settings`.
-      exposure, white_balance: as in `photos.light.Light`.
+      look: name of one of the worker's looks, or a look of the client's own.
+      settings: fields of `inference.develop.Settings`.
+      light: fields of `photos.light.Light`.
       format, quality: as in `photos.encode.EncodeOptions`.
       max_side: reduce the photo first if its long side exceeds this number of pixels.
     """
 
     photo: bytes
     name: str
-    look: str
-    method: str = "transfer"
-    strength: float = 1.0
-    grain: float = 0.0
-    exposure: float = 0.0
-    white_balance: str = "camera"
+    look: str | LookFile
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    light: Mapping[str, Any] = field(default_factory=dict)
     format: str | None = None
     quality: int | None = None
     max_side: int | None = None
@@ -96,11 +106,19 @@ WorkerTask = DevelopPhoto | MakeLut | WarmUp
 
 @dataclass(frozen=True)
 class Answer:
-    """File produced by a task: content, media type and name suffix. Empty after a warm-up."""
+    """File produced by a task. Empty after a warm-up.
+
+    Attributes:
+      content: the bytes of the file.
+      media_type: their type.
+      suffix: suffix of the file name.
+      notes: remarks for the user, such as metadata that the format cannot hold.
+    """
 
     content: bytes = b""
     media_type: str = ""
     suffix: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class JobState(Protocol):

@@ -11,8 +11,11 @@ from fastapi import Path as InPath
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.web.downloads import download, plain_name
 from cinegan_jax.web.interface import (
+    LIGHT,
+    SETTINGS,
     TICKET,
     ApplyForm,
     HealthOut,
@@ -23,7 +26,7 @@ from cinegan_jax.web.interface import (
     errors,
     file,
 )
-from cinegan_jax.web.jobs import DevelopPhoto, Job, MakeLut, Urgency
+from cinegan_jax.web.jobs import DevelopPhoto, Job, LookFile, MakeLut, Urgency, WorkerInfo
 from cinegan_jax.web.uploads import UploadRoute
 
 PAGE_FILES = Path(__file__).with_name("static")
@@ -35,21 +38,29 @@ router = APIRouter(route_class=UploadRoute, responses=errors(403))
 @router.post(
     "/v1/apply",
     response_class=Response,
-    responses=file("image/*") | errors(400, 408, 413, 415, 422, 429, 500, 503, 504),
+    responses=file("image/*", notes=True) | errors(400, 408, 413, 415, 422, 429, 500, 503, 504),
 )
 async def post_apply(
     request: Request, form: Annotated[ApplyForm, Form(media_type="multipart/form-data")]
 ) -> Response:
     """Apply a look to a photo. The result keeps the photo's size and metadata."""
-    request.app.state.worker.info.check(form.look, form.format)
-    name = plain_name(form.photo.filename or "")
-    choices = form.model_dump(exclude={"photo", "ticket"})
-    task = DevelopPhoto(photo=await form.photo.read(), name=name, **choices)
+    look = await _chosen_look(form, request.app.state.worker.info)
+    name, look_name = plain_name(form.photo.filename or ""), _name_of(look)
+    task = DevelopPhoto(
+        photo=await form.photo.read(),
+        name=name,
+        look=look,
+        settings=form.model_dump(include=SETTINGS, exclude_none=True),
+        light=form.model_dump(include=LIGHT),
+        format=form.format,
+        quality=form.quality,
+        max_side=form.max_side,
+    )
     await form.photo.close()
     queue, tickets = request.app.state.queue, request.app.state.tickets
     job = queue.add(task, Urgency.PREVIEW if form.max_side else Urgency.FULL_SIZE)
     with _registered(tickets, form.ticket, job):
-        return await download(request, job, f"{PurePath(name).stem}-{form.look}")
+        return await download(request, job, f"{PurePath(name).stem}-{look_name}")
 
 
 @router.get("/v1/progress/{ticket}", responses=errors(422))
@@ -88,8 +99,8 @@ def get_looks(request: Request) -> list[LookOut]:
 @router.get("/v1/limits")
 def get_limits(request: Request) -> LimitsOut:
     """Return the limits of the server and the file name suffixes that it reads."""
-    suffixes = request.app.state.worker.info.suffixes
-    return LimitsOut(**asdict(request.app.state.limits), suffixes=suffixes)
+    limits, info = request.app.state.limits, request.app.state.worker.info
+    return LimitsOut(**asdict(limits), suffixes=info.suffixes, look_suffixes=info.look_suffixes)
 
 
 @router.get("/healthz")
@@ -128,3 +139,22 @@ def _registered(tickets: dict[str, Job], ticket: str | None, job: Job) -> Iterat
         yield
     finally:
         tickets.pop(ticket, None)
+
+
+async def _chosen_look(form: ApplyForm, info: WorkerInfo) -> str | LookFile:
+    """Return the look of a form, after a check of its names."""
+    if form.look_file is None:
+        look = info.looks[0].name if form.look is None else form.look
+        info.check(look, form.format)
+        return look
+    if form.look is not None:
+        raise UserError("look and look_file are both given: give one of them")
+    info.check(info.looks[0].name, form.format)
+    name = plain_name(form.look_file.filename or "")
+    content = await form.look_file.read()
+    await form.look_file.close()
+    return LookFile(content, name)
+
+
+def _name_of(look: str | LookFile) -> str:
+    return PurePath(look.name).stem if isinstance(look, LookFile) else look

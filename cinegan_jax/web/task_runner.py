@@ -8,16 +8,17 @@ import numpy as np
 from cinegan_jax.core.compilation_cache import keep_compilations_for_user
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.film.lut_cube import encode_cube
+from cinegan_jax.film.lut_files import LUT_SUFFIXES
 from cinegan_jax.film.lut_hald import encode_hald
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.look import DEFAULT_LOOK, Look, choose_look, installed_looks
+from cinegan_jax.inference.look import DEFAULT_LOOK, LOOK_SUFFIX, Look, choose_look, installed_looks
 from cinegan_jax.inference.look_card import read_card
 from cinegan_jax.inference.lut_fit import fit_sample_table, resized
 from cinegan_jax.inference.record import development_record
 from cinegan_jax.inference.resize import resize
 from cinegan_jax.photos.encode import (
     EncodeOptions,
-    encode_photo,
+    encode_with_notes,
     output_format,
     output_suffix,
     writable_formats,
@@ -30,6 +31,7 @@ from cinegan_jax.photos.read import read_photo
 from cinegan_jax.web.jobs import (
     Answer,
     DevelopPhoto,
+    LookFile,
     LookSummary,
     MakeLut,
     WarmUp,
@@ -37,6 +39,7 @@ from cinegan_jax.web.jobs import (
     WorkerTask,
 )
 from cinegan_jax.web.limits import ServerLimits
+from cinegan_jax.web.uploaded_looks import uploaded_look
 
 _HALD_SIZE = 64
 """Nodes per axis of a HaldCLUT of level 8, the usual one."""
@@ -71,8 +74,18 @@ class TaskRunner:
 
     def info(self) -> WorkerInfo:
         """Return the available looks, and the formats that are read and written."""
-        looks = tuple(LookSummary(name, _description(name)) for name in self._looks)
-        return WorkerInfo(looks, PHOTO_SUFFIXES, writable_formats())
+        looks = tuple(
+            LookSummary(
+                name,
+                _description(name),
+                look.monochrome,
+                look.glow.halation,
+                look.glow.bloom,
+            )
+            for name, look in self._looks.items()
+        )
+        look_suffixes = (LOOK_SUFFIX, *LUT_SUFFIXES)
+        return WorkerInfo(looks, PHOTO_SUFFIXES, look_suffixes, writable_formats())
 
     def do(self, task: WorkerTask, progress: Progress) -> Answer:
         """Run a task and return the file it produces.
@@ -91,9 +104,12 @@ class TaskRunner:
                 return Answer()
 
     def _develop(self, task: DevelopPhoto, progress: Progress) -> Answer:
-        look = self._looks[task.look]
-        settings = Settings(task.method, task.strength, task.grain)
-        light = Light(task.exposure, task.white_balance)
+        if isinstance(task.look, LookFile):
+            look = uploaded_look(task.look)
+        else:
+            look = self._looks[task.look]
+        settings = Settings(**task.settings)
+        light = Light(**task.light)
         record = development_record(look, settings, light)
         options = EncodeOptions(task.format, task.quality, development=record)
         photo = read_photo(task.photo, name=task.name, max_pixels=self._limits.pixels, light=light)
@@ -102,10 +118,12 @@ class TaskRunner:
             photo = _reduced(photo, task.max_side)
         self._check_whole(photo, settings)
         developed = develop(photo.pixels, look, settings, progress)
+        encoded = encode_with_notes(photo, developed, options)
         return Answer(
-            encode_photo(photo, developed, options),
+            encoded.data,
             media_type=f"image/{output_format(photo, options)}",
             suffix=output_suffix(photo, options),
+            notes=photo.source.notes + encoded.notes,
         )
 
     def _lut(self, task: MakeLut) -> Answer:

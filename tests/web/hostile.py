@@ -19,16 +19,32 @@ def jpeg(height: int = 40, width: int = 60, seed: int = 0) -> bytes:
     return file.getvalue()
 
 
-def png_bomb(side: int = 40_000) -> bytes:
-    """Return a PNG of a few kilobytes whose pixels need gigabytes."""
+def png_bomb(width: int = 40_000, height: int = 40_000) -> bytes:
+    """Return a small PNG whose pixels need much memory; those beyond 128 MiB are missing."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(name + data))
         return struct.pack(">I", len(data)) + name + data + checksum
 
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(bytes(3 * side + 1))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    size = height * (3 * width + 1)
+    pixels = zlib.compress(bytes(size if size < 2**27 else 3 * width + 1))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels)
+
+
+def jpeg_with_segments(number: int) -> bytes:
+    """Return a photo with many application segments."""
+    whole = jpeg()
+    return whole[:2] + b"\xff\xe5\0\2" * number + whole[2:]
+
+
+def jpeg_with_scans(number: int, side: int = 4000) -> bytes:
+    """Return a progressive photo that repeats its last scan."""
+    file = io.BytesIO()
+    Image.new("RGB", (side, side), "teal").save(file, "JPEG", progressive=True)
+    whole = file.getvalue()
+    last = whole.rindex(b"\xff\xda")
+    return whole[:last] + whole[last:-2] * number + whole[-2:]
 
 
 def huge_tiff() -> bytes:

@@ -30,7 +30,7 @@ class EchoWorker:
     done: list[WorkerTask] = field(default_factory=list)
     info: WorkerInfo = field(
         default_factory=lambda: WorkerInfo(
-            (LookSummary("plain", "As it is."),), (".jpg",), ("jpeg", "png")
+            (LookSummary("plain", "As it is."),), (".jpg",), (".cube",), ("jpeg", "png")
         )
     )
 

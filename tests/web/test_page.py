@@ -10,6 +10,9 @@ import pytest
 from PIL import Image
 from serving import Darkroom
 
+from cinegan_jax.inference.look_file import write_look
+from cinegan_jax.photos.kinds import PHOTO_SUFFIXES
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 expect, Page = sync_api.expect, sync_api.Page
 
@@ -28,7 +31,7 @@ def page(browser: object, darkroom: Darkroom) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.on("request", lambda request: addresses.append(request.url))
-    looks = [{"name": "small", "description": ""}]
+    looks = [{"name": "small", "description": "", "monochrome": False, "halation": 0, "bloom": 0}]
     page.route("**/v1/looks", lambda route: route.fulfill(json=looks))
     own = str(darkroom.client.base_url)
     page.goto(own)
@@ -185,3 +188,95 @@ def test_the_look_is_saved_as_a_lut(page: Page) -> None:
         page.get_by_role("button", name="Download the look as .cube").click()
     assert waiting.value.suggested_filename == "small.cube"
     expect(page.locator("#notice")).to_have_text("small.cube saved to your downloads.")
+    expect(page.locator("#notice")).to_have_text("small.cube saved to your downloads.")
+
+
+def test_grain_and_glow_are_sent_with_the_photo(page: Page) -> None:
+    add(page, photo())
+    developed(page)
+    expect(page.get_by_role("slider", name="Grain size")).to_be_disabled()
+    for name, value in (("Grain", 200), ("Grain size", 50), ("Halation", 100), ("Bloom", 30)):
+        page.get_by_role("slider", name=name, exact=True).fill(str(value))
+    expect(page.locator("#halation-value")).to_have_text("100\u2009%")
+    with page.expect_request(lambda request: "max_side" not in (request.post_data or "")) as sent:
+        developed(page)
+    fields = dict(re.findall(r'name="(\w+)"\r\n\r\n(.*?)\r\n', sent.value.post_data))
+    expected = {"grain": "2", "grain_size": "0.5", "halation": "1", "bloom": "0.3"}
+    assert {name: fields[name] for name in expected} == expected
+
+
+def test_the_light_is_sent_with_the_photo(page: Page) -> None:
+    add(page, photo())
+    developed(page)
+    page.get_by_role("slider", name="Exposure").fill("-120")
+    expect(page.locator("#exposure-value")).to_have_text("-1.2\u2009EV")
+    page.get_by_role("combobox", name="White balance").select_option("Light bulb, 2850 K")
+    with page.expect_request(lambda request: "max_side" not in (request.post_data or "")) as sent:
+        developed(page)
+    fields = dict(re.findall(r'name="(\w+)"\r\n\r\n(.*?)\r\n', sent.value.post_data))
+    assert (fields["exposure"], fields["white_balance"]) == ("-1.2", "2850")
+
+
+def test_a_look_is_chosen_on_the_contact_sheet(page: Page, darkroom: Darkroom) -> None:
+    page.unroute("**/v1/looks")
+    looks = [
+        {"name": n, "description": "", "monochrome": False, "halation": 0, "bloom": 0}
+        for n in ("small", "twin")
+    ]
+    page.route("**/v1/looks", lambda route: route.fulfill(json=looks))
+    page.route("**/v1/apply", lambda route: route.continue_(post_data=_as_small(route.request)))
+    page.reload()
+    expect(page.locator("#limits")).not_to_be_empty()
+    add(page, photo())
+    developed(page)
+    page.get_by_role("button", name="Compare all looks").click()
+    sheet = page.get_by_role("dialog", name="All looks on this photo")
+    expect(sheet.get_by_role("button", name="Small")).to_have_attribute("aria-pressed", "true")
+    expect(sheet.locator("img[src^=blob]")).to_have_count(2)
+    sheet.get_by_role("button", name="Twin").click()
+    expect(sheet).to_be_hidden()
+    expect(page.locator("input[value=twin]")).to_be_checked()
+    developed(page)
+
+
+def _as_small(request: object) -> bytes:
+    return request.post_data_buffer.replace(b"\r\n\r\ntwin\r\n", b"\r\n\r\nsmall\r\n")
+
+
+def test_a_look_file_becomes_a_look(page: Page, darkroom: Darkroom, tmp_path: Path) -> None:
+    write_look(darkroom.look, tmp_path / "mine.safetensors")
+    add(page, photo())
+    developed(page)
+    page.set_input_files("#look", tmp_path / "mine.safetensors")
+    expect(page.locator("#looks input:checked")).to_have_value("mine.safetensors")
+    expect(page.get_by_role("button", name="Download the look as .cube")).to_be_hidden()
+    developed(page)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download photo").click()
+    assert waiting.value.suggested_filename == "one-mine.jpg"
+
+
+def test_a_bad_look_file_is_reported_and_others_still_work(page: Page) -> None:
+    add(page, photo())
+    developed(page)
+    bad = {"name": "bad.safetensors", "mimeType": "", "buffer": b"no look"}
+    page.set_input_files("#look", bad)
+    expect(page.get_by_role("alert")).to_contain_text("bad.safetensors")
+    page.locator("input[value=small]").check()
+    developed(page)
+
+
+def test_notes_of_a_development_are_shown(page: Page) -> None:
+    frames = [Image.new("RGB", (WIDTH, HEIGHT), colour) for colour in ("teal", "red")]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    add(page, {"name": "moving.gif", "mimeType": "image/gif", "buffer": file.getvalue()})
+    developed(page)
+    page.get_by_text("1 note").click()
+    expect(page.locator("#notes li")).to_contain_text("frame")
+
+
+def test_the_file_chooser_offers_every_photo(page: Page) -> None:
+    """Some choosers compare letter by letter, and cameras write `.HIF`."""
+    accepted = page.locator("#files").get_attribute("accept").split(",")
+    assert {*PHOTO_SUFFIXES, *(suffix.upper() for suffix in PHOTO_SUFFIXES)} <= set(accepted)

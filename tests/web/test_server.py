@@ -63,8 +63,20 @@ def test_health_looks_and_limits(client: httpx.Client) -> None:
     quiet = {"status": "ok", "requests": 0, "waiting": 0}
     until(lambda: client.get("/healthz").json() == quiet)
     looks = client.get("/v1/looks").json()
-    assert looks == [{"name": "plain", "description": "As it is."}]
-    assert client.get("/v1/limits").json() == {**asdict(LIMITS), "suffixes": [".jpg"]}
+    assert looks == [
+        {
+            "name": "plain",
+            "description": "As it is.",
+            "monochrome": False,
+            "halation": 0,
+            "bloom": 0,
+        }
+    ]
+    assert client.get("/v1/limits").json() == {
+        **asdict(LIMITS),
+        "suffixes": [".jpg"],
+        "look_suffixes": [".cube"],
+    }
 
 
 def test_a_lut_of_each_size() -> None:
@@ -281,7 +293,8 @@ def test_wrong_fields_are_named(client: httpx.Client, fields: dict[str, str], na
         ({"json": {"photo": "x"}}, 415),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400),
-        ({"files": {"photo": b"x"}}, 422),
+        ({"data": {"look": "plain"}, "files": {"look_file": b"x"}}, 422),
+        ({"data": {"look": "plain"}, "files": {"photo": b"x", "look_file": b"x"}}, 422),
         ({"files": {"photo": b"x", "second": b"x"}, "data": {"look": "plain"}}, 422),
         ({"files": {"photo": b"x"}, "data": {str(n): "" for n in range(30)}}, 400),
         ({"files": {"photo": b"x"}, "data": {"look": "x" * 2000}}, 400),
@@ -323,3 +336,16 @@ def test_unknown_addresses_and_methods_give_json_errors(client: httpx.Client) ->
     assert client.get("/static/../limits.py").status_code == 404
     assert client.get("/static/%2e%2e/limits.py").status_code == 404
     assert said(client.get("/v1/lut", params={"look": "plain", "size": 12}))
+
+
+def test_the_first_look_is_the_default_one(client: httpx.Client) -> None:
+    answer = client.post("/v1/apply", files={"photo": ("a.jpg", b"x")})
+    assert "a-plain.jpg" in answer.headers["content-disposition"]
+
+
+def test_look_files_have_a_limit_of_their_own(client: httpx.Client) -> None:
+    for size, status in ((LIMITS.look_bytes, 200), (LIMITS.look_bytes + 1, 413)):
+        files = {"photo": ("a.jpg", b"x"), "look_file": ("my.cube", bytes(size))}
+        answer = client.post("/v1/apply", files=files)
+        assert answer.status_code == status
+    assert said(answer).startswith("The look file is larger than")

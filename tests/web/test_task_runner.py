@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from urllib.parse import unquote
 
 import hostile
 import httpx
@@ -11,8 +12,10 @@ import pytest
 from PIL import Image
 from serving import Darkroom, until
 
-from cinegan_jax.inference.develop import Settings, develop
+from cinegan_jax.inference.colour_filter import FILTERS
+from cinegan_jax.inference.develop import METHODS, RANGES, Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, installed_looks
+from cinegan_jax.inference.look_file import write_look
 from cinegan_jax.photos.light import Light
 from cinegan_jax.photos.read import read_photo
 
@@ -144,3 +147,77 @@ def test_a_job_can_be_cancelled_and_the_next_is_served(darkroom: Darkroom) -> No
     until(lambda: client.get("/healthz").json()["requests"] == 0)
     assert apply(darkroom, PHOTO).status_code == 200
     assert darkroom.worker.pid == process
+
+
+def test_every_setting_is_applied(darkroom: Darkroom) -> None:
+    settings = {"strength": 0.5, "grain": 2, "grain_size": 3, "halation": 4, "bloom": 2}
+    developed = np.asarray(opened(apply(darkroom, PHOTO, format="png", **settings))).astype(int)
+    pixels = np.asarray(Image.open(io.BytesIO(PHOTO)))
+    expected = develop(pixels, darkroom.look, Settings(**settings))
+    assert np.abs(developed - expected).max() <= 1
+
+
+def test_the_limits_of_the_form_are_those_of_the_settings(darkroom: Darkroom) -> None:
+    described = darkroom.client.get("/openapi.json").json()
+    fields = described["components"]["schemas"]["ApplyForm"]["properties"]
+    for name, (low, high) in RANGES.items():
+        assert (fields[name]["minimum"], fields[name]["maximum"]) == (low, high)
+        for value in (low - 0.01, high + 0.01):
+            assert apply(darkroom, PHOTO, **{name: value}).status_code == 422
+    assert fields["method"]["enum"] == list(METHODS)
+    assert fields["colour_filter"]["enum"] == list(FILTERS)
+    looks = [look["name"] for look in darkroom.client.get("/v1/looks").json()]
+    assert fields["look"]["enum"] == looks
+
+
+def test_notes_of_a_development_are_returned(darkroom: Darkroom) -> None:
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("teal", "red")]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    answer = apply(darkroom, file.getvalue(), "moving.gif")
+    assert "frame" in unquote(answer.headers["development-notes"])
+    assert apply(darkroom, PHOTO).headers["development-notes"] == ""
+
+
+def test_a_look_file_is_used_in_place_of_a_look(darkroom: Darkroom, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    write_look(darkroom.look, path)
+    files = {"photo": ("a.jpg", PHOTO), "look_file": (path.name, path.read_bytes())}
+    answer = darkroom.client.post("/v1/apply", files=files, data={"format": "png"})
+    by_name = opened(apply(darkroom, PHOTO, format="png"))
+    assert "a-mine.png" in answer.headers["content-disposition"]
+    assert (np.asarray(opened(answer)) == np.asarray(by_name)).all()
+    assert list(Path(darkroom.temporary).iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["no.safetensors", "no.cube", "no.png", "no.txt", "no"])
+def test_a_bad_look_file_is_named_without_its_folder(darkroom: Darkroom, name: str) -> None:
+    files = {"photo": ("a.jpg", PHOTO), "look_file": (name, b"no look")}
+    answer = darkroom.client.post("/v1/apply", files=files)
+    assert answer.status_code == 422
+    assert name in answer.json()["error"]
+    assert os.sep not in answer.json()["error"]
+
+
+def test_a_lut_is_used_as_a_look(darkroom: Darkroom) -> None:
+    """The LUT swaps red and blue, so that its effect is known in closed form."""
+    nodes = [(b, g, r) for b in (0, 1) for g in (0, 1) for r in (0, 1)]  # red changes fastest
+    cube = "LUT_3D_SIZE 2\n" + "".join(f"{b} {g} {r}\n" for b, g, r in nodes)
+    files = {"photo": ("a.jpg", PHOTO), "look_file": ("swap.cube", cube.encode())}
+    answer = darkroom.client.post("/v1/apply", files=files, data={"format": "png"})
+    pixels = np.asarray(Image.open(io.BytesIO(PHOTO))).astype(int)
+    assert np.abs(np.asarray(opened(answer)) - pixels[..., ::-1]).max() <= 1
+
+
+def test_a_colour_filter_needs_a_black_and_white_look(darkroom: Darkroom) -> None:
+    looks = darkroom.client.get("/v1/looks").json()
+    assert looks[-1]["monochrome"] is False
+    answer = apply(darkroom, PHOTO, colour_filter="red")
+    assert answer.status_code == 422
+    grey = "LUT_3D_SIZE 2\n" + "".join(
+        f"{(r + g + b) / 3:.6f} " * 3 + "\n" for b in (0, 1) for g in (0, 1) for r in (0, 1)
+    )
+    files = {"photo": ("a.jpg", PHOTO), "look_file": ("grey.cube", grey.encode())}
+    form = {"format": "png", "colour_filter": "red"}
+    pixels = np.asarray(opened(darkroom.client.post("/v1/apply", files=files, data=form)))
+    assert (pixels == pixels[..., :1]).all()

@@ -23,14 +23,17 @@ export async function lut(look) {
 /**
  * Applies a look to a photo, and retries while the server is busy.
  * @param {Blob} file
- * @param {object} settings look, strength, grain, method, format, quality, max_side
+ * @param {object} settings the look, {name, file}, and other fields of the form
  * @param {{signal?: AbortSignal, onProgress?: (share: number, ahead: number) => void}} options
- * @returns {Promise<{blob: Blob, name: string}>}
+ * @returns {Promise<{blob: Blob, name: string, notes: string[]}>}
  */
 export async function develop(file, settings, { signal, onProgress } = {}) {
   const ticket = crypto.randomUUID();
   const form = new FormData();
-  for (const [name, value] of Object.entries({ ...settings, ticket })) form.append(name, value);
+  const { look, ...others } = settings;
+  if (look.file) form.append("look_file", look.file, look.file.name);
+  else form.append("look", look.name);
+  for (const [name, value] of Object.entries({ ...others, ticket })) form.append(name, value);
   form.append("photo", file, file.name ?? "photo");
   const follower = onProgress && follow(ticket, onProgress);
   try {
@@ -41,7 +44,7 @@ export async function develop(file, settings, { signal, onProgress } = {}) {
         continue;
       }
       if (!answer.ok) throw await problem(answer);
-      return { blob: await answer.blob(), name: fileName(answer) };
+      return { blob: await answer.blob(), name: fileName(answer), notes: notes(answer) };
     }
   } finally {
     clearInterval(follower);
@@ -75,6 +78,11 @@ async function reach(address, options) {
 async function problem(answer) {
   const body = await answer.json().catch(() => ({}));
   return new Problem(body.error ?? `The server answered with status ${answer.status}.`);
+}
+
+function notes(answer) {
+  const lines = decodeURIComponent(answer.headers.get("Development-Notes") ?? "");
+  return lines ? lines.split("\n") : [];
 }
 
 function fileName(answer) {

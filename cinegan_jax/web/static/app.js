@@ -1,22 +1,25 @@
 // Entry point: creates the parts of the page and connects them.
 
 import { limits as askLimits, looks as askLooks } from "./api.js";
-import { takePhotos } from "./choose.js";
+import { takeFiles } from "./choose.js";
 import { Controls } from "./controls.js";
 import { LightTable } from "./light_table.js";
 import { byId, notice, wordsOf } from "./page.js";
 import { Photo } from "./photo.js";
 import { Roll } from "./roll.js";
 import { Saving } from "./saving.js";
+import { Sheet } from "./sheet.js";
 
 const SAMPLE = "static/sample.jpg";
 
 async function start() {
   const [looks, limits] = await Promise.all([askLooks(), askLimits()]);
   const photos = [];
-  const controls = new Controls(looks, limits, () => table.change());
-  const table = new LightTable(controls);
+  let table = null;
+  const controls = new Controls(looks, limits, () => table?.change());
+  table = new LightTable(controls);
   const roll = new Roll(show, remove);
+  new Sheet(controls, () => table.photo);
   new Saving(() => controls.chosen, () => table.photo, photos);
   byId("limits").textContent =
     `Up to ${limits.file_bytes / 2 ** 20} MB and ${limits.pixels / 1e6} megapixels per photo.`;
@@ -65,7 +68,16 @@ async function start() {
     else if (photo === table.photo) show(photos[Math.min(index, photos.length - 1)]);
   }
 
-  takePhotos(add, limits.suffixes);
+  function addLook(file) {
+    if (file.size > limits.look_bytes) {
+      notice(`${file.name} is larger than ${limits.look_bytes / 2 ** 20} MB.`);
+      return;
+    }
+    controls.addFile(file);
+    notice(`${file.name} is a look now.`);
+  }
+
+  takeFiles(add, addLook, limits);
   byId("sample").addEventListener("click", async () => {
     const blob = await (await fetch(SAMPLE)).blob();
     add([new File([blob], "sample.jpg", { type: blob.type })], 0);

@@ -1,18 +1,24 @@
-// Input of photos: drag and drop, paste and buttons; files and folders.
+// Input of photos and look files: drag and drop, paste and buttons; files and folders.
 
 /**
- * Connects all inputs to `take`.
+ * Connects all inputs to `take` and `takeLook`.
  * @param {(files: File[], leftOut: number) => void} take
- * @param {string[]} file name suffixes of photos, such as ".jpg"
+ * @param {(file: File) => void} takeLook
+ * @param {{suffixes: string[], look_suffixes: string[]}} limits names of photos and look files
  */
-export function takePhotos(take, suffixes) {
-  const isPhoto = ({ name, type }) =>
-    type.startsWith("image/") || suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
+export function takeFiles(take, takeLook, { suffixes, look_suffixes: lookSuffixes }) {
+  const endsWith = ({ name }, endings) => endings.some((end) => name.toLowerCase().endsWith(end));
+  const isPhoto = (file) => file.type.startsWith("image/") || endsWith(file, suffixes);
+  const isLook = (file) => !isPhoto(file) && endsWith(file, lookSuffixes);
   const offer = (files) => {
     const photos = files.filter((file) => isPhoto(file) && !file.name.startsWith("."));
-    if (files.length) take(photos, files.length - photos.length);
+    const looks = files.filter(isLook);
+    looks.forEach(takeLook);
+    if (files.length > looks.length) take(photos, files.length - looks.length - photos.length);
   };
-  byButtons(offer, suffixes);
+  onChoice("files", ["image/*", ...withCapitals(suffixes)], offer);
+  onChoice("folder", [], offer);
+  onChoice("look", withCapitals(lookSuffixes), ([file]) => file && takeLook(file));
   byDrop(offer);
   addEventListener("paste", (event) => {
     const files = [...event.clipboardData.files];
@@ -21,17 +27,18 @@ export function takePhotos(take, suffixes) {
   });
 }
 
-function byButtons(offer, suffixes) {
-  for (const kind of ["files", "folder"]) {
-    const input = document.getElementById(kind);
-    if (kind === "files") input.accept = ["image/*", ...suffixes].join(",");
-    input.addEventListener("change", () => {
-      offer([...input.files]);
-      input.value = "";
-    });
-    for (const button of document.querySelectorAll(`[data-choose="${kind}"]`)) {
-      button.addEventListener("click", () => input.click());
-    }
+/** Some file choosers compare endings letter by letter, and cameras write capitals. */
+const withCapitals = (suffixes) => [...suffixes, ...suffixes.map((end) => end.toUpperCase())];
+
+function onChoice(kind, accepted, take) {
+  const input = document.getElementById(kind);
+  input.accept = accepted.join(",");
+  input.addEventListener("change", () => {
+    take([...input.files]);
+    input.value = "";
+  });
+  for (const button of document.querySelectorAll(`[data-choose="${kind}"]`)) {
+    button.addEventListener("click", () => input.click());
   }
 }
 

@@ -1,7 +1,7 @@
 // The current photo: shows a preview, then the full size, and repeats both after every change.
 
 import { Compare } from "../shared/compare.js";
-import { byId, fail, pause, progress, say, wordsOf } from "./page.js";
+import { byId, fail, pause, progress, say, showNotes, wordsOf } from "./page.js";
 
 const SETTLE_MS = 450; // pause after a change before the full size is developed
 
@@ -37,7 +37,7 @@ export class LightTable {
     });
   }
 
-  /** Develops the current photo again after a change of look, strength, grain or method. */
+  /** Develops the current photo again after a change of look or setting. */
   async change() {
     if (!this.photo) return;
     await this.#run((signal) => this.#develop(this.photo, signal, SETTLE_MS));
@@ -61,6 +61,7 @@ export class LightTable {
 
   async #develop(photo, signal, settle) {
     progress(null);
+    showNotes([]);
     this.#compare.strength(this.#controls.chosen.strength);
     this.#compare.set("exact", "");
     await this.#preview(photo, signal);
@@ -71,10 +72,10 @@ export class LightTable {
 
   async #preview(photo, signal) {
     say("Developing a preview \u2026");
-    const { look, strength, grain } = this.#controls.chosen;
+    const { look, method, strength, ...effects } = this.#controls.chosen;
     for (const [layer, full] of [["preview", 1], ["stronger", 1.5]]) {
       const wanted = full === 1 || strength > 1;
-      const url = wanted ? await photo.preview(look, full, grain) : "";
+      const url = wanted ? await photo.preview(look, { ...effects, strength: full }) : "";
       signal.throwIfAborted();
       await this.#compare.set(layer, url);
     }
@@ -82,9 +83,11 @@ export class LightTable {
 
   /** Shows the photo with each look on the cards; this also caches the next choice. */
   async #lookCards(photo, signal) {
-    for (const { name, image } of this.#controls.looks) {
-      image.src = await photo.preview(name, 1, 0);
+    const { looks, light } = this.#controls;
+    for (const look of looks) {
+      const url = await photo.preview(look, light).catch(() => ""); // as of a look file that is damaged
       signal.throwIfAborted();
+      if (url) look.image.src = url;
     }
   }
 
@@ -96,13 +99,14 @@ export class LightTable {
       say(ahead ? `Waiting: ${ahead} ahead` : "Developing at full size");
     };
     onProgress(0, 0);
-    const { url } = await photo.full(settings, { signal, onProgress });
+    const { url, notes } = await photo.full(settings, { signal, onProgress });
     const original = await photo.original(settings.look, { signal });
     signal.throwIfAborted();
     this.#compare.before(original, photo.width, photo.height);
     await this.#compare.set("exact", url);
     signal.throwIfAborted();
     progress(null);
+    showNotes(notes);
     say(`Full size, ${photo.width}\u2009\u00d7\u2009${photo.height}`);
   }
 }

@@ -26,6 +26,16 @@ export function fail(words) {
   }
 }
 
+/** Lists what the user should know of the developed photo, such as metadata that is left out. */
+export function showNotes(notes) {
+  const place = byId("notes");
+  place.hidden = !notes.length;
+  place.querySelector("summary").textContent = notes.length === 1 ? "1 note" : `${notes.length} notes`;
+  place.querySelector("ul").replaceChildren(
+    ...notes.map((words) => Object.assign(document.createElement("li"), { textContent: words })),
+  );
+}
+
 let fading = 0;
 
 /** Shows a message for a few seconds. */

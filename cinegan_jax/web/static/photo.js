@@ -4,13 +4,14 @@ import { develop } from "./api.js";
 
 const PREVIEW_SIDE = 1024;
 const PREVIEW_OPTIONS = { format: "jpeg", quality: 92, max_side: PREVIEW_SIDE };
+const UNCHANGED = { strength: 0, halation: 0, bloom: 0, format: "jpeg" };
 const REDUCED_QUALITY = 0.93;
 
 export class Photo {
   #small = null;
   #previews = new Map();
   #original = null;
-  #full = null; // last full-size result: {key, blob, name, url}
+  #full = null; // last full-size result: {key, blob, name, notes, url}
 
   /** @param {File} file */
   constructor(file) {
@@ -31,12 +32,12 @@ export class Photo {
     return this.#small;
   }
 
-  /** Returns the URL of the reduced copy with a look. */
-  preview(look, strength, grain) {
-    const key = JSON.stringify([look, strength, grain]);
+  /** Returns the URL of the reduced copy with a look and other settings but the method. */
+  preview(look, settings = {}) {
+    const key = keyOf({ look, ...settings });
     if (!this.#previews.has(key)) {
-      const made = this.small(look)
-        .then(({ blob }) => develop(blob, { look, strength, grain, ...PREVIEW_OPTIONS }))
+      const made = this.#forPreview(look, settings)
+        .then((file) => develop(file, { look, ...settings, ...PREVIEW_OPTIONS }))
         .then(({ blob }) => URL.createObjectURL(blob));
       made.catch(() => this.#previews.delete(key));
       this.#previews.set(key, made);
@@ -44,9 +45,15 @@ export class Photo {
     return this.#previews.get(key);
   }
 
-  /** Develops at full size in a format that the browser can display: {blob, name, url}. */
+  /** Returns the reduced copy; the file itself for a change of light, of which RAW holds more. */
+  async #forPreview(look, { exposure = 0, white_balance: balance = "camera" }) {
+    const { blob } = await this.small(look);
+    return this.shown || (exposure === 0 && balance === "camera") ? blob : this.file;
+  }
+
+  /** Develops at full size in a format that the browser can display: {blob, name, notes, url}. */
   async full(settings, options) {
-    const key = JSON.stringify(settings);
+    const key = keyOf(settings);
     if (this.#full?.key !== key) {
       const format = this.shown ? {} : { format: "jpeg" };
       const made = await develop(this.file, { ...settings, ...format }, options);
@@ -57,16 +64,16 @@ export class Photo {
     return this.#full;
   }
 
-  /** Develops at full size in the photo's own format: {blob, name}. */
+  /** Develops at full size in the photo's own format: {blob, name, notes}. */
   async finished(settings, options) {
-    if (this.shown && this.#full?.key === JSON.stringify(settings)) return this.#full;
+    if (this.shown && this.#full?.key === keyOf(settings)) return this.#full;
     return develop(this.file, settings, options);
   }
 
   /** Returns the URL of the unchanged photo at full size. */
   async original(look, options) {
     if (!this.#original) {
-      const settings = { look, strength: 0, format: "jpeg" };
+      const settings = { look, ...UNCHANGED };
       const blob = this.shown ? this.file : (await develop(this.file, settings, options)).blob;
       this.#original = URL.createObjectURL(blob);
     }
@@ -102,7 +109,7 @@ export class Photo {
   }
 
   async #shrinkByServer(look) {
-    const { blob } = await develop(this.file, { look, strength: 0, ...PREVIEW_OPTIONS });
+    const { blob } = await develop(this.file, { look, ...UNCHANGED, ...PREVIEW_OPTIONS });
     await this.#measure(blob);
     return blob;
   }
@@ -117,4 +124,10 @@ export class Photo {
     URL.revokeObjectURL(this.#full?.url);
     this.#full = null;
   }
+}
+
+/** Returns a string that is the same for equal settings; a look file counts as itself. */
+function keyOf({ look, ...settings }) {
+  const { name, file } = look;
+  return JSON.stringify([name, file?.size, file?.lastModified, settings]);
 }

@@ -19,7 +19,7 @@ export class Saving {
       if (this.#running) this.#running.abort();
       else this.#save([...photos], settings(), byId("save-all"));
     });
-    byId("lut").addEventListener("click", () => saveLut(settings().look, byId("lut")));
+    byId("lut").addEventListener("click", () => saveLut(settings().look.name, byId("lut")));
   }
 
   async #save(photos, settings, button) {
@@ -31,6 +31,7 @@ export class Saving {
     if (!many) button.disabled = true;
     let saved = 0;
     const failed = [];
+    const noted = new Set();
     for (const [index, photo] of photos.entries()) {
       const place = many ? `${index + 1} of ${photos.length}, ` : "";
       const onProgress = (share) => {
@@ -38,8 +39,9 @@ export class Saving {
       };
       onProgress(0);
       try {
-        const { blob, name } = await photo.finished(settings, { signal, onProgress });
+        const { blob, name, notes } = await photo.finished(settings, { signal, onProgress });
         offer(blob, name);
+        notes.forEach((words) => noted.add(words));
         saved += 1;
         photo.fails("");
         if (many) await new Promise((resolve) => setTimeout(resolve, BETWEEN_MS));
@@ -53,7 +55,7 @@ export class Saving {
     button.removeAttribute("aria-busy");
     button.disabled = false;
     button.textContent = words;
-    notice(summary(saved, failed, photos.length, signal.aborted));
+    notice([summary(saved, failed, photos.length, signal.aborted), ...noted].join(" "));
   }
 }
 
