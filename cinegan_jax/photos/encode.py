@@ -23,7 +23,7 @@ from cinegan_jax.photos.levels import bands, rounded_to_eight_bits, to_bits
 from cinegan_jax.photos.metadata import FileMetadata
 from cinegan_jax.photos.metadata.fitting import fitted, holds_xmp
 from cinegan_jax.photos.metadata.history import Development, recorded
-from cinegan_jax.photos.photo import Photo, Source, StoredImage
+from cinegan_jax.photos.photo import GainMap, Photo, Source, StoredImage
 from cinegan_jax.photos.profile_builders import srgb_profile
 from cinegan_jax.photos.profiles import is_reversible, own_colours
 
@@ -92,6 +92,7 @@ def encode_with_notes(
     embeds_profile = _embeds(format, source)
     samples, profile = _file_samples(photo, pixels, bits, embeds_profile, options.seed)
     held = _metadata(photo, format, options.development)
+    gain_map, no_map = _gain_map(photo, pixels, format)
     image = StoredImage(
         samples,
         "GRAY" if samples.shape[-1] == 1 else "RGB",
@@ -100,8 +101,9 @@ def encode_with_notes(
         held.metadata,
         source.dpi,
         source.coding,
+        gain_map,
     )
-    notes = held.notes + _changed_pixels(photo, format, bits)
+    notes = held.notes + _changed_pixels(photo, format, bits) + no_map
     return EncodedPhoto(module_of(format).encode(image, options.quality), notes)
 
 
@@ -137,6 +139,20 @@ def _metadata(photo: Photo, format: str, development: Development | None) -> Fil
     if development is not None and holds_xmp(format):
         metadata = recorded(metadata, version("cinegan-jax"), development)
     return fitted(metadata, format, photo.source.dpi)
+
+
+def _gain_map(
+    photo: Photo, pixels: np.ndarray, format: str
+) -> tuple[GainMap | None, tuple[str, ...]]:
+    """Return the gain map to write, and a note where it is left out."""
+    gain_map = photo.source.gain_map
+    if gain_map is None:
+        return None, ()
+    if format != "jpeg":
+        return None, ("its gain map (HDR) is left out: only a JPEG keeps it",)
+    if gain_map.channels == 3 and _is_grey(pixels) and not _is_grey(photo.pixels):
+        return None, ("its gain map (HDR) is left out: it has colours, and the result is grey",)
+    return gain_map, ()
 
 
 def _check_sides(photo: Photo, format: str) -> None:

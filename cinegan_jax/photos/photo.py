@@ -60,6 +60,18 @@ class DeepCoding:
     bits: int
 
 
+@dataclass(frozen=True)
+class GainMap:
+    """Gain map of an HDR photo: a JPEG with parameters in its own metadata."""
+
+    jpeg: bytes
+    channels: int
+    has_xmp: bool
+    """Whether its parameters are XMP (Ultra HDR 1.0)."""
+    has_iso: bool
+    """Whether its parameters are those of ISO 21496-1."""
+
+
 Coding = JpegCoding | TiffCoding | WebpCoding | JxlCoding | DeepCoding
 
 
@@ -78,6 +90,8 @@ class StoredImage:
     metadata: Metadata = field(default_factory=Metadata)
     dpi: tuple[float, float] | None = None
     coding: Coding | None = None
+    gain_map: GainMap | None = None
+    """How much brighter an HDR screen shows each part, in the orientation of the samples."""
     notes: tuple[str, ...] = ()
     """Remarks for the user, such as frames left out or a damaged profile."""
 
@@ -120,6 +134,8 @@ class Source:
     coding: Coding | None
     notes: tuple[str, ...]
     """Remarks for the user, such as frames left out or a damaged profile."""
+    gain_map: GainMap | None = None
+    """Upright gain map of an HDR photo, kept where the result is a JPEG."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from cinegan_jax.core.storage import AnyPath
 from cinegan_jax.photos import metadata
 from cinegan_jax.photos.colours import rendered
 from cinegan_jax.photos.formats.registry import module_of
+from cinegan_jax.photos.gain_map import turned
 from cinegan_jax.photos.kinds import kind_of, refusal_of
 from cinegan_jax.photos.levels import to_sixteen_bits
 from cinegan_jax.photos.light import Light
@@ -157,6 +158,7 @@ def _photo(name: str, format: str, stored: StoredImage, light: Light) -> Photo:
         image,
         samples=turned_upright(image.samples, turn),
         alpha=None if image.alpha is None else turned_upright(image.alpha, turn),
+        gain_map=None if image.gain_map is None else turned(image.gain_map, turn),
     )
     seen = rendered(image)
     pixels, alpha = seen.pixels, image.alpha
@@ -176,5 +178,6 @@ def _photo(name: str, format: str, stored: StoredImage, light: Light) -> Photo:
         dpi=image.dpi[::-1] if image.dpi and turn >= 5 else image.dpi,
         coding=image.coding,
         notes=seen.notes + damage + lost,
+        gain_map=image.gain_map,
     )
     return Photo(np.repeat(pixels, 3, axis=-1) if channels == 1 else pixels, alpha, source)

@@ -6,11 +6,14 @@ New files are baseline or progressive and have 8 bits.
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
+from cinegan_jax.photos.gain_map import attached, with_directory
+from cinegan_jax.photos.jpeg_appended import read_appended
 from cinegan_jax.photos.jpeg_layout import (
     JPEG_LS,
     LOSSLESS,
@@ -40,6 +43,7 @@ def open_file(data: bytes) -> OpenedImage:
     def decode() -> StoredImage:
         samples, space = _samples(image, data, layout)
         found = read_jpeg_metadata(_header_segments(data, layout))
+        appended = read_appended(data, layout)
         return StoredImage(
             samples,
             space,
@@ -47,7 +51,8 @@ def open_file(data: bytes) -> OpenedImage:
             metadata=found.metadata,
             dpi=image.info.get("dpi"),
             coding=_coding(image) if layout.by_pillow else None,
-            notes=_notes(layout) + found.notes,
+            gain_map=appended.gain_map,
+            notes=_notes(layout) + found.notes + appended.notes,
         )
 
     def reduce(width: int, height: int) -> None:
@@ -66,6 +71,8 @@ def encode(image: StoredImage, quality: int | None) -> bytes:
         compression["subsampling"] = coding.subsampling if coding else 0
     file = io.BytesIO()
     metadata = image.metadata
+    if image.gain_map is not None:
+        metadata = replace(metadata, xmp=with_directory(metadata.xmp, image.gain_map))
     image_of(over_white(image)).save(
         file,
         "jpeg",
@@ -76,7 +83,8 @@ def encode(image: StoredImage, quality: int | None) -> bytes:
         exif=metadata.exif and EXIF_HEADER + metadata.exif,
         extra=jpeg_segments(metadata),
     )
-    return file.getvalue()
+    photo = file.getvalue()
+    return photo if image.gain_map is None else attached(photo, image.gain_map)
 
 
 def _samples(image: JpegImageFile, data: bytes, layout: JpegLayout) -> tuple[np.ndarray, str]:

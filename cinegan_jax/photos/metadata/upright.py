@@ -10,6 +10,7 @@ import exiv2
 from cinegan_jax.photos.metadata.blocks import FileMetadata, Metadata, left_out
 from cinegan_jax.photos.metadata.exiv import RESOLUTION, edited, keys, remove
 from cinegan_jax.photos.metadata.file_tags import is_file_tag
+from cinegan_jax.photos.metadata.further_images import is_about_further_images
 from cinegan_jax.photos.metadata.geometry import FrameChange
 from cinegan_jax.photos.metadata.photoshop import is_path
 from cinegan_jax.photos.metadata.regions import change_regions, number_text
@@ -45,6 +46,7 @@ def upright(metadata: Metadata, turn: int, width: int, height: int, srgb: bool) 
         if any(key.startswith("Xmp.GImage.") for key in keys(xmp)):
             remove(xmp, [key for key in keys(xmp) if key.startswith("Xmp.GImage.")])
             lost.append("undeveloped image (GImage)")
+        remove(xmp, [key for key in keys(xmp) if is_about_further_images(key)])
         _replace(exif, "Exif.Image.", {"Orientation": 1}, exiv2.UShortValue)
         _replace(xmp, "Xmp.tiff.", {"Orientation": 1}, _xmp_text)
         if srgb:
