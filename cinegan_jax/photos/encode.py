@@ -25,7 +25,10 @@ from cinegan_jax.photos.metadata.fitting import fitted, holds_xmp
 from cinegan_jax.photos.metadata.history import Development, recorded
 from cinegan_jax.photos.photo import GainMap, Photo, Source, StoredImage
 from cinegan_jax.photos.profile_builders import srgb_profile
-from cinegan_jax.photos.profiles import is_reversible, own_colours
+from cinegan_jax.photos.profiles import is_linear, is_reversible, own_colours
+
+_FINE_FORMATS = ("png", "tiff", "jxl")
+"""Formats that hold the bits of linear light."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,13 @@ def _check_sides(photo: Photo, format: str) -> None:
 
 
 def _embeds(format: str, source: Source) -> bool:
-    """Return True if files of a format can state the colours of the source's profile."""
+    """Return True if files of a format state the colours of the source's profile.
+
+    Linear light is written in sRGB where a format has few bits, in which shadows would show bands.
+    """
+    colours = own_colours(source.profile) if source.profile else None
+    if colours is not None and is_linear(colours) and format not in _FINE_FORMATS:
+        return False
     if format == "jxl" and source.profile:
         return jxl.embeds(source.profile, source.grey)
     return format not in FORMATS_WITHOUT_PROFILE

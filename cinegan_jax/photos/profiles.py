@@ -79,6 +79,15 @@ def is_reversible(colours: Colours) -> TypeGuard[OwnColours]:
     return isinstance(colours, (_MatrixColours, _GreyColours))
 
 
+def is_linear(colours: Colours) -> bool:
+    """Return True if levels are proportional to light, so that dark ones need many bits."""
+    if isinstance(colours, _GreyColours):
+        return bool(abs(_srgb_curves()[1, colours.to_level[32768]] - 0.5) < 0.05)
+    if isinstance(colours, _MatrixColours):
+        return bool(np.abs(colours.curves[:, 32768] - 0.5).max() < 0.05)
+    return False
+
+
 def same_colours(profile: bytes, other: bytes) -> bool:
     """Return True if two profiles with a matrix or a grey curve agree within a level of 8 bits."""
     ours, theirs = own_colours(profile), own_colours(other)

@@ -253,6 +253,17 @@ def test_results_state_the_colours_of_their_chunks(scene: np.ndarray, format: st
     assert np.abs(seen - scene).mean() < 2 / 255
 
 
+@pytest.mark.parametrize("format", ["jpeg", "avif"])
+def test_linear_light_is_written_in_srgb_where_bits_are_few(scene: np.ndarray, format: str) -> None:
+    photo = _read(_png(_sixteen(_light(scene)), _gama(100000)))
+    written = encode_photo(photo, photo.pixels, EncodeOptions(format, quality=100))
+    profile = reread(written).info["icc_profile"]
+    assert own_colours(profile) is None
+    assert np.abs(np.asarray(reread(written)) / 255 - scene).mean() < 3 / 255
+    png = reread(encode_photo(photo, photo.pixels))
+    assert own_colours(png.info["icc_profile"]) is not None
+
+
 def test_files_without_colour_chunks_are_decoded_as_before(
     rng: np.random.Generator, tmp_path: Path
 ) -> None:
