@@ -9,17 +9,17 @@ from PIL import ImageCms
 
 from cinegan_jax.photos.photo import Unsupported
 from cinegan_jax.photos.profile_builders import (
-    D65,
+    D65_WHITE,
     SRGB,
     Chromaticities,
     matrix_profile,
     profile_tags,
 )
 
-_PAL = Chromaticities(D65, (0.640, 0.330), (0.290, 0.600), (0.150, 0.060))
-_SMPTE_C = Chromaticities(D65, (0.630, 0.340), (0.310, 0.595), (0.155, 0.070))
-BT2020 = Chromaticities(D65, (0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
-DISPLAY_P3 = Chromaticities(D65, (0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
+_PAL = Chromaticities(D65_WHITE, (0.640, 0.330), (0.290, 0.600), (0.150, 0.060))
+_SMPTE_C = Chromaticities(D65_WHITE, (0.630, 0.340), (0.310, 0.595), (0.155, 0.070))
+BT2020 = Chromaticities(D65_WHITE, (0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
+DISPLAY_P3 = Chromaticities(D65_WHITE, (0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 DCI_WHITE = (0.314, 0.351)
 _PRIMARIES = {
     1: SRGB,
@@ -31,7 +31,7 @@ _PRIMARIES = {
     9: BT2020,
     11: Chromaticities(DCI_WHITE, *DISPLAY_P3[1:]),
     12: DISPLAY_P3,
-    22: Chromaticities(D65, (0.630, 0.340), (0.295, 0.605), (0.155, 0.077)),
+    22: Chromaticities(D65_WHITE, (0.630, 0.340), (0.295, 0.605), (0.155, 0.077)),
 }
 _UNSPECIFIED = 2
 _VIDEO, _LINEAR = (1, 6, 14, 15), 8

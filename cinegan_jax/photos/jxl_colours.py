@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from cinegan_jax.photos.cicp import BT2020, DISPLAY_P3, SRGB_CURVE, profile_with
 from cinegan_jax.photos.jxl_header import CUSTOM, PRIMARIES, WHITES, read_header
-from cinegan_jax.photos.profile_builders import D65, SRGB, Chromaticities, matrix_profile
+from cinegan_jax.photos.profile_builders import D65_WHITE, SRGB, Chromaticities, matrix_profile
 from cinegan_jax.photos.profiles import same_colours
 
-_ADOBE = Chromaticities(D65, (0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
+_ADOBE = Chromaticities(D65_WHITE, (0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 _PROPHOTO = Chromaticities((0.3457, 0.3585), (0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001))
 _VIDEO, _LINEAR = 1, 8
 _RELATIVE_COLORIMETRIC = 1

@@ -19,8 +19,8 @@ class Chromaticities(NamedTuple):
     blue: tuple[float, float]
 
 
-D65 = (0.3127, 0.3290)
-SRGB = Chromaticities(D65, (0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
+D65_WHITE = (0.3127, 0.3290)
+SRGB = Chromaticities(D65_WHITE, (0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
 
 
 @functools.cache
