@@ -10,7 +10,7 @@ import pytest
 from image_files import saved
 from PIL import Image
 
-from cinegan_jax.photos.encode import encode_photo
+from cinegan_jax.photos.encode import EncodeOptions, encode_photo
 from cinegan_jax.photos.metadata import Metadata, at_new_size
 from cinegan_jax.photos.read import read_photo
 
@@ -209,6 +209,30 @@ def turned_by_pillow(pixels: np.ndarray, orientation: int) -> np.ndarray:
     }.get(orientation)
     image = Image.fromarray(pixels)
     return np.asarray(image if method is None else image.transpose(method))
+
+
+def test_regions_of_a_heic_turn_with_the_pixels_that_its_decoder_turns() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    pixels[TOP : TOP + BOX_HEIGHT, LEFT : LEFT + BOX_WIDTH] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    heif = pillow_heif.from_pillow(Image.fromarray(pixels))
+    body = packet(mwg(STORED, (WIDTH, HEIGHT)))
+    heif.save(file, quality=-1, exif=exif.tobytes(), xmp=body)
+    photo = read_photo(file.getvalue(), max_pixels=10**6)
+    frame, image = seen_frame(encode_photo(photo, photo.pixels, EncodeOptions("png")))
+    assert frame == Frame(HEIGHT, WIDTH, HEIGHT - TOP - BOX_HEIGHT, LEFT, BOX_HEIGHT, BOX_WIDTH)
+    found = face(image.info["xmp"])
+    centre = frame.left + frame.box_width / 2, frame.top + frame.box_height / 2
+    np.testing.assert_allclose(found[:2], [centre[0] / frame.width, centre[1] / frame.height])
+
+
+def face(xmp: bytes) -> list[float]:
+    """Centre and size of the face region."""
+    area = next(e for e in ElementTree.fromstring(xmp).iter() if local(e.tag) == "Area")
+    return [float(area.attrib[f"{{{NAMES['stArea']}}}{name}"]) for name in "xywh"]
 
 
 def test_regions_drawn_on_the_upright_photo_stay() -> None:

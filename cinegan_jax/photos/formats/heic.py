@@ -8,7 +8,7 @@ import numpy as np
 from cinegan_jax.core.errors import how_to_install
 from cinegan_jax.photos.cicp import profile_of_video
 from cinegan_jax.photos.isobmff import code_points
-from cinegan_jax.photos.metadata import Metadata
+from cinegan_jax.photos.metadata import FileMetadata, Metadata, readable_parts, upright
 from cinegan_jax.photos.photo import DeepCoding, OpenedImage, StoredImage, Unsupported
 from cinegan_jax.photos.pillow_image import joined, split
 
@@ -35,7 +35,11 @@ def open_file(data: bytes) -> OpenedImage:
     def decode() -> StoredImage:
         samples, space, alpha = split(_decoded(image))
         info: dict[str, Any] = dict(image.info)
-        pillow_heif.set_orientation(info)  # libheif has applied the orientation
+        turn = pillow_heif.set_orientation(info) or 1  # libheif has applied the orientation
+        stored = Metadata(
+            (info.get("exif") or b"").removeprefix(b"Exif\0\0"), info.get("xmp") or b""
+        )
+        shot, lost = _turned(stored, turn, *image.size)
         named = code_points(data)
         named_profile = profile_of_video(*named, space) if named else None
         return StoredImage(
@@ -43,14 +47,25 @@ def open_file(data: bytes) -> OpenedImage:
             space,
             alpha,
             profile=info.get("icc_profile") or named_profile,
-            metadata=Metadata(
-                (info.get("exif") or b"").removeprefix(b"Exif\0\0"), info.get("xmp") or b""
-            ),
+            metadata=shot,
             coding=DeepCoding(info["bit_depth"]) if samples.dtype == np.uint16 else None,
-            notes=(f"has {len(file)} images; the main one is used",) if len(file) > 1 else (),
+            notes=_images(len(file)) + lost,
         )
 
     return OpenedImage("heic", *image.size, decode)
+
+
+def _turned(stored: Metadata, turn: int, width: int, height: int) -> FileMetadata:
+    """Move what has a place in the photo, as libheif has turned the pixels."""
+    if turn == 1:
+        return FileMetadata(stored, ())
+    sound, damage = readable_parts(stored)
+    shot, lost = upright(sound, turn, width, height, srgb=False)
+    return FileMetadata(shot, damage + lost)
+
+
+def _images(count: int) -> tuple[str, ...]:
+    return (f"has {count} images; the main one is used",) if count > 1 else ()
 
 
 def encode(image: StoredImage, quality: int | None) -> bytes:
