@@ -70,7 +70,11 @@ class WorkerProcess(Generic[AnyJob, AnyResult]):
         self.stop()
         command = [sys.executable, "-P", "-c", _START, *sys.path]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=_PIPE_BYTES
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pipesize=_PIPE_BYTES,
+            process_group=0,  # Ctrl-C reaches this process alone, which ends the other
         )
         with contextlib.suppress(OSError):  # a process that has ended is noticed by `do`
             _send(self._pipes(self._process)[0], self._make)
@@ -149,7 +153,6 @@ def do_jobs() -> None:
 
 def _be_harmless() -> None:
     """Keep a crash of this process from the terminal, the disk and the memory of others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the parent, which stops this too
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)

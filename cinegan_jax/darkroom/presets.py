@@ -1,5 +1,6 @@
 """Presets: options of `cinegan apply` in a JSON file, or as a developed photo records them."""
 
+import contextlib
 import json
 from collections.abc import Mapping, Set
 from pathlib import Path
@@ -51,10 +52,10 @@ def write_preset(path: Path, options: Mapping[str, Any]) -> None:
 
 def _recorded(path: Path, known: Set[str]) -> dict[str, Any]:
     """Return the settings in the history of a developed photo."""
-    from cinegan_jax.photos.limits import MAX_PHOTO_PIXELS
-    from cinegan_jax.photos.read import read_development
+    from cinegan_jax.photos.photo_process import PhotoProcess  # slow to import
 
-    record = read_development(path, max_pixels=MAX_PHOTO_PIXELS)
+    with contextlib.closing(PhotoProcess()) as process:
+        record = process.development(path)
     if record is None:
         raise UserError(
             f"--preset {path}: neither a preset in JSON nor a photo that cinegan developed"

@@ -17,8 +17,9 @@ from cinegan_jax.core.worker_process import WorkerDied, WorkerProcess, WorkerTim
 from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.encode import EncodeOptions, encode_with_notes
 from cinegan_jax.photos.light import Light
+from cinegan_jax.photos.limits import MAX_PHOTO_PIXELS
 from cinegan_jax.photos.photo import Photo, UnreadablePhoto
-from cinegan_jax.photos.read import Probe, probe, read_photo
+from cinegan_jax.photos.read import Probe, probe, read_development, read_photo
 from cinegan_jax.photos.resizing import Resize, resized
 
 _SECONDS = 60.0
@@ -84,7 +85,15 @@ class _Decode:
         return decode(self.path, self.least_side)
 
 
-_Job = _Probe | _Read | _Write | _Decode
+@dataclass(frozen=True)
+class _ReadDevelopment:
+    path: Path
+
+    def run(self, desk: "_Desk") -> dict[str, Any] | None:
+        return read_development(self.path, max_pixels=MAX_PHOTO_PIXELS)
+
+
+_Job = _Probe | _Read | _Write | _Decode | _ReadDevelopment
 
 
 class _Desk:
@@ -172,6 +181,16 @@ class PhotoProcess:
         """
         self._begin(str(path), _DECODE_SECONDS)
         return self._read(_Decode(path, least_side))
+
+    def development(self, path: Path) -> dict[str, Any] | None:
+        """Return the settings that a developed photo records (see `photos.read`).
+
+        Raises:
+          UnreadablePhoto: the file cannot be read, or its decoder crashed or hung.
+        """
+        self._begin(str(path), _DECODE_SECONDS)
+        found: dict[str, Any] | None = self._read(_ReadDevelopment(path))
+        return found
 
     def close(self) -> None:
         """End the process."""
