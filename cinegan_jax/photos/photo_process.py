@@ -236,7 +236,7 @@ class PhotoProcess:
 
 def _what_happened(codec: str, error: Exception) -> str:
     if isinstance(error, WorkerTimedOut):
-        return f"its {codec} hung: it {error}; the file is damaged, or this machine is very busy"
+        return f"its {codec} hung: it {error}"
     if str(error) == "SIGKILL":
-        return f"its {codec} was killed, probably because the memory ran out"
-    return f"its {codec} crashed ({error}): the file is damaged or of a rare kind"
+        return f"its {codec} was killed (SIGKILL), as systems do when the memory runs out"
+    return f"its {codec} crashed ({error})"

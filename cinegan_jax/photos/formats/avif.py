@@ -11,6 +11,7 @@ import numpy as np
 from PIL.AvifImagePlugin import AvifImageFile
 
 from cinegan_jax.photos.cicp import profile_of_video
+from cinegan_jax.photos.further_items import notes_on_further_items
 from cinegan_jax.photos.isobmff import code_points, with_metadata
 from cinegan_jax.photos.levels import narrowed, widened
 from cinegan_jax.photos.metadata import Metadata
@@ -50,7 +51,7 @@ def open_file(data: bytes) -> OpenedImage:
                 info.get("exif", b"").removeprefix(b"Exif\0\0"), info.get("xmp", b"")
             ),
             coding=DeepCoding(bits) if samples.dtype == np.uint16 else None,
-            notes=notes,
+            notes=notes + notes_on_further_items(data),
         )
 
     return OpenedImage("avif", image.width, image.height, decode)

@@ -7,6 +7,7 @@ import numpy as np
 
 from cinegan_jax.core.errors import how_to_install
 from cinegan_jax.photos.cicp import profile_of_video
+from cinegan_jax.photos.further_items import notes_on_further_items
 from cinegan_jax.photos.isobmff import code_points
 from cinegan_jax.photos.metadata import FileMetadata, Metadata, readable_parts, upright
 from cinegan_jax.photos.photo import DeepCoding, OpenedImage, StoredImage, Unsupported
@@ -49,7 +50,7 @@ def open_file(data: bytes) -> OpenedImage:
             profile=info.get("icc_profile") or named_profile,
             metadata=shot,
             coding=DeepCoding(info["bit_depth"]) if samples.dtype == np.uint16 else None,
-            notes=_images(len(file)) + lost,
+            notes=_images(len(file)) + notes_on_further_items(data) + lost,
         )
 
     return OpenedImage("heic", *image.size, decode)

@@ -15,6 +15,7 @@ from cinegan_jax.photos import cicp
 from cinegan_jax.photos import metadata as metadata_of
 from cinegan_jax.photos.alpha import divided_by_alpha
 from cinegan_jax.photos.float_levels import sixteen_bits_of_floats
+from cinegan_jax.photos.further_items import notes_on_further_items
 from cinegan_jax.photos.isobmff import box, boxes
 from cinegan_jax.photos.jxl_colours import NamedColours, named_colours, with_colours
 from cinegan_jax.photos.jxl_header import JxlHeader, read_header
@@ -57,7 +58,10 @@ def open_file(data: bytes) -> OpenedImage:
         if header.animated:
             notes += ("has several frames; the first is used",)
         lossless = not header.xyb and b"jbrd" not in parts
-        return StoredImage(samples, space, alpha, profile, coding=JxlCoding(lossless), notes=notes)
+        further = notes_on_further_items(data) if data.startswith(_SIGNATURE) else ()
+        return StoredImage(
+            samples, space, alpha, profile, coding=JxlCoding(lossless), notes=notes + further
+        )
 
     def read_metadata(image: StoredImage) -> FileMetadata:
         stored, damage = metadata_of.readable_parts(_metadata(parts))
