@@ -1,4 +1,4 @@
-"""Make the images of looks in README.md, docs/darkroom.md and the model cards.
+"""Make the images of looks in README.md, docs/darkroom.md, docs/looks.md and the model cards.
 
 Command: python -m docs.look_images
 """
@@ -19,10 +19,16 @@ DOCS = Path(__file__).parent
 HELD_OUT = ("lemur", "eiffel-tower", "owl", "chateaude-chambord", "sea1")
 """Embedded photos that no installed look was trained on."""
 STRENGTHS = (0.0, 0.5, 1.0, 1.5)
+STOCKS = {
+    "negatives": ("classic_neg", "gold_200", "portra_400", "pro_400h", "ektar"),
+    "slides": ("velvia", "provia", "kodachrome", "ektachrome"),
+    "cinema": ("cinema", "vision3_500t", "vision3_50d", "double_x", "tri_x"),
+}
+"""Stocks of the film renderer by the sheet that shows them."""
 
 
 def main() -> None:
-    """Write docs/looks.jpg, docs/strength.jpg, and docs/look_NAME.jpg for each installed look."""
+    """Write docs/looks.jpg, strength.jpg, stocks_*.jpg, and look_NAME.jpg per installed look."""
     files = {path.stem: path for split in SPLITS for path in sample_photos(split)}
     photos = [decode(files[name]) for name in HELD_OUT]
     looks = [load_look(name) for name in installed_looks()]
@@ -35,6 +41,8 @@ def main() -> None:
     contact_sheet(columns, rows, DOCS / "strength.jpg", width=240)
     for look in looks:
         write_held_out(look, photos)
+    for sheet, stocks in STOCKS.items():
+        write_stocks(sheet, stocks, photos[:3])
 
 
 def write_held_out(look: Look, photos: list[np.ndarray]) -> None:
@@ -46,6 +54,16 @@ def write_held_out(look: Look, photos: list[np.ndarray]) -> None:
         for photo in photos
     )
     contact_sheet(columns, rows, DOCS / f"look_{look.name}.jpg", width=300)
+
+
+def write_stocks(sheet: str, stocks: tuple[str, ...], photos: list[np.ndarray]) -> None:
+    """Write a sheet of photos and what the film renderer makes of them without grain."""
+    recipes = [load_recipe(name) for name in stocks]
+    rows = (
+        [photo, *(render_film(photo, recipe, 0, grain=False) for recipe in recipes)]
+        for photo in photos
+    )
+    contact_sheet(("photo", *stocks), rows, DOCS / f"stocks_{sheet}.jpg", width=240)
 
 
 def with_look(photo: np.ndarray, look: Look, strength: float = 1.0) -> np.ndarray:

@@ -22,6 +22,8 @@ def serve(
     weights: Annotated[
         list[str] | None,
         typer.Option(
+            "--weights",
+            "--look",
             metavar="FILE|WORKDIR",
             help="Look file, LUT (.cube, or HaldCLUT .png) or training workdir to offer besides "
             "the installed looks; repeatable.",
