@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 
 from cinegan_jax.core.storage import is_remote
+from cinegan_jax.core.user_cache import user_cache
 
 _FOLDER = "compilation_cache"
 """Folder of a run's programs in its workdir."""
@@ -45,26 +46,12 @@ def keep_compilations_for_user() -> None:
     """
     if _is_set():
         return
-    try:
-        folder = user_folder()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # its programs are trusted
-        _drop_unfinished(folder)
-    except (OSError, RuntimeError):  # RuntimeError: no home folder
+    folder = user_cache("compilations")
+    if folder is None:
         return
-    if os.access(folder, os.W_OK):
-        _use(folder, USER_BYTES)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-
-
-def user_folder() -> Path:
-    """Return the folder of `keep_compilations_for_user`.
-
-    Raises:
-      RuntimeError: the user has no home folder.
-    """
-    caches = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(caches) if os.path.isabs(caches) else Path.home() / ".cache"
-    return root / "cinegan" / "compilations"
+    _drop_unfinished(folder)
+    _use(folder, USER_BYTES)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _is_set() -> bool:

@@ -1,16 +1,18 @@
 """LUT of a look, and its error on photos that it was not fitted to."""
 
 import contextlib
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.samples import sample_photos
-from cinegan_jax.inference.look import Look, LutLook
-from cinegan_jax.inference.look_lut import blended_table
+from cinegan_jax.inference.look import Look, LutLook, NetworkLook
+from cinegan_jax.inference.look_lut import blended_table, sample_key
 from cinegan_jax.inference.lut_fit import (
     Develop,
     fit_colour_table,
@@ -18,6 +20,7 @@ from cinegan_jax.inference.lut_fit import (
     read_photos,
     resized,
 )
+from cinegan_jax.inference.lut_store import KeptLut, find_lut, in_steps, keep_lut, lut_key
 from cinegan_jax.metrics.delta_e import ciede2000
 from cinegan_jax.ops.colour import srgb_to_lab
 from cinegan_jax.ops.lut import apply_lut, identity_lut
@@ -28,6 +31,8 @@ _MAX_PHOTOS = 60
 """Maximum number of photos taken from a folder; more take longer and hardly change the LUT."""
 _HELD_OUT_EVERY = 5
 """Every fifth photo of a folder is not fitted to; the error is measured on these photos."""
+_SIZES = (17, 33, 64, 65)
+"""Nodes per axis for which the error is kept with a LUT."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class FittedLut:
 def fit_look_lut(
     look: Look, size: int, folder: Path | None = None, strength: float = 1.0
 ) -> FittedLut:
-    """Fit a LUT to a look, or resample the LUT of one.
+    """Fit a LUT to a look, find the one kept from an earlier fit, or resample the LUT of one.
 
     Args:
       look: the look.
@@ -74,15 +79,50 @@ def fit_look_lut(
     Raises:
       UserError: the folder is missing or has fewer than two readable photos.
     """
-    fitted, held_out = _sample_split() if folder is None else _folder_split(folder)
-    develop = make_develop(look, strength)
     if isinstance(look, LutLook):
-        fitted, lut = [], blended_table(look.colours, size, strength)
-    else:
-        lut = resized(fit_colour_table(develop, fitted), size)
+        return _resampled(look, size, folder, strength)
+    assert isinstance(look, NetworkLook)
+    files = None if folder is None else _chosen_files(folder)
+    key = sample_key(look, strength) if files is None else lut_key(look, strength, files)
+    kept = find_lut(look.name, key)
+    if kept is None or str(size) not in kept.report.get("errors", {}):
+        fitted, held_out = _sample_split() if files is None else _split(files, folder)
+        develop = make_develop(look, strength)
+        table = in_steps(fit_colour_table(develop, fitted)) if kept is None else kept.table
+        kept = KeptLut(table, _report(table, develop, len(fitted), held_out, {*_SIZES, size}))
+        keep_lut(key, kept)
+    report = kept.report
+    error, unchanged = (
+        ColourDifference(*found) for found in (report["errors"][str(size)], report["unchanged"])
+    )
+    lut = resized(kept.table, size)
+    return FittedLut(lut, report["fitted"], report["held_out"], error, unchanged)
+
+
+def _resampled(look: LutLook, size: int, folder: Path | None, strength: float) -> FittedLut:
+    _, held_out = _sample_split() if folder is None else _split(_chosen_files(folder), folder)
+    develop = make_develop(look, strength)
+    lut = blended_table(look.colours, size, strength)
     error = _difference(lut, develop, held_out)
     unchanged = _difference(identity_lut(2), develop, held_out)
-    return FittedLut(lut, len(fitted), len(held_out), error, unchanged)
+    return FittedLut(lut, 0, len(held_out), error, unchanged)
+
+
+def _report(
+    table: np.ndarray,
+    develop: Develop,
+    fitted: int,
+    held_out: Sequence[np.ndarray],
+    sizes: Iterable[int],
+) -> dict[str, Any]:
+    """Return the contents of a `FittedLut` at several sizes, in JSON types."""
+    errors = {str(n): _difference(resized(table, n), develop, held_out) for n in sorted(sizes)}
+    return {
+        "fitted": fitted,
+        "held_out": len(held_out),
+        "errors": {size: dataclasses.astuple(error) for size, error in errors.items()},
+        "unchanged": dataclasses.astuple(_difference(identity_lut(2), develop, held_out)),
+    }
 
 
 def _difference(
@@ -101,13 +141,17 @@ def _sample_split() -> tuple[list[np.ndarray], list[np.ndarray]]:
     return read_photos(sample_photos("train")), read_photos(sample_photos("test"))
 
 
-def _folder_split(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _chosen_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"--photos {folder} is not a folder")
     files = sorted(path for path in folder.rglob("*") if path.is_file() and holds_photo(path))
     evenly = np.linspace(0, len(files) - 1, min(len(files), _MAX_PHOTOS))
+    return [files[round(index)] for index in evenly]
+
+
+def _split(files: Sequence[Path], folder: Path | None) -> tuple[list[np.ndarray], list[np.ndarray]]:
     with contextlib.closing(PhotoProcess()) as process:
-        photos = read_photos((files[round(index)] for index in evenly), process.decode)
+        photos = read_photos(files, process.decode)
     if len(photos) < 2:
         raise UserError(
             f"--photos {folder} has {len(photos)} readable photos; a LUT needs 2 or more, "

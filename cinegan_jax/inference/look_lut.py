@@ -13,8 +13,9 @@ from cinegan_jax.film.lut import Lut
 from cinegan_jax.film.lut_cube_header import MAX_LUT_SIZE
 from cinegan_jax.film.lut_files import write_lut
 from cinegan_jax.inference.develop import Settings
-from cinegan_jax.inference.look import Look, LutLook
+from cinegan_jax.inference.look import Look, LutLook, NetworkLook
 from cinegan_jax.inference.lut_fit import fit_colour_table, make_develop, read_photos, resized
+from cinegan_jax.inference.lut_store import KeptLut, find_lut, in_steps, keep_lut, lut_key
 from cinegan_jax.ops.lut import identity_lut
 
 
@@ -67,7 +68,9 @@ def look_lut(
         raise UserError(f"size={size} must be 2 to {MAX_LUT_SIZE} nodes along each axis")
     if isinstance(look, LutLook):
         return ColourLut(blended_table(look.colours, size, strength), look.name, strength)
-    files = sample_photos("train") if photos is None else [Path(photo) for photo in photos]
+    if photos is None:
+        return ColourLut(resized(fit_sample_table(look, strength), size), look.name, strength)
+    files = [Path(photo) for photo in photos]
     readable = read_photos(files)
     if not readable:
         raise UserError(f"none of the {len(files)} photos can be read; a LUT is fitted to photos")
@@ -80,3 +83,25 @@ def blended_table(lut: Lut, size: int, strength: float) -> np.ndarray:
     colours = identity_lut(size)
     blended = colours + np.float32(strength) * (lut.table(size) - colours)
     return np.clip(blended, 0.0, 1.0)
+
+
+def fit_sample_table(look: Look, strength: float = 1.0) -> np.ndarray:
+    """Return the table of a LUT, or the one of a network on the embedded photos.
+
+    It is fitted unless it is kept from an earlier fit.
+    """
+    if isinstance(look, LutLook):
+        return look.colours.table()
+    assert isinstance(look, NetworkLook)
+    key = sample_key(look, strength)
+    kept = find_lut(look.name, key)
+    if kept is None:
+        photos = read_photos(sample_photos("train"))
+        kept = KeptLut(in_steps(fit_colour_table(make_develop(look, strength), photos)), {})
+        keep_lut(key, kept)
+    return kept.table
+
+
+def sample_key(look: NetworkLook, strength: float) -> str:
+    """Return the key of a LUT that is fitted to the embedded photos."""
+    return lut_key(look, strength, sample_photos("train") + sample_photos("test"))

@@ -16,9 +16,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cinegan_jax.core.types import Params
-from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.exposure_variants import vary
-from cinegan_jax.inference.look import Look, LutLook
+from cinegan_jax.inference.look import Look
 from cinegan_jax.ops.images import to_unit
 from cinegan_jax.ops.lut import apply_lut, fit_lut, identity_lut
 from cinegan_jax.photos.decode import decode
@@ -71,13 +70,6 @@ def read_photos(
         with contextlib.suppress(UnreadablePhoto):
             photos.append(_reduced(decode(file, SHORT_SIDE)))
     return photos
-
-
-def fit_sample_table(look: Look) -> np.ndarray:
-    """Return the table of a LUT, or fit one to what a network does to the embedded photos."""
-    if isinstance(look, LutLook):
-        return look.colours.table()
-    return fit_colour_table(make_develop(look), read_photos(sample_photos("train")))
 
 
 def fit_colour_table(develop: Develop, photos: Sequence[np.ndarray], seed: int = 0) -> np.ndarray:

@@ -13,7 +13,8 @@ from cinegan_jax.film.lut_hald import encode_hald
 from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, LOOK_SUFFIX, Look, choose_look, installed_looks
 from cinegan_jax.inference.look_card import read_card
-from cinegan_jax.inference.lut_fit import fit_sample_table, resized
+from cinegan_jax.inference.look_lut import fit_sample_table
+from cinegan_jax.inference.lut_fit import resized
 from cinegan_jax.inference.record import development_record
 from cinegan_jax.inference.resize import resize
 from cinegan_jax.photos.encode import (

@@ -52,6 +52,7 @@ def test_the_suffix_names_the_format(look: Look, tmp_path: Path, rng: np.random.
 def test_a_lut_is_that_of_the_command(
     look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for module in (darkroom_lut, look_lut):
         monkeypatch.setattr(module, "sample_photos", lambda split: sample_photos(split)[:2])
     lut = look.lut(size=9, strength=0.5)

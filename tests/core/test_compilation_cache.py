@@ -15,8 +15,8 @@ from cinegan_jax.core.compilation_cache import (
     USER_BYTES,
     keep_compilations,
     keep_compilations_for_user,
-    user_folder,
 )
+from cinegan_jax.core.user_cache import user_cache
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.train import run_training
 
@@ -143,9 +143,9 @@ def test_short_compilations_of_commands_are_cached_for_the_next_one(
 
 def test_the_user_can_move_the_cache(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "elsewhere"))
-    assert user_folder() == home / "elsewhere" / "cinegan" / "compilations"
+    assert user_cache("compilations") == home / "elsewhere" / "cinegan" / "compilations"
     monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
-    assert user_folder() == home / ".cache" / "cinegan" / "compilations"
+    assert user_cache("compilations") == home / ".cache" / "cinegan" / "compilations"
     jax.config.update("jax_compilation_cache_dir", str(home / "own"))
     keep_compilations_for_user()
     assert jax.config.jax_compilation_cache_dir == str(home / "own")

@@ -30,6 +30,11 @@ SUMMARY = re.compile(
 
 
 @pytest.fixture(autouse=True)
+def _empty_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(autouse=True)
 def _small_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"FIT_SIZE": 9, "PIXELS": 20_000, "LONG_SIDE": 96, "SHORT_SIDE": 64}
     for name, value in small.items():
