@@ -57,7 +57,7 @@ def fit_change(photo: np.ndarray, changed: np.ndarray) -> np.ndarray:
             f"fit_change needs two arrays [h, w, 3] with sides in multiples of {CELL}, "
             f"got {shape}, {changed.shape}"
         )
-    return np.asarray(_fit(photo, changed))
+    return _fit(photo, changed)
 
 
 def apply_change(grid: np.ndarray, photo: AnyImage) -> Iterator[np.ndarray]:
@@ -169,47 +169,63 @@ def _apply(
     return jnp.stack(channels, axis=-1)
 
 
-@jax.jit
-def _fit(photo: jax.Array, changed: jax.Array) -> jax.Array:
+def _fit(photo: np.ndarray, changed: np.ndarray) -> np.ndarray:
     """Solve each node's least squares from sums of products over the pixels near it."""
     near = _blurred(_products(photo, changed))
     far = near
     for _ in range(_FAR_BLURS):
         far = _blurred(far)
-    everywhere = jnp.mean(near, axis=(0, 1, 2), keepdims=True)
+    everywhere = np.mean(near, axis=(0, 1, 2), keepdims=True)
     sums = near + _NEIGHBOURS * far + _EVERYWHERE * everywhere
     sums = sums.reshape(*sums.shape[:3], 4, 7)
-    unchanged = jnp.eye(4, 7) + jnp.eye(4, 7, 4)  # the changed photo equals the photo
-    sums = sums + _IDENTITY * sums[..., 3:4, 3:4] * unchanged.reshape(1, 1, 1, 4, 7)
-    return jnp.linalg.solve(sums[..., :4], sums[..., 4:])
+    unchanged = np.eye(4, 7) + np.eye(4, 7, 4)  # the changed photo equals the photo
+    sums = sums + _IDENTITY * sums[..., 3:4, 3:4] * unchanged
+    return np.linalg.solve(sums[..., :4], sums[..., 4:]).astype(np.float32)
 
 
-def _products(photo: jax.Array, changed: jax.Array) -> jax.Array:
+def _products(photo: np.ndarray, changed: np.ndarray) -> np.ndarray:
     """Average the products of (r, g, b, 1) and (r, g, b, 1, changed) around each node."""
     height, width, _ = photo.shape
     down, along = height // CELL, width // CELL
+    sums = np.zeros((down + 1, along + 1, LEVELS, 4 * 7))
+    for row in range(down):
+        pixels = slice(row * CELL, (row + 1) * CELL)
+        corners = np.asarray(_row_products(photo[pixels], changed[pixels]))
+        for a, b in itertools.product((0, 1), repeat=2):
+            sums[row + a, b : b + along] += corners[:, a, b]
+    return sums
+
+
+@jax.jit
+def _row_products(photo: jax.Array, changed: jax.Array) -> jax.Array:
+    """Average the products around the four corners of each cell in a row of cells.
+
+    One row at a time stays in the processor's caches, and a program serves all heights.
+
+    Args:
+      photo, changed: [CELL, w, 3].
+
+    Returns:
+      [w / CELL, 2, 2, LEVELS, 4 * 7].
+    """
+    along = photo.shape[1] // CELL
 
     def by_cell(x: jax.Array) -> jax.Array:
-        cells = x.reshape(down, CELL, along, CELL, -1).transpose(0, 2, 1, 3, 4)
-        return cells.reshape(down, along, CELL * CELL, -1)
+        cells = x.reshape(CELL, along, CELL, -1).transpose(1, 0, 2, 3)
+        return cells.reshape(along, CELL * CELL, -1)
 
-    inputs = jnp.concatenate([photo, jnp.ones((height, width, 1))], axis=-1)
+    inputs = jnp.concatenate([photo, jnp.ones_like(photo[..., :1])], axis=-1)
     outputs = jnp.concatenate([inputs, changed], axis=-1)
     products = by_cell(inputs[..., :, None] * outputs[..., None, :])
     share = (jnp.arange(CELL) + 0.5) / CELL
     near = jnp.stack([1.0 - share, share])
-    corners = jnp.einsum("ay,bx->yxab", near, near).reshape(1, 1, CELL * CELL, 4, 1)
-    levels = jnp.arange(LEVELS).reshape(1, 1, 1, LEVELS)
+    corners = jnp.einsum("ay,bx->yxab", near, near).reshape(1, CELL * CELL, 4, 1)
     brightness = by_cell(_brightness(photo)[..., None]) * (LEVELS - 1)
+    levels = jnp.arange(LEVELS).reshape(1, 1, LEVELS)
     weights = corners * _tent(brightness - levels)[..., None, :]
-    weights = weights.reshape(down, along, CELL * CELL, 4 * LEVELS)
-    sums = jnp.einsum("yxpk,yxpq->yxkq", weights, products) / CELL**2
-    sums = sums.reshape(down, along, 2, 2, LEVELS, -1)
-    return _sum(
-        jnp.pad(sums[:, :, a, b], [(a, 1 - a), (b, 1 - b), (0, 0), (0, 0)])
-        for a in (0, 1)
-        for b in (0, 1)
-    )
+    weights = weights.reshape(along, CELL * CELL, 4 * LEVELS)
+    sums = jnp.einsum("xpk,xpq->xkq", weights, products) / CELL**2
+    return sums.reshape(along, 2, 2, LEVELS, 4 * 7)
 
 
 def _sum(terms: Iterable[jax.Array]) -> jax.Array:
@@ -225,12 +241,12 @@ def _tent(distance: jax.Array) -> jax.Array:
     return jnp.maximum(1.0 - jnp.abs(distance), 0.0)
 
 
-def _blurred(grid: jax.Array) -> jax.Array:
+def _blurred(grid: np.ndarray) -> np.ndarray:
     """Blur the grid over height and width, but not over brightness, by 1 : 2 : 1."""
     for axis in (0, 1):
         padding = [(0, 0)] * grid.ndim
         padding[axis] = (1, 1)
-        wide, count = jnp.pad(grid, padding, mode="edge"), grid.shape[axis]
-        low, middle, high = (jax.lax.slice_in_dim(wide, i, i + count, axis=axis) for i in range(3))
+        wide, count = np.pad(grid, padding, mode="edge"), grid.shape[axis]
+        low, middle, high = (wide.take(range(i, i + count), axis) for i in range(3))
         grid = (low + 2.0 * middle + high) / 4.0
     return grid

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cinegan_jax.core.types import Images, Params
+from cinegan_jax.inference.colour_path import colour_path_in_bands
 from cinegan_jax.inference.look import apply_generator
 from cinegan_jax.inference.statistics import LayerStatistics, apply_with, measure
 from cinegan_jax.nets.res_unet import ResUnetGenerator
@@ -66,7 +67,8 @@ def make_generate(
 @partial(jax.jit, static_argnums=0)
 def run_generator(generator: ResUnetGenerator, kernels: Params, photo: jax.Array) -> jax.Array:
     """Apply a generator to one photo: unit [h, w, 3] to unit [h, w, 3], not clipped."""
-    return _to_unit(apply_generator(generator, kernels, _to_signed(photo)))
+    with colour_path_in_bands():
+        return _to_unit(apply_generator(generator, kernels, _to_signed(photo)))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -74,7 +76,8 @@ def measure_statistics(
     generator: ResUnetGenerator, kernels: Params, photo: jax.Array
 ) -> LayerStatistics:
     """Measure the layer statistics of a whole photo, unit [h, w, 3]."""
-    return measure(generator, kernels, _to_signed(photo))
+    with colour_path_in_bands():
+        return measure(generator, kernels, _to_signed(photo))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -82,7 +85,8 @@ def run_generator_on_part(
     generator: ResUnetGenerator, kernels: Params, statistics: LayerStatistics, part: jax.Array
 ) -> jax.Array:
     """Apply a generator to a part of a photo, unit [h, w, 3], with the whole photo's statistics."""
-    return _to_unit(apply_with(generator, kernels, statistics, _to_signed(part)))
+    with colour_path_in_bands():
+        return _to_unit(apply_with(generator, kernels, statistics, _to_signed(part)))
 
 
 def pad_to_multiple(photo: np.ndarray, multiple: int) -> np.ndarray:
