@@ -24,6 +24,7 @@ from cinegan_jax.core.user_cache import user_cache
 from cinegan_jax.inference import lut_fit
 from cinegan_jax.inference.look import LOOKS_PACKAGE, NetworkLook
 from cinegan_jax.inference.look_file import architecture
+from cinegan_jax.nets.res_unet import ResUnetGenerator
 
 SHIPPED_SUFFIX = ".lut.npz"
 _RECIPE = 1
@@ -53,7 +54,10 @@ def in_steps(table: np.ndarray) -> np.ndarray:
 def lut_key(look: NetworkLook, strength: float, photos: Iterable[Path]) -> str:
     """Return the hash of all that the fit of a LUT depends on."""
     settings = (lut_fit.FIT_SIZE, lut_fit.LONG_SIDE, lut_fit.SHORT_SIDE, lut_fit.PIXELS, strength)
-    facts = [_RECIPE, settings, architecture(look.generator), [_digest(p) for p in photos]]
+    defaults = architecture(ResUnetGenerator())  # a field added later leaves the key as it is
+    fields = architecture(look.generator).items()
+    network = {name: value for name, value in fields if value != defaults[name]}
+    facts = [_RECIPE, settings, network, [_digest(p) for p in photos]]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name, array in sorted(flatten_dict(dict(look.kernels), sep="/").items()):
         digest.update(name.encode())
