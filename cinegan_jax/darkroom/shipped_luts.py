@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from cinegan_jax.darkroom.lut import fit_look_lut
-from cinegan_jax.inference.look import LOOKS_PACKAGE, installed_looks, load_look
+from cinegan_jax.inference.look import LOOKS_PACKAGE, NetworkLook, installed_looks, load_look
 from cinegan_jax.inference.look_lut import sample_key
 from cinegan_jax.inference.lut_store import SHIPPED_SUFFIX, encode_lut, find_lut
 
@@ -19,6 +19,8 @@ def ship_luts() -> None:
     folder = Path(str(resources.files(LOOKS_PACKAGE)))
     for name in installed_looks():
         look = load_look(name)
+        if not isinstance(look, NetworkLook):
+            continue  # its LUT is in its file
         fit_look_lut(look, 33)
         key = sample_key(look, 1.0)
         if kept := find_lut(name, key):
