@@ -12,6 +12,8 @@ from cinegan_jax.collect.cli import collect_app
 from cinegan_jax.convert.cli import convert_app
 from cinegan_jax.core.cli_examples import examples_of
 from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE, UserError
+from cinegan_jax.core.storage import expand_home
+from cinegan_jax.core.tpu_probe import skip_absent_tpu
 from cinegan_jax.darkroom.apply_command import ApplyCommand
 from cinegan_jax.darkroom.cli import apply
 from cinegan_jax.darkroom.looks_cli import looks
@@ -34,6 +36,10 @@ OUTPUT_ERRORS = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 class _Commands(typer.core.TyperGroup):
     """Group of commands that prints errors of the user and of the file system as one line."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        skip_absent_tpu()
+        return super().parse_args(ctx, [expand_home(argument) for argument in args])
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -11,15 +11,25 @@ from ml_collections import config_flags
 
 from cinegan_jax.config.flags import with_config_file
 from cinegan_jax.core.errors import USER_ERROR_EXIT_CODE, UserError
+from cinegan_jax.core.tpu_probe import skip_absent_tpu
 
 MODES = ("train", "evaluate", "dry_run")
+_NAMES = (
+    *("config", "workdir", "mode", "stop_after", "coordinator_address", "num_processes"),
+    *("process_id", "initialization_timeout_seconds", "heartbeat_timeout_seconds"),
+)
 
 FLAGS = flags.FLAGS
+for _name in [name for name in FLAGS if name in _NAMES or name.startswith("config.")]:
+    delattr(FLAGS, _name)  # of an earlier run in the same notebook kernel
 config_flags.DEFINE_config_file(
     "config", None, "A shipped config, a Python file, or a run's config.json.", lock_config=True
 )
 flags.DEFINE_string("workdir", None, "The run's folder, local or gs://.")
 flags.DEFINE_enum("mode", "train", MODES, "What to do.")
+flags.DEFINE_string(
+    "stop_after", None, "Time such as 8h30m in which to save and leave with 75, from the start."
+)
 flags.DEFINE_string("coordinator_address", None, "HOST:PORT of process 0, of several processes.")
 flags.DEFINE_integer("num_processes", None, "Number of processes; 1: this one trains alone.")
 flags.DEFINE_integer("process_id", None, "Number of this process; JAX finds all three in clusters.")
@@ -33,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) > 1:
         text = f"arguments without a flag: {' '.join(argv[1:])}"
         raise app.UsageError(text, exitcode=USER_ERROR_EXIT_CODE)
+    skip_absent_tpu()
     # Heavy imports wait until the flags are known to be right.
     from cinegan_jax.training.launch import ClusterOptions, launch
 
@@ -52,6 +63,8 @@ def _train() -> int:
     from cinegan_jax.training.run import Run
     from cinegan_jax.training.train import run_training
 
+    if FLAGS.stop_after is not None:
+        FLAGS.config.stop_after = FLAGS.stop_after
     return run_training(Run(FLAGS.config), open_path(FLAGS.workdir))
 
 

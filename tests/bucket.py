@@ -1,14 +1,16 @@
 """A stand-in for Google Cloud Storage on this machine, for gcsfs, Orbax and TensorStore."""
 
 import contextlib
+import io
+import json
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from gcp_storage_emulator.exceptions import NotFound
 from gcp_storage_emulator.handlers.buckets import create_bucket
@@ -32,7 +34,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(RequestHandler):
-    """The emulator's, with what it lacks: moves, and the generation of what is read.
+    """The emulator's, with what it lacks: moves, generations of what is read, and conditions.
 
     A bucket `closed` refuses all.
     """
@@ -64,11 +66,15 @@ class Handler(RequestHandler):
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 self._move(*map(unquote, move.group(1, 2, 3)))
             else:
-                super().do_POST()
+                connection = self.rfile
+                if self._meets_condition(self._name_of_upload):
+                    super().do_POST()
+                self.rfile = connection  # for the next request
 
     def do_DELETE(self) -> None:
         with self.lock:
-            super().do_DELETE()
+            if self._meets_condition(self._name_in_path):
+                super().do_DELETE()
 
     def do_PUT(self) -> None:
         with self.lock:
@@ -77,6 +83,33 @@ class Handler(RequestHandler):
     def do_PATCH(self) -> None:
         with self.lock:
             super().do_PATCH()
+
+    def _meets_condition(self, name: Callable[[], str]) -> bool:
+        """Return False, after answering 412, where ifGenerationMatch is another generation."""
+        wanted = parse_qs(urlsplit(self.path).query).get("ifGenerationMatch")
+        if wanted is None:
+            return True
+        bucket = self.path.split("/b/")[1].split("/")[0]
+        try:
+            present = self.storage.get_file_obj(bucket, name())["generation"]
+        except NotFound:
+            present = "0"
+        if [present] != wanted:
+            self.send_error(412)
+        return [present] == wanted
+
+    def _name_of_upload(self) -> str:
+        """Return the name in the query or, of a multipart upload, in its first part."""
+        if given := parse_qs(urlsplit(self.path).query).get("name"):
+            return given[0]
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.rfile = io.BytesIO(body)
+        found = re.search(rb'"name": *("[^"]*")', body)
+        assert found is not None
+        return str(json.loads(found.group(1)))
+
+    def _name_in_path(self) -> str:
+        return unquote(urlsplit(self.path).path.split("/o/")[1])
 
     def _move(self, bucket: str, source: str, target: str) -> None:
         try:

@@ -5,10 +5,10 @@ that training code uses, while v1 still stands under `experimental`.
 """
 
 import contextlib
-import logging as std_logging
 import math
 import operator
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
@@ -24,6 +24,7 @@ from cinegan_jax.checkpointing.arrays import (
     read_arrays,
     with_current_paths,
 )
+from cinegan_jax.checkpointing.failed_saves import leave_reports_to_checkpoints
 from cinegan_jax.checkpointing.recovery import recover, remove_unfinished
 from cinegan_jax.checkpointing.step_folder import (
     finished_steps,
@@ -72,10 +73,14 @@ class Checkpoints:
     Args:
       workdir: the run's folder.
       keep_newest: how many of the newest steps stay.
+      keep_every_steps: steps that are a multiple of it stay for ever; 0: none.
       best_metric: the step with the best value of this metric stays too; None keeps no best.
       best_mode: whether a larger ("max") or a smaller ("min") value is better.
       on_disk_full: "continue" logs an error and goes on to the next save; "stop" raises. Several
         processes always stop.
+
+    Attributes:
+      longest_save: seconds that the longest save took from `save` to the disk; None before one did.
 
     Raises:
       UserError: an argument is out of range, every step is damaged, or the newest has another
@@ -87,6 +92,7 @@ class Checkpoints:
         workdir: str | os.PathLike[str],
         *,
         keep_newest: int = 3,
+        keep_every_steps: int = 0,
         best_metric: str | None = None,
         best_mode: BestMode = "max",
         on_disk_full: OnDiskFull = "continue",
@@ -97,11 +103,14 @@ class Checkpoints:
         _check_choice("on_disk_full", on_disk_full, ("continue", "stop"))
         self._folder = absolute(workdir) / "checkpoints"
         self._keep_newest = keep_newest
+        self._keep_every_steps = keep_every_steps
         self._best_metric = best_metric
         self._best_mode = best_mode
         self._on_disk_full = on_disk_full
         self._saving: int | None = None
-        logging.get_absl_logger().addFilter(_is_news)
+        self._save_started = 0.0
+        self.longest_save: float | None = None
+        leave_reports_to_checkpoints()
         recover(self._folder)
         self._manager = self._open_manager()
 
@@ -117,10 +126,13 @@ class Checkpoints:
         """Waits for the last save; its failure never hides an error that is under way."""
         try:
             self.wait()
-        except Exception:
+        except Exception as failure:
             if error is None:
                 raise
-            logging.exception("The last checkpoint could not be written.")
+            if not isinstance(failure, UserError):
+                logging.exception("The last checkpoint could not be written.")
+            elif failure is not error:
+                logging.error("%s", failure)
         finally:
             self._manager.close()
 
@@ -168,7 +180,7 @@ class Checkpoints:
             items["data"] = ocp.args.JsonSave({"position": data_iterator.get_state()})
         if generator is not None:
             items["generator"] = ocp.args.StandardSave(generator)
-        self._saving = step
+        self._saving, self._save_started = step, time.monotonic()
         with self._surviving_a_full_disk(step):
             self._manager.save(step, args=ocp.args.Composite(**items), metrics=best, force=True)
 
@@ -190,17 +202,21 @@ class Checkpoints:
           LastSaveFailed: it is not, whatever the reason; the cause is chained.
         """
         try:
-            self.wait()
+            if self._saving is not None:
+                self._manager.wait_until_finished()
         except Exception as error:
-            raise self._last_save_failed(step) from error
+            self._drop_failed()
+            raise self._last_save_failed(step, is_disk_full(error)) from error
+        self._saving = None
         # Only the first process looks: it ends last, and the others cannot outlive it.
         if jax.process_index() == 0 and self._last_finished_step() != step:
             raise self._last_save_failed(step)
 
-    def _last_save_failed(self, step: int) -> LastSaveFailed:
+    def _last_save_failed(self, step: int, disk_full: bool = False) -> LastSaveFailed:
+        why = " (the disk is full)" if disk_full else ""
         return LastSaveFailed(
-            f"the last checkpoint, of step {step}, could not be written to {self._folder}; the "
-            f"newest one there is of step {self._last_finished_step()}. Make the folder writable, "
+            f"the last checkpoint, of step {step}, could not be written to {self._folder}{why}; "
+            f"{self._last_good_step()}. Make the folder writable, "
             "with free space, then start again to continue from there; if the folder is on this "
             "machine, keep the machine until then"
         )
@@ -235,6 +251,14 @@ class Checkpoints:
             data_iterator.set_state(restored["data"]["position"])
         state = restored["state"] if present == saved else read_arrays(folder, template)
         return Restored(step, state, with_current_names(header["meta"]))
+
+    def latest_meta(self) -> dict[str, Any] | None:
+        """The `meta` of the newest step; None in a new run."""
+        self.wait()
+        step = self._manager.latest_step()
+        if step is None:
+            return None
+        return with_current_names(read_header(self._folder / str(step))["meta"])
 
     def newest_where(self, accepts: Callable[[Mapping[str, Any]], bool]) -> int | None:
         """The newest step whose `meta` is accepted; None if there is none."""
@@ -278,13 +302,10 @@ class Checkpoints:
         except Exception as error:
             if not is_disk_full(error):
                 raise
-            self._saving = None
-            alone = jax.process_count() == 1
-            if alone:
-                self._drop_unfinished()
+            alone = self._drop_failed()
             message = (
                 f"The disk is full: the checkpoint of step {step} could not be written to "
-                f"{self._folder}. The last good checkpoint is of step {self._last_finished_step()}."
+                f"{self._folder}; {self._last_good_step()}."
             )
             if self._on_disk_full == "stop" or not alone:  # others wait for this process' part
                 raise LastSaveFailed(
@@ -292,8 +313,26 @@ class Checkpoints:
                 ) from error
             logging.error("%s Training goes on; the next save is tried as planned.", message)
 
+    def _last_good_step(self) -> str:
+        step = self._last_finished_step()
+        return (
+            "no checkpoint exists yet" if step is None else f"the last good one is of step {step}"
+        )
+
     def _last_finished_step(self) -> int | None:
         return max(finished_steps(self._folder), default=None)
+
+    def _drop_failed(self) -> bool:
+        """Forget the save under way, which has failed; a process alone also removes what it left.
+
+        Returns:
+          True for a process alone.
+        """
+        self._saving = None
+        alone = jax.process_count() == 1
+        if alone:
+            self._drop_unfinished()
+        return alone
 
     def _drop_unfinished(self) -> None:
         """Removes what the failed save left, and starts a manager that knows nothing of it."""
@@ -303,7 +342,9 @@ class Checkpoints:
         self._manager = self._open_manager()
 
     def _open_manager(self) -> ocp.CheckpointManager:
-        policies = [ocp.checkpoint_managers.LatestN(self._keep_newest)]
+        policies: list[Any] = [ocp.checkpoint_managers.LatestN(self._keep_newest)]
+        if self._keep_every_steps:
+            policies.append(ocp.checkpoint_managers.EveryNSteps(self._keep_every_steps))
         best: dict[str, Any] = {}
         if self._best_metric is not None:
             value = operator.itemgetter(self._best_metric)
@@ -330,11 +371,8 @@ class Checkpoints:
         name = str(self._saving)
         unfinished = [f for f in unfinished_folders(self._folder) if f.name.startswith(name + ".")]
         seal_step(unfinished[0] if unfinished else self._folder / name)
-
-
-def _is_news(record: std_logging.LogRecord) -> bool:
-    """False for what Orbax says of each step without `best_metric`, which is most of them."""
-    return "did not provide metrics" not in record.getMessage()
+        seconds = time.monotonic() - self._save_started
+        self.longest_save = max(self.longest_save or 0.0, seconds)
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.renamed import with_current_names
 
-CONFIG_VERSION = 2
+CONFIG_VERSION = 3
 """Version of the keys. Raise it when a key is added, renamed or removed, and add a step below."""
 
 VERSION_KEY = "config_version"
@@ -54,6 +54,11 @@ def _from_1_to_2(config: Mapping[str, Any]) -> dict[str, Any]:
     return upgraded
 
 
+def _from_2_to_3(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Add keys with what runs did without them."""
+    return _filled(config, _ADDED_IN_3)
+
+
 def _filled(config: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
     """Return `config` with the keys of `added` that it lacks, at every level."""
     filled = dict(config)
@@ -75,8 +80,6 @@ _ADDED_TO_ALL: Mapping[str, Any] = {
     "spatial": 1,
     "shard_optimizer": False,
     "profile_steps": 0,
-    "restore_step": "newest",
-    "trackers": ["tensorboard"],
     "data": {"cache": "~/.cache/cinegan"},
     "ema_warmup": False,
     "sample_scores": False,
@@ -130,5 +133,16 @@ _ADDED_TO_FAMILY: Mapping[str | None, Mapping[str, Any]] = {
     },
 }
 
-_STEPS: Mapping[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {1: _from_1_to_2}
+_ADDED_IN_3: Mapping[str, Any] = {
+    "stop_after": "",
+    "keep_every_steps": 0,
+    "restore_step": "newest",
+    "trackers": ["tensorboard"],
+    "data": {"corrupt_floor": 0, "accept_fingerprint": ""},
+}
+
+_STEPS: Mapping[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    1: _from_1_to_2,
+    2: _from_2_to_3,
+}
 """Upgrades to the next version, by the version that each of them reads."""

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 from cinegan_jax.config.health import HealthSettings
 from cinegan_jax.config.schema import Section, key, section, sections_of, with_default
+from cinegan_jax.core.durations import parse_duration
+from cinegan_jax.core.errors import UserError
 
 Crop = Literal["crop", "short_side", "centre", "squash"]
 Tracker = Literal["tensorboard", "wandb"]
@@ -57,7 +59,21 @@ class DataSettings(Section):
     )
     threads: int = key(4, "Threads that read and decode.", at_least=1)
     corrupt_ceiling: float = key(
-        0.01, "Share of unreadable examples at which the run stops.", at_least=0, at_most=1
+        0.01,
+        "Largest share of unreadable examples with which the run goes on; 0: none.",
+        at_least=0,
+        at_most=1,
+    )
+    corrupt_floor: int = key(
+        10,
+        "Unreadable examples with which a run goes on although their share is above "
+        "`corrupt_ceiling`: at most a tenth of the examples, and none where that is 0.",
+        at_least=0,
+    )
+    accept_fingerprint: str = key(
+        "",
+        "Fingerprint of other data with which a resumed run may go on; the message that refuses "
+        "them names it.",
     )
 
 
@@ -118,6 +134,11 @@ class RunConfig(Section):
     )
     num_epochs: float = key(50.0, "Passes over the training examples.", at_least=0)
     num_steps: int = key(0, "Length of the run in steps; 0: from `num_epochs`.", at_least=0)
+    stop_after: str = key(
+        "",
+        "Time after which the run saves and leaves with exit code 75, such as `8h30m`, `45m` or "
+        "seconds, counted from the start of the process; empty: none.",
+    )
     restore_from: str = key(
         "",
         "Networks to start from (fine-tuning): a run's workdir or one of its `checkpoints/STEP`, a "
@@ -162,6 +183,9 @@ class RunConfig(Section):
     checkpoints_kept: int = key(
         3, "Newest checkpoints that are kept, beside the best one.", at_least=1
     )
+    keep_every_steps: int = key(
+        0, "Steps between checkpoints that are kept for ever; 0: none.", at_least=0
+    )
     best_metric: str = key(
         "psnr",
         "Score that decides which checkpoint is best. `_clean` needs a target whose grain is "
@@ -179,6 +203,11 @@ class RunConfig(Section):
     )
 
     def broken_rules(self, at: str) -> Iterator[str]:
+        if self.stop_after:
+            try:
+                parse_duration(self.stop_after)
+            except UserError as error:
+                yield f"{at}stop_after={self.stop_after!r} {error}"
         if self.parallelism != "pjit":
             for name, without in (("spatial", 1), ("shard_optimizer", False)):
                 if getattr(self, name) != without:

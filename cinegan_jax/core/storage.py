@@ -11,7 +11,7 @@ import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -34,6 +34,8 @@ _NO_NAMES = ("", ".", "..")
 def open_path(path: str | os.PathLike[str]) -> epath.Path:
     """Return a user's path, local or in a bucket, after checking that it can be used.
 
+    `~` at the beginning of a local path stands for the user's home folder.
+
     Raises:
       UserError: the path is in another kind of storage, or in a bucket for which packages are
         missing or which this machine's account may not read.
@@ -43,7 +45,7 @@ def open_path(path: str | os.PathLike[str]) -> epath.Path:
         raise UserError(f"{path}: {scheme}:/ cannot be read; give a local path or gs://BUCKET/...")
     if os.fspath(path).rstrip("/") + "//" == _SCHEME:
         raise UserError(f"{path} names no bucket: give gs://BUCKET/FOLDER")
-    opened = epath.Path(path)
+    opened = _expanded(path)
     if is_remote(opened):
         _require_packages(opened)
         _require_access(opened)
@@ -56,8 +58,18 @@ def is_remote(path: str | os.PathLike[str]) -> bool:
 
 
 def absolute(path: str | os.PathLike[str]) -> epath.Path:
-    """Return the absolute path; paths in buckets are absolute already."""
-    return epath.Path(path) if is_remote(path) else epath.Path(path).resolve()
+    """Return the absolute path, with `~` expanded; paths in buckets are absolute already."""
+    return epath.Path(path) if is_remote(path) else _expanded(path).resolve()
+
+
+def expand_home(argument: str) -> str:
+    """Return an argument of a command, with `~` at the beginning of its value expanded.
+
+    Shells expand `--workdir ~/run`, but not `--workdir=~/run` or `--set data.path=~/photos`.
+    """
+    head, equals, value = argument.rpartition("=")
+    is_home = value == "~" or value.startswith("~/")
+    return f"{head}{equals}{os.path.expanduser(value)}" if is_home else argument
 
 
 def base_name(path: str | os.PathLike[str], fallback: str = "run") -> str:
@@ -113,6 +125,16 @@ def write_whole(path: AnyPath, content: str | bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
+def file_sizes(root: AnyPath | None, files: Sequence[AnyPath]) -> list[int]:
+    """Return the sizes of files in bytes; in a bucket, by one listing of the folder `root`."""
+    if root is None or not is_remote(root):
+        return [file.stat().st_size for file in map(Path, files)]
+    import fsspec
+
+    found = fsspec.filesystem("gs").find(os.fspath(root), detail=True)
+    return [int(found[os.fspath(file).removeprefix(_SCHEME)]["size"]) for file in files]
+
+
 def file_sha256(path: AnyPath) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
@@ -136,6 +158,10 @@ def local_copy(path: epath.Path) -> Iterator[Path]:
         with path.open("rb") as source, copy.open("wb") as target:
             shutil.copyfileobj(source, target, 2**20)
         yield copy
+
+
+def _expanded(path: str | os.PathLike[str]) -> epath.Path:
+    return epath.Path(os.path.expanduser(path))
 
 
 def _require_packages(path: epath.Path) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.names import both_names, normal_name
 from cinegan_jax.core.storage import AnyPath
 from cinegan_jax.data.examples import SPLITS, TEST_FRACTION, BrokenExample, ExampleSource, held_out
 from cinegan_jax.data.manifest import Manifest
@@ -134,12 +135,21 @@ def split_images(root: AnyPath, test_fraction: float = TEST_FRACTION) -> dict[st
 
 
 def images_below(root: AnyPath) -> Files:
-    """Return the images of a folder and its subfolders, sorted by name.
+    """Return the images of a folder and its subfolders, sorted by name in composed form.
 
     RAW files with a developed image of the same name are left out.
+
+    Raises:
+      UserError: two images have the same name.
     """
-    images = without_developed_raw(filter(holds_photo, files_below(root)))
-    return dict(sorted((path.relative_to(root).as_posix(), path) for path in images))
+    found: dict[str, AnyPath] = {}
+    for path in without_developed_raw(filter(holds_photo, files_below(root))):
+        name = normal_name(path.relative_to(root).as_posix())
+        if name in found:
+            both = (file.relative_to(root).as_posix() for file in (found[name], path))
+            raise UserError(f"{root} holds both {both_names(*both)}: keep one")
+        found[name] = path
+    return dict(sorted(found.items()))
 
 
 def files_below(folder: AnyPath) -> Iterator[AnyPath]:
@@ -160,6 +170,6 @@ def _partition(root: AnyPath, files: Files) -> dict[str, str]:
     if file is None:
         return {}
     lines = re.findall(r"^(\S+)\.\w+[\s,]+([012])\s*$", file.read_text(), re.MULTILINE)
-    numbers = dict(lines)
-    stems = {name: path.stem for name, path in files.items()}
+    numbers = {normal_name(stem): number for stem, number in lines}
+    stems = {name: normal_name(path.stem) for name, path in files.items()}
     return {name: _PARTITION.get(numbers[s], "") for name, s in stems.items() if s in numbers}

@@ -8,6 +8,7 @@ import numpy as np
 from absl import logging
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.names import both_names, normal_name
 from cinegan_jax.core.storage import AnyPath, open_path
 from cinegan_jax.data.examples import BrokenExample, ExampleSource
 from cinegan_jax.data.manifest import Manifest, is_prepared, read_shard_manifest
@@ -228,7 +229,7 @@ def subfolder(root: AnyPath, *parts: str) -> AnyPath:
 
 
 def photos_by_name(folder: AnyPath) -> dict[str, AnyPath]:
-    """Return the images directly in `folder` by file name without its ending.
+    """Return the images directly in `folder` by file name without its ending, in composed form.
 
     RAW files with a developed image of the same name are left out.
 
@@ -237,11 +238,12 @@ def photos_by_name(folder: AnyPath) -> dict[str, AnyPath]:
     """
     photos: dict[str, AnyPath] = {}
     for path in without_developed_raw(sorted(filter(holds_photo, folder.iterdir()))):
-        if path.stem in photos:
+        name = normal_name(path.stem)
+        if name in photos:
             raise UserError(
-                f"{folder} holds both {photos[path.stem].name} and {path.name}: keep one"
+                f"{folder} holds both {both_names(photos[name].name, path.name)}: keep one"
             )
-        photos[path.stem] = path
+        photos[name] = path
     return photos
 
 

@@ -35,6 +35,7 @@ def train_batches(
     process_count: int = 1,
     threads: int = 4,
     corrupt_ceiling: float = 0.01,
+    corrupt_floor: int = 0,
 ) -> "TrainBatches":
     """Return an endless iterator over one process' share of the shuffled training batches.
 
@@ -48,6 +49,8 @@ def train_batches(
       process_count: number of processes that share the examples.
       threads: number of threads that read and decode.
       corrupt_ceiling: maximum share of broken examples, rounded up to whole examples.
+      corrupt_floor: number of broken examples that are allowed although their share is larger, but
+        no more than a tenth of the examples; none where `corrupt_ceiling` is 0.
 
     Raises:
       UserError: a setting is out of range, or there are fewer examples than one global batch. The
@@ -61,7 +64,8 @@ def train_batches(
             f"lower batch_size or add {source.kind}"
         )
     usable = len(source) - len(source) % global_batch
-    reader = GoodExamples(source, usable, seed, corrupt_ceiling, size, crop)
+    allowed = _allowed(len(source), corrupt_ceiling, corrupt_floor)
+    reader = GoodExamples(source, usable, seed, allowed, size, crop)
     share = _share(reader.dataset(), usable, batch_size, process_index, process_count)
     identity = {"seed": seed, source.kind: len(source), "global_batch": global_batch}
     return TrainBatches(
@@ -147,12 +151,12 @@ class GoodExamples:
         source: ExampleSource[Any],
         usable: int,
         seed: int,
-        corrupt_ceiling: float,
+        allowed: int,
         size: int,
         crop: str,
     ):
         self.broken: dict[str, str] = {}
-        self._allowed = math.ceil(corrupt_ceiling * len(source))
+        self._allowed = allowed
         self._lock = threading.Lock()
         self._source, self._usable = source, usable
         self._size, self._crop = size, crop
@@ -187,14 +191,19 @@ class GoodExamples:
             if len(self.broken) > self._allowed:
                 raise UserError(
                     f"{len(self.broken)} of {len(self._source)} {self._source.kind} are broken, "
-                    f"more than the {self._allowed} that data.corrupt_ceiling allows: "
-                    f"{_listed(self.broken)}"
+                    f"more than the {self._allowed} that data.corrupt_ceiling and "
+                    f"data.corrupt_floor allow: {_listed(self.broken)}"
                 )
 
     def _augment(self, example: Example, rng: np.random.Generator) -> dict[str, np.ndarray]:
         arrays = random_flip(CROPS[self._crop](example.arrays, self._size, rng), rng)
         # Copies, so that the whole images can be freed before the batch is full.
         return {name: np.array(array) for name, array in arrays.items()}
+
+
+def _allowed(examples: int, ceiling: float, floor: int) -> int:
+    """Return the number of broken examples with which a run goes on."""
+    return max(math.ceil(ceiling * examples), min(floor, examples // 10)) if ceiling else 0
 
 
 def _share(

@@ -71,7 +71,7 @@ def load_recipe(name: str) -> FilmLook:
         file = resources.files("cinegan_jax.film") / "recipes" / f"{name}.npz"
         with file.open("rb") as opened, np.load(opened) as arrays:
             return FilmLook(name, arrays["table"].astype(np.float32) / 65535)
-    path = Path(name)
+    path = Path(name).expanduser()
     if path.suffix.lower() not in LUT_SUFFIXES:
         raise UserError(
             f"look {name!r} is not one of {', '.join(recipe_names())}, nor a .cube or HaldCLUT "

@@ -1,7 +1,9 @@
 """Image formats by file name ending, to find files, and by first bytes, to read them."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 
+from cinegan_jax.core.names import normal_name
 from cinegan_jax.core.storage import AnyPath
 
 SUFFIXES_BY_KIND: Mapping[str, Sequence[str]] = {
@@ -92,8 +94,8 @@ def without_developed_raw(paths: Iterable[AnyPath]) -> list[AnyPath]:
     Cameras write both (`IMG_1.CR2`, `IMG_1.JPG`), and one photo must not count twice.
     """
     paths = list(paths)
-    developed = {path.with_suffix("") for path in paths if not _is_raw(path)}
-    return [path for path in paths if not _is_raw(path) or path.with_suffix("") not in developed]
+    developed = {_without_ending(path) for path in paths if not _is_raw(path)}
+    return [path for path in paths if not _is_raw(path) or _without_ending(path) not in developed]
 
 
 def kind_of(data: bytes) -> str | None:
@@ -117,6 +119,10 @@ def refusal_of(data: bytes) -> str:
     if data[4:8] == b"ftyp" and data[8:12] in _VIDEO_BRANDS:
         return "a video, not a photo"
     return "not an image of a supported format"
+
+
+def _without_ending(path: AnyPath) -> str:
+    return normal_name(os.fspath(path.with_suffix("")))
 
 
 def _is_raw(path: AnyPath) -> bool:

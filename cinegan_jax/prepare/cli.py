@@ -59,6 +59,12 @@ def prepare(
             "0: none, so that the look is a LUT and grain."
         ),
     ] = 1.0,
+    check_alignment: Annotated[
+        bool,
+        typer.Option(
+            help="For pairs: leave out those whose images show different scenes or are shifted."
+        ),
+    ] = True,
     jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Convert photos, your own before/after pairs, or any images into training shards.
@@ -78,7 +84,15 @@ def prepare(
     from cinegan_jax.prepare.settings import PrepareSettings
 
     settings = PrepareSettings(
-        look, size, resize, test_fraction, variants, grain, halation, images or pictures
+        look=look,
+        size=size,
+        resize=resize,
+        test_fraction=test_fraction,
+        variants=variants,
+        grain=grain,
+        halation=halation,
+        images=images or pictures,
+        check_alignment=check_alignment,
     )
     columns = (TextColumn("Preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.names import normal_name
 from cinegan_jax.core.storage import AnyPath, file_sha256
 from cinegan_jax.data.examples import SPLITS, held_out
 from cinegan_jax.data.images import files_below, split_images
@@ -140,8 +141,9 @@ def _plan(
 def _facts(settings: PrepareSettings) -> dict[str, object]:
     """Return the settings under their first names, so that older folders keep their digest."""
     facts = dataclasses.asdict(settings)
-    images = facts.pop("images")
-    return {**facts, "pictures": True} if images else facts
+    images, checked = facts.pop("images"), facts.pop("check_alignment")
+    added = {"pictures": images, "unchecked": not checked}
+    return facts | {name: True for name, is_set in added.items() if is_set}
 
 
 def _shards(split: str, examples: Sequence[PlannedExample], length: int) -> list[PlannedShard]:
@@ -177,7 +179,7 @@ def _require_splits(root: Path) -> None:
 
 
 def _photo(path: Path) -> PlannedExample:
-    return PlannedExample(path.stem, path)
+    return PlannedExample(normal_name(path.stem), path)
 
 
 def _photos(root: Path, rejected: list[RejectedFile]) -> list[PlannedExample]:
@@ -185,7 +187,7 @@ def _photos(root: Path, rejected: list[RejectedFile]) -> list[PlannedExample]:
     files = sorted(path for path in root.rglob("*") if path.is_file())
     kept = set(without_developed_raw(filter(holds_photo, files)))
     for path in files:
-        name = path.relative_to(root).with_suffix("").as_posix()
+        name = normal_name(path.relative_to(root).with_suffix("").as_posix())
         if path not in kept:
             rejected.append(RejectedFile(str(path), reason_to_skip(path) or _RAW))
         elif name in found:

@@ -22,6 +22,8 @@ class PrepareSettings:
       grain: if True, rendered images have grain.
       halation: strength of the glow around highlights, as a factor of the look's; 0: none.
       images: if True, images are prepared as they are, without a partner.
+      check_alignment: if True, pairs whose images show different scenes, or are shifted, are left
+        out.
     """
 
     look: str = ""
@@ -32,6 +34,7 @@ class PrepareSettings:
     grain: bool = True
     halation: float = 1.0
     images: bool = False
+    check_alignment: bool = True
 
     @property
     def kind(self) -> str:

@@ -30,6 +30,7 @@ photo may differ by 1 pixel from rounding their crop; 2 pixels already teach a b
 
 MIN_AGREEMENT = 0.4
 """Minimum correlation of the edges of two images of the same scene (see `Shift`)."""
+_UNCHECKED = "prepare with --no-check-alignment"
 
 _OPTIONS = "group_size:1,uncompressed"  # one record per chunk, for random access
 
@@ -129,7 +130,8 @@ class ShardWriter:
         if planned.after is not None:
             pair = read_pair(planned.name, planned.before, planned.after, self._decoder.decode)
             pair = Pair(pair.name, resize(pair.input, size), resize(pair.target, size))
-            require_aligned(pair)
+            if self._settings.check_alignment:
+                require_aligned(pair)
             return pair
         photo = resize(self._decoder.decode(planned.before, size), size)
         if self._settings.images:
@@ -156,11 +158,12 @@ def require_aligned(pair: Pair) -> None:
         raise BrokenExample(
             pair.name,
             f"the images do not show the same scene: their edges correlate by "
-            f"{shift.agreement:.2f}, but {MIN_AGREEMENT} is needed",
+            f"{shift.agreement:.2f}, but {MIN_AGREEMENT} is needed; if they do, {_UNCHECKED}",
         )
     if shift.distance > MAX_SHIFT:
         raise BrokenExample(
             pair.name,
             f"the images are not aligned: the second is {shift.right:+.1f} pixels right and "
-            f"{shift.down:+.1f} down of the first, at most {MAX_SHIFT} are allowed",
+            f"{shift.down:+.1f} down of the first, at most {MAX_SHIFT} are allowed; to use them "
+            f"all the same, {_UNCHECKED}",
         )

@@ -16,6 +16,15 @@ def train_command(
         typer.Option("--workdir", "-w", metavar="FOLDER", help="The run's folder, local or gs://."),
     ],
     overrides: SetOption = None,
+    stop_after: Annotated[
+        str | None,
+        typer.Option(
+            "--stop-after",
+            "--stop_after",
+            metavar="8h30m|45m|SECONDS",
+            help="Save and leave with exit code 75 within this time, counted from the start.",
+        ),
+    ] = None,
     coordinator_address: Annotated[
         str | None,
         typer.Option(
@@ -51,8 +60,8 @@ def train_command(
     """Train a config. The same command resumes from the newest checkpoint.
 
     Exit code: 0 when the run is finished, 2 where you must fix something, 3 when an alarm of the
-    run's health stopped it, 4 where the last checkpoint could not be saved, 75 after SIGTERM and
-    130 after Ctrl-C (both save a checkpoint first), 1 after a crash.
+    run's health stopped it, 4 where the last checkpoint could not be saved, 75 after SIGTERM or
+    --stop-after and 130 after Ctrl-C (all save a checkpoint first), 1 after a crash.
     """
     from cinegan_jax.config.load import load_config
     from cinegan_jax.core.storage import open_path
@@ -60,7 +69,8 @@ def train_command(
     from cinegan_jax.training.run import Run
     from cinegan_jax.training.train import run_training
 
-    loaded = load_config(config, overrides or ())
+    limit = [] if stop_after is None else [f"stop_after={stop_after}"]
+    loaded = load_config(config, [*(overrides or ()), *limit])
     options = ClusterOptions(
         coordinator_address,
         num_processes,

@@ -38,7 +38,7 @@ def with_networks_from(
     if source in installed_looks() or source.endswith(LOOK_SUFFIX):
         _require_newest(source, step, "a look")
         return with_look(load_look(source), family, fresh)
-    folder = absolute(source)
+    folder = absolute(open_path(source))
     if folder.parent.name == "checkpoints" and folder.name.isdigit():
         _require_newest(source, step, "one checkpoint")
         folder, step = folder.parent.parent, folder.name

@@ -75,7 +75,8 @@ class Loop:
       to_save: converts a placed state to what a checkpoint takes.
       generator: returns the generator's variables for inference, on the host.
       hooks: run in this order, before the checkpoint of the same step.
-      upload_records: called before each checkpoint, so that it has the hooks' records beside it.
+      before_save: called before each checkpoint, in this order; may raise to prevent it.
+      save_every_steps: intervals of the checkpoints.
       meta: returns what is saved with each checkpoint.
     """
 
@@ -85,9 +86,9 @@ class Loop:
     to_save: Callable[[TrainState], TrainState]
     generator: Callable[[TrainState], Any]
     hooks: Sequence[Hook]
-    upload_records: Callable[[], None]
+    before_save: Sequence[Callable[[], None]]
     checkpoints: Checkpoints
-    checkpoint_every_steps: int
+    save_every_steps: Sequence[int]
     meta: Callable[[], Mapping[str, Any]]
 
     def run(self, state: TrainState, start: int, last: int, guard: PreemptionGuard) -> int:
@@ -109,16 +110,17 @@ class Loop:
             for hook in self.hooks:
                 if _is_due(step, hook.every_steps, last):
                     measured |= hook(step, state)
-            stop = guard.should_stop(step)
-            if stop or _is_due(step, self.checkpoint_every_steps, last):
+            stop = guard.should_stop(step, self.checkpoints.longest_save)
+            if stop or any(_is_due(step, every, last) for every in self.save_every_steps):
                 # The position of the batches is that after the last one drawn: of this step.
                 saved, generator = self.to_save(state), self.generator(state)
-                self.upload_records()
+                for call in self.before_save:
+                    call()
                 self.checkpoints.save(
                     step, saved, self.batches, self.meta(), measured or None, generator
                 )
             if stop and step < last:
-                logging.warning("Stop requested: saving step %d; start again to continue.", step)
+                logging.warning("Stop requested: saving step %d.", step)
                 return step
         return last
 

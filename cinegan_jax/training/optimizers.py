@@ -31,15 +31,23 @@ def cadence_of(player: str, updates: Iterable[Update]) -> Cadence:
     )
 
 
-def make_schedule(settings: AdamSettings, total_steps: int) -> optax.Schedule:
+def make_schedule(settings: AdamSettings, total_steps: int, at: str = "") -> optax.Schedule:
     """The learning rate at each update, from 0-based counts.
+
+    Args:
+      settings: of the optimizer.
+      total_steps: length of the run.
+      at: prefix of the settings' keys in messages, such as `config.optimizers.generator.`.
 
     Raises:
       UserError: warm-up is longer than the run.
     """
     peak, warmup = settings.learning_rate, settings.warmup_steps
     if warmup and warmup >= total_steps:
-        raise UserError(f"warmup_steps={warmup} must be less than the run's {total_steps} steps")
+        raise UserError(
+            f"{at}warmup_steps={warmup} must be less than the run's {total_steps} steps: lower it, "
+            "or lengthen the run by config.num_steps or config.num_epochs"
+        )
     rest = max(1, total_steps - warmup)
     match settings.schedule:
         case "constant":
@@ -54,13 +62,14 @@ def make_schedule(settings: AdamSettings, total_steps: int) -> optax.Schedule:
 
 
 def make_adam(
-    settings: AdamSettings, total_steps: int, cadence: Cadence = ONCE
+    settings: AdamSettings, total_steps: int, cadence: Cadence = ONCE, at: str = ""
 ) -> optax.GradientTransformation:
     """Adam as `settings` say, gradients clipped first where asked.
 
     The schedule goes by steps, however many updates a step has. Lazy updates come on top of the
     plain ones: with c the plain share of all, rate and betas become rate * c and beta ** c, so that
-    a step moves as far and remembers as long as without them (arXiv 1912.04958, appendix B).
+    a step moves as far and remembers as long as without them (arXiv 1912.04958, appendix B). `at`
+    is that of `make_schedule`.
     """
     share = cadence.plain / (cadence.plain + cadence.lazy)
     settings = dataclasses.replace(
@@ -69,7 +78,7 @@ def make_adam(
         beta1=settings.beta1**share,
         beta2=settings.beta2**share,
     )
-    schedule = make_schedule(settings, total_steps)
+    schedule = make_schedule(settings, total_steps, at)
     adam = optax.adam(
         lambda count: schedule(count / (cadence.plain + cadence.lazy)),
         settings.beta1,

@@ -11,6 +11,8 @@ import jax
 from absl import logging
 from jax.experimental import multihost_utils
 
+from cinegan_jax.training.time_limit import TimeLimit
+
 PREEMPTED_EXIT_CODE = 75
 """Exit code after SIGTERM: sysexits' EX_TEMPFAIL, "start me again"."""
 
@@ -29,9 +31,14 @@ class PreemptionGuard:
 
     Enter it in the main thread; in another thread, where Python forbids handlers of signals, it
     catches none. Leaving it puts the old handlers back.
+
+    Args:
+      limit: asks for a stop like SIGTERM, in time for the save. Of several processes, that of the
+        first one holds for all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: TimeLimit | None = None) -> None:
+        self._limit = limit
         self._distributed = jax.distributed.is_initialized()
         self._received: int | None = None
         self._old_handlers: dict[int, Any] = {}
@@ -54,12 +61,19 @@ class PreemptionGuard:
             signal.signal(number, handler)
         self._old_handlers.clear()
 
-    def should_stop(self, step: int) -> bool:
+    def should_stop(self, step: int, save_seconds: float | None = None) -> bool:
         """True when the run must save `step` and leave; call it once after every step.
 
         With several processes, every one calls it with the same steps and gets the same answer:
         True at one step that all have yet to reach.
+
+        Args:
+          step: number of steps taken.
+          save_seconds: length of the longest save so far; None before the first.
         """
+        if self._is_out_of_time(save_seconds):
+            self._limit = None
+            self._stop_for_time()
         if self._distributed:
             if not multihost_utils.reached_preemption_sync_point(step):
                 return False
@@ -75,6 +89,18 @@ class PreemptionGuard:
         if self._received == signal.SIGINT:
             return INTERRUPTED_EXIT_CODE
         return PREEMPTED_EXIT_CODE
+
+    def _is_out_of_time(self, save_seconds: float | None) -> bool:
+        if self._limit is None or jax.process_index() != 0:
+            return False
+        return self._limit.is_reached(save_seconds)
+
+    def _stop_for_time(self) -> None:
+        logging.warning("The time of stop_after ends: the run saves a checkpoint and stops.")
+        if self._distributed:
+            os.kill(os.getpid(), signal.SIGTERM)  # JAX's service passes it on to all
+        else:
+            self._received = self._received or signal.SIGTERM
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._received = number  # nothing is logged here: the signal may have cut into a write

@@ -16,6 +16,7 @@ from cinegan_jax.config.load import check_config
 from cinegan_jax.config.run import AdamSettings
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.data.examples import ExampleSource
+from cinegan_jax.data.fingerprint import data_fingerprint
 from cinegan_jax.data.pipeline import train_batches
 from cinegan_jax.data.sources import open_source
 from cinegan_jax.families.api import GanFamily, Variables
@@ -72,6 +73,12 @@ class Run:
     def test_examples(self) -> ExampleSource[Any]:
         return self._open("test")
 
+    @cached_property
+    def data_fingerprint(self) -> str:
+        """Fingerprint of the training examples, which belongs to the run."""
+        data = self.config.data
+        return data_fingerprint(self.family.learns_from, data.path, data.look)
+
     def _open(self, split: str) -> ExampleSource[Any]:
         data = self.config.data
         return open_source(
@@ -103,6 +110,7 @@ class Run:
                 AdamSettings(**self.config.optimizers[player]),
                 self.total_steps,
                 cadence_of(player, updates),
+                f"config.optimizers.{player}.",
             )
             for player in players
         }
@@ -213,4 +221,5 @@ class Run:
             process_count=share.count,
             threads=data.threads,
             corrupt_ceiling=data.corrupt_ceiling,
+            corrupt_floor=data.corrupt_floor,
         )

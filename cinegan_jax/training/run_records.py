@@ -16,19 +16,36 @@ from cinegan_jax.core.storage import write_whole
 from cinegan_jax.core.versions import versions
 from cinegan_jax.pages.curves import Chart, Curve
 from cinegan_jax.pages.svg_chart import to_svg
+from cinegan_jax.training.config_history import CONFIG_FILE, HISTORY_FILE, record_changes
 
 
-def write_provenance(workdir: epath.Path, config: ml_collections.ConfigDict) -> None:
+def write_provenance(
+    workdir: epath.Path,
+    config: ml_collections.ConfigDict,
+    step: int,
+    changes: Mapping[str, list[Any]],
+) -> None:
     """Write `config.json` and `versions.json`; those of a resumed run describe its last start.
 
-    Only the first process writes.
+    What differs from the config before is printed and added to the history. Only the first process
+    writes.
+
+    Args:
+      workdir: the run's folder.
+      config: of the run.
+      step: number of steps taken before.
+      changes: what else has changed, for the history: by name the value before and now.
 
     Raises:
       UserError: they cannot be written.
     """
     if jax.process_index() != 0:
         return
-    _write(workdir / "config.json", with_version(config.to_dict()))
+    try:
+        record_changes(workdir, config.to_dict(), step, changes)
+    except OSError as error:
+        raise UserError(f"{workdir / HISTORY_FILE} cannot be written: {error.strerror}") from error
+    _write(workdir / CONFIG_FILE, with_version(config.to_dict()))
     _write(workdir / "versions.json", versions())
 
 

@@ -20,6 +20,7 @@ from cinegan_jax.data.pairs import PairSource
 from cinegan_jax.data.selection import sample_pixels
 from cinegan_jax.families.api import GanFamily
 from cinegan_jax.health.monitor import Alarm, UnhealthyRun
+from cinegan_jax.training.data_identity import FINGERPRINT, is_same_data
 from cinegan_jax.training.fine_tuning import with_networks_from
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.state import TrainState
@@ -33,11 +34,13 @@ class Start:
       state: the train state, not yet placed on devices.
       step: number of steps taken before.
       health: what the health checks remember; empty at the beginning.
+      data_before: fingerprint of the data before, where other data are accepted.
     """
 
     state: TrainState
     step: int = 0
     health: Mapping[str, Any] = field(default_factory=dict)
+    data_before: str | None = None
 
 
 def open_checkpoints(run: Run, workdir: epath.Path) -> Checkpoints:
@@ -50,6 +53,7 @@ def open_checkpoints(run: Run, workdir: epath.Path) -> Checkpoints:
     return Checkpoints(
         workdir,
         keep_newest=config.checkpoints_kept,
+        keep_every_steps=config.keep_every_steps,
         best_metric=config.best_metric,
         best_mode=BEST_MODES[config.best_metric],
         on_disk_full=config.on_disk_full,
@@ -65,15 +69,24 @@ def find_start(
     (the colour table) were trained together with the others, so they are not fitted again.
 
     Raises:
-      UserError: see `with_networks_from`; or the newest checkpoint has other arrays than the run.
+      UserError: see `with_networks_from`; or the newest checkpoint has other arrays than the run,
+        or was trained on other data.
     """
     config = run.config
     fresh = run.init_state()
-    restored = checkpoints.restore(run.parallel.to_restore(fresh), batches)
+    meta = checkpoints.latest_meta()
+    same_data = meta is None or is_same_data(run, workdir, meta)
+    template = run.parallel.to_restore(fresh)
+    restored = checkpoints.restore(template, batches if same_data else None)
     if restored is not None:
         done = restored.step >= run.total_steps
         print(f"{'nothing left to do after' if done else 'continuing from'} step {restored.step}")
-        return Start(restored.state, restored.step, restored.meta.get("health") or {})
+        return Start(
+            restored.state,
+            restored.step,
+            restored.meta.get("health") or {},
+            None if same_data else restored.meta[FINGERPRINT],
+        )
     if config.restore_from:
         source, step = config.restore_from, config.restore_step
         return Start(with_networks_from(source, step, workdir, run.family, fresh))

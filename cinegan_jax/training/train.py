@@ -5,16 +5,22 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
+import ml_collections
+from absl import logging
 from etils import epath
 
 from cinegan_jax.checkpointing.checkpoints import Checkpoints
 from cinegan_jax.config.migration import with_version
 from cinegan_jax.core.compilation_cache import keep_compilations
+from cinegan_jax.core.event_loop import outside_event_loop
+from cinegan_jax.core.os_processes import seconds_since_start
 from cinegan_jax.data.device_prefetch import DevicePrefetch
 from cinegan_jax.health.monitor import RollBack
+from cinegan_jax.training.data_identity import FINGERPRINT
 from cinegan_jax.training.health import HealthHook
 from cinegan_jax.training.held_out import make_held_out
 from cinegan_jax.training.hooks import NonFiniteGuard, Progress, Samples, Scores
+from cinegan_jax.training.lease import Lease
 from cinegan_jax.training.loop import CompiledSteps, Hook, Loop
 from cinegan_jax.training.metrics_log import MetricsLog
 from cinegan_jax.training.preemption import PreemptionGuard
@@ -22,27 +28,35 @@ from cinegan_jax.training.profiler import Profiler
 from cinegan_jax.training.run import Run
 from cinegan_jax.training.run_records import losses_drawn_at_the_end, write_provenance
 from cinegan_jax.training.start import find_start, open_checkpoints, roll_back
-from cinegan_jax.training.state import (
-    TrainState,
-    networks_of,
-)
+from cinegan_jax.training.state import TrainState, networks_of
+from cinegan_jax.training.time_limit import TimeLimit
 
 
 def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = None) -> int:
     """Train from the newest checkpoint in `workdir`, or from the start where there is none.
 
+    Works in a notebook's cell too, whose event loop Orbax must not see.
+
     Args:
       run: the parts of the run.
       workdir: its folder.
-      guard: asks for a stop; the caller has entered it. None: one of the run's own.
+      guard: asks for a stop; the caller has entered it. None: one of the run's own, with the time
+        of `stop_after` counted from the start of the process.
 
     Returns:
       0 when the run is finished, the guard's exit code when it was asked to stop.
 
     Raises:
       LastSaveFailed: the last step could not be saved.
-      UserError: see `Loop.run`, and the errors of the run's parts.
+      UserError: another run trains in `workdir`; see also `Loop.run`, and the errors of the run's
+        parts.
     """
+    limit = TimeLimit.of(run.config.stop_after, seconds_since_start())
+    with contextlib.nullcontext(guard) if guard else PreemptionGuard(limit) as entered:
+        return outside_event_loop(lambda: _train(run, workdir, entered))
+
+
+def _train(run: Run, workdir: epath.Path, guard: PreemptionGuard) -> int:
     config, parallel = run.config, run.parallel
     print(
         f"{run.total_steps} steps of {run.examples_per_step} {run.family.learns_from}, "
@@ -51,13 +65,15 @@ def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = 
     frozen = parallel.replicate(run.frozen)
     batches = DevicePrefetch(run.train_batches(), parallel.place_batch)
     with (
-        contextlib.nullcontext(guard) if guard else PreemptionGuard() as guard,
+        Lease(workdir) as lease,
         contextlib.closing(batches),
         open_checkpoints(run, workdir) as checkpoints,
     ):
         keep_compilations(workdir)
         start = find_start(run, workdir, checkpoints, batches)
-        write_provenance(workdir, config)
+        before = start.data_before
+        other = {FINGERPRINT: [before, run.data_fingerprint]} if before else {}
+        write_provenance(workdir, config, start.step, other)
         with (
             losses_drawn_at_the_end(workdir),
             MetricsLog(workdir, start.step, config.trackers, config.to_dict()) as log,
@@ -74,11 +90,12 @@ def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = 
                     to_save=parallel.to_save,
                     generator=generator,
                     hooks=[profiler, *hooks],
-                    upload_records=log.upload,
+                    before_save=[lease.require_held, log.upload],
                     checkpoints=checkpoints,
-                    checkpoint_every_steps=config.checkpoint_every_steps,
+                    save_every_steps=_save_intervals(config),
                     meta=lambda: {
                         "config": with_version(config.to_dict()),
+                        FINGERPRINT: run.data_fingerprint,
                         "health": health.memory(),
                     },
                 )
@@ -87,13 +104,20 @@ def run_training(run: Run, workdir: epath.Path, guard: PreemptionGuard | None = 
                     reached = loop.run(state, start.step, run.total_steps, guard)
                     if reached > start.step:
                         checkpoints.require_saved(reached)
-                    return 0 if reached == run.total_steps else guard.exit_code
+                    if reached == run.total_steps:
+                        return 0
+                    logging.warning("Step %d is saved; start again to continue.", reached)
+                    return guard.exit_code
                 except RollBack as request:
                     alarm = request.alarm
                 # Outside of the handler: there, the exception would keep the old state in memory.
                 start = roll_back(run, alarm, checkpoints, health.rollbacks + 1)
                 health.recall(start.health)
                 log.rewind(start.step)
+
+
+def _save_intervals(config: ml_collections.ConfigDict) -> list[int]:
+    return [every for every in (config.checkpoint_every_steps, config.keep_every_steps) if every]
 
 
 def _compile(run: Run, state: TrainState) -> CompiledSteps:

@@ -189,6 +189,17 @@ def test_keeps_the_newest_and_the_best_across_restarts(
     assert saved_steps(tmp_path) == [best, 6, 7]
 
 
+def test_milestones_are_kept_beside_the_newest_and_the_best(tmp_path: Path) -> None:
+    values = {2: 1.0, 3: 9.0, 4: 2.0, 5: None, 8: 3.0, 9: None, 11: None}
+    for step, value in values.items():
+        with Checkpoints(
+            tmp_path, keep_newest=1, keep_every_steps=4, best_metric="psnr"
+        ) as checkpoints:  # opened anew for every step
+            metrics = None if value is None else {"psnr": value}
+            checkpoints.save(step, make_state(step), None, {}, metrics)
+    assert saved_steps(tmp_path) == [3, 4, 8, 11]
+
+
 def test_a_step_already_saved_is_left_alone(tmp_path: Path) -> None:
     save_steps(tmp_path, 1)
     with Checkpoints(tmp_path) as checkpoints:
@@ -317,7 +328,7 @@ def test_a_full_disk_keeps_the_last_good_step_and_goes_on(
         checkpoints.wait()
         assert checkpoints.latest_step == 1
         assert "checkpoint of step 2" in caplog.text
-        assert "last good checkpoint is of step 1" in caplog.text
+        assert "the last good one is of step 1" in caplog.text
         assert [p.name for p in (small_disk / "checkpoints").iterdir()] == ["1"]
         checkpoints.save(3, noise(3, 2), None, {})
     with Checkpoints(small_disk) as checkpoints:

@@ -124,8 +124,8 @@ def test_the_config_of_a_run_is_read_back(tmp_path: Path) -> None:
     from cinegan_jax.training.run_records import write_provenance
 
     config = load_config("film", ["data.path=pairs"])
-    write_provenance(epath.Path(tmp_path), config)
-    assert json.loads((tmp_path / "config.json").read_text())["config_version"] == 2
+    write_provenance(epath.Path(tmp_path), config, 0, {})
+    assert json.loads((tmp_path / "config.json").read_text())["config_version"] == 3
     assert load_config(tmp_path / "config.json") == config
     changed = load_config(str(tmp_path / "config.json"), ["seed=3"])
     assert (changed.seed, changed.data.path) == (3, "pairs")

@@ -73,6 +73,20 @@ def test_a_config_of_the_present_version_stays_as_it_is(family: str) -> None:
     assert migrate(with_version(config)) == config
 
 
+def test_a_config_of_version_2_has_no_limit_of_time_and_no_floor() -> None:
+    new = default_config("dcgan").to_dict()
+    new["data"] = without(new["data"], "corrupt_floor", "accept_fingerprint")
+    upgraded = migrate(
+        {
+            **without(new, "stop_after", "keep_every_steps", "restore_step", "trackers"),
+            "config_version": 2,
+        }
+    )
+    check_config(upgraded)
+    assert (upgraded["stop_after"], upgraded["keep_every_steps"]) == ("", 0)
+    assert upgraded["data"]["corrupt_floor"] == 0
+
+
 def test_the_given_config_is_not_changed(old: dict[str, Any]) -> None:
     before = json.dumps(old)
     migrate(old)

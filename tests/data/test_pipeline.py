@@ -230,6 +230,39 @@ def test_too_many_broken_pairs_stop_the_run_and_are_named() -> None:
     assert "p60" in str(stop.value)
 
 
+@pytest.mark.parametrize(
+    ("examples", "broken", "settings"),
+    [
+        (100, 2, {"corrupt_ceiling": 0.01, "corrupt_floor": 10}),
+        (100, 10, {"corrupt_ceiling": 0.01, "corrupt_floor": 10}),
+        (20, 2, {"corrupt_ceiling": 0.01, "corrupt_floor": 10}),
+    ],
+)
+def test_a_few_broken_pairs_of_a_small_set_do_not_stop_the_run(
+    examples: int, broken: int, settings: dict[str, Any]
+) -> None:
+    batches = LOADER.open(Numbered(examples, broken=range(broken)), **settings)
+    _take(batches, examples // 2)
+    assert len(batches.broken) == broken
+
+
+@pytest.mark.parametrize(
+    ("examples", "broken", "settings", "allowed"),
+    [
+        (100, 11, {"corrupt_ceiling": 0.01, "corrupt_floor": 10}, 10),
+        (20, 3, {"corrupt_ceiling": 0.01, "corrupt_floor": 10}, 2),
+        (100, 1, {"corrupt_ceiling": 0.0, "corrupt_floor": 10}, 0),
+        (100, 31, {"corrupt_ceiling": 0.3, "corrupt_floor": 10}, 30),
+    ],
+)
+def test_one_broken_pair_more_stops_the_run(
+    examples: int, broken: int, settings: dict[str, Any], allowed: int
+) -> None:
+    batches = LOADER.open(Numbered(examples, broken=range(broken)), **settings)
+    with pytest.raises(UserError, match=rf"more than the {allowed} that data.corrupt_ceiling and"):
+        _take(batches, examples // 2)
+
+
 def test_no_good_pair_at_all_is_an_error() -> None:
     batches = LOADER.open(Numbered(4, broken=range(4)), corrupt_ceiling=1.0)
     with pytest.raises(UserError, match="all pairs are broken"):

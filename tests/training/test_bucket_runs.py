@@ -161,8 +161,8 @@ def test_two_hosts_share_a_bucket(
 @pytest.mark.parametrize(
     ("settings", "workdir", "message"),
     [
-        ({}, "gs://nowhere/run", "gs://nowhere/run/.* no bucket gs://nowhere"),
-        ({}, "gs://closed/run", "gs://closed/run/.* this machine's account"),
+        ({}, "gs://nowhere/run", "gs://nowhere/run .* no bucket gs://nowhere"),
+        ({}, "gs://closed/run", "gs://closed/run .* this machine's account"),
         ({"data.path": "gs://nowhere/shards"}, "", "no folder 'gs://nowhere/shards'"),
         ({"data.path": "gs://closed/shards"}, "", "gs://closed/shards .*machine's account"),
         ({"restore_from": "gs://nowhere/run"}, "", "no run in gs://nowhere/run"),

@@ -17,6 +17,7 @@ class Diary:
     stop_at: int | None = None
     lines: list[str] = field(default_factory=list)
     drawn: int = 0
+    longest_save: float | None = None
 
     def next_while(self, busy: Callable[[], bool]) -> int:
         self.drawn += 1
@@ -30,7 +31,7 @@ class Diary:
         self.lines.append(f"step on batch {batch}")
         return state + 1
 
-    def should_stop(self, step: int) -> bool:
+    def should_stop(self, step: int, save_seconds: float | None) -> bool:
         return step == self.stop_at
 
     def save(
@@ -60,7 +61,7 @@ class Written:
         return self.measured
 
 
-def run(diary: Diary, hooks: list[Any], every: int, start: int, last: int) -> int:
+def run(diary: Diary, hooks: list[Any], every: int, start: int, last: int, keep: int = 0) -> int:
     loop = Loop(
         step=diary.step,
         frozen=None,
@@ -68,9 +69,9 @@ def run(diary: Diary, hooks: list[Any], every: int, start: int, last: int) -> in
         to_save=lambda state: state,
         generator=lambda state: -state,
         hooks=hooks,
-        upload_records=lambda: diary.lines.append("upload"),
+        before_save=[lambda: diary.lines.append("upload")],
         checkpoints=diary,
-        checkpoint_every_steps=every,
+        save_every_steps=[every, keep] if keep else [every],
         meta=dict,
     )
     return loop.run(np.int32(start), start, last, diary)
@@ -105,6 +106,13 @@ def test_a_resumed_run_keeps_the_beat_of_a_whole_one() -> None:
     assert run(diary, [diary.hook("progress", 4)], every=10, start=6, last=9) == 9
     lines = [line for line in diary.lines if "batch" not in line]
     assert lines == ["progress 8", "progress 9", "upload", "save 9: 9, 3 drawn, None"]
+
+
+def test_steps_to_be_kept_are_saved_beside_the_others() -> None:
+    diary = Diary()
+    run(diary, [], every=4, keep=3, start=0, last=9)
+    saved = [line.split(":")[0] for line in diary.lines if line.startswith("save")]
+    assert saved == ["save 3", "save 4", "save 6", "save 8", "save 9"]
 
 
 def test_a_stop_saves_that_step_and_leaves() -> None:

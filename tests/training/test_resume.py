@@ -149,7 +149,7 @@ def test_a_stopped_run_saves_within_a_step_and_resumes(
     assert started.exit_code() == code
     saved = runs.saved_steps(workdir)[-1]
     assert at <= saved <= at + 1
-    assert f"saving step {saved}; start again to continue" in started.said
+    assert f"Step {saved} is saved; start again to continue" in started.said
     runs.run_to_end(workdir, settings)
     assert f"continuing from step {saved}\n" in started.said
     steps = [r["step"] for r in runs.records(workdir) if "l1" in r]

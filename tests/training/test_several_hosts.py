@@ -177,7 +177,9 @@ def test_stopped_processes_save_the_same_step_and_resume(
     assert hosts.exit_codes() == [75, 75], hosts.said()
     saved = runs.saved_steps(workdir)[-1]
     for host in hosts.each:
-        assert re.findall(r"saving step (\d+); start again to continue", host.said) == [str(saved)]
+        assert re.findall(r"Step (\d+) is saved; start again to continue", host.said) == [
+            str(saved)
+        ]
     run(workdir, {**settings, "num_steps": saved + 1}, *TOGETHER)
     steps = [record["step"] for record in runs.records(workdir) if "l1" in record]
     assert steps == list(range(1, saved + 2))
