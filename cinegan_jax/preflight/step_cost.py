@@ -48,7 +48,7 @@ class StepCost:
 
 def cost_from_shapes(run: Run) -> StepCost:
     """Return the cost without compiling; temporaries are those before the compiler fuses."""
-    state = jax.eval_shape(run.init_state)
+    state = run.state_shapes()
     spatial = run.config.spatial
     passing = tree_bytes(state.params) + residual_bytes(run, state) // spatial
     return StepCost(
@@ -64,7 +64,7 @@ def cost_when_compiled(run: Run) -> StepCost:
     Raises:
       jax.errors.JaxRuntimeError: the compiler gave up for another reason than memory.
     """
-    state = jax.eval_shape(run.init_state)
+    state = run.state_shapes()
     shapes = step_shapes(run, state)
     try:
         compiled = run.parallel.compile(run.make_step, state).lower(*shapes).compile()

@@ -5,7 +5,7 @@ This is where the ConfigDict ends; below it, modules and functions take plain fi
 
 import dataclasses
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -176,14 +176,22 @@ class Run:
         return jax.eval_shape(self.family.init, jax.random.key(0), self.batch_shapes(1))
 
     def init_state(self) -> TrainState:
-        """The state a run of this config starts from."""
+        """The state a run of this config starts from.
+
+        The CPU compiles it without optimisation: in a fifth of the time, and it runs once.
+        """
+        quick = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+        return jax.jit(self._init_state, compiler_options=quick)()
+
+    def state_shapes(self) -> TrainState:
+        """Shapes and dtypes of that state; nothing is compiled."""
+        return jax.eval_shape(self._init_state)
+
+    def _init_state(self) -> TrainState:
         one = self.batch_shapes(1)
         names = metric_names(self.family, self.frozen_shapes(), one)
         with_ema = self.config.ema_decay > 0
-        init = partial(
-            init_state, self.family, self.optimizers, names, self.config.seed, one, with_ema
-        )
-        return jax.jit(init)()
+        return init_state(self.family, self.optimizers, names, self.config.seed, one, with_ema)
 
     def make_step(self, **partitioning: Any) -> TrainStep:
         """The step of one replica; `partitioning` says how replicas are averaged."""

@@ -73,10 +73,9 @@ def find_start(
         or was trained on other data.
     """
     config = run.config
-    fresh = run.init_state()
     meta = checkpoints.latest_meta()
     same_data = meta is None or is_same_data(run, workdir, meta)
-    template = run.parallel.to_restore(fresh)
+    template = run.parallel.to_restore(run.state_shapes())
     restored = checkpoints.restore(template, batches if same_data else None)
     if restored is not None:
         done = restored.step >= run.total_steps
@@ -87,6 +86,7 @@ def find_start(
             restored.meta.get("health") or {},
             None if same_data else restored.meta[FINGERPRINT],
         )
+    fresh = run.init_state()
     if config.restore_from:
         source, step = config.restore_from, config.restore_step
         return Start(with_networks_from(source, step, workdir, run.family, fresh))
@@ -115,7 +115,7 @@ def roll_back(run: Run, alarm: Alarm, checkpoints: Checkpoints, rollbacks: int) 
     if healthy is None:
         raise _stopped(alarm, "there is no healthy checkpoint to return to")
     checkpoints.drop_after(healthy)
-    restored = checkpoints.restore(run.parallel.to_restore(jax.eval_shape(run.init_state)), None)
+    restored = checkpoints.restore(run.parallel.to_restore(run.state_shapes()), None)
     assert restored is not None
     logging.warning("Step %d: back to the healthy checkpoint of step %d.", alarm.step, healthy)
     state = replace(restored.state, key=_fold_in(restored.state.key, rollbacks))

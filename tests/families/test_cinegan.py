@@ -51,7 +51,7 @@ def operations(key: str = "") -> set[str]:
     """Return the names of all primitives in a step of the published config, with one key on."""
     on = {key: CHARACTERISTIC[key][0]} if key else {}
     run = Run(runs.config_of({**runs.TINY, **on}))
-    state = jax.eval_shape(run.init_state)
+    state = run.state_shapes()
     program = jax.make_jaxpr(run.make_step())(state, None, run.batch_shapes(1))
     return set(_names(program.jaxpr))
 

@@ -44,7 +44,7 @@ def _cube(photo: jax.Array, kernel: jax.Array) -> jax.Array:
 def one_convolution(**settings: Any) -> tuple[Run, Any]:
     run = Run(runs.config_of({**runs.TOY, **settings}))
     run.family = OneConvolution()
-    return run, jax.eval_shape(run.init_state)
+    return run, run.state_shapes()
 
 
 @pytest.mark.parametrize("parts", [1, 2])
@@ -103,7 +103,7 @@ def test_a_step_of_several_updates_draws_pairs_for_each() -> None:
     assert (run.steps_per_epoch, run.total_steps) == (2, 4)
     plan = make_step_plan(run, step_cost.StepCost(0, 0, 1.0), examples=100)
     assert (plan.batch_size, plan.device_batch, plan.minibatches, plan.devices) == (48, 6, 3, 8)
-    shapes = step_cost.step_shapes(run, jax.eval_shape(run.init_state))
+    shapes = step_cost.step_shapes(run, run.state_shapes())
     assert shapes[2]["input"].shape == (8, 6, 32, 32, 3)
     run.num_examples = 47
     with pytest.raises(UserError, match="batch_size=16 x 3 minibatches a step is more than the 47"):
@@ -158,7 +158,7 @@ def test_a_compiled_step_knows_its_traffic() -> None:
     assert cost.accessed is not None
     assert cost.accessed > cost.arguments
     # All there is to average are float32: parameters, state, losses and metrics.
-    params = step_cost.tree_bytes(jax.eval_shape(run.init_state).params)
+    params = step_cost.tree_bytes(run.state_shapes().params)
     assert cost.exchanged is not None
     assert params < cost.exchanged < params + 100
 
