@@ -56,7 +56,8 @@ def _from_1_to_2(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_2_to_3(config: Mapping[str, Any]) -> dict[str, Any]:
     """Add keys with what runs did without them."""
-    return _filled(config, _ADDED_IN_3)
+    added = {**_ADDED_IN_3, **_ADDED_TO_FAMILY_IN_3.get(config.get("family"), {})}
+    return _filled(config, added)
 
 
 def _filled(config: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +126,6 @@ _ADDED_TO_FAMILY: Mapping[str | None, Mapping[str, Any]] = {
             "glow_path": 0,
             "colour_table": 0,
             "norm": "instance",
-            "monochrome": False,
         },
         "losses": {"lab": 0.0, "histogram": 0.0},
         "adversarial": _ADVERSARIAL,
@@ -139,6 +139,10 @@ _ADDED_IN_3: Mapping[str, Any] = {
     "restore_step": "newest",
     "trackers": ["tensorboard"],
     "data": {"corrupt_floor": 0, "accept_fingerprint": ""},
+}
+
+_ADDED_TO_FAMILY_IN_3: Mapping[str | None, Mapping[str, Any]] = {
+    "cinegan": {"generator": {"monochrome": False}},
 }
 
 _STEPS: Mapping[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
