@@ -4,13 +4,14 @@ import dataclasses
 import math
 import numbers
 from collections.abc import Mapping
-from typing import Any, get_origin
-
-from ml_collections import ConfigDict
+from typing import TYPE_CHECKING, Any, get_origin
 
 from cinegan_jax.config.nearest import unknown_key
 from cinegan_jax.config.schema import ROOT, AnySection, Key, Section, keys_of, sections_of
 from cinegan_jax.core.errors import UserError
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 TYPE_WORDS: Mapping[type, str] = {
     bool: "true or false",
@@ -20,7 +21,7 @@ TYPE_WORDS: Mapping[type, str] = {
 }
 
 
-def read_section(defaults: AnySection, config: Mapping[str, Any] | ConfigDict) -> AnySection:
+def read_section(defaults: AnySection, config: "Mapping[str, Any] | ConfigDict") -> AnySection:
     """Return the settings that a config holds, with the type of `defaults`.
 
     Args:
@@ -31,7 +32,8 @@ def read_section(defaults: AnySection, config: Mapping[str, Any] | ConfigDict) -
       UserError: a key is missing or unknown, or a value cannot work; all of them are named.
     """
     reader = _Reader([])
-    found = reader.section(defaults, config, ROOT)
+    plain = config if isinstance(config, Mapping) else config.to_dict()
+    found = reader.section(defaults, plain, ROOT)
     if found is None or reader.problems:
         raise UserError("\n".join(reader.problems))
     return found
@@ -44,7 +46,7 @@ class _Reader:
     problems: list[str]
 
     def section(
-        self, defaults: AnySection, config: Mapping[str, Any] | ConfigDict, at: str
+        self, defaults: AnySection, config: Mapping[str, Any], at: str
     ) -> AnySection | None:
         """Return the settings, or None if a value by itself is wrong."""
         keys, inner = keys_of(type(defaults)), sections_of(defaults)
@@ -54,7 +56,7 @@ class _Reader:
         for each in (each for each in keys if each.name in config):
             values[each.name] = self._value(each, config[each.name], at, defaults)
         for name in (name for name in inner if name in config):
-            if isinstance(config[name], Mapping | ConfigDict):
+            if isinstance(config[name], Mapping):
                 values[name] = self.section(inner[name], config[name], f"{at}{name}.")
             else:
                 self._wrong(f"{at}{name}", config[name], "must be a section of keys")
@@ -64,9 +66,7 @@ class _Reader:
         self.problems.extend(found.broken_rules(at))
         return found
 
-    def _same_names(
-        self, config: Mapping[str, Any] | ConfigDict, valid: list[str], at: str
-    ) -> None:
+    def _same_names(self, config: Mapping[str, Any], valid: list[str], at: str) -> None:
         section = at.removeprefix(ROOT)
         for name in sorted(set(config) - set(valid)):
             near = [f"{section}{each}" for each in valid]
@@ -77,7 +77,7 @@ class _Reader:
     def _value(self, described: Key, value: Any, at: str, defaults: AnySection) -> Any:
         name, kind = f"{at}{described.name}", get_origin(described.type)
         if kind is Mapping:
-            if not isinstance(value, Mapping | ConfigDict):
+            if not isinstance(value, Mapping):
                 return self._wrong(name, value, "must be a section of keys")
             self._same_names(value, list(getattr(defaults, described.name)), f"{name}.")
             return {
@@ -110,8 +110,11 @@ def _is_of(kind: type, value: Any) -> bool:
     return isinstance(value, kind)
 
 
-def to_config_dict(values: Section) -> ConfigDict:
+def to_config_dict(values: Section) -> "ConfigDict":
     """Return a section, and those within it, as a ConfigDict."""
+    # imported here, as applying a look needs no ConfigDict
+    from ml_collections import ConfigDict
+
     config = ConfigDict()
     for each in keys_of(type(values)):
         value = getattr(values, each.name)

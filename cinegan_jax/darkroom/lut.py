@@ -18,7 +18,7 @@ from cinegan_jax.inference.lut_fit import (
     fit_colour_table,
     make_develop,
     read_photos,
-    resized,
+    resize_lut,
 )
 from cinegan_jax.inference.lut_store import KeptLut, find_lut, in_steps, keep_lut, lut_key
 from cinegan_jax.metrics.delta_e import ciede2000
@@ -95,7 +95,7 @@ def fit_look_lut(
     error, unchanged = (
         ColourDifference(*found) for found in (report["errors"][str(size)], report["unchanged"])
     )
-    lut = resized(kept.table, size)
+    lut = resize_lut(kept.table, size)
     return FittedLut(lut, report["fitted"], report["held_out"], error, unchanged)
 
 
@@ -116,7 +116,7 @@ def _report(
     sizes: Iterable[int],
 ) -> dict[str, Any]:
     """Return the contents of a `FittedLut` at several sizes, in JSON types."""
-    errors = {str(n): _difference(resized(table, n), develop, held_out) for n in sorted(sizes)}
+    errors = {str(n): _difference(resize_lut(table, n), develop, held_out) for n in sorted(sizes)}
     return {
         "fitted": fitted,
         "held_out": len(held_out),

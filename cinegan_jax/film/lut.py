@@ -56,7 +56,7 @@ class Lut:
 
     @property
     def neutral(self) -> bool:
-        """Whether every output is exactly grey."""
+        """True if every output is exactly grey."""
         last = self.stages[-1].values
         return last.ndim == 4 and bool((last == last[..., :1]).all())
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.film.lut import Lut, LutStage
-from cinegan_jax.film.lut_cube_header import CubeHeader, Line, number, read_header
+from cinegan_jax.film.lut_cube_header import CubeHeader, Line, number, read_cube_header
 
 MAX_LINE = 10_000
 """Maximum number of characters in a line."""
@@ -25,7 +25,7 @@ def read_cube(path: Path) -> Lut:
       UserError: the file is not a complete LUT, has a keyword that is not known, or is too large.
     """
     lines = _lines(path)
-    header, first_row = read_header(path, lines)
+    header, first_row = read_cube_header(path, lines)
     expected = header.curve_size + header.table_size**3
     rows = _rows(path, itertools.chain(first_row, lines), expected)
     if len(rows) != expected:

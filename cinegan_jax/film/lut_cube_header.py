@@ -25,7 +25,7 @@ def _unit_range() -> Range:
 
 @dataclass
 class CubeHeader:
-    """What the keywords of a file say.
+    """Settings that the keywords of a file give.
 
     Attributes:
       curve_size, table_size: nodes of the curves, and per axis of the table; 0 for none.
@@ -51,7 +51,7 @@ Line = tuple[int, list[str]]
 """Line number, from 1, and words of a line."""
 
 
-def read_header(path: Path, lines: Iterator[Line]) -> tuple[CubeHeader, list[Line]]:
+def read_cube_header(path: Path, lines: Iterator[Line]) -> tuple[CubeHeader, list[Line]]:
     """Consume the lines up to the first row of colours.
 
     Returns:

@@ -13,7 +13,7 @@ import numpy as np
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.film.lut import Lut
 
-LEVELS = range(2, 17)
+HALD_LEVELS = range(2, 17)
 """Levels that can be read; 16 is a table of 256 nodes per axis."""
 
 _PNG_HEADER = struct.Struct(">8sI4sII")
@@ -61,11 +61,12 @@ def _level(path: Path) -> int:
     if len(start) < _PNG_HEADER.size or not start.startswith(b"\x89PNG\r\n\x1a\n"):
         raise UserError(f"{path} cannot be read as a PNG image: it does not begin like one")
     *_, width, height = _PNG_HEADER.unpack(start)
-    for level in LEVELS:
+    for level in HALD_LEVELS:
         if width == height == level**3:
             return level
-    sides = ", ".join(str(level**3) for level in LEVELS)
+    sides = ", ".join(str(level**3) for level in HALD_LEVELS)
     raise UserError(
         f"{path} is {width} x {height} pixels; a HaldCLUT is a square image whose side is one of "
-        f"{sides} (level L: side L^3, {LEVELS[0] ** 2} to {LEVELS[-1] ** 2} nodes an axis)"
+        f"{sides} (level L: side L^3, {HALD_LEVELS[0] ** 2} to {HALD_LEVELS[-1] ** 2} nodes an "
+        "axis)"
     )

@@ -85,7 +85,7 @@ class Look(abc.ABC):
     @property
     @abc.abstractmethod
     def monochrome(self) -> bool:
-        """Whether the look makes every photo exactly grey."""
+        """True if the look makes every photo exactly grey."""
 
     def __call__(
         self,
@@ -203,7 +203,7 @@ class NetworkLook(Look):
 
     @property
     def monochrome(self) -> bool:
-        """Whether the generator makes every photo exactly grey."""
+        """True if the generator makes every photo exactly grey."""
         return self.generator.monochrome
 
     def network(self) -> tuple[NetworkFunction, Params]:
@@ -223,7 +223,7 @@ class LutLook(Look):
 
     @property
     def monochrome(self) -> bool:
-        """Whether the LUT makes every photo exactly grey."""
+        """True if the LUT makes every photo exactly grey."""
         return self.colours.neutral
 
     def network(self) -> tuple[NetworkFunction, Params]:

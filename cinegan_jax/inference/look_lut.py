@@ -14,7 +14,7 @@ from cinegan_jax.film.lut_cube_header import MAX_LUT_SIZE
 from cinegan_jax.film.lut_files import write_lut
 from cinegan_jax.inference.develop import Settings
 from cinegan_jax.inference.look import Look, LutLook, NetworkLook
-from cinegan_jax.inference.lut_fit import fit_colour_table, make_develop, read_photos, resized
+from cinegan_jax.inference.lut_fit import fit_colour_table, make_develop, read_photos, resize_lut
 from cinegan_jax.inference.lut_store import KeptLut, find_lut, in_steps, keep_lut, lut_key
 from cinegan_jax.ops.lut import identity_lut
 
@@ -69,13 +69,13 @@ def look_lut(
     if isinstance(look, LutLook):
         return ColourLut(blended_table(look.colours, size, strength), look.name, strength)
     if photos is None:
-        return ColourLut(resized(fit_sample_table(look, strength), size), look.name, strength)
+        return ColourLut(resize_lut(fit_sample_table(look, strength), size), look.name, strength)
     files = [Path(photo) for photo in photos]
     readable = read_photos(files)
     if not readable:
         raise UserError(f"none of the {len(files)} photos can be read; a LUT is fitted to photos")
     table = fit_colour_table(make_develop(look, strength), readable)
-    return ColourLut(resized(table, size), look.name, strength)
+    return ColourLut(resize_lut(table, size), look.name, strength)
 
 
 def blended_table(lut: Lut, size: int, strength: float) -> np.ndarray:

@@ -23,7 +23,7 @@ _LUT_FILE = "lut"
 
 @dataclasses.dataclass(frozen=True)
 class LookMetadata:
-    """What a look file says about its arrays.
+    """Description of a look file's arrays.
 
     Attributes:
       name: name of the look; may be part of a file name.

@@ -124,7 +124,7 @@ def _raised(values: np.ndarray) -> np.ndarray:
     return raised
 
 
-def resized(lut: np.ndarray, size: int) -> np.ndarray:
+def resize_lut(lut: np.ndarray, size: int) -> np.ndarray:
     """Resample a LUT to `size` nodes per axis by trilinear interpolation, in float32."""
     return np.asarray(apply_lut(lut, identity_lut(size)))
 

@@ -19,7 +19,7 @@ class Appended:
 
     gain_map: GainMap | None = None
     notes: tuple[str, ...] = ()
-    """What is left out."""
+    """Messages about data that is left out."""
 
 
 def read_appended(data: bytes, layout: JpegLayout) -> Appended:

@@ -8,7 +8,7 @@ import functools
 from dataclasses import dataclass
 
 from cinegan_jax.photos.cicp import BT2020, DISPLAY_P3, SRGB_CURVE, profile_with
-from cinegan_jax.photos.jxl_header import CUSTOM, PRIMARIES, WHITES, read_header
+from cinegan_jax.photos.jxl_header import CUSTOM, PRIMARIES, WHITES, read_jxl_header
 from cinegan_jax.photos.profile_builders import D65_WHITE, SRGB, Chromaticities, matrix_profile
 from cinegan_jax.photos.profiles import same_colours
 
@@ -61,7 +61,7 @@ def named_colours(profile: bytes, grey: bool) -> NamedColours | None:
 
 def with_colours(codestream: bytes, bits: int, colours: NamedColours) -> bytes:
     """Declare the bits per sample and the colour space of a codestream made by imagecodecs."""
-    header = read_header(codestream)
+    header = read_jxl_header(codestream)
     end = header.colours.stop + 3  # no extensions, and the usual transform
     if header.extra_fields:
         end += 1  # the usual tone mapping

@@ -41,7 +41,7 @@ class JxlHeader:
     """Positions of the bits that state the colour space."""
 
 
-def read_header(codestream: bytes) -> JxlHeader:
+def read_jxl_header(codestream: bytes) -> JxlHeader:
     """Read the header of a JPEG XL codestream.
 
     Raises:

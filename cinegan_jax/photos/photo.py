@@ -67,9 +67,9 @@ class GainMap:
     jpeg: bytes
     channels: int
     has_xmp: bool
-    """Whether its parameters are XMP (Ultra HDR 1.0)."""
+    """True if its parameters are XMP (Ultra HDR 1.0)."""
     has_iso: bool
-    """Whether its parameters are those of ISO 21496-1."""
+    """True if its parameters are those of ISO 21496-1."""
 
 
 Coding = JpegCoding | TiffCoding | WebpCoding | JxlCoding | DeepCoding

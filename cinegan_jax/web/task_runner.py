@@ -14,7 +14,7 @@ from cinegan_jax.inference.develop import Settings, develop
 from cinegan_jax.inference.look import DEFAULT_LOOK, LOOK_SUFFIX, Look, choose_look, installed_looks
 from cinegan_jax.inference.look_card import read_card
 from cinegan_jax.inference.look_lut import fit_sample_table
-from cinegan_jax.inference.lut_fit import resized
+from cinegan_jax.inference.lut_fit import resize_lut
 from cinegan_jax.inference.record import development_record
 from cinegan_jax.inference.resize import resize
 from cinegan_jax.photos.encode import (
@@ -46,7 +46,7 @@ _HALD_SIZE = 64
 """Nodes per axis of a HaldCLUT of level 8, the usual one."""
 
 
-class Progress(Protocol):
+class TaskProgress(Protocol):
     """Receiver of the progress of a task; any call may raise, which ends the task."""
 
     def decoded(self) -> None:
@@ -88,7 +88,7 @@ class TaskRunner:
         look_suffixes = (LOOK_SUFFIX, *LUT_SUFFIXES)
         return WorkerInfo(looks, PHOTO_SUFFIXES, look_suffixes, writable_formats())
 
-    def do(self, task: WorkerTask, progress: Progress) -> Answer:
+    def do(self, task: WorkerTask, progress: TaskProgress) -> Answer:
         """Run a task and return the file it produces.
 
         Raises:
@@ -104,7 +104,7 @@ class TaskRunner:
                 develop(grey, self._looks[task.look], Settings(), progress)
                 return Answer()
 
-    def _develop(self, task: DevelopPhoto, progress: Progress) -> Answer:
+    def _develop(self, task: DevelopPhoto, progress: TaskProgress) -> Answer:
         if isinstance(task.look, LookFile):
             look = uploaded_look(task.look)
         else:
@@ -130,9 +130,9 @@ class TaskRunner:
     def _lut(self, task: MakeLut) -> Answer:
         table = self._table(self._looks[task.look])
         if task.format == "hald":
-            return Answer(encode_hald(resized(table, _HALD_SIZE)), "image/png", ".png")
+            return Answer(encode_hald(resize_lut(table, _HALD_SIZE)), "image/png", ".png")
         comments = [f"The colours of the look {task.look}, by cinegan-jax."]
-        return Answer(encode_cube(resized(table, task.size), comments), "text/plain", ".cube")
+        return Answer(encode_cube(resize_lut(table, task.size), comments), "text/plain", ".cube")
 
     def _table(self, look: Look) -> np.ndarray:
         if look.name not in self._tables:

@@ -11,7 +11,13 @@ from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.inference import look_lut, lut_store
 from cinegan_jax.inference.look import LOOKS_PACKAGE, installed_looks, load_look
 from cinegan_jax.inference.look_lut import sample_key
-from cinegan_jax.inference.lut_fit import LONG_SIDE, SHORT_SIDE, make_develop, read_photos, resized
+from cinegan_jax.inference.lut_fit import (
+    LONG_SIDE,
+    SHORT_SIDE,
+    make_develop,
+    read_photos,
+    resize_lut,
+)
 from cinegan_jax.inference.lut_store import (
     SHIPPED_SUFFIX,
     KeptLut,
@@ -52,7 +58,7 @@ def test_a_shipped_lut_has_the_error_that_it_reports(cache: Path) -> None:
     photos = read_photos(sample_photos("test")[:1])
     assert photos[0].shape[:2] in [(SHORT_SIDE, LONG_SIDE), (LONG_SIDE, SHORT_SIDE)]
     developed = make_develop(look)(photos[0])
-    found = np.asarray(apply_lut(resized(look.lut().table, 33), photos[0] / np.float32(255)))
+    found = np.asarray(apply_lut(resize_lut(look.lut().table, 33), photos[0] / np.float32(255)))
     assert delta_e_2000(found[None], developed[None])[0] < 0.6
 
 
@@ -108,4 +114,4 @@ def test_a_second_fit_of_a_look_needs_no_network(
     look = load_look("velvia")
     keep_lut(sample_key(look, 0.25), lut)
     monkeypatch.setattr(look_lut, "make_develop", None)
-    np.testing.assert_array_equal(look.lut(5, strength=0.25).table, resized(lut.table, 5))
+    np.testing.assert_array_equal(look.lut(5, strength=0.25).table, resize_lut(lut.table, 5))

@@ -56,7 +56,7 @@ def change_a_target(folder: Path) -> None:
 
 
 def redraw_a_target(folder: Path) -> None:
-    """As another set without compression: of the same names and sizes."""
+    """Replace an image by other bytes of the same name and size."""
     image = folder / "train" / "Look" / "001.png"
     image.write_bytes(bytes(image.stat().st_size))
 

@@ -17,7 +17,7 @@ from cinegan_jax.inference.lut_fit import (
     make_develop,
     monotone,
     read_photos,
-    resized,
+    resize_lut,
 )
 from cinegan_jax.metrics.delta_e import delta_e_2000
 from cinegan_jax.nets.res_unet import ResUnetGenerator
@@ -139,8 +139,8 @@ def test_photos_are_reduced_and_broken_ones_left_out(
 
 def test_resized_is_the_same_function(rng: np.random.Generator) -> None:
     lut = rng.random((5, 5, 5, 3), np.float32)
-    np.testing.assert_allclose(resized(lut, 9)[::2, ::2, ::2], lut, atol=1e-6)
+    np.testing.assert_allclose(resize_lut(lut, 9)[::2, ::2, ::2], lut, atol=1e-6)
     colours = rng.random((50, 3), np.float32)
     np.testing.assert_allclose(
-        apply_lut(resized(lut, 9), colours), apply_lut(lut, colours), atol=1e-5
+        apply_lut(resize_lut(lut, 9), colours), apply_lut(lut, colours), atol=1e-5
     )

@@ -53,7 +53,7 @@ class Kind(NamedTuple):
     made: Mapping[str, Callable[[], bytes]]
     """Functions that make a file with it, by format; formats that are missing cannot hold it."""
     outcome: Callable[[Written], str]
-    """What became of it; empty if it is lost."""
+    """Describes what became of it; empty if it is lost."""
 
 
 def main() -> None:

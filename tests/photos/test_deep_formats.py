@@ -113,7 +113,7 @@ def test_the_first_frame_of_an_animated_avif(blocks: np.ndarray) -> None:
 
 
 def test_animated_avifs_do_not_corrupt_memory(blocks: np.ndarray, tmp_path: Any) -> None:
-    """In a process of its own, whose allocator checks itself."""
+    """Decode in a process whose allocator checks itself."""
     frames = [Image.fromarray(np.roll(blocks, shift, axis=1)) for shift in range(1, 6)]
     for index in range(6):
         data = saved(Image.fromarray(blocks), "avif", save_all=True, append_images=frames)

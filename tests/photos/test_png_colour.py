@@ -242,7 +242,7 @@ def test_senseless_chunks_are_ignored(
 
 @pytest.mark.parametrize("format", ["png", "tiff", "jpeg", "bmp"])
 def test_results_state_the_colours_of_their_chunks(scene: np.ndarray, format: str) -> None:
-    """By littleCMS, which reads the written profile, or as sRGB."""
+    """Compare with littleCMS, which reads the written profile, or with sRGB."""
     data = _png(_sixteen(_light(scene) ** (1 / 1.8)), _gama(55556))
     photo = _read(data)
     written = reread(encode_photo(photo, photo.pixels, EncodeOptions(format, quality=100)))

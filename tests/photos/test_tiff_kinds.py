@@ -213,7 +213,7 @@ def test_floating_point_of_another_scale_is_refused() -> None:
 
 
 def test_floating_point_with_a_linear_profile(tmp_path: Path) -> None:
-    """As darktable exports it."""
+    """darktable exports linear floats with such a profile."""
     profile = rgb_profile(RGB_COLOURSPACES["sRGB"], 1.0)
     light = np.linspace(0, 1, 300, dtype=np.float32).reshape(10, 10, 3)
     data = _tiff(light, iccprofile=profile)

@@ -491,7 +491,7 @@ def _die(shard: PlannedShard) -> None:
     ("settings", "message"),
     [
         ({"look": ""}, "--look classic_neg"),
-        ({"look": "kodachrome"}, "kodachrome.*velvia"),
+        ({"look": "no_such_look"}, "no_such_look.*velvia"),
         ({"size": 0}, "--size is 0"),
         ({"resize": "stretch"}, "no --resize 'stretch': choose one of crop, centre, squash, pad"),
         ({"test_fraction": 1.0}, "--test-fraction is 1.0"),

@@ -35,7 +35,7 @@ def settings(small_pairs: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def other_pairs(tmp_path: Path) -> str:
-    """As many pairs as before, with other content."""
+    """Write the same number of pairs with other content."""
     return str(runs.write_pairs(tmp_path / "other", np.random.default_rng(77)))
 
 

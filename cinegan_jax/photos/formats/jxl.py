@@ -18,7 +18,7 @@ from cinegan_jax.photos.float_levels import sixteen_bits_of_floats
 from cinegan_jax.photos.further_items import notes_on_further_items
 from cinegan_jax.photos.isobmff import box, boxes
 from cinegan_jax.photos.jxl_colours import NamedColours, named_colours, with_colours
-from cinegan_jax.photos.jxl_header import JxlHeader, read_header
+from cinegan_jax.photos.jxl_header import JxlHeader, read_jxl_header
 from cinegan_jax.photos.levels import full_range
 from cinegan_jax.photos.metadata import Metadata
 from cinegan_jax.photos.photo import FileMetadata, JxlCoding, OpenedImage, StoredImage, Unsupported
@@ -47,7 +47,7 @@ _FILE_TYPE = b"jxl \0\0\0\0jxl "
 def open_file(data: bytes) -> OpenedImage:
     """Read the header of a JPEG XL file (see `registry.FormatModule`)."""
     parts = _boxes(data)
-    header = read_header(parts[b"jxlc"][:5000])
+    header = read_jxl_header(parts[b"jxlc"][:5000])
 
     def decode() -> StoredImage:
         """Decode the pixels; libjxl also applies the orientation, and EXIF's does not count."""
