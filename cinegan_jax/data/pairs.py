@@ -21,6 +21,9 @@ from cinegan_jax.photos.decode import decode
 from cinegan_jax.photos.kinds import without_developed_raw
 from cinegan_jax.photos.photo import UnreadablePhoto
 
+ANY_NAME = "{}"
+"""Template of file names that are the name of their pair."""
+
 
 class Pair(NamedTuple):
     """One photo before and after, uint8 [h, w, 3] each.
@@ -72,7 +75,9 @@ class FolderPairs:
 
     Args:
       inputs: folder of the images without the look.
-      targets: folder of the same images with the look.
+      targets: folder of the same images with the look; may be the same folder.
+      input_name: file name of an input without ending; `{}` is the name of the pair.
+      target_name: file name of a target without ending.
 
     Raises:
       UserError: a folder has no images or two of one name, or no name is in both folders.
@@ -80,8 +85,15 @@ class FolderPairs:
 
     kind = "pairs"
 
-    def __init__(self, inputs: AnyPath, targets: AnyPath):
-        self._inputs, self._targets = (_require_images(folder) for folder in (inputs, targets))
+    def __init__(
+        self,
+        inputs: AnyPath,
+        targets: AnyPath,
+        input_name: str = ANY_NAME,
+        target_name: str = ANY_NAME,
+    ):
+        self._inputs = _require_images(inputs, input_name)
+        self._targets = _require_images(targets, target_name)
         self.names: Sequence[str] = sorted(self._inputs.keys() & self._targets.keys())
         if not self.names:
             raise UserError(
@@ -97,9 +109,9 @@ class FolderPairs:
     def unmatched(self) -> list[AnyPath]:
         """Return the images whose name is in one folder only."""
         lone = self._inputs.keys() ^ self._targets.keys()
-        return sorted(
-            p for side in (self._inputs, self._targets) for n, p in side.items() if n in lone
-        )
+        sides = self._inputs, self._targets
+        paired = {path for name in self.names for path in (side[name] for side in sides)}
+        return sorted({side[n] for side in sides for n in lone & side.keys()} - paired)
 
     def paths(self, index: int) -> tuple[AnyPath, AnyPath]:
         """Return the files of input and target."""
@@ -222,23 +234,29 @@ def subfolder(root: AnyPath, *parts: str) -> AnyPath:
     folder = root
     for part in parts:
         if not (folder / part).is_dir():
-            present = [child.name for child in folder.iterdir() if child.is_dir()]
-            raise UserError(f"no folder {part!r} in {folder}; it holds {_listed(present)}")
+            present = [child.name for child in folder.iterdir()]
+            raise UserError(
+                f"no folder {part!r} in {folder}; it holds {_listed(present)}. "
+                "`cinegan prepare` reads other layouts"
+            )
         folder = folder / part
     return folder
 
 
-def photos_by_name(folder: AnyPath) -> dict[str, AnyPath]:
+def photos_by_name(folder: AnyPath, template: str = ANY_NAME) -> dict[str, AnyPath]:
     """Return the images directly in `folder` by file name without its ending, in composed form.
 
-    RAW files with a developed image of the same name are left out.
+    RAW files with a developed image of the same name are left out, and so are files whose name does
+    not fit the template; its `{}` is the name that is returned.
 
     Raises:
       UserError: two images have the same name.
     """
     photos: dict[str, AnyPath] = {}
     for path in without_developed_raw(sorted(filter(holds_photo, folder.iterdir()))):
-        name = normal_name(path.stem)
+        name = _name_in(normal_name(path.stem), template)
+        if name is None:
+            continue
         if name in photos:
             raise UserError(
                 f"{folder} holds both {both_names(photos[name].name, path.name)}: keep one"
@@ -247,10 +265,18 @@ def photos_by_name(folder: AnyPath) -> dict[str, AnyPath]:
     return photos
 
 
-def _require_images(folder: AnyPath) -> dict[str, AnyPath]:
-    photos = photos_by_name(folder)
+def _name_in(stem: str, template: str) -> str | None:
+    """Return the part of a file name that `{}` stands for, or None where the rest differs."""
+    start, _, end = normal_name(template).partition("{}")
+    fits = stem.startswith(start) and stem.endswith(end) and len(stem) > len(start) + len(end)
+    return stem[len(start) : len(stem) - len(end)] if fits else None
+
+
+def _require_images(folder: AnyPath, template: str) -> dict[str, AnyPath]:
+    photos = photos_by_name(folder, template)
     if not photos:
-        raise UserError(f"no images in {folder}: add the images of the pairs")
+        named = "" if template == ANY_NAME else f" named {template}"
+        raise UserError(f"no images{named} in {folder}: add the images of the pairs")
     return photos
 
 

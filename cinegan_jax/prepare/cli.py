@@ -65,6 +65,25 @@ def prepare(
             help="For pairs: leave out those whose images show different scenes or are shifted."
         ),
     ] = True,
+    targets: Annotated[
+        str,
+        typer.Option(metavar="FOLDER", help="For pairs: the target images, where SRC has inputs."),
+    ] = "",
+    input_name: Annotated[
+        str,
+        typer.Option(help="For pairs: file name of an input without ending, such as {}_before."),
+    ] = "{}",
+    target_name: Annotated[
+        str,
+        typer.Option(help="For pairs: file name of a target without ending, such as {}_after."),
+    ] = "{}",
+    side_by_side: Annotated[
+        str,
+        typer.Option(
+            metavar="ab|ba",
+            help="Each image holds both sides of a pair; ab: the input is left.",
+        ),
+    ] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Number of processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Convert photos, your own before/after pairs, or any images into training shards.
@@ -93,6 +112,10 @@ def prepare(
         halation=halation,
         images=images or pictures,
         check_alignment=check_alignment,
+        targets=targets,
+        input_name=input_name,
+        target_name=target_name,
+        side_by_side=side_by_side,
     )
     columns = (TextColumn("Preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:

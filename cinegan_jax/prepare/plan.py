@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,23 +14,32 @@ from cinegan_jax.core.storage import AnyPath, file_sha256
 from cinegan_jax.data.examples import SPLITS, held_out
 from cinegan_jax.data.images import files_below, split_images
 from cinegan_jax.data.manifest import MANIFEST_FORMAT
-from cinegan_jax.data.pairs import FolderPairs, subfolder
+from cinegan_jax.data.pairs import ANY_NAME, FolderPairs
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.render import load_recipe
 from cinegan_jax.photos.contents import holds_photo, reason_to_skip
 from cinegan_jax.photos.kinds import without_developed_raw
+from cinegan_jax.prepare.pair_folders import (
+    ALL,
+    DEFAULT_TARGET,
+    KNOWN_LAYOUTS,
+    PairFolders,
+    find_pair_folders,
+)
 from cinegan_jax.prepare.settings import PrepareSettings
 
 PAIRS_PER_SHARD = 64
 IMAGES_PER_SHARD = 1024
 """More than pairs, since single images are small and sets of faces have 200,000."""
 
-_TARGET = "target"
 _RAW = "a RAW file with a developed image of the same name"
 
 
 class PlannedExample(NamedTuple):
-    """One example to make: a photo to render, with `after` a pair, or a single image."""
+    """One example to make: a photo to render, with `after` a pair, or a single image.
+
+    Where `after` is `before`, the image holds both sides of a pair.
+    """
 
     name: str
     before: Path
@@ -76,8 +86,8 @@ def make_plan(source: str, settings: PrepareSettings) -> PreparePlan:
     """List the images of a source and distribute them over shards.
 
     Args:
-      source: `samples`; a folder of photos, searched with its subfolders; or pairs in
-        `{train,test}/{input,LOOK}` or `{input,target}`. With `settings.images`, `samples` or any
+      source: `samples`; a folder of photos, searched with its subfolders; or pairs in one of the
+        `KNOWN_LAYOUTS`, or as the settings say. With `settings.images`, `samples` or any
         folder of images (see `split_images`).
       settings: how to prepare them.
 
@@ -91,21 +101,23 @@ def make_plan(source: str, settings: PrepareSettings) -> PreparePlan:
     if source == "samples":
         splits = {split: list(map(_photo, sample_photos(split))) for split in SPLITS}
     elif not root.is_dir():
-        raise UserError(f"no folder {source!r}: give a folder of photos or pairs, or 'samples'")
+        archive = " (unpack an archive first)" if zipfile.is_zipfile(root) else ""
+        raise UserError(
+            f"no folder {source!r}: give a folder of photos or pairs{archive}, or 'samples'"
+        )
     elif settings.images:
         splits = _images(root, settings.test_fraction, rejected)
-    elif any((root / split / "input").is_dir() for split in SPLITS):
-        _require_splits(root)
-        splits = {split: _pairs(root / split, settings, rejected) for split in SPLITS}
-    elif (root / "input").is_dir():
-        splits = _split(_pairs(root, settings, rejected), settings.test_fraction)
     else:
-        splits = _split(_photos(root, rejected), settings.test_fraction)
+        splits = _pairs_or_photos(root, settings, rejected)
     if settings.images:
         return _plan(splits, rejected, settings, look="")
     rendered = any(example.after is None for each in splits.values() for example in each)
     if rendered and not settings.look:
-        raise UserError("photos need a film look: give --look classic_neg or --look FILE.cube")
+        raise UserError(
+            f"{source} holds photos, which need a film look: give --look classic_neg or --look "
+            f"FILE.cube. Folders of pairs are {KNOWN_LAYOUTS}; --targets, --target-name and "
+            "--side-by-side name others"
+        )
     if rendered:
         load_recipe(settings.look)  # finds an unknown look before any work is done
         splits["train"] = _with_variants(splits["train"], settings.variants)
@@ -113,7 +125,7 @@ def make_plan(source: str, settings: PrepareSettings) -> PreparePlan:
         raise UserError(
             "--variants, --no-grain and --halation are for photos that a film look is rendered on"
         )
-    return _plan(splits, rejected, settings, Path(settings.look).name or _TARGET)
+    return _plan(splits, rejected, settings, Path(settings.look).name or DEFAULT_TARGET)
 
 
 def _plan(
@@ -142,8 +154,11 @@ def _facts(settings: PrepareSettings) -> dict[str, object]:
     """Return the settings under their first names, so that older folders keep their digest."""
     facts = dataclasses.asdict(settings)
     images, checked = facts.pop("images"), facts.pop("check_alignment")
-    added = {"pictures": images, "unchecked": not checked}
-    return facts | {name: True for name, is_set in added.items() if is_set}
+    for name in ("targets", "input_name", "target_name"):
+        del facts[name]  # the files that they choose are in the digest
+    sides = facts.pop("side_by_side")
+    added = {"pictures": images, "unchecked": not checked, "side_by_side": sides}
+    return facts | {name: value for name, value in added.items() if value}
 
 
 def _shards(split: str, examples: Sequence[PlannedExample], length: int) -> list[PlannedShard]:
@@ -167,15 +182,32 @@ def _with_variants(examples: Sequence[PlannedExample], variants: int) -> list[Pl
     ]
 
 
-def _require_splits(root: Path) -> None:
-    """Raise UserError if a folder of pairs has one split only."""
-    present = [split for split in SPLITS if (root / split).is_dir()]
-    for split in SPLITS:
-        if split not in present:
-            raise UserError(
-                f"no folder {split!r} in {root}, which has {present[0]!r}: add it, or prepare "
-                f"{root / present[0]}, of which --test-fraction is then held out"
-            )
+def _pairs_or_photos(
+    root: Path, settings: PrepareSettings, rejected: list[RejectedFile]
+) -> dict[str, list[PlannedExample]]:
+    """Return the pairs or photos of a folder by split."""
+    folders = _pair_folders(root, settings)
+    if settings.side_by_side:
+        roots = {split: root / split for split in SPLITS if (root / split).is_dir()}
+        whole = roots if len(roots) == len(SPLITS) else {ALL: root}
+        found = {split: _both_sides(each, rejected) for split, each in whole.items()}
+    elif folders:
+        found = {split: _pairs(each, settings, rejected) for split, each in folders.items()}
+    else:
+        found = {ALL: _photos(root, rejected)}
+    return _split(found[ALL], settings.test_fraction) if ALL in found else found
+
+
+def _pair_folders(root: Path, settings: PrepareSettings) -> Mapping[str, PairFolders]:
+    """Return the folders of pairs that the settings name, or else those of a known layout."""
+    if settings.targets:
+        targets = Path(settings.targets).expanduser()
+        if not targets.is_dir():
+            raise UserError(f"--targets {settings.targets}: no such folder")
+        return {ALL: PairFolders(root, targets)}
+    if (settings.input_name, settings.target_name) != (ANY_NAME, ANY_NAME):
+        return find_pair_folders(root, settings.look) or {ALL: PairFolders(root, root)}
+    return find_pair_folders(root, settings.look)
 
 
 def _photo(path: Path) -> PlannedExample:
@@ -215,11 +247,10 @@ def _others(paths: Iterable[AnyPath]) -> Iterator[RejectedFile]:
 
 
 def _pairs(
-    root: Path, settings: PrepareSettings, rejected: list[RejectedFile]
+    folders: PairFolders, settings: PrepareSettings, rejected: list[RejectedFile]
 ) -> list[PlannedExample]:
-    folders = subfolder(root, "input"), subfolder(root, settings.look or _TARGET)
-    pairs = FolderPairs(*folders)
-    files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
+    pairs = FolderPairs(*folders, settings.input_name, settings.target_name)
+    files = sorted(path for folder in set(folders) for path in folder.iterdir() if path.is_file())
     rejected.extend(_others(files))
     rejected.extend(RejectedFile(str(path), "has no partner") for path in pairs.unmatched())
     paths = (map(Path, pairs.paths(index)) for index in range(len(pairs)))
@@ -227,6 +258,11 @@ def _pairs(
         PlannedExample(name, before, after)
         for name, (before, after) in zip(pairs.names, paths, strict=True)
     ]
+
+
+def _both_sides(root: Path, rejected: list[RejectedFile]) -> list[PlannedExample]:
+    """Return the images of a folder that hold input and target side by side."""
+    return [example._replace(after=example.before) for example in _photos(root, rejected)]
 
 
 def _split(

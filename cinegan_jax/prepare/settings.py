@@ -4,7 +4,11 @@ import dataclasses
 import math
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.data.pairs import ANY_NAME
 from cinegan_jax.data.transforms import RESIZES
+
+SIDES = ("ab", "ba")
+"""Places of input (a) and target (b) in an image that holds both."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +28,10 @@ class PrepareSettings:
       images: if True, images are prepared as they are, without a partner.
       check_alignment: if True, pairs whose images show different scenes, or are shifted, are left
         out.
+      targets: folder of the target images of the pairs, where the source holds the inputs alone.
+      input_name: file name of an input without ending; `{}` is the name of the pair.
+      target_name: file name of a target without ending.
+      side_by_side: for images that hold both sides of a pair, `ab`: the input is left, or `ba`.
     """
 
     look: str = ""
@@ -35,6 +43,10 @@ class PrepareSettings:
     halation: float = 1.0
     images: bool = False
     check_alignment: bool = True
+    targets: str = ""
+    input_name: str = ANY_NAME
+    target_name: str = ANY_NAME
+    side_by_side: str = ""
 
     @property
     def kind(self) -> str:
@@ -58,6 +70,13 @@ class PrepareSettings:
             raise UserError(f"--variants is {self.variants}: it must be 1 or more")
         if not 0 <= self.halation < math.inf:
             raise UserError(f"--halation is {self.halation}: it must be 0 or more")
+        if self.side_by_side not in ("", *SIDES):
+            raise UserError(
+                f"no --side-by-side {self.side_by_side!r}: choose one of {', '.join(SIDES)}"
+            )
+        for option, name in (("input", self.input_name), ("target", self.target_name)):
+            if name.count("{}") != 1:
+                raise UserError(f"--{option}-name {name!r} must contain {{}} once")
         if self.images and (self.look or not self.renders_plainly):
             raise UserError(
                 "--images prepares images as they are: it cannot be combined with --look, "

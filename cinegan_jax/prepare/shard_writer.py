@@ -128,7 +128,7 @@ class ShardWriter:
     def _make(self, planned: PlannedExample, keep_clean: bool) -> Pair | SingleImage:
         size, resize = self._settings.size, RESIZES[self._settings.resize]
         if planned.after is not None:
-            pair = read_pair(planned.name, planned.before, planned.after, self._decoder.decode)
+            pair = self._read_pair(planned.name, planned.before, planned.after)
             pair = Pair(pair.name, resize(pair.input, size), resize(pair.target, size))
             if self._settings.check_alignment:
                 require_aligned(pair)
@@ -139,6 +139,18 @@ class ShardWriter:
         if planned.variant:
             photo = vary(photo, photo_seed(planned.name))
         return rendered_pair(planned.name, photo, self._load_recipe(), keep_clean)
+
+    def _read_pair(self, name: str, before: Path, after: Path) -> Pair:
+        if before != after:
+            return read_pair(name, before, after, self._decoder.decode)
+        both = self._decoder.decode(before)
+        width = both.shape[1]
+        if width % 2:
+            raise BrokenExample(name, f"{width} pixels wide: two sides of one width are even")
+        left, right = both[:, : width // 2], both[:, width // 2 :]
+        return Pair(
+            name, *((left, right) if self._settings.side_by_side == "ab" else (right, left))
+        )
 
     def _load_recipe(self) -> FilmLook:
         if self._recipe is None:
