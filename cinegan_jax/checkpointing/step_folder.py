@@ -6,18 +6,26 @@ bytes of an array silently; the manifest distinguishes a good step from a damage
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orbax.checkpoint as ocp
 from etils import epath
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_file import read_json_object
 from cinegan_jax.core.storage import file_sha256
 
 FORMAT_VERSION = 1
 _MANIFEST = "manifest.json"
 _STEP_METADATA = "_CHECKPOINT_METADATA"
+_HEADER: Mapping[str, Any] = {
+    "arrays": dict,
+    "best_metric": str | None,
+    "best_mode": str | None,
+    "meta": dict,
+}
+"""Types of the parts of a header."""
 # Orbax writes these after the manifest, as it gives the folder its final name.
 _WRITTEN_LAST = (_STEP_METADATA, "commit_success.txt", _MANIFEST)
 
@@ -45,10 +53,10 @@ def find_damage(folder: epath.Path) -> str | None:
       UserError: another version of the program wrote the folder.
     """
     try:
-        json.loads((folder / _STEP_METADATA).read_text())
-        manifest = json.loads((folder / _MANIFEST).read_text())
-        version, expected = manifest["format_version"], manifest["sha256"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        read_json_object(folder / _STEP_METADATA)
+        manifest = read_json_object(folder / _MANIFEST)
+        version, expected = manifest["format_version"], dict(manifest["sha256"])
+    except (UserError, ValueError, TypeError, KeyError) as error:
         return f"{_MANIFEST} or {_STEP_METADATA} cannot be read ({error})"
     if version != FORMAT_VERSION:
         raise UserError(
@@ -64,14 +72,26 @@ def find_damage(folder: epath.Path) -> str | None:
 
 
 def read_header(folder: epath.Path) -> dict[str, Any]:
-    """Return a step's `meta` item: `arrays`, `best_metric`, `best_mode`, the caller's `meta`."""
-    return ocp.JsonCheckpointHandler().restore(folder / "meta")
+    """Return a step's `meta` item: `arrays`, `best_metric`, `best_mode`, the caller's `meta`.
+
+    Raises:
+      UserError: the item is missing or damaged.
+    """
+    file = folder / "meta" / "metadata"
+    header = read_json_object(file)
+    for name, kind in _HEADER.items():
+        if not isinstance(header.get(name), kind):
+            raise UserError(f"{file} is damaged: {name!r} is {str(header.get(name))[:40]!r}")
+    if not all(isinstance(array, str) for array in header["arrays"].values()):
+        raise UserError(f"{file} is damaged: 'arrays' must give the type and shape of each array")
+    return header
 
 
 def read_metrics(folder: epath.Path) -> dict[str, float]:
     """Return what a step was ranked by; empty where it was not measured."""
     file = folder / "metrics" / "metrics"
-    return json.loads(file.read_text()) if file.exists() else {}
+    found = read_json_object(file) if file.exists() else {}
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
 def _digests(folder: epath.Path) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Load a run's config from a shipped name, a Python file, a config.json or a ConfigDict."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -12,6 +11,7 @@ from cinegan_jax.config.migration import migrate
 from cinegan_jax.config.overrides import override
 from cinegan_jax.config.sources import find_config_file, read_config_file
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_file import read_json_object
 from cinegan_jax.core.storage import open_path
 from cinegan_jax.families.registry import family_entry, read_settings
 
@@ -61,18 +61,22 @@ def _read(source: ConfigSource) -> ml_collections.ConfigDict:
         return source.copy_and_resolve_references()
     name = os.fspath(source)
     if name.endswith(".json"):
-        return ml_collections.ConfigDict(migrate(_read_json(name)))
+        return _upgraded(name, _read_json(name))
     return read_config_file(find_config_file(name))
+
+
+def _upgraded(name: str, content: Mapping[str, Any]) -> ml_collections.ConfigDict:
+    """Return the config in a file, checked here, so that messages name the file."""
+    try:
+        config = ml_collections.ConfigDict(migrate(content))
+        check_config(config)
+    except UserError as error:
+        raise UserError(f"{name} cannot be used: {error}") from error
+    return config
 
 
 def _read_json(name: str) -> dict[str, Any]:
     file = open_path(name)
     if not file.exists():
         raise UserError(f"no config file {name!r}")
-    try:
-        content = json.loads(file.read_text())
-    except ValueError as error:
-        raise UserError(f"{name} is no JSON file: {error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{name} holds no config: it must be a JSON object")
-    return content
+    return read_json_object(file, "give the config.json of a run")

@@ -27,7 +27,7 @@ def migrate(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     upgraded = copy.deepcopy(dict(config))
     version = upgraded.pop(VERSION_KEY, 1)
-    if version not in range(1, CONFIG_VERSION + 1):
+    if type(version) is not int or version not in range(1, CONFIG_VERSION + 1):
         raise UserError(
             f"{VERSION_KEY}={version!r}: this version of cinegan-jax reads configs of versions 1 "
             f"to {CONFIG_VERSION}; install the version that wrote it, or a newer one"
@@ -46,9 +46,11 @@ def _from_1_to_2(config: Mapping[str, Any]) -> dict[str, Any]:
     """Rename keys, and add those that came during version 1 with what runs did without them."""
     renamed = with_current_names(config)
     family = renamed.get("family")
+    family = family if isinstance(family, str) else None
     added = {**_ADDED_TO_ALL, **_ADDED_TO_FAMILY.get(family, {})}
     upgraded = _filled(renamed, added)
-    path = upgraded.get("generator", {}).get("colour_path")
+    generator = upgraded.get("generator")
+    path = generator.get("colour_path") if isinstance(generator, dict) else None
     if isinstance(path, bool):  # a switch, at first: 32 channels or none
         upgraded["generator"]["colour_path"] = 32 if path else 0
     return upgraded

@@ -104,5 +104,5 @@ def read_keras_arrays(datasets: Mapping[str, h5py.Dataset]) -> dict[str, np.ndar
     size = sum(dataset.nbytes for dataset in datasets.values())
     stored = max((dataset.file.id.get_filesize() for dataset in datasets.values()), default=0)
     if size > stored:
-        raise UserError(f"the arrays have {size:,} bytes, but {MEMBER} only {stored:,}")
+        raise UserError(f"the arrays have {size:,} bytes, but the file only {stored:,}")
     return {name: np.asarray(dataset[()], np.float32) for name, dataset in datasets.items()}

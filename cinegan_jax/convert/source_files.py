@@ -1,6 +1,7 @@
 """Weight files of other programs: checksums, and safe reading of PyTorch files."""
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -71,11 +72,22 @@ def read_state_dict(path: Path, wanted: str) -> dict[str, np.ndarray]:
     except ImportError as error:
         raise UserError(f"Reading {path} needs torch: {how_to_install('torch')}") from error
     try:
+        _check_stored_size(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {name: array.numpy() for name, array in state.items()}
     except Exception as error:  # torch raises many types for damaged files
         reason = str(error).partition("\n")[0]
         raise UserError(f"{path} is damaged, or not {wanted}: {reason}") from error
+
+
+def _check_stored_size(path: Path) -> None:
+    """Raise ValueError for a compressed zip, which PyTorch never writes and which can be a bomb."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        declared = sum(member.file_size for member in archive.infolist())
+    if declared > path.stat().st_size:
+        raise ValueError(f"its parts have {declared:,} bytes, but the file fewer")
 
 
 def convolution_arrays(

@@ -12,6 +12,7 @@ import numpy as np
 import pooch
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from cinegan_jax.convert.keras_file import inside, read_keras_arrays
 from cinegan_jax.convert.source_files import (
     Digests,
     convolution_arrays,
@@ -97,8 +98,8 @@ def read_keras(path: Path) -> Layers:
     """
     try:
         with h5py.File(path) as file:
-            return {name: _read_keras_layer(file[name]) for name in LAYER_NAMES}
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+            return {name: _read_keras_layer(inside(file, name)) for name in LAYER_NAMES}
+    except Exception as error:  # h5py raises many types for damaged files
         raise UserError(
             f"{path} is damaged, or not a Keras weights file in the legacy layout: {error}"
         ) from error
@@ -132,5 +133,5 @@ def _official() -> str:
 
 def _read_keras_layer(group: h5py.Group) -> dict[str, np.ndarray]:
     names = [n.decode() if isinstance(n, bytes) else n for n in group.attrs["weight_names"]]
-    kernel, bias = (np.asarray(group[name][()], np.float32) for name in names)
-    return {"kernel": kernel, "bias": bias}
+    kernel, bias = (inside(group, name) for name in names)
+    return read_keras_arrays({"kernel": kernel, "bias": bias})

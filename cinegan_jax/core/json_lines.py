@@ -13,7 +13,8 @@ from typing import Any
 
 from absl import logging
 
-from cinegan_jax.core.storage import write_whole
+from cinegan_jax.core.json_file import parse_json
+from cinegan_jax.core.storage import AnyPath, write_whole
 
 
 class JsonLines:
@@ -55,7 +56,7 @@ class JsonLines:
             self._file = None
 
 
-def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_json_lines(path: AnyPath) -> Iterator[dict[str, Any]]:
     """Yield the records of a file, none if it is missing.
 
     Lines that are not JSON objects, and a last line without an end, are skipped.
@@ -65,7 +66,7 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         for line in file:
             try:
-                record = json.loads(line)
+                record = parse_json(line)
             except ValueError:
                 continue
             if isinstance(record, dict) and line.endswith(b"\n"):
@@ -97,7 +98,7 @@ def drop_after(path: Path, step: int) -> None:
 
 def _is_within(line: bytes, step: int, path: Path) -> bool:
     try:
-        return bool(json.loads(line)["step"] <= step)
+        return bool(parse_json(line)["step"] <= step)
     except (ValueError, KeyError, TypeError):
         logging.warning("Dropped a broken line from %s: %r.", path, line[:80])
         return False

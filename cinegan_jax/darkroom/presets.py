@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_file import parse_json
 from cinegan_jax.core.storage import write_whole
 
 _MOST_BYTES = 100_000
@@ -30,8 +31,8 @@ def read_preset(path: Path, known: Mapping[str, str], lists: Set[str]) -> dict[s
     if not head.lstrip().startswith(b"{"):
         return _as_lists(_recorded(path, set(known.values())), lists)
     try:
-        options = json.loads(head)
-    except (ValueError, RecursionError) as error:
+        options = parse_json(head)
+    except ValueError as error:
         raise UserError(f"--preset {path} is no preset: {error}") from error
     for name, value in options.items():
         if name not in known:

@@ -3,9 +3,11 @@
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_file import read_json_object
 from cinegan_jax.core.renamed import current_name
 from cinegan_jax.core.storage import AnyPath, write_whole
 
@@ -109,18 +111,46 @@ def read_shard_manifest(root: AnyPath) -> Manifest:
     """
     path = root / MANIFEST_FILE
     try:
-        content = json.loads(path.read_text())
+        content = read_json_object(path, "prepare the photos again")
         if content["format"] != MANIFEST_FORMAT:
             raise UserError(
                 f"{path} has format {content['format']}, but this version reads "
                 f"{MANIFEST_FORMAT}: prepare the photos again"
             )
         splits = {
-            split: [Shard(**shard) for shard in shards]
+            split: [_read_shard(shard) for shard in shards]
             for split, shards in content["splits"].items()
         }
-        settings = {key: content[key] for key in ("look", "resize", "size", "plan")}
+        settings = {key: _typed(content, key, kind) for key, kind in _SETTINGS.items()}
         kind = current_name(content.get("kind", "pairs"))  # the first manifests have no kind
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error!r}): prepare the photos again") from error
     return Manifest(splits=splits, kind=kind, **settings)
+
+
+_SETTINGS: Mapping[str, type] = {"look": str, "resize": str, "size": int, "plan": str}
+_SHARD: Mapping[str, type] = {
+    "file": str,
+    "bytes": int,
+    "sha256": str,
+    "names": list,
+    "shapes": list,
+}
+
+
+def _read_shard(content: Mapping[str, Any]) -> Shard:
+    """Return a shard, whose file must be in the manifest's own folder."""
+    shard = Shard(**{key: _typed(content, key, kind) for key, kind in _SHARD.items()})
+    if PurePath(shard.file).name != shard.file or shard.bytes < 0:
+        raise ValueError(f"{shard.file!r:.60} of {shard.bytes} bytes is no shard")
+    if not all(isinstance(name, str) for name in shard.names):
+        raise ValueError(f"names of {shard.file!r:.60} are no texts")
+    if not all(isinstance(shape, list) and len(shape) == 2 for shape in shard.shapes):
+        raise ValueError(f"shapes of {shard.file!r:.60} are not [h, w]")
+    return shard
+
+
+def _typed(content: Mapping[str, Any], key: str, kind: type) -> Any:
+    if type(content[key]) is not kind:
+        raise ValueError(f"{key} is {content[key]!r:.60}")
+    return content[key]

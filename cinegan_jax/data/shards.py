@@ -14,6 +14,7 @@ import msgpack
 import numpy as np
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 
+from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import AnyPath, is_remote
 from cinegan_jax.data.examples import BrokenExample
 from cinegan_jax.data.manifest import Manifest
@@ -23,6 +24,7 @@ _IMAGES = ("input", "target", "clean")
 _HEADER_KEY = "pictures"
 """Key in the header for the names of the images; kept, so that older shards stay readable."""
 _PREFIX = struct.Struct("<4sI")
+_AGAIN = "restore the files, or prepare the photos again into an empty folder"
 _MAGIC = b"pair"  # also in records of single images
 
 
@@ -36,8 +38,8 @@ class Shards:
       cache: local folder for copies of shards in buckets.
 
     Raises:
-      UserError: the split does not exist or is empty, or a shard is missing or has another length
-        than in the manifest.
+      UserError: the split does not exist or is empty, or a shard is missing, damaged, or has
+        another length or number of records than in the manifest.
     """
 
     def __init__(self, root: AnyPath, manifest: Manifest, split: str, cache: str = CACHE):
@@ -46,7 +48,16 @@ class Shards:
         manifest.check_shards(local, split)
         self.names: Sequence[str] = [name for shard in shards for name in shard.names]
         self._files = [shard.file for shard in shards for _ in shard.names]
-        self._records = ArrayRecordDataSource([str(local / shard.file) for shard in shards])
+        try:
+            self._records = ArrayRecordDataSource([str(local / shard.file) for shard in shards])
+            found = len(self._records)
+        except (ValueError, RuntimeError) as error:
+            raise UserError(f"a shard of {root} is damaged ({error}): {_AGAIN}") from error
+        if found != len(self.names):
+            raise UserError(
+                f"the shards of {root} have {found} records, but its manifest names "
+                f"{len(self.names)}: {_AGAIN}"
+            )
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return name and images of a record (see `decode_record`); may raise BrokenExample."""

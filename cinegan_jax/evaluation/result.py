@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_file import parse_json
 from cinegan_jax.core.storage import AnyPath, write_whole
 from cinegan_jax.evaluation.intervals import mean_interval
 from cinegan_jax.metrics.registry import facts
@@ -146,7 +147,7 @@ class Evaluation:
         for score in self.photos:
             groups[score.protocol, score.reference, score.method].append(score.scores)
         return tuple(
-            _summary(*group, metric, [scores[metric] for scores in found])
+            _summary(*group, metric, [scores.get(metric, math.nan) for scores in found])
             for group, found in groups.items()
             for metric in found[0]
         )
@@ -195,7 +196,7 @@ def load(path: AnyPath) -> Evaluation:
         UserError: the file is missing, damaged, or of another kind or version.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
@@ -211,7 +212,7 @@ def load(path: AnyPath) -> Evaluation:
             content["size"],
             About(**content["about"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"{path} is damaged ({error!r}); run the evaluation again") from error
 
 
@@ -232,6 +233,9 @@ def _check_version(content: Any, path: AnyPath) -> None:
 
 def _scored(kind: type, row: Mapping[str, Any]) -> Any:
     scores = {metric: float(value) for metric, value in row["scores"].items()}
+    for name in {"name", "protocol", "reference", "method"} & row.keys():
+        if not isinstance(row[name], str):
+            raise TypeError(f"{name} is {row[name]!r:.40}, not a text")
     reference = _REFERENCES_OF_VERSION_2.get(row["reference"], row["reference"])
     return kind(**{**row, "reference": reference, "scores": scores})
 

@@ -133,8 +133,9 @@ def load_lpips(path: str | os.PathLike[str]) -> Lpips:
     net = metadata.get("net", "none")
     if net not in BACKBONES:
         raise UserError(f"{path} has the backbone {net!r}; known: {', '.join(BACKBONES)}")
-    check_shapes(arrays, lpips_weight_shapes(net), f"LPIPS {net}", path)
-    weights = unflatten_dict(arrays, sep="/")
+    shapes = lpips_weight_shapes(net)
+    check_shapes(arrays, shapes, f"LPIPS {net}", path)
+    weights = unflatten_dict({name: arrays[name] for name in shapes}, sep="/")
     heads = tuple(weights["heads"][str(i)] for i in range(1, len(weights["heads"]) + 1))
     return Lpips(weights["backbone"], heads, net)
 

@@ -257,5 +257,6 @@ def load_inception(path: str | os.PathLike[str]) -> Params:
             one.
     """
     arrays, _ = read_weights(path, "Inception", INCEPTION_FORMAT, _HOW_TO_MAKE)
-    check_shapes(arrays, inception_shapes(), "Inception", path)
-    return cast(Params, unflatten_dict(arrays, sep="/"))
+    shapes = inception_shapes()
+    check_shapes(arrays, shapes, "Inception", path)
+    return cast(Params, unflatten_dict({name: arrays[name] for name in shapes}, sep="/"))

@@ -13,8 +13,9 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
-from jax.typing import ArrayLike, DTypeLike
+from jax.typing import DTypeLike
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.types import Images, Params
@@ -138,7 +139,7 @@ def vgg19_shapes() -> Vgg19Weights:
 
 
 def check_layers(
-    layers: Mapping[str, Mapping[str, ArrayLike]], source: str | os.PathLike[str]
+    layers: Mapping[str, Mapping[str, np.ndarray | jax.Array]], source: str | os.PathLike[str]
 ) -> None:
     """Check that every array of VGG19 is there and has its shape.
 
@@ -164,8 +165,9 @@ def load_vgg19(path: str | os.PathLike[str]) -> Vgg19Weights:
             f"{path} has preprocessing {preprocessing!r}, which is not one of "
             f"{', '.join(PREPROCESSINGS)}. {_HOW_TO_MAKE.replace('PATH', str(path))}"
         )
-    layers = unflatten_dict(arrays, sep="/")
-    check_layers(layers, path)
+    shapes = flatten_dict(layer_shapes(), sep="/")
+    check_shapes(arrays, shapes, "VGG19", path)
+    layers = unflatten_dict({name: arrays[name] for name in shapes}, sep="/")
     return Vgg19Weights(layers, preprocessing)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
-from jax.typing import ArrayLike
 
 from cinegan_jax.core.errors import UserError
 from cinegan_jax.core.storage import local_copy, open_path, write_whole
@@ -85,16 +85,16 @@ def write_weights(
 
 
 def check_shapes(
-    arrays: Mapping[str, ArrayLike],
+    arrays: Mapping[str, np.ndarray | jax.Array],
     shapes: Mapping[str, tuple[int, ...]],
     network: str,
     source: Path,
 ) -> None:
-    """Check that every array that a network needs is there and has its shape.
+    """Check that every array that a network needs is there, has its shape and holds finite floats.
 
     Raises:
-        UserError: an array is missing or has another shape; the message names file, array and
-            shapes.
+        UserError: an array is missing, has another shape or holds other values; the message names
+            file, array and shapes.
     """
     for name, wanted in shapes.items():
         array = arrays.get(name)
@@ -103,4 +103,9 @@ def check_shapes(
             raise UserError(
                 f"{source}: {name} is {found}; {network} has {wanted}. "
                 f"This is not a {network} weights file, or it is damaged."
+            )
+        if not jnp.issubdtype(array.dtype, jnp.floating) or not np.isfinite(array).all():
+            raise UserError(
+                f"{source}: {name} ({array.dtype}) holds no floats, or some that are not "
+                f"finite. This is not a {network} weights file, or it is damaged."
             )

@@ -1,7 +1,8 @@
 """Records of a run, read from its workdir, complete or not."""
 
 import dataclasses
-import json
+import math
+import numbers
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from etils import epath
 from cinegan_jax.checkpointing.step_folder import finished_steps
 from cinegan_jax.config.migration import migrate
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_file import parse_json
 from cinegan_jax.core.renamed import current_name, with_current_names
 from cinegan_jax.core.storage import base_name
 from cinegan_jax.evaluation.result import RESULT_FILE, Evaluation, load
@@ -17,6 +19,15 @@ from cinegan_jax.report.history import AlarmRecord, ProcessStart, read_alarm, re
 
 _METRICS, _HEALTH = "metrics.jsonl", "health.jsonl"
 _CONFIG, _VERSIONS = "config.json", "versions.json"
+_CONFIG_TYPES: Mapping[str, type] = {
+    "family": str,
+    "data": dict,
+    "num_steps": int,
+    "num_epochs": numbers.Real,
+    "batch_size": int,
+    "best_metric": str,
+}
+"""Types of the keys that a report uses."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +128,7 @@ class _Reader:
             self.notes.append(f"{name} is missing.")
             return {}
         try:
-            content = json.loads((self.workdir / name).read_text())
+            content = parse_json((self.workdir / name).read_text())
         except (OSError, ValueError) as error:
             self.notes.append(f"{name} cannot be read ({error}).")
             return {}
@@ -127,13 +138,17 @@ class _Reader:
         return content
 
     def config(self) -> dict[str, Any]:
-        """The config with present keys."""
+        """Return the config with present keys, without those that have another type."""
         written = self.mapping(_CONFIG)
         try:
-            return migrate(written) if written else {}
+            config = migrate(written) if written else {}
         except UserError as error:
             self.notes.append(f"{_CONFIG} cannot be read ({error}).")
             return {}
+        for key, kind in _CONFIG_TYPES.items():
+            if key in config and not _is_of(kind, config[key]):
+                self.notes.append(f"{_CONFIG}: {key} is {config.pop(key)!r:.40}, and left out.")
+        return config
 
     def lines(self, name: str) -> tuple[dict[str, Any], ...]:
         """Return the JSON objects of a file with one in each line, except those without a step."""
@@ -171,10 +186,15 @@ class _Reader:
         return max((float(path.stat().mtime) for path in there), default=None)
 
 
+def _is_of(kind: type, value: object) -> bool:
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return isinstance(value, kind) and not isinstance(value, bool) and finite
+
+
 def _records(lines: list[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
-            record = json.loads(line)
+            record = parse_json(line)
         except ValueError:
             continue
         if isinstance(record, dict) and type(record.get("step")) is int:

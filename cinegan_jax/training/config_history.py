@@ -11,6 +11,7 @@ from etils import epath
 from cinegan_jax.config.migration import migrate
 from cinegan_jax.config.overrides import flat_keys
 from cinegan_jax.config.schema import ROOT
+from cinegan_jax.core.json_file import parse_json
 from cinegan_jax.core.storage import write_whole
 
 CONFIG_FILE = "config.json"
@@ -67,7 +68,7 @@ def _config_of(workdir: epath.Path) -> dict[str, Any] | None:
     if not file.exists():
         return None
     try:
-        content = json.loads(file.read_text())
+        content = parse_json(file.read_text())
     except ValueError as error:
         logging.warning("%s is no JSON file (%s); it is written again.", file, error)
         return None

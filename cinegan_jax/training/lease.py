@@ -21,6 +21,7 @@ from etils import epath
 
 from cinegan_jax.core.claim_file import Claim, ClaimFile, open_claim
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_file import parse_json
 from cinegan_jax.core.os_processes import ProcessName, has_ended, this_process
 from cinegan_jax.core.processes import on_first_process
 from cinegan_jax.core.storage import make_folder
@@ -162,7 +163,7 @@ class Lease:
 
 def _facts(found: Claim) -> dict[str, Any]:
     try:
-        facts = json.loads(found.content)
+        facts = parse_json(found.content)
     except ValueError:
         return {}
     return facts if isinstance(facts, dict) else {}

@@ -12,6 +12,7 @@ from etils import epath
 
 from cinegan_jax.config.migration import with_version
 from cinegan_jax.core.errors import UserError
+from cinegan_jax.core.json_lines import read_json_lines
 from cinegan_jax.core.storage import write_whole
 from cinegan_jax.core.versions import versions
 from cinegan_jax.pages.curves import Chart, Curve
@@ -78,7 +79,7 @@ def write_loss_plot(workdir: epath.Path) -> None:
     records = workdir / "metrics.jsonl"
     if jax.process_index() != 0 or not records.exists():
         return
-    curves = loss_curves(json.loads(line) for line in records.read_text().splitlines())
+    curves = loss_curves(read_json_lines(records))
     if not curves:
         return
     try:

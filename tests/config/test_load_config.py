@@ -140,7 +140,7 @@ def test_the_config_of_a_run_in_a_bucket_is_read_back(bucket: epath.Path) -> Non
 @pytest.mark.parametrize("text", ["{", "[]"])
 def test_a_broken_config_json_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(UserError, match=r"config.json (is no JSON file|holds no config)"):
+    with pytest.raises(UserError, match=r"config.json (is no JSON file|holds no JSON object)"):
         load_config(tmp_path / "config.json")
 
 
