@@ -45,9 +45,7 @@ def with_version(config: Mapping[str, Any]) -> dict[str, Any]:
 def _from_1_to_2(config: Mapping[str, Any]) -> dict[str, Any]:
     """Rename keys, and add those that came during version 1 with what runs did without them."""
     renamed = with_current_names(config)
-    family = renamed.get("family")
-    family = family if isinstance(family, str) else None
-    added = {**_ADDED_TO_ALL, **_ADDED_TO_FAMILY.get(family, {})}
+    added = {**_ADDED_TO_ALL, **_ADDED_TO_FAMILY.get(_family(renamed), {})}
     upgraded = _filled(renamed, added)
     generator = upgraded.get("generator")
     path = generator.get("colour_path") if isinstance(generator, dict) else None
@@ -58,8 +56,14 @@ def _from_1_to_2(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_2_to_3(config: Mapping[str, Any]) -> dict[str, Any]:
     """Add keys with what runs did without them."""
-    added = {**_ADDED_IN_3, **_ADDED_TO_FAMILY_IN_3.get(config.get("family"), {})}
+    added = {**_ADDED_IN_3, **_ADDED_TO_FAMILY_IN_3.get(_family(config), {})}
     return _filled(config, added)
+
+
+def _family(config: Mapping[str, Any]) -> str | None:
+    """Return the name of the family; a file may hold anything in its place."""
+    name = config.get("family")
+    return name if isinstance(name, str) else None
 
 
 def _filled(config: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
