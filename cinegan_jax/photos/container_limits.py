@@ -18,6 +18,8 @@ from cinegan_jax.photos.limits import (
 )
 
 _COMPRESSED_CHUNKS = (b"iCCP", b"zTXt", b"iTXt")
+_PNG_SIZE_END = 24
+"""Bytes of a PNG up to the end of its width and height."""
 _PIECES = (0x0111, 0x0144)
 """Tags StripOffsets and TileOffsets."""
 _SUBDIRECTORIES = (0x014A, 0x8769, 0x8825)
@@ -26,6 +28,8 @@ _SUBDIRECTORIES = (0x014A, 0x8769, 0x8825)
 
 def check_png(data: bytes) -> None:
     """Raise Unsupported if a PNG is too large, has too many chunks, or one inflates too far."""
+    if len(data) < _PNG_SIZE_END:
+        raise ValueError("truncated header")
     check_sides(*struct.unpack_from(">LL", data, 16))
     start, chunks, others, inflated = 8, 0, 0, 0
     while start + 12 <= len(data):
