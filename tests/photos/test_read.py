@@ -167,7 +167,7 @@ def test_cut_off_files_are_refused(rng: np.random.Generator, format: str) -> Non
 
 def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:
     for content, why in (
-        (b"\x89PNG\r\n\x1a\n", "truncated header"),
+        (b"\x89PNG\r\n\x1a\n", "cannot be decoded: truncated header"),
         (b"", "an empty file"),
         (b"hello", "not an image"),
         (b"%PDF", "not an image of a supported format"),
