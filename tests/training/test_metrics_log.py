@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,9 @@ def test_wandb_continues_the_same_run_offline(
     with MetricsLog(epath.Path(tmp_path), 0, ("wandb",), {"seed": 7}) as log:
         log.write_scalars(3, {"loss": 0.5})
         log.write_images(4, {"samples": image})
+    ended = int(time.time())
+    while int(time.time()) == ended:  # wandb names the files of a start by the second
+        time.sleep(0.01)
     with MetricsLog(epath.Path(tmp_path), 4, ("wandb",), {"seed": 7}) as log:
         log.write_scalars(5, {"loss": 0.25})
     assert not (tmp_path / "tensorboard").exists()
