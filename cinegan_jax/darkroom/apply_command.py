@@ -1,10 +1,13 @@
 """Parser, help and presets of the command `apply`: a lone --grain, the list of formats."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
+
+from cinegan_jax.core.errors import UserError
 
 _NOT_IN_PRESETS = {
     *("photos", "output", "recursive", "overwrite", "jobs", "preset", "save_preset", "help")
@@ -56,6 +59,18 @@ def use_preset(ctx: typer.Context, preset: Path | None) -> Path | None:
         lists = {parameter.name for _, parameter in _options(ctx) if parameter.multiple}
         ctx.default_map = read_preset(preset, options, lists)
     return preset
+
+
+@contextlib.contextmanager
+def naming_preset(ctx: typer.Context, preset: Path | None) -> Iterator[None]:
+    """Name the preset in the error about a look that comes from it."""
+    try:
+        yield
+    except UserError as error:
+        source = ctx.get_parameter_source("look")
+        if preset is None or source is None or source.name != "DEFAULT_MAP":
+            raise
+        raise UserError(f"--preset {preset}: {error}: give --look") from error
 
 
 def save_options(ctx: typer.Context, path: Path) -> None:

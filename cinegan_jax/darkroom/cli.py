@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cinegan_jax.core.cli_options import WeightsOption
-from cinegan_jax.darkroom.apply_command import gives_way, save_options, use_preset
+from cinegan_jax.darkroom.apply_command import gives_way, naming_preset, save_options, use_preset
 
 
 def apply(
@@ -186,7 +186,8 @@ def apply(
     )
     keep_compilations_for_user()
     if weights is None or gives_way(ctx, "weights", "look"):
-        chosen = tuple(choose_look(each) for each in look)
+        with naming_preset(ctx, preset):
+            chosen = tuple(choose_look(each) for each in look)
     else:
         chosen = (choose_look(weights=weights),)
     for each in chosen:

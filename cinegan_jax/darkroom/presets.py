@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Mapping, Set
+import os
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from cinegan_jax.core.json_file import parse_json
 from cinegan_jax.core.storage import write_whole
 
 _MOST_BYTES = 100_000
+_LOOKS = ("look", "weights")
+"""Options whose values may be files."""
 
 
 def read_preset(path: Path, known: Mapping[str, str], lists: Set[str]) -> dict[str, Any]:
@@ -38,17 +41,50 @@ def read_preset(path: Path, known: Mapping[str, str], lists: Set[str]) -> dict[s
         if name not in known:
             raise UserError(f"--preset {path}: unknown option {name!r}; known: {', '.join(known)}")
         _check_value(path, name, value, known[name] in lists)
-    return _as_lists({known[name]: value for name, value in options.items()}, lists)
+    found = {name: _from_folder(path.parent, name, value) for name, value in options.items()}
+    return _as_lists({known[name]: value for name, value in found.items()}, lists)
 
 
 def write_preset(path: Path, options: Mapping[str, Any]) -> None:
     """Write options as a preset; those without a value are left out.
 
+    Look files are named relative to the preset, so that both can move together.
+
     Raises:
       OSError: the file cannot be written.
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {
+        name: _to_folder(path.parent, name, value)
+        for name, value in options.items()
+        if value is not None
+    }
     write_whole(path, json.dumps(given, indent=2, ensure_ascii=False) + "\n")
+
+
+def _to_folder(folder: Path, name: str, value: Any) -> Any:
+    """Return the value of an option with the paths of look files relative to a folder."""
+
+    def relative(look: str) -> str:
+        path = Path(look).expanduser()
+        return os.path.relpath(path, folder) if path.exists() else look
+
+    return _each(relative, value) if name in _LOOKS else value
+
+
+def _from_folder(folder: Path, name: str, value: Any) -> Any:
+    """Return the value of an option with look files as paths from the working directory."""
+
+    def found(look: str) -> str:
+        path = folder / look
+        return str(path) if path.exists() else look
+
+    return _each(found, value) if name in _LOOKS else value
+
+
+def _each(change: Callable[[str], str], value: Any) -> Any:
+    looks = value if isinstance(value, list | tuple) else [value]
+    changed = [change(look) if isinstance(look, str) else look for look in looks]
+    return changed if isinstance(value, list | tuple) else changed[0]
 
 
 def _recorded(path: Path, known: Set[str]) -> dict[str, Any]:

@@ -56,6 +56,31 @@ def test_a_developed_photo_is_a_preset(
     assert (result.exit_code, "nor a photo that cinegan developed" in result.stderr) == (2, True)
 
 
+def test_a_look_file_is_found_from_any_folder_and_asked_for_by_a_photo(
+    apply: Apply, write_photo: WritePhoto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A preset names the file relative to itself; a photo holds the look's name alone."""
+    photo = write_photo(tmp_path / "a.jpg", 64, 48)
+    (tmp_path / "mine").mkdir()
+    rows = [f"{r} {g} {b}" for b in (0.1, 0.8) for g in (0, 1) for r in (0, 0.9)]
+    (tmp_path / "mine" / "warm.cube").write_text("\n".join(["LUT_3D_SIZE 2", *rows]))
+    monkeypatch.chdir(tmp_path)
+    saved = apply(
+        "a.jpg", "-o", "b.jpg", "--look", "mine/warm.cube", "--save-preset", "mine/p.json"
+    )
+    assert saved.exit_code == 0, saved.output
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = apply(photo, "-o", tmp_path / "c.jpg", "--preset", "../mine/p.json")
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "c.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+    result = apply(photo, "-o", "d.jpg", "--preset", tmp_path / "b.jpg")
+    assert (result.exit_code, "b.jpg: look 'warm' is not one of" in result.stderr) == (2, True)
+    given = ("--look", tmp_path / "mine" / "warm.cube", "--preset", tmp_path / "b.jpg")
+    assert apply(photo, "-o", "d.jpg", *given).exit_code == 0
+    assert (tmp_path / "elsewhere" / "d.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
