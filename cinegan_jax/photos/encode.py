@@ -23,12 +23,21 @@ from cinegan_jax.photos.levels import bands, rounded_to_eight_bits, to_bits
 from cinegan_jax.photos.metadata import FileMetadata
 from cinegan_jax.photos.metadata.fitting import fitted, holds_xmp
 from cinegan_jax.photos.metadata.history import Development, recorded
-from cinegan_jax.photos.photo import GainMap, Photo, Source, StoredImage
+from cinegan_jax.photos.photo import (
+    DeepCoding,
+    GainMap,
+    Photo,
+    Source,
+    StoredImage,
+    deep_bits,
+)
 from cinegan_jax.photos.profile_builders import srgb_profile
 from cinegan_jax.photos.profiles import is_linear, is_reversible, own_colours
 
 _FINE_FORMATS = ("png", "tiff", "jxl")
 """Formats that hold the bits of linear light."""
+_DEEP_FORMATS = ("avif", "heic")
+"""Formats that store samples of 16 bits with 10 or 12."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +141,11 @@ def _changed_pixels(photo: Photo, format: str, bits: int) -> tuple[str, ...]:
     notes = []
     if photo.alpha is not None and format in FORMATS_WITHOUT_ALPHA:
         notes.append(f"its transparent parts are laid over white, since {format.upper()} has none")
-    if photo.source.bits > bits and photo.source.format in SIXTEEN_BIT_FORMATS:
-        notes.append(f"its {photo.source.bits} bits per channel become {bits} in {format.upper()}")
+    source = photo.source
+    had = deep_bits(source.coding) if isinstance(source.coding, DeepCoding) else source.bits
+    has = deep_bits(source.coding) if bits == 16 and format in _DEEP_FORMATS else bits
+    if had > has and source.format in SIXTEEN_BIT_FORMATS:
+        notes.append(f"its {had} bits per channel become {has} in {format.upper()}")
     return tuple(notes)
 
 

@@ -60,6 +60,15 @@ class DeepCoding:
     bits: int
 
 
+DEFAULT_DEEP_BITS = 10
+"""Bits in AVIF and HEIC of samples of 16 bits from other formats; few programs read 12."""
+
+
+def deep_bits(coding: "Coding | None") -> int:
+    """Return the bits per sample with which AVIF and HEIC store samples of 16 bits."""
+    return coding.bits if isinstance(coding, DeepCoding) else DEFAULT_DEEP_BITS
+
+
 @dataclass(frozen=True)
 class GainMap:
     """Gain map of an HDR photo: a JPEG with parameters in its own metadata."""

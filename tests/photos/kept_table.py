@@ -25,6 +25,7 @@ from cinegan_jax.photos.read import read_photo
 PAGE = Path(__file__).parents[2] / "docs" / "darkroom.md"
 BEGIN = "<!-- Written by `python tests/photos/kept_table.py`. Do not edit. -->"
 END = "<!-- End of the written part. -->"
+BECOME = re.compile(r"bits per channel become (\d+)")
 CAPTION = b"\x1c\x02\x78\0\x05Hello"
 URL = b"8BIM\x04\x0b\0\0\0\0\0\x0ehttps://a.b/c/"
 BLOCKS = b"8BIM\x04\x04\0\0" + struct.pack(">L", len(CAPTION)) + CAPTION
@@ -331,9 +332,11 @@ def _alpha(written: Written) -> str:
 
 
 def _bits(written: Written) -> str:
-    if written.bits > 8:
-        return {"HEIF": "10 bits", "AVIF": "10 bits"}.get(written.image.format or "HEIF", "kept")
-    return "8 bits, with a note" if any("become 8" in note for note in written.notes) else ""
+    """Return the bits that a note states; a reader has them too where it knows more than 8."""
+    stated = [int(number) for note in written.notes for number in BECOME.findall(note)]
+    if not stated:
+        return "kept" if written.bits > 8 else ""
+    return f"{stated[0]} bits, with a note" if (stated[0] > 8) == (written.bits > 8) else ""
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from image_files import XMP, exif_of, reread, saved
 from PIL import Image
 
 from cinegan_jax.photos.decode import decode
-from cinegan_jax.photos.encode import EncodeOptions, encode_photo
+from cinegan_jax.photos.encode import EncodeOptions, encode_photo, encode_with_notes
 from cinegan_jax.photos.isobmff import box, boxes, code_points
 from cinegan_jax.photos.kinds import is_photo, kind_of
 from cinegan_jax.photos.metadata import Metadata
@@ -204,3 +204,33 @@ def test_kinds_by_content_and_ending(tmp_path: Any) -> None:
     assert kind_of(brands(b"isom", b"mp42")) is None
     names = ("a.HIF", "a.jfif", "a.JPE", "a.jxl", "a.heif")
     assert all(is_photo(tmp_path / name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "note"),
+    [
+        ("avif", "jpeg", "its 12 bits per channel become 8 in JPEG"),
+        ("avif", "tiff", None),
+        ("avif", "avif", None),
+        ("tiff", "avif", "its 16 bits per channel become 10 in AVIF"),
+        ("tiff", "heic", "its 16 bits per channel become 10 in HEIC"),
+        ("tiff", "png", None),
+    ],
+)
+def test_bits_that_a_format_lacks_are_named(source: str, target: str, note: str | None) -> None:
+    if target == "heic":
+        pytest.importorskip("pillow_heif")
+    levels = np.random.default_rng(0).integers(0, 4096, (16, 24, 3), np.uint16)
+    made = {
+        "avif": lambda: imagecodecs.avif_encode(levels, bitspersample=12),
+        "tiff": lambda: tiff_of(levels * 16),
+    }
+    photo = read_photo(bytes(made[source]()), max_pixels=1000)
+    notes = encode_with_notes(photo, photo.pixels, EncodeOptions(target)).notes
+    assert [each for each in notes if "bits" in each] == ([note] if note else [])
+
+
+def tiff_of(samples: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, samples, photometric="rgb")
+    return file.getvalue()

@@ -15,7 +15,7 @@ from cinegan_jax.photos.further_items import notes_on_further_items
 from cinegan_jax.photos.isobmff import code_points, with_metadata
 from cinegan_jax.photos.levels import narrowed, widened
 from cinegan_jax.photos.metadata import Metadata
-from cinegan_jax.photos.photo import DeepCoding, OpenedImage, StoredImage
+from cinegan_jax.photos.photo import DeepCoding, OpenedImage, StoredImage, deep_bits
 from cinegan_jax.photos.pillow_image import image_of, joined, samples_of, split
 
 _QUALITY = 90
@@ -23,8 +23,6 @@ _QUALITY = 90
 _SPEED = 6
 _SRGB = (1, 13)
 _UNSPECIFIED = (2, 2)
-_DEFAULT_BITS = 10
-"""Bits for samples of 16 bits from other formats; 12 are read by few programs."""
 
 
 def open_file(data: bytes) -> OpenedImage:
@@ -75,7 +73,7 @@ def encode(image: StoredImage, quality: int | None) -> bytes:
 
 
 def _deep(image: StoredImage, quality: int) -> bytes:
-    bits = image.coding.bits if isinstance(image.coding, DeepCoding) else _DEFAULT_BITS
+    bits = deep_bits(image.coding)
     primaries, transfer = _UNSPECIFIED if image.profile else _SRGB
     file = imagecodecs.avif_encode(
         narrowed(joined(image), bits),

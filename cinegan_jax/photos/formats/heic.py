@@ -10,7 +10,7 @@ from cinegan_jax.photos.cicp import profile_of_video
 from cinegan_jax.photos.further_items import notes_on_further_items
 from cinegan_jax.photos.isobmff import code_points
 from cinegan_jax.photos.metadata import FileMetadata, Metadata, readable_parts, upright
-from cinegan_jax.photos.photo import DeepCoding, OpenedImage, StoredImage, Unsupported
+from cinegan_jax.photos.photo import DeepCoding, OpenedImage, StoredImage, Unsupported, deep_bits
 from cinegan_jax.photos.pillow_image import joined, split
 
 try:
@@ -20,8 +20,6 @@ except ImportError:
 
 _QUALITY = 90
 """Default quality; a file does not record the quality it was written with."""
-_DEFAULT_BITS = 10
-"""Bits for samples of 16 bits from other formats; 12 are read by few programs."""
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -82,7 +80,7 @@ def encode(image: StoredImage, quality: int | None) -> bytes:
         file,
         quality=quality or _QUALITY,
         chroma=444,
-        bit_depth=image.coding.bits if isinstance(image.coding, DeepCoding) else _DEFAULT_BITS,
+        bit_depth=deep_bits(image.coding),
         icc_profile=image.profile,
         exif=image.metadata.exif or None,
         xmp=image.metadata.xmp or None,
