@@ -32,7 +32,7 @@ class ServerLimits:
     upload_seconds: float = 60.0
     upload_bytes_per_second: int = 500_000
     read_seconds: float = 15.0
-    job_seconds: float = 120.0
+    job_seconds: float = 300.0
     memory_bytes: int = 6 * 2**30
     idle_seconds: float = 15.0
     stop_seconds: float = 3.0
