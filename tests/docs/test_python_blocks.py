@@ -34,6 +34,8 @@ WRITTEN = {
     )
 }
 """Files that the blocks of a page leave behind."""
+LONG = ("api.md",)
+"""Pages whose blocks train and evaluate for more than a minute."""
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->\s*\Z")
 
 
@@ -78,7 +80,13 @@ def names_given(folder: Path) -> dict[str, Any]:
     return {"__name__": "block", "photo": photo}
 
 
-@pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.name, marks=pytest.mark.slow if page.name in LONG else ())
+        for page in WITH_BLOCKS
+    ],
+)
 def test_blocks_run_in_order(page: Path, folder: Path) -> None:
     names = names_given(folder)
     for block in python_blocks(page):

@@ -77,10 +77,12 @@ def alarms(workdir: Path, settings: dict[str, Any]) -> set[str]:
     return {record["rule"] for record in records if record["kind"] == "alarm"}
 
 
+@pytest.mark.slow
 def test_a_healthy_run_raises_none(tmp_path: Path, look: dict[str, Any]) -> None:
     assert alarms(tmp_path / "run", look) == set()
 
 
+@pytest.mark.slow
 def test_a_slow_disk_is_a_stalled_input(
     tmp_path: Path, look: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

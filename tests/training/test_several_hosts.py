@@ -226,6 +226,7 @@ def test_a_mistake_is_said_by_all_with_its_own_code(tmp_path: Path, toy: dict[st
         assert "error: config.precision='f16' is not one of" in host.said
 
 
+@pytest.mark.slow
 def test_one_process_that_fails_does_not_leave_the_other_waiting(
     tmp_path: Path, toy: dict[str, Any]
 ) -> None:

@@ -197,6 +197,7 @@ def test_the_window_holds_the_sums_since_the_last_log(rng: np.random.Generator) 
     assert int(state.window.count) == 2
 
 
+@pytest.mark.slow
 def test_loss_falls_when_overfitting_two_pairs(rng: np.random.Generator) -> None:
     noise = rng.integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
     smooth = np.asarray(jax.image.resize(noise, (2, SIZE, SIZE, 3), "cubic")).clip(0, 255)
