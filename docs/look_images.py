@@ -11,7 +11,7 @@ from cinegan_jax.data.examples import SPLITS
 from cinegan_jax.data.samples import sample_photos
 from cinegan_jax.film.render import load_recipe, render_film
 from cinegan_jax.inference.develop import Settings, develop
-from cinegan_jax.inference.look import DEFAULT_LOOK, Look, installed_looks, load_look
+from cinegan_jax.inference.look import DEFAULT_LOOK, Look, NetworkLook, installed_looks, load_look
 from cinegan_jax.pages.image_grid import contact_sheet
 from cinegan_jax.photos.decode import decode
 
@@ -28,10 +28,11 @@ STOCKS = {
 
 
 def main() -> None:
-    """Write docs/looks.jpg, strength.jpg, stocks_*.jpg, and look_NAME.jpg per installed look."""
+    """Write docs/looks.jpg, strength.jpg, stocks_*.jpg, and look_NAME.jpg per trained look."""
     files = {path.stem: path for split in SPLITS for path in sample_photos(split)}
     photos = [decode(files[name]) for name in HELD_OUT]
-    looks = [load_look(name) for name in installed_looks()]
+    installed = [load_look(name) for name in installed_looks()]
+    looks = [look for look in installed if isinstance(look, NetworkLook)]
     columns = ("photo", *(look.name for look in looks))
     rows = ([photo, *(with_look(photo, look) for look in looks)] for photo in photos)
     contact_sheet(columns, rows, DOCS / "looks.jpg", width=240)

@@ -95,6 +95,7 @@ def test_a_look_starts_the_generator_that_computes_it(
     ("source", "step", "message"),
     [
         ("velvia", "newest", r"generator.width=4, in the look 8.*Set these keys"),
+        ("portra_400", "newest", "the look portra_400 is a LUT, which has no network"),
         ("velvia", "3", "restore_step='3' chooses among the checkpoints of a workdir"),
         ("RUN/checkpoints/2", "4", "one checkpoint: leave restore_step out"),
         ("RUN", "last", "must be 'newest', 'best' or the number of a step"),
