@@ -72,8 +72,8 @@ STOCKS = {
 CARD = """\
 # {name}: {character}
 
-The colours and the halation of {emulates}, as the film renderer has them: a LUT of 33 nodes per axis on
-every pixel, after a red glow around highlights. Nothing is trained.
+The colours and the halation of {emulates}, as the film renderer has them: a LUT of
+33 nodes per axis on every pixel, after a red glow around highlights. Nothing is trained.
 
 ![the stock beside others](../../docs/stocks_{sheet}.jpg)
 
@@ -85,14 +85,14 @@ The {count} embedded photos against the film renderer without grain:
 | --- | ---: | ---: | ---: |
 {rows}
 
-PSNR is in dB; delta E is CIE 1976. The look differs from the renderer by rounding, dither and the reduced
-copy that its glow is computed on.
+PSNR is in dB; delta E is CIE 1976. The look differs from the renderer by rounding, dither and the
+reduced copy that its glow is computed on.
 
 ## Source
 
 The table was baked with spectral-film-lut (MIT licence) from digitised data sheets: see the
-[attribution](../film/recipes/ATTRIBUTION.md). It emulates the stock; it is not the manufacturer's own
-simulation. `cinegan apply --grain` adds grain; `--halation 0` leaves the glow out. Written by
+[attribution](../film/recipes/ATTRIBUTION.md). It emulates the stock; it is not the manufacturer's
+own simulation. `cinegan apply --grain` adds grain; `--halation 0` leaves the glow out. Written by
 `python -m docs.stock_looks`.
 """
 
@@ -124,14 +124,14 @@ def main() -> None:
 
 def score_row(name: str, images: list[np.ndarray], targets: list[np.ndarray]) -> str:
     """Return a row of mean scores of images, uint8 [h, w, 3]."""
-    pairs = [
-        (a[None] / np.float32(255), b[None] / np.float32(255))
-        for a, b in zip(images, targets, strict=True)
+    units = [
+        (image[None] / np.float32(255), target[None] / np.float32(255))
+        for image, target in zip(images, targets, strict=True)
     ]
-    means = [
-        np.mean([float(metric(*pair)[0]) for pair in pairs]) for metric in (psnr, ssim, delta_e_76)
-    ]
-    return f"| {name} | {means[0]:.2f} | {means[1]:.4f} | {means[2]:.2f} |"
+    peak, structure, delta = (
+        np.mean([float(metric(*pair)[0]) for pair in units]) for metric in (psnr, ssim, delta_e_76)
+    )
+    return f"| {name} | {peak:.2f} | {structure:.4f} | {delta:.2f} |"
 
 
 if __name__ == "__main__":
