@@ -92,7 +92,7 @@ def test_a_folder_named_as_an_installed_look(
 
 
 def test_an_unknown_look_lists_the_installed_ones(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"'sepia' is not one of cinema, classic_neg, velvia"):
+    with pytest.raises(UserError, match=r"'sepia' is not one of cinema, classic_neg, .*velvia"):
         cinegan.load_look("sepia")
     with pytest.raises(UserError, match=r"no config\.json"):
         cinegan.load_look(tmp_path)
