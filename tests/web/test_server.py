@@ -311,7 +311,7 @@ def test_other_forms_are_refused(client: httpx.Client, request_: dict, status: i
     ("error", "status", "words"),
     [
         (UserError("a.jpg: damaged"), 422, "a.jpg: damaged"),
-        (JobTooLong(), 504, "more than 120 seconds"),
+        (JobTooLong(), 504, "more than 300 seconds"),
         (WorkerFailed("Traceback: secret"), 500, "its log has the details"),
         (RuntimeError("secret"), 500, "its log has the details"),
     ],
