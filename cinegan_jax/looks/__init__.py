@@ -1,1 +1,1 @@
-"""The trained looks that ship with the package: NAME.safetensors, its model card NAME.md."""
+"""The looks that ship with the package: NAME.safetensors, trained or a LUT, and a card NAME.md."""
